@@ -1,0 +1,113 @@
+"""Looks at a corpus before time is spent on it, as spaCy's `debug data` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from components.corpus.files import lines
+from components.corpus.find import Splits, find_splits
+from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, judge, unseen_share
+from components.corpus.gather import Gathered
+from components.corpus.reading import DEFAULTS, SKIP, ReadOptions, cut_of, is_json, make_plan, records
+from components.corpus.records import Read, Rejected
+from components.corpus.splits import split_of
+from components.errors import UserError
+
+__all__ = ["CheckReport", "Figures", "Finding", "check_corpus"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One split in numbers.
+
+    `unseen` is the share of its entities, from 0 to 1, that train does not have; None for train.
+    """
+
+    sentences: int
+    tokens: int
+    entities: int
+    documents: int
+    longest: int
+    types: Mapping[str, int]
+    unseen: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was found: the figures of each split, the scheme (None without CoNLL files), sentences that cannot be read,
+    and the findings.
+    """
+
+    path: str
+    scheme: str | None
+    splits: Mapping[str, Figures]
+    bad_sentences: int = 0
+    unused_texts: int = 0
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+
+    def count(self, level: str) -> int:
+        """How many findings there are of a level."""
+        return sum(finding.level == level for finding in self.findings)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a run on this corpus would be refused."""
+        return self.count(FAILURE) > 0
+
+    def as_dict(self) -> dict[str, object]:
+        """What `check --json` writes."""
+        return {**asdict(self), "summary": {level: self.count(level) for level in (GOOD, WARNING, FAILURE)}}
+
+
+def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
+    """Reads all of a corpus, past every problem. Raises UserError only where there is no corpus at all."""
+    found = find_splits(path)
+    splits, unreadable = _readable(found, options)
+    plan = make_plan(splits, options)
+    gathered = Gathered(splits.names)
+    for name, files in splits.files.items():
+        cut = cut_of(name, splits)
+        for file in files:
+            for record in records(file, plan, options):
+                if isinstance(record, Read):
+                    split = split_of(record.sentence, cut) if cut else name
+                    gathered.add(split, record.sentence, record.tags, plan.scheme)
+                elif isinstance(record, Rejected):
+                    gathered.add_bad(record.bad)
+                else:
+                    gathered.unused.add(f"{record.file}:{record.line}")
+    return CheckReport(
+        path=splits.path,
+        scheme=plan.scheme,
+        splits={name: _figures(gathered, name) for name in splits.names},
+        bad_sentences=gathered.bad.count,
+        unused_texts=gathered.unused.count,
+        notes=splits.notes,
+        findings=(*unreadable, *judge(gathered, options.bad_lines == SKIP)),
+    )
+
+
+def _figures(gathered: Gathered, name: str) -> Figures:
+    counts = gathered.splits[name]
+    types = dict(sorted(counts.types.items()))
+    unseen = None if name == "train" else unseen_share(gathered, name)
+    return Figures(counts.sentences, counts.tokens, counts.entities, counts.documents, counts.longest, types, unseen)
+
+
+def _readable(splits: Splits, options: ReadOptions) -> tuple[Splits, list[Finding]]:
+    """The splits without the files that cannot be read at all, and a failure for each of those."""
+    findings: list[Finding] = []
+    files: dict[str, tuple[str, ...]] = {}
+    for name, paths in splits.files.items():
+        files[name] = ()
+        for path in paths:
+            try:
+                is_json(path, options.encoding)
+                for _ in lines(path, options.encoding):
+                    pass
+                files[name] += (path,)
+            except UserError as error:
+                findings.append(Finding(FAILURE, str(error)))
+    return Splits(splits.path, files, splits.notes), findings

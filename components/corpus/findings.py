@@ -1,0 +1,243 @@
+"""What the counts of a corpus mean: a finding a check, good, a warning or a failure, with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from components.corpus.gather import DUPLICATE_LENGTH, LONG_SENTENCE, Gathered, Tally
+
+GOOD, WARNING, FAILURE = "good", "warning", "failure"
+
+# Entities of a type in train: with fewer it is hardly learnt. spaCy's `debug data` draws the same line.
+FEW_EXAMPLES = 50
+# Sentences in train.
+FEW_SENTENCES = 500
+# Entities of a type in dev or test: with fewer its score is mostly chance.
+FEW_MEASURED = 20
+# The share of dev or test that may be in train before scores flatter.
+MUCH_OVERLAP = 0.01
+# The share of dev's or test's entities that are unseen in train, below which looking entities up would score well.
+LITTLE_NEW = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: `level` is good, warning or failure."""
+
+    level: str
+    text: str
+
+
+def judge(found: Gathered, skip_bad: bool = False) -> tuple[Finding, ...]:
+    """All findings, in the order in which they are shown.
+
+    With `skip_bad` a run leaves bad sentences out, and they are no failure.
+    """
+    checks: tuple[Callable[[Gathered], Iterator[Finding]], ...] = (
+        _empty_splits,
+        _sizes,
+        _types,
+        _measured_types,
+        _spellings_of_types,
+        _tags,
+        _conflicts,
+        _duplicates,
+        _overlaps,
+        _unseen,
+        _long,
+        _edges,
+        _odd,
+    )
+    return (*_bad_lines(found, skip_bad), *(finding for check in checks for finding in check(found)))
+
+
+def _bad_lines(found: Gathered, skip_bad: bool) -> Iterator[Finding]:
+    if found.first_bad and skip_bad:
+        yield Finding(
+            WARNING, f"{_number(found.bad, 'sentence')} cannot be read and left out, the first: {found.first_bad}."
+        )
+    elif found.first_bad:
+        text = (
+            f"{_number(found.bad, 'sentence')} cannot be read, the first: {found.first_bad}. Mend them, "
+            "or leave them out with --set bad_lines=skip."
+        )
+        yield Finding(FAILURE, text)
+    else:
+        yield Finding(GOOD, "Every line can be read.")
+    if found.unused.count:
+        yield Finding(
+            GOOD,
+            f"{_number(found.unused, 'text')} not accepted by the annotators and left out, first at "
+            f"{found.unused.first}.",
+        )
+
+
+def _empty_splits(found: Gathered) -> Iterator[Finding]:
+    for name, counts in found.splits.items():
+        if not counts.sentences:
+            yield Finding(
+                FAILURE, f"{name} has no sentence. Add more sentences or documents, or a file with {name} in its name."
+            )
+        elif not counts.entities:
+            yield Finding(
+                FAILURE, f"{name} has no entity. Label some, or look whether the tags are in the last column."
+            )
+
+
+def _sizes(found: Gathered) -> Iterator[Finding]:
+    sentences = found.splits["train"].sentences
+    if 0 < sentences < FEW_SENTENCES:
+        yield Finding(
+            WARNING,
+            f"train has {sentences} sentences, fewer than {FEW_SENTENCES}. Scores will be low and vary "
+            "from run to run; label more.",
+        )
+    elif sentences:
+        yield Finding(GOOD, f"train has {sentences} sentences.")
+
+
+def _types(found: Gathered) -> Iterator[Finding]:
+    train = found.splits["train"]
+    few = {type_: count for type_, count in train.types.items() if count < FEW_EXAMPLES}
+    for type_, count in sorted(few.items()):
+        where = train.first_of_type[type_]
+        yield Finding(
+            WARNING,
+            f"{type_} has {count} in train, fewer than {FEW_EXAMPLES}, the first at {where}. Label more "
+            "of it, or merge it with another.",
+        )
+    if train.types and not few:
+        yield Finding(GOOD, f"Each of the {len(train.types)} types has {FEW_EXAMPLES} examples in train, or more.")
+
+
+def _measured_types(found: Gathered) -> Iterator[Finding]:
+    train = found.splits["train"].types
+    for name, counts in found.splits.items():
+        if name == "train" or not counts.entities:
+            continue
+        for type_ in sorted(counts.types.keys() - train.keys()):
+            where = counts.first_of_type[type_]
+            yield Finding(
+                WARNING,
+                f"{type_} is in {name} ({counts.types[type_]}, the first at {where}), not in train: it cannot "
+                "be learnt. Label some there.",
+            )
+        for type_ in sorted(train):
+            if not counts.types[type_]:
+                yield Finding(
+                    WARNING, f"{type_} is in train and not in {name}, where it goes unmeasured. Label some in {name}."
+                )
+            elif counts.types[type_] < FEW_MEASURED:
+                text = (
+                    f"{type_} has {counts.types[type_]} in {name}, fewer than {FEW_MEASURED}: its score there is "
+                    "mostly chance. Label more."
+                )
+                yield Finding(WARNING, text)
+
+
+def _spellings_of_types(found: Gathered) -> Iterator[Finding]:
+    spellings: dict[str, dict[str, str]] = {}
+    for counts in found.splits.values():
+        for type_, where in counts.first_of_type.items():
+            spellings.setdefault(type_.casefold(), {}).setdefault(type_, where)
+    for forms in spellings.values():
+        if len(forms) > 1:
+            listed = ", ".join(f"{type_} (first at {where})" for type_, where in sorted(forms.items()))
+            yield Finding(
+                WARNING,
+                f"Types that differ in upper and lower case only are different types: {listed}. Write them alike.",
+            )
+
+
+def _tags(found: Gathered) -> Iterator[Finding]:
+    text = (
+        "read as CoNLL does (an entity opens at each tag that cannot go on). See whether the "
+        "entities there are meant so."
+    )
+    yield _finding(found.ill_formed, "ill-formed tag", text, "No tag sequence is ill-formed.")
+
+
+def _conflicts(found: Gathered) -> Iterator[Finding]:
+    text = "with other entities than the same sentence before. Label them alike, or the model learns neither."
+    yield _finding(found.conflicts, "sentence", text, "No sentence is labelled in two ways.")
+
+
+def _duplicates(found: Gathered) -> Iterator[Finding]:
+    text = (
+        f"of {DUPLICATE_LENGTH} tokens or more that the same split had before. Take repetitions out, "
+        "unless they are as frequent where the model is used."
+    )
+    yield _finding(found.duplicates, "sentence", text, "No sentence is in a split twice.")
+
+
+def _overlaps(found: Gathered) -> Iterator[Finding]:
+    for (left, right), tally in sorted(found.overlaps.items()):
+        share = tally.count / max(1, found.splits[right].sentences)
+        text = (
+            f"{_number(tally, 'sentence')} of {DUPLICATE_LENGTH} tokens or more in both {left} and "
+            f"{right} ({share:.1%} of {right}), first at {tally.first}"
+        )
+        if share > MUCH_OVERLAP:
+            yield Finding(WARNING, f"{text}: scores on {right} flatter. Take them out of {left}.")
+        else:
+            yield Finding(GOOD, f"{text}: too few to matter.")
+    if not found.overlaps:
+        yield Finding(GOOD, "The splits share no sentence.")
+
+
+def _unseen(found: Gathered) -> Iterator[Finding]:
+    train = found.splits["train"].surfaces
+    for name, counts in found.splits.items():
+        if name == "train" or not counts.entities:
+            continue
+        share = unseen_share(found, name)
+        text = f"{share:.0%} of the entities in {name} are not in train (type and words)"
+        if train and share < LITTLE_NEW:
+            yield Finding(WARNING, f"{text}: scores say little about new names. Split by document or by time.")
+        else:
+            yield Finding(GOOD, f"{text}.")
+
+
+def unseen_share(found: Gathered, name: str) -> float:
+    """The share, from 0 to 1, of a split's entities that train does not have with the same type and words."""
+    train, surfaces = found.splits["train"].surfaces, found.splits[name].surfaces
+    return sum(count for surface, count in surfaces.items() if surface not in train) / max(1, surfaces.total())
+
+
+def _long(found: Gathered) -> Iterator[Finding]:
+    text = (
+        f"of more than {LONG_SENTENCE} tokens. Look whether blank lines between sentences are "
+        "missing; long ones slow training down."
+    )
+    longest = max(counts.longest for counts in found.splits.values())
+    yield _finding(found.long, "sentence", text, f"The longest sentence has {longest} tokens.")
+
+
+def _edges(found: Gathered) -> Iterator[Finding]:
+    text = "beginning or ending with white space or punctuation. Look whether their borders are right."
+    yield _finding(found.edges, "entity", text, "No entity begins or ends with white space or punctuation.")
+
+
+def _odd(found: Gathered) -> Iterator[Finding]:
+    for kind, tally in found.odd.items():
+        if tally.count:
+            text = (
+                f"with {kind}. Look whether the text was converted rightly; what the model is asked about "
+                "later must look the same."
+            )
+            yield _finding(tally, "token", text, "")
+    if not any(tally.count for tally in found.odd.values()):
+        yield Finding(GOOD, "No token has odd characters.")
+
+
+def _finding(tally: Tally, what: str, text: str, good: str) -> Finding:
+    """A warning that says how many and where first, or the good line where there are none."""
+    if not tally.count:
+        return Finding(GOOD, good)
+    return Finding(WARNING, f"{_number(tally, what)}, first at {tally.first}, {text}")
+
+
+def _number(tally: Tally, what: str) -> str:
+    plural = what[:-1] + "ies" if what.endswith("y") else what + "s"
+    return f"{tally.count} {what if tally.count == 1 else plural}"

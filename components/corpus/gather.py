@@ -1,0 +1,140 @@
+"""Counts over a corpus, in one pass, for `check` to judge.
+
+Sentences are remembered as digests, about 200 bytes each, not as texts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from components.corpus.characters import KINDS, odd_kinds
+from components.corpus.records import BadLine
+from components.corpus.splits import SPLITS
+from components.ner.sentence import Sentence
+from components.ner.tags import ill_formed
+
+LONG_SENTENCE = 200  # tokens: longer ones are rarely one sentence, and slow training down
+DUPLICATE_LENGTH = 5  # tokens: shorter sentences are the same by chance ("Thank you .")
+
+
+@dataclass(slots=True)
+class Tally:
+    """How often something was met, and where first."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, where: str, count: int = 1) -> None:
+        """Counts it once more."""
+        self.first = self.first or where
+        self.count += count
+
+
+@dataclass(slots=True)
+class SplitCounts:
+    """The counts of one split. `surfaces` counts entities by a digest of type and tokens."""
+
+    sentences: int = 0
+    tokens: int = 0
+    longest: int = 0
+    documents: int = 0
+    document: str = ""
+    types: Counter[str] = field(default_factory=Counter)
+    first_of_type: dict[str, str] = field(default_factory=dict)
+    surfaces: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def entities(self) -> int:
+        """The entities of all types."""
+        return self.types.total()
+
+
+class Gathered:
+    """All counts of a corpus; `add` takes its sentences one by one."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.splits = {name: SplitCounts() for name in names}
+        self.ill_formed = Tally()
+        self.long = Tally()
+        self.edges = Tally()
+        self.odd = {kind: Tally() for kind in KINDS}
+        self.duplicates = Tally()
+        self.conflicts = Tally()
+        self.overlaps: dict[tuple[str, str], Tally] = {}
+        self.bad = Tally()
+        self.first_bad: BadLine | None = None
+        self.unused = Tally()
+        self._seen: dict[int, int] = {}  # digest of tokens -> digest of spans, and in its low bits the splits it was in
+
+    def add(self, split: str, sentence: Sentence, tags: Sequence[str] | None, scheme: str | None) -> None:
+        """Counts a sentence, and what is wrong in its tags as the file has them."""
+        counts = self.splits[split]
+        counts.sentences += 1
+        counts.tokens += len(sentence.tokens)
+        counts.longest = max(counts.longest, len(sentence.tokens))
+        if sentence.document != counts.document:
+            counts.documents += 1
+            counts.document = sentence.document
+        if len(sentence.tokens) > LONG_SENTENCE:
+            self.long.add(_where(sentence))
+        if tags is not None and scheme is not None:
+            wrong = ill_formed(tags, scheme)
+            if wrong:
+                self.ill_formed.add(_where(sentence, wrong[0]), len(wrong))
+        for token, text in enumerate(sentence.tokens):
+            for kind in odd_kinds(text):
+                self.odd[kind].add(_where(sentence, token))
+        self._add_entities(counts, sentence)
+        self._compare(split, sentence)
+
+    def add_bad(self, bad: BadLine) -> None:
+        """Counts a sentence that cannot be read."""
+        self.first_bad = self.first_bad or bad
+        self.bad.add(f"{bad.file}:{bad.line}")
+
+    def _add_entities(self, counts: SplitCounts, sentence: Sentence) -> None:
+        for span in sentence.spans:
+            counts.types[span.type] += 1
+            counts.first_of_type.setdefault(span.type, _where(sentence, span.start))
+            words = sentence.tokens[span.start : span.end]
+            counts.surfaces[_digest((span.type, *words))] += 1
+            if not _has_substance(words[0]) or not _has_substance(words[-1]):
+                self.edges.add(_where(sentence, span.start))
+
+    def _compare(self, split: str, sentence: Sentence) -> None:
+        """Looks whether the sentence was there before: as it is, in another split, or with other labels."""
+        key = _digest(sentence.tokens)
+        bit = 1 << SPLITS.index(split)
+        labels = _digest([f"{span.start} {span.end} {span.type}" for span in sentence.spans]) & ~0b111
+        before = self._seen.get(key)
+        if before is None:
+            self._seen[key] = labels | bit
+            return
+        if before & ~0b111 != labels:
+            self.conflicts.add(_where(sentence))
+        if len(sentence.tokens) >= DUPLICATE_LENGTH:
+            if before & bit:
+                self.duplicates.add(_where(sentence))
+            for index, other in enumerate(SPLITS):
+                if other != split and before & 1 << index:
+                    pair = (other, split) if index < SPLITS.index(split) else (split, other)
+                    self.overlaps.setdefault(pair, Tally()).add(_where(sentence))
+        self._seen[key] = before | bit
+
+
+def _where(sentence: Sentence, token: int = 0) -> str:
+    """The file and line of a sentence; in CoNLL columns, where each token has its line, about that of the token."""
+    line = sentence.line + token if sentence.text is None else sentence.line
+    return f"{sentence.file}:{line}"
+
+
+def _digest(words: Sequence[str]) -> int:
+    return int.from_bytes(blake2b("\x1f".join(words).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _has_substance(word: str) -> bool:
+    """Whether an entity may well begin or end with the word: it has a letter or digit, or is a sign such as $ and %."""
+    return any(character.isalnum() or character in "$€£¥%°)" for character in word)

@@ -1,0 +1,1 @@
+"""Entity scores as TFMA metrics, and what a new model is compared with."""

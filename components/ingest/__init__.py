@@ -1,0 +1,1 @@
+"""The ExampleGen: from labelled sentences to tf.Examples in splits."""

@@ -1,0 +1,62 @@
+"""The ExampleGen component for labelled corpora."""
+
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.corpus import reading
+from components.ingest import source
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Reads the corpus that `corpus` names, and writes each split as gzipped TFRecords of tf.Examples."""
+
+    def Do(self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]],
+           exec_properties: dict[str, Any]) -> None:
+        corpus = json.loads(exec_properties["corpus"])
+        artifact = artifact_utils.get_single_instance(output_dict["examples"])
+        options = reading.ReadOptions(**corpus["options"])
+        names = reading.find_splits(corpus["path"]).names
+        artifact.split_names = artifact_utils.encode_split_names(list(names))
+        with self._make_beam_pipeline() as pipeline:
+            splits = source.examples_of(pipeline, corpus["path"], options)
+            # Not TFX's own WriteSplit: it shuffles every split, which Beam's local runner does in memory, and the
+            # Trainer shuffles anyway.
+            for split, examples in splits.items():
+                path = os.path.join(artifact_utils.get_split_uri([artifact], split), "data_tfrecord")
+                examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(path, file_name_suffix=".gz")
+        examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(artifact, "tfrecords_gzip")
+
+
+class _Spec(ComponentSpec):
+    PARAMETERS = {"corpus": ExecutionParameter(type=str)}
+    INPUTS = {}
+    OUTPUTS = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
+
+
+class CorpusExampleGen(base_beam_component.BaseBeamComponent):
+    """Labelled text to tf.Examples in the splits train, dev and test.
+
+    Args:
+      path: the corpus, a file or a folder.
+      options: how to read it.
+      fingerprint: a hash of the corpus's content: a touched file with the same content is not read again.
+      code: a hash of the sources that this step depends on.
+    """
+
+    SPEC_CLASS = _Spec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, path: str, options: reading.ReadOptions, fingerprint: str, code: str):
+        settings = {"scheme": options.scheme, "bad_lines": options.bad_lines, "encoding": options.encoding}
+        corpus = json.dumps({"path": path, "options": settings, "fingerprint": fingerprint, "code": code}, sort_keys=True)
+        super().__init__(_Spec(corpus=corpus, examples=types.Channel(type=standard_artifacts.Examples)))

@@ -1,0 +1,4 @@
+"""Named-entity recognition itself: sentences, tag schemes, tokens and scores.
+
+Plain Python without TensorFlow.
+"""

@@ -1,0 +1,1 @@
+"""Publishing a blessed model for TensorFlow Serving."""

@@ -1,0 +1,57 @@
+"""What a user can set about each step, with its default and its limits. `pipeline.config` puts them together."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """A group of settings: unknown keys are errors, values cannot be changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Vocabulary(Settings):
+    """What Transform counts on the train split."""
+
+    words: int = Field(200_000, ge=1, description="most words to keep, the most frequent first")
+    minimum_frequency: int = Field(1, ge=1, description="times a word must occur in train to be kept")
+    characters: int = Field(4_000, ge=1, le=30_000, description="most characters to keep")
+    affixes: int = Field(30_000, ge=1, description="most prefixes and suffixes to keep")
+    longest_token: int = Field(20, ge=2, le=200, description="characters looked at in a token; of a longer one both ends")
+
+
+class Model(Settings):
+    """The tagger's sizes."""
+
+    word_dimensions: int = Field(100, ge=1, le=2_000, description="width of word embeddings")
+    character_dimensions: int = Field(30, ge=1, le=500, description="width of character embeddings")
+    character_filters: int = Field(50, ge=1, le=2_000, description="filters of the character CNN")
+    character_window: int = Field(3, ge=1, le=15, description="characters a filter sees at once")
+    shape_dimensions: int = Field(10, ge=1, le=200, description="width of word-shape embeddings")
+    affix_dimensions: int = Field(10, ge=1, le=200, description="width of each prefix and suffix embedding")
+    lstm_units: int = Field(128, ge=1, le=4_000, description="units of the LSTM in each direction")
+    lstm_layers: int = Field(1, ge=1, le=8, description="BiLSTM layers")
+    output: Literal["crf", "softmax"] = Field("crf", description="crf decodes whole tag sequences, softmax single tags")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of inputs of BiLSTM and output layer dropped in training")
+    word_dropout: float = Field(0.1, ge=0, lt=1, description="share of words read as unknown in training")
+
+
+class Training(Settings):
+    """How the tagger is fitted."""
+
+    epochs: int = Field(15, ge=1, le=10_000, description="most passes over train")
+    patience: int = Field(5, ge=1, description="epochs without a better F1 on dev after which training stops")
+    batch_size: int = Field(32, ge=1, le=65_536, description="sentences a step")
+    learning_rate: float = Field(2e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth")
+    gradient_norm: float = Field(5.0, gt=0, description="longest gradient; longer ones are scaled down to it")
+    seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
+    threads: int = Field(0, ge=0, le=1_024, description="threads for TensorFlow, 0 for one a core")
+
+
+class Gate(Settings):
+    """What a new model must reach before it is published, in entity F1 on the evaluated split."""
+
+    minimum_f1: float = Field(0.3, ge=0, le=1, description="lowest F1 over all types that may be published")
+    tolerance: float = Field(0.02, ge=0, le=1, description="F1 a new model may lose against the one before it; the seed"
+                             " alone moves it by about 0.01")

@@ -1,0 +1,1 @@
+"""Fitting the tagger, and handing the best one on as a SavedModel."""

@@ -1,0 +1,53 @@
+"""From transformed examples to batches of `Sentences` and their tags."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from components.tagger.sentences import Sentences, sentences_of
+
+# Sentences of like length share a batch; the boundaries are tokens.
+_BOUNDARIES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
+_LONG = 128  # from here on batches shrink with length, so that a step's memory stays bounded
+_CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory over the epochs
+
+
+def batches(files: Sequence[str], feature_spec: Mapping[str, tf.io.VarLenFeature], batch_size: int,
+            shuffle_seed: int | None) -> tf.data.Dataset:
+    """Batches `(Sentences, tags int32 [batch, tokens])` of sentences of like length.
+
+    Args:
+      files: gzipped TFRecord files of transformed examples.
+      feature_spec: Transform's output spec.
+      batch_size: sentences a batch; fewer where sentences are long.
+      shuffle_seed: shuffles anew each epoch, the same way for the same seed; None keeps the files' order.
+    """
+    wanted = {name: spec for name, spec in feature_spec.items() if name not in ("surfaces", "pieces")}
+
+    def parse(serialized):
+        features = tf.io.parse_example(serialized, wanted)
+        tags = tf.cast(tf.sparse.to_dense(features["tag_ids"]), tf.int32)
+        return sentences_of(features), tags
+
+    records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP")
+    # Parsing many at once is far faster than one by one; batches by length are then put together from single sentences.
+    sentences = records.batch(256).map(parse, tf.data.AUTOTUNE, deterministic=True).unbatch().map(_trimmed)
+    if sum(tf.io.gfile.stat(file).length for file in files) * 5 < _CACHED_BYTES:  # gzip takes about a fifth
+        sentences = sentences.cache()
+    if shuffle_seed is not None:
+        sentences = sentences.shuffle(50_000, seed=shuffle_seed)
+    sizes = [max(1, batch_size if end <= _LONG else batch_size * _LONG // end) for end in (*_BOUNDARIES, 1024)]
+    grouped = sentences.bucket_by_sequence_length(
+        lambda sentence, tags: sentence.lengths, _BOUNDARIES, sizes,
+        padding_values=(Sentences(0, 0, 0, -1, 0), 0))
+    if shuffle_seed is not None:
+        grouped = grouped.shuffle(64, seed=shuffle_seed)  # the last batches of an epoch are else the odd lengths
+    return grouped.prefetch(tf.data.AUTOTUNE)
+
+
+def _trimmed(sentence: Sentences, tags: tf.Tensor) -> tuple[Sentences, tf.Tensor]:
+    """One sentence without the padding that its neighbours at parsing brought."""
+    n = sentence.lengths
+    characters = sentence.characters[:n]
+    longest = tf.reduce_max(tf.reduce_sum(tf.cast(characters >= 0, tf.int32), 1))
+    return Sentences(sentence.words[:n], sentence.shapes[:n], sentence.affixes[:n], characters[:, :longest], n), tags[:n]

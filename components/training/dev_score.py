@@ -1,0 +1,45 @@
+"""Entity scores on dev after each epoch: what early stopping goes by and what the user sees."""
+
+import time
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from components.ner import scores, tags
+
+F1 = "val_f1"
+
+
+class DevScore(keras.callbacks.Callback):
+    """Adds entity precision, recall and F1 on dev to an epoch's logs, and reports a line of them.
+
+    The model counts as the known way's tokens see it; the Evaluator counts again over the corpus's own tokens.
+    """
+
+    def __init__(self, dev: tf.data.Dataset, labels: tuple[str, ...], report: Callable[[dict], None], epochs: int):
+        super().__init__()
+        self._dev, self._labels, self._report, self._epochs = dev, labels, report, epochs
+        self._started = 0.0
+
+    def on_train_begin(self, logs=None):
+        self._decode = tf.function(self.model.decode, reduce_retracing=True)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        trained = time.monotonic() - self._started
+        result = sum(scores.score_all(self._decoded()).values(), scores.PRF())
+        logs[F1], logs["val_precision"], logs["val_recall"] = result.f1, result.precision, result.recall
+        self._report({"epoch": epoch + 1, "epochs": self._epochs, "loss": logs["loss"], "seconds": trained, "f1": result.f1,
+                      "precision": result.precision, "recall": result.recall})
+
+    def _decoded(self):
+        for sentences, gold in self._dev:
+            predicted = self._decode(sentences).tags.numpy()
+            for length, right, found in zip(sentences.lengths.numpy(), gold.numpy(), predicted):
+                yield self._spans(right[:length]), self._spans(found[:length])
+
+    def _spans(self, numbers):
+        return tags.spans_of([self._labels[number] for number in numbers], "IOB2")

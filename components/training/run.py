@@ -1,0 +1,109 @@
+"""The Trainer's `run_fn`: fits the tagger on Transform's output and saves the best one with its signatures."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from components import progress
+from components.features import labels, preprocessing
+from components.settings import Model, Training
+from components.tagger.network import Sizes
+from components.tagger.tagger import Tagger
+from components.training import dataset, dev_score
+from components.validation import contract
+from serving import card, signatures, warmup
+
+_DEV_BATCH = 256
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains, and writes the SavedModel to `fn_args.serving_model_dir`.
+
+    `fn_args.custom_config` has `model` and `training` (settings as dicts), `corpus` (its name), `version` (the project's)
+    and `checkpoints`, a folder for what is needed to go on after a kill; it is gone when training is done.
+    """
+    config = fn_args.custom_config
+    model_settings, training = Model(**config["model"]), Training(**config["training"])
+    keras.utils.set_random_seed(training.seed)
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    label_map = labels.label_map(contract.types_of(contract.read(fn_args.schema_path)))
+
+    spec = transform.transformed_feature_spec()
+    train = dataset.batches(_files(fn_args.train_files), spec, training.batch_size, shuffle_seed=training.seed)
+    dev = dataset.batches(_files(fn_args.eval_files), spec, _DEV_BATCH, shuffle_seed=None)
+
+    sizes = Sizes(*(transform.vocabulary_size_by_name(name) for name in
+                    (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)))
+    tagger = Tagger(sizes, label_map, model_settings)
+    best = _fit(tagger, train, dev, training, Path(config["checkpoints"]), fn_args.model_run_dir)
+
+    path = fn_args.serving_model_dir
+    signatures.save(signatures.Recogniser(transform.transform_features_layer(), tagger), path)
+    warmup.write(path)
+    settings = {"model": config["model"], "training": config["training"]}
+    card.write(card.Card(label_map, config["version"], config["corpus"], settings, best), path)
+
+
+def _files(patterns: list[str]) -> list[str]:
+    return [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
+
+
+def _fit(tagger: Tagger, train: tf.data.Dataset, dev: tf.data.Dataset, training: Training, checkpoints: Path,
+         logs: str) -> dict[str, float]:
+    """Fits until dev's entity F1 no longer rises, leaves the best weights in the tagger, and returns their scores."""
+    steps = train.reduce(0, lambda count, _: count + 1).numpy()
+    schedule = keras.optimizers.schedules.PolynomialDecay(
+        training.learning_rate, steps * training.epochs, training.learning_rate / 10)
+    tagger.compile(optimizer=keras.optimizers.Adam(schedule, global_clipnorm=training.gradient_norm))
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    score = dev_score.DevScore(dev, tagger.labels, report=progress.epoch, epochs=training.epochs)
+    keep = BestWeights(checkpoints, training.patience)
+    tagger.fit(train, epochs=training.epochs, verbose=0, callbacks=[
+        score,  # adds dev's scores to the logs, so it comes first
+        keep,
+        keras.callbacks.BackupAndRestore(str(checkpoints / "backup")),
+        keras.callbacks.TensorBoard(logs, profile_batch=0),
+    ])
+    best = keep.restore()
+    shutil.rmtree(checkpoints)
+    return best
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Early stopping on dev's F1 that survives a kill: the best weights and the count of epochs without better ones lie
+    in files. Keras's own EarlyStopping keeps both in memory.
+    """
+
+    def __init__(self, folder: Path, patience: int):
+        super().__init__()
+        self._weights, self._record = folder / "best.weights.h5", folder / "best.json"
+        self._patience = patience
+
+    def _read(self) -> dict[str, float]:
+        return json.loads(self._record.read_text()) if self._record.exists() else {"f1": -math.inf, "epoch": -1}
+
+    def on_epoch_end(self, epoch, logs=None):
+        best = self._read()
+        # After a kill an epoch may be run again: its first result stands.
+        if logs[dev_score.F1] > best["f1"]:
+            beside = self._weights.with_name("new.weights.h5")
+            self.model.save_weights(beside)
+            beside.replace(self._weights)
+            record = {"f1": logs[dev_score.F1], "precision": logs["val_precision"], "recall": logs["val_recall"],
+                      "epoch": epoch + 1}
+            partial = self._record.with_name("best.json.partial")
+            partial.write_text(json.dumps(record))
+            partial.replace(self._record)
+        elif epoch + 1 - best["epoch"] >= self._patience:
+            self.model.stop_training = True
+
+    def restore(self) -> dict[str, float]:
+        """Puts the best weights back and returns their scores on dev."""
+        self.model.load_weights(self._weights)
+        return self._read()

@@ -1,0 +1,1 @@
+"""The contract on the data, and the gate that holds a run to it."""

@@ -1,0 +1,72 @@
+"""The component that puts the contract in force: the owner's schema file, or on the first run one made from the data."""
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow_data_validation as tfdv
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.features import labels
+from components.ingest import features
+from components.validation import contract, statistics
+
+INFERRED = "inferred"
+
+
+def state(path: str | Path) -> str:
+    """What the cache needs to know of the contract at `path`: its content, or `INFERRED` while it is as it was made.
+
+    A run that makes the file and the next one, which finds it, are the same to the cache.
+    """
+    path = Path(path)
+    content = path.read_text(encoding="utf-8") if path.exists() else None
+    if content is None or _record(path).exists() and _record(path).read_text(encoding="utf-8") == content:
+        return INFERRED
+    return content
+
+
+class Executor(base_executor.BaseExecutor):
+    """Copies the contract into its artifact; makes it first where there is none."""
+
+    def Do(self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]],
+           exec_properties: dict[str, Any]) -> None:
+        path = Path(exec_properties["path"])
+        if not path.exists():
+            found = statistics.load(artifact_utils.get_single_instance(input_dict["statistics"]))
+            tags = {tag for split in found.values() for tag in statistics.values(split, features.TAGS)}
+            contract.write(contract.make(labels.types_of(tags)), path)
+            _record(path).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        target = Path(artifact_utils.get_single_uri(output_dict["schema"])) / "schema.pbtxt"
+        tfdv.write_schema_text(contract.read(path), str(target))
+
+
+def _record(path: Path) -> Path:
+    """Where a contract is kept as it was made, to tell whether its owner has edited it since."""
+    return path.with_name(f".{path.name}.as-inferred")
+
+
+class _Spec(ComponentSpec):
+    PARAMETERS = {"path": ExecutionParameter(type=str), "state": ExecutionParameter(type=str),
+                  "code": ExecutionParameter(type=str)}
+    INPUTS = {"statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics)}
+    OUTPUTS = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
+
+
+class Contract(base_component.BaseComponent):
+    """The contract on the data, as a Schema artifact.
+
+    Args:
+      statistics: of all splits; read on the first run only.
+      path: the contract's file; written on the first run, kept from then on.
+      code: a hash of the sources that this step depends on.
+    """
+
+    SPEC_CLASS = _Spec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, statistics: types.BaseChannel, path: str, code: str):
+        super().__init__(_Spec(statistics=statistics, path=path, state=state(path), code=code,
+                               schema=types.Channel(type=standard_artifacts.Schema)))

@@ -1,0 +1,159 @@
+"""The configuration of a run: one validated model, from YAML, with `--set KEY=VALUE` on top. Imports neither TFX nor TensorFlow."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Optional
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from components.errors import UserError
+from components.settings import Gate, Model, Settings, Training, Vocabulary
+
+
+class Beam(Settings):
+    """What Beam gets, for the steps that are Beam pipelines themselves."""
+
+    runner: str = Field("direct", description="direct, or any runner that Beam knows by name")
+    workers: int = Field(1, ge=0, le=1_024, description="workers of the direct runner: 1 in memory, more as processes,"
+                         " 0 for one a core; processes pay on large corpora only")
+    options: tuple[str, ...] = Field((), description="further options for Beam, as --name=value")
+
+    @model_validator(mode="after")
+    def _options_are_flags(self) -> "Beam":
+        for option in self.options:
+            if not option.startswith("--"):
+                raise ValueError(f"{option!r} is no option of Beam; expected --name=value")
+        return self
+
+    def arguments(self) -> list[str]:
+        """The command line that Beam's PipelineOptions reads; empty for Beam's defaults."""
+        if self.runner != "direct":
+            return [f"--runner={self.runner}", *self.options]
+        if self.workers == 1:
+            return list(self.options)
+        # In processes: threads share one interpreter and gain nothing.
+        return ["--runner=DirectRunner", f"--direct_num_workers={self.workers}",
+                "--direct_running_mode=multi_processing", *self.options]
+
+
+class Metadata(Settings):
+    """Where ML Metadata lives."""
+
+    kind: Literal["sqlite", "mysql", "postgresql"] = Field("sqlite", description="sqlite is a file in the workdir")
+    host: str = Field("127.0.0.1", description="of the database server")
+    port: int = Field(0, ge=0, le=65_535, description="of the database server, 0 for its usual one")
+    database: str = Field("tfx_ner", min_length=1, description="name of the database")
+    user: str = Field("", description="to log in as")
+    password: str = Field("", description="to log in with; better kept in the environment as TFX_NER_METADATA_PASSWORD",
+                          repr=False)
+
+
+class Config(Settings):
+    """Everything that can be set. Each run keeps its own as `config.yaml`."""
+
+    data: Optional[str] = Field(None, description="the corpus, a file or a folder; without it the starter corpus")
+    workdir: str = Field("work", min_length=1, description="folder for everything a run makes")
+    name: str = Field("ner", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="the model's name where it is served")
+    orchestrator: Literal["beam", "local"] = Field("beam", description="TFX's BeamDagRunner or LocalDagRunner")
+    scheme: Optional[str] = Field(None, description="IOB1, IOB2, BIOES or BILOU; without it found out from the corpus")
+    bad_lines: Literal["refuse", "skip"] = Field("refuse", description="what to do about sentences that cannot be read")
+    encoding: str = Field("utf-8", description="of CoNLL files")
+    schema_file: Optional[str] = Field(None, alias="schema", description="the contract on the data; without it one in the"
+                                       " workdir, made on the first run and kept")
+    vocabulary: Vocabulary = Field(default_factory=Vocabulary, description="what Transform counts")
+    model: Model = Field(default_factory=Model, description="the tagger's sizes")
+    training: Training = Field(default_factory=Training, description="how the tagger is fitted")
+    gate: Gate = Field(default_factory=Gate, description="what a model must reach to be published")
+    beam: Beam = Field(default_factory=Beam, description="what Beam gets")
+    metadata: Metadata = Field(default_factory=Metadata, description="where ML Metadata lives")
+
+    def dump(self) -> str:
+        """The configuration as YAML, without the password."""
+        values = self.model_dump(by_alias=True, mode="json")
+        values["metadata"].pop("password")
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str, Any]) -> Config:
+    """The configuration from a YAML file, then `KEY=VALUE` assignments, then `overrides` that are not None.
+
+    Raises:
+      UserError: the file cannot be read, a key is unknown or a value is not allowed; names the key and what it takes.
+    """
+    values = _read(file) if file else {}
+    origin = {key: file for key in _leaves(values)}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {assignment}: expected KEY=VALUE, as in --set training.epochs=5")
+        _assign(values, key, text)
+        origin[key] = "--set"
+    values.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UserError("; ".join(_explain(one, origin) for one in error.errors()[:3])) from None
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file}: cannot read the configuration ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{file}: the configuration is not text in UTF-8") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        raise UserError(f"{file}{where}: not YAML ({getattr(error, 'problem', error)})") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UserError(f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'training: {{epochs: 5}}'")
+    return values
+
+
+def _assign(values: dict[str, Any], key: str, text: str) -> None:
+    *groups, last = key.split(".")
+    for group in groups:
+        inner = values.setdefault(group, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {key}: {group} is a single value and has no keys in it")
+        values = inner
+    try:
+        values[last] = yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        values[last] = text
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    for key, value in values.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+
+
+def _explain(error: Mapping[str, Any], origin: Mapping[str, Optional[str]]) -> str:
+    """One of pydantic's errors as a user reads it: where, which key, what was found, what it takes."""
+    place = [str(part) for part in error["loc"]]
+    key = ".".join(place)
+    where = f"{origin[key]}: " if origin.get(key) else ""
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(keys(place[:-1])) if keys(place[:-1]) else "nothing"
+        return f"{where}unknown key {key}; expected one of {known}"
+    found = error.get("input")
+    shown = f"found {found!r}; " if isinstance(found, (str, int, float, bool)) or found is None else ""
+    return f"{where}{key}: {shown}{error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def keys(groups: Iterable[str] = ()) -> tuple[str, ...]:
+    """The keys of a group of settings, of the top one by default; none if there is no such group."""
+    model: Any = Config
+    for group in groups:
+        field = getattr(model, "model_fields", {}).get(group)
+        model = field.annotation if field else None
+    fields = getattr(model, "model_fields", {})
+    return tuple(field.alias or name for name, field in fields.items())

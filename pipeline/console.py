@@ -1,0 +1,139 @@
+"""What a user sees of a run: which node is at work and for how long, an epoch's figures, and the outcome."""
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from components import progress
+
+
+@dataclass(frozen=True)
+class NodeFailure:
+    """The node that failed, and what it raised."""
+
+    node: str
+    error: BaseException
+
+
+class RunConsole(logging.Handler):
+    """Shows a run's progress, and remembers which nodes ran.
+
+    `executions`: ML Metadata's id of each node's execution; `nodes`: what became of each; `failure`: the first failure.
+    """
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self._console = console
+        self._status: Optional[Status] = None
+        self._doing = ""
+        self._since = time.monotonic()
+        self.executions: dict[str, int] = {}
+        self.nodes: tuple[Mapping[str, object], ...] = ()
+        self.failure: Optional[NodeFailure] = None
+
+    @contextlib.contextmanager
+    def capturing(self, log: Path) -> Iterator[None]:
+        """Sends everything that is printed meanwhile, by C++ too, to `log`, and shows progress on the real terminal."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kept = os.dup(1), os.dup(2)
+        terminal = open(os.dup(kept[0]), "w", encoding="utf-8")
+        console, self._console = self._console, Console(file=terminal, no_color=self._console.no_color,
+                                                        width=self._console.width)
+        progress.LOGGER.addHandler(self)
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        try:
+            with self._console.status("") if self._console.is_terminal else contextlib.nullcontext() as self._status:
+                yield
+        finally:
+            progress.LOGGER.removeHandler(self)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, copy in enumerate(kept, start=1):
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            self._console, self._status = console, None
+            terminal.close()
+
+    def surveyed(self, found, label: str, folder: Path) -> None:
+        """Tells what is run on."""
+        sizes = ", ".join(f"{split} {count:,}" for split, count in found.sentences.items())
+        self._console.print(f"{escape(label)}: {sizes} sentences", highlight=False, soft_wrap=True)
+        for note in found.splits.notes:
+            self._console.print(f"  {escape(note)}", highlight=False, soft_wrap=True)
+        if found.left_out:
+            self._console.print(f"  {found.left_out:,} sentences are left out; they are in {folder / 'left-out.jsonl'}",
+                                highlight=False, soft_wrap=True, style="yellow")
+
+    def working(self, doing: str) -> None:
+        """Names what is being done, with a running clock on a terminal."""
+        self._doing, self._since = doing, time.monotonic()
+        if self._status:
+            self._status.update(escape(doing))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind, facts = getattr(record, "kind", ""), getattr(record, "facts", {})
+        handler = getattr(self, f"_{kind}", None)
+        if handler:
+            handler(**facts)
+
+    def _node_started(self, node: str) -> None:
+        self.working(node)
+
+    def _node_ended(self, node: str, execution: int, cached: bool, reason: str, seconds: float) -> None:
+        self.executions[node] = execution
+        self.nodes += ({"node": node, "execution": execution, "cached": cached, "reason": reason,
+                        "seconds": round(seconds, 2)},)
+        mark, state = ("[dim]=[/]", "cached") if cached else ("[green]✓[/]", "ran")
+        self._console.print(f"{mark} {node:<17}{seconds:7.1f} s  {state}: {escape(reason)}", highlight=False, soft_wrap=True)
+
+    def _node_failed(self, node: str, error: BaseException, seconds: float) -> None:
+        if self.failure is None:
+            self.failure = NodeFailure(node, error)
+            self._console.print(f"[red]✗[/] {node:<17}{seconds:7.1f} s  failed", highlight=False, soft_wrap=True)
+
+    def _epoch(self, epoch: int, epochs: int, loss: float, seconds: float, f1: float, precision: float,
+               recall: float) -> None:
+        self._console.print(f"  epoch {epoch:>3}/{epochs}{seconds:7.1f} s  loss {loss:.4f}  dev F1 {f1:.4f}"
+                            f" (precision {precision:.4f}, recall {recall:.4f})", highlight=False, soft_wrap=True)
+        self.working(f"Trainer, epoch {min(epoch + 1, epochs)}/{epochs}")
+
+
+def show_outcome(console: Console, outcome) -> None:
+    """Prints the scores, the gate's decision and where the model is."""
+    table = Table(title=f"Entities on {outcome.evaluated_on} (exact span and type)", title_justify="left",
+                  title_style="bold", box=None, pad_edge=False)
+    table.add_column("type")
+    for name in ("precision", "recall", "F1", "support"):
+        table.add_column(name, justify="right")
+    for name, scores in (*outcome.per_type.items(), ("all", outcome.overall)):
+        table.add_row(escape(name), *(f"{scores[part]:.4f}" for part in ("precision", "recall", "f1")),
+                      f"{scores['support']:,}", style="bold" if name == "all" and scores is outcome.overall else None)
+    console.print()
+    console.print(table)
+    novelty = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in outcome.recall_by_novelty.items())
+    if novelty:
+        console.print(f"Recall by whether train has the entity: {novelty}", highlight=False, soft_wrap=True)
+    if outcome.before:
+        change = outcome.overall["f1"] - outcome.before["f1"]
+        console.print(f"The model before it: F1 {outcome.before['f1']:.4f} on the same data, {change:+.4f}", highlight=False, soft_wrap=True)
+    else:
+        console.print("No earlier model to compare with: the lower bound alone decides.", highlight=False, soft_wrap=True)
+    console.print()
+    if outcome.published:
+        console.print("[green]Published[/]:", outcome.published, highlight=False, soft_wrap=True)
+    else:
+        console.print("[yellow]Not published[/]:", "; ".join(outcome.reasons) or "the gate refused", highlight=False, soft_wrap=True)

@@ -1,0 +1,137 @@
+"""The graph: which steps there are, and what each takes from the others. One definition for every orchestrator."""
+
+import json
+from dataclasses import dataclass
+
+import tensorflow_data_validation as tfdv
+import tensorflow_model_analysis as tfma
+from ml_metadata.proto import metadata_store_pb2
+from tfx.components import Evaluator, ExampleValidator, Pusher, StatisticsGen, Trainer, Transform
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import pipeline
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.types import Channel, standard_artifacts
+
+from components.corpus.reading import ReadOptions, Splits
+from components.evaluation import baselines, entity_metric
+from components.ingest import features
+from components.ingest.example_gen import CorpusExampleGen
+from components.publishing import pusher
+from components.validation.contract_component import Contract
+from components.validation.gate import DataBlessing, DataGate
+from pipeline import __version__
+from pipeline.config import Config
+from pipeline.sources import code_hash
+from pipeline.workdir import Workdir
+from serving import signatures
+
+PIPELINE = "tfx-ner"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a run is about: the files by split, how to read them, and a hash of their content."""
+
+    splits: Splits
+    options: ReadOptions
+    fingerprint: str
+    label: str
+
+
+def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
+                    connection: metadata_store_pb2.ConnectionConfig) -> pipeline.Pipeline:
+    """The pipeline that takes `corpus` to a published model in `workdir`."""
+    schema_path = config.schema_file or str(workdir.schema)
+
+    # Reads the corpus into tf.Examples, in the splits train, dev and, mostly, test.
+    example_gen = CorpusExampleGen(corpus.splits.path, corpus.options, corpus.fingerprint,
+                                   code_hash("components.ingest.example_gen"))
+
+    # Counts what is in them. Sketches, as the ids of sentences are all different.
+    statistics_gen = StatisticsGen(
+        examples=example_gen.outputs["examples"],
+        stats_options=tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True))
+
+    # Puts the contract in force, or makes it on the first run.
+    contract = Contract(statistics_gen.outputs["statistics"], schema_path,
+                        code_hash("components.validation.contract_component"))
+
+    # Holds the data against the contract.
+    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=contract.outputs["schema"])
+
+    # Finds the data accepted before this, to speak of drift.
+    data_before = Resolver(
+        strategy_class=baselines.DataBefore,
+        statistics=Channel(type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen.id),
+        blessing=Channel(type=DataBlessing),
+        current=statistics_gen.outputs["statistics"],
+    ).with_id("DataBefore")
+
+    # Stops here if the data is not what was agreed.
+    data_gate = DataGate(
+        anomalies=validator.outputs["anomalies"], statistics=statistics_gen.outputs["statistics"],
+        schema=contract.outputs["schema"], baseline=data_before.outputs["statistics"], contract=schema_path,
+        code=code_hash("components.validation.gate"))
+
+    # Counts vocabularies on train, and turns tokens into numbers.
+    transform = Transform(
+        examples=example_gen.outputs["examples"], schema=contract.outputs["schema"],
+        # Its statistics of statistics take half its time, and nothing reads them.
+        disable_statistics=True, preprocessing_fn="components.features.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=list(corpus.splits.names)),
+        custom_config={"vocabulary": config.vocabulary.model_dump(), "schema": schema_path,
+                       "code": code_hash("components.features.preprocessing")})
+    transform.add_upstream_node(data_gate)
+
+    # Fits the tagger, and keeps the weights that are best on dev.
+    trainer = Trainer(
+        run_fn="components.training.run.run_fn", examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"], schema=contract.outputs["schema"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]), eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
+        custom_config={"model": config.model.model_dump(), "training": config.training.model_dump(),
+                       "corpus": corpus.label, "version": __version__,
+                       "checkpoints": str(workdir.checkpoints / corpus.fingerprint[:16]),
+                       "code": code_hash("components.training.run")})
+
+    # Finds the model blessed before this one.
+    model_before = Resolver(
+        strategy_class=baselines.ModelBefore,
+        model=Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
+        blessing=Channel(type=standard_artifacts.ModelBlessing),
+        current=trainer.outputs["model"],
+    ).with_id("ModelBefore")
+
+    # Measures both on the same data, and blesses the new one or not.
+    evaluator = Evaluator(
+        examples=example_gen.outputs["examples"], model=trainer.outputs["model"],
+        baseline_model=model_before.outputs["model"], schema=contract.outputs["schema"],
+        eval_config=_eval_config(config), example_splits=[corpus.splits.evaluation])
+
+    # Publishes what is blessed.
+    publisher = Pusher(
+        model=trainer.outputs["model"], model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(workdir.serving))),
+        custom_executor_spec=executor_spec.ExecutorClassSpec(pusher.Executor),
+        custom_config={"lost": pusher.lost_version(workdir.serving), "code": code_hash("components.publishing.pusher")})
+
+    return pipeline.Pipeline(
+        pipeline_name=PIPELINE, pipeline_root=str(workdir.artifacts), enable_cache=True,
+        metadata_connection_config=connection, beam_pipeline_args=config.beam.arguments(),
+        components=[example_gen, statistics_gen, contract, validator, data_before, data_gate, transform, trainer,
+                    model_before, evaluator, publisher])
+
+
+def _eval_config(config: Config) -> tfma.EvalConfig:
+    metric = tfma.MetricConfig(
+        class_name="EntityScores", module=entity_metric.__name__,
+        config=json.dumps({"name": entity_metric.NAME, "code": code_hash("components.evaluation.entity_metric")}))
+    threshold = tfma.MetricThreshold(
+        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": config.gate.minimum_f1}),
+        change_threshold=tfma.GenericChangeThreshold(
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance}))
+    return tfma.EvalConfig(
+        model_specs=[tfma.ModelSpec(signature_name=signatures.EXAMPLES, label_key=features.TAGS)],
+        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=[features.LENGTH])],
+        metrics_specs=[tfma.MetricsSpec(metrics=[metric], thresholds={entity_metric.metric_name("f1"): threshold})])

@@ -1,0 +1,124 @@
+"""One run of the pipeline, from a configuration to an outcome."""
+
+import datetime
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from components.corpus.reading import ReadOptions
+from components.errors import UserError
+from pipeline import survey
+from pipeline.config import Config
+from pipeline.console import RunConsole
+from pipeline.workdir import Workdir
+
+
+@dataclass(frozen=True)
+class Failure(Exception):
+    """A node failed for a reason that is not the user's data: which, why, and where the whole story is."""
+
+    node: str
+    error: str
+    log: Path
+
+    def __str__(self) -> str:
+        return f"{self.node} failed: {self.error}. The log has the whole story: {self.log}"
+
+
+def run(config: Config, corpus_path: str, label: str, console: RunConsole):
+    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`.
+
+    Args:
+      config: the configuration, kept with the run.
+      corpus_path: the corpus, a file or a folder.
+      label: what to call the corpus.
+      console: tells the user how far it is.
+
+    Raises:
+      UserError: bad data, or data that breaks the contract.
+      Failure: any other failure of a node.
+    """
+    workdir = Workdir(Path(config.workdir).resolve(), config.name)
+    workdir.make()
+    with workdir.locked():
+        folder = _new_folder(workdir.runs)
+        (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
+        options = ReadOptions(scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding)
+        found = survey.look(corpus_path, options, folder / "left-out.jsonl")
+        console.surveyed(found, label, folder)
+        with console.capturing(folder / "log.txt"):
+            outcome = _execute(config, workdir, found, options, label, console, folder)
+        (folder / "outcome.json").write_text(json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n",
+                                             encoding="utf-8")
+        return outcome
+
+
+def _new_folder(runs: Path) -> Path:
+    """A folder for this run, named by the time it starts."""
+    now = datetime.datetime.now()
+    for extra in range(1_000):
+        folder = runs / (now + datetime.timedelta(microseconds=extra)).strftime("%Y%m%d-%H%M%S-%f")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+    raise UserError(f"{runs}: cannot make a folder for this run")
+
+
+def _execute(config: Config, workdir: Workdir, found: survey.Survey, options: ReadOptions, label: str,
+             console: RunConsole, folder: Path):
+    # Imported here: TFX takes longer to import than a user waits for an error in the configuration.
+    console.working("starting TFX")
+    _limit_threads(config.training.threads)
+    logging.getLogger().setLevel(logging.INFO)
+    from pipeline import graph, orchestrators, outcome
+
+    connection = orchestrators.connection(config.metadata, workdir)
+    orchestrators.check(connection)
+    corpus = graph.Corpus(found.splits, options, found.fingerprint, label)
+    try:
+        orchestrators.execute(graph.create_pipeline(config, workdir, corpus, connection), config.orchestrator)
+    except Exception as error:  # whatever a node raised, through Beam or not
+        cause = console.failure.error if console.failure else error
+        told = user_error(cause)
+        if told:
+            raise UserError(told) from error
+        logging.getLogger().exception("the run failed")
+        node = console.failure.node if console.failure else "the orchestrator"
+        raise Failure(node, _last_line(cause), folder / "log.txt") from error
+    return outcome.read(connection, console.executions, found.splits.evaluation, console.nodes)
+
+
+def _limit_threads(threads: int) -> None:
+    """Tells TensorFlow how many threads to take, before it is imported."""
+    if threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
+
+
+def user_error(error: Optional[BaseException]) -> Optional[str]:
+    """The message of the UserError behind an exception, None if there is none.
+
+    Beam raises errors of its workers anew, as text with the place in its graph behind it.
+    """
+    marker = f"{UserError.__name__}: "
+    while error is not None:
+        if isinstance(error, UserError):
+            return _without_beam(str(error))
+        text = str(error)
+        if marker in text:
+            return _without_beam(text[text.rindex(marker) + len(marker):])
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _without_beam(text: str) -> str:
+    return text.partition(" [while running")[0].partition("\n")[0].strip()
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

@@ -1,0 +1,62 @@
+"""Hashes of the project's own sources, so that a change of code reruns the steps that depend on it.
+
+TFX's cache key of a step holds the names of functions and classes, not their code. Each step is therefore given a hash of
+the module that it runs and of everything in the project which that imports, and of the versions of the libraries that
+decide what comes out.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+_PACKAGES = ("components", "serving")
+_LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "apache-beam")
+
+
+@lru_cache(maxsize=None)
+def code_hash(*modules: str) -> str:
+    """A hash of the sources of these modules and of what they import from the project, directly or not."""
+    digest = hashlib.sha256()
+    for library in _LIBRARIES:
+        digest.update(f"{library} {importlib.metadata.version(library)}\n".encode())
+    for module in sorted(reachable(*modules)):
+        digest.update(module.encode() + b"\n" + _path(module).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def reachable(*modules: str) -> set[str]:
+    """The modules of the project that importing these loads, these included."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting.extend(_imports(module))
+    return found
+
+
+def _imports(module: str) -> Iterator[str]:
+    parents = module.split(".")[:-1]
+    yield from (".".join(parents[:n]) for n in range(1, len(parents) + 1))
+    for node in ast.walk(ast.parse(_path(module).read_bytes())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # What is imported from a package may be a module in it, or a name of the package itself.
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from (name for name in names if name.split(".")[0] in _PACKAGES and _exists(name))
+
+
+def _exists(module: str) -> bool:
+    return _path(module).is_file()
+
+
+def _path(module: str) -> Path:
+    base = _ROOT.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Writes the lock files anew from the .in files, with the newest versions that these allow. Each holds every version and hash, and no address.
+set -eu
+
+cd "$(dirname "$0")/.."
+uv=$(requirements/get-uv.sh .venv/uv .venv/bin/python python3)
+
+lock() {
+    name=$1 version=$2
+    shift 2
+    echo "tfx-ner: locking $name" >&2
+    UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet --upgrade --generate-hashes --output-file "requirements/$name.txt" \
+        "requirements/$name.in" --no-emit-index-url --no-emit-find-links --python-version "$version" "$@"
+}
+
+lock uv 3.10 --python-platform linux
+lock zig 3.10 --python-platform linux
+lock tfx-1.16 3.10 --python-platform linux
+lock tfx-1.21 3.11 --universal # one file for three versions of Python, with markers where these differ

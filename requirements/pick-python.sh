@@ -1,0 +1,37 @@
+#!/bin/sh
+# pick-python.sh VERSION…: prints the first interpreter that works of these versions (3.13, say), given in the order of preference.
+# Looks on the PATH, then where pyenv and uv keep theirs, which are often not on the PATH. Exits 1, silently, where there is none.
+set -eu
+
+# Runs the candidate $1 and has it print its path: pyenv's shims fail for a version that is not switched on, a Python built by hand may lack modules,
+# and one inside a virtual environment stands for the one that the environment was made from.
+# It must have its headers, for pyfarmhash, which is compiled; Debian keeps them in python3-dev.
+try() {
+    "$1" -c '
+import bz2, ctypes, lzma, os, sqlite3, ssl, sys, sysconfig, zlib
+assert "%d.%d" % sys.version_info[:2] == sys.argv[1] and sys.implementation.name == "cpython" and sys.maxsize > 2**32
+assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+print(getattr(sys, "_base_executable", sys.executable))
+' "$2" 2>/dev/null
+}
+
+on_path() {
+    saved=$IFS
+    IFS=:
+    for folder in $PATH; do
+        printf '%s\n' "$folder/python$1" "$folder/python3"
+    done
+    IFS=$saved
+}
+
+for version in "$@"; do
+    {
+        on_path "$version"
+        ls -d "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version".*/bin/"python$version" 2>/dev/null || true
+        ls -d "${XDG_DATA_HOME:-${HOME:-}/.local/share}/uv/python/cpython-$version".*/bin/"python$version" 2>/dev/null || true
+    } | while read -r candidate; do
+        if [ -x "$candidate" ] && try "$candidate" "$version"; then
+            break
+        fi
+    done
+done | grep -m 1 . # the first, or exit code 1

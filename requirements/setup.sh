@@ -1,0 +1,62 @@
+#!/bin/sh
+# Makes .venv: finds a Python that fits this machine's stack, installs the stack's lock file into it, and the project itself as editable.
+# A second call sees by the stamp that nothing has changed, and does nothing.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/.."
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+stack=$("$here/stack.sh")
+lock=requirements/tfx-$stack.txt
+case $stack in
+1.16) versions="3.10" why="TFX 1.16, the newest for a glibc older than 2.39, runs on Python 3.10 only" ;;
+*) versions="3.13 3.12 3.11" why="TFX $stack runs on Python 3.13, 3.12 or 3.11" ;;
+esac
+
+# What the environment was made from. The folder is part of it because the scripts of an environment name it.
+made_from() {
+    echo "$stack in $PWD"
+    cat "$lock" requirements/uv.txt requirements/setup.sh requirements/runtime.in setup.py | sha256sum
+}
+
+mkdir -p .venv
+exec 9>.venv/setup.lock
+flock 9 # two calls at once would install over each other
+if [ "$(cat .venv/setup.stamp 2>/dev/null)" = "$(made_from)" ] && .venv/bin/python -c '' 2>/dev/null; then
+    exit
+fi
+rm -f .venv/setup.stamp
+
+# shellcheck disable=SC2086  # several versions
+python=$("$here/pick-python.sh" $versions) || python=
+uv=$("$here/get-uv.sh" .venv/uv ${python:+"$python"} python3 /usr/bin/python3 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.*/bin/python3)
+if [ -z "$python" ]; then
+    echo "tfx-ner: no fitting Python here; uv tries to download one" >&2
+    if ! "$uv" python install "${versions%% *}" >.venv/setup.log 2>&1; then
+        echo "tfx-ner: $why, and there is none with its headers (python3-dev) on the PATH or in ~/.pyenv/versions, nor could uv download one (.venv/setup.log)" >&2
+        exit 1
+    fi
+    python=$("$uv" python find --managed-python "${versions%% *}")
+fi
+
+echo "tfx-ner: installing TFX $stack for $("$python" --version) into .venv (3 GB)" >&2
+# An environment of another Python, or one that was moved here, is not mended but made anew.
+base='import sys; print(sys.version, sys.base_prefix)'
+if [ "$(.venv/bin/python -c "$base" 2>&1)" != "$("$python" -c "$base")" ] || ! grep -qF "$PWD/.venv" .venv/bin/activate; then
+    find .venv -mindepth 1 -maxdepth 1 ! -name uv ! -name 'setup.*' -exec rm -rf {} +
+    "$uv" venv --quiet --allow-existing --python "$python" .venv
+fi
+export VIRTUAL_ENV="$PWD/.venv"
+
+if ! command -v c++ >/dev/null; then
+    echo "tfx-ner: no C++ compiler here (c++), and pyfarmhash comes as source only: taking zig's, which needs two minutes more" >&2
+    "$uv" pip install --quiet --require-hashes --no-deps --target .venv/zig -r requirements/zig.txt
+    zig=$PWD/.venv/zig/ziglang/zig
+    export CC="$zig cc" CXX="$zig c++" ZIG_GLOBAL_CACHE_DIR="$PWD/.venv/zig/cache"
+    export LDSHARED="$CXX -shared" LDCXXSHARED="$CXX -shared" # Debian's Python names flags of GNU's linker here
+fi
+"$uv" pip sync --quiet --require-hashes "$lock"
+"$uv" pip install --quiet --offline --no-deps --no-build-isolation --editable .
+rm -rf .venv/zig
+made_from >.venv/setup.stamp

@@ -1,0 +1,36 @@
+"""Requests that a server runs through a new version before it answers with it.
+
+TensorFlow Serving reads them from `assets.extra/tf_serving_warmup_requests`; one that fails keeps the version from
+loading. They cover what costs time at first sight: short and long texts, one and many, and nothing at all.
+"""
+
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from serving import signatures
+
+_SENTENCE = "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024 for 4.5 million euros. "
+_BATCHES = ([_SENTENCE.strip()], [""], [_SENTENCE.strip(), "A", ""] * 10, [_SENTENCE * 40])
+
+
+def requests() -> list[predict_pb2.PredictRequest]:
+    """Warm-up requests for the signature that takes text."""
+    result = []
+    for batch in _BATCHES:
+        request = predict_pb2.PredictRequest()
+        request.model_spec.signature_name = signatures.TEXT
+        request.inputs["text"].CopyFrom(tf.make_tensor_proto(batch, tf.string))
+        result.append(request)
+    return result
+
+
+def write(model: str) -> None:
+    """Writes the warm-up requests into the SavedModel in the folder `model`."""
+    path = Path(model) / "assets.extra" / "tf_serving_warmup_requests"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests():
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())

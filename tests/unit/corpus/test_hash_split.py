@@ -1,0 +1,101 @@
+"""The stable split, and reading a corpus split by split."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.corpus.reading import ReadOptions, find_splits, make_plan, read_corpus, read_split
+from components.corpus.splits import DEV_CUT, split_by_hash, split_of
+from components.ner.sentence import Sentence
+
+
+def numbered(count, document=""):
+    return [Sentence((f"word{number}", "x"), (), document and f"{document}{number // 5}") for number in range(count)]
+
+
+def conll(sentences, tag="B-X"):
+    return "".join("".join(f"{token}\t{tag}\n" for token in sentence.tokens) + "\n" for sentence in sentences)
+
+
+def test_shares_are_about_as_asked():
+    counts = Counter(split for split, _ in split_by_hash(numbered(5000)))
+    assert 3900 < counts["train"] < 4100 and 430 < counts["dev"] < 570 and 430 < counts["test"] < 570
+
+
+def test_the_split_is_the_same_on_every_machine():
+    letters = {"train": "-", "dev": "d", "test": "t"}
+    assert (
+        "".join(letters[split] for split, _ in split_by_hash(numbered(40)))
+        == "--dt-----td--------------ttt-t---t---t--"
+    )
+
+
+def test_documents_are_not_torn():
+    of_document = {}
+    for split, sentence in split_by_hash(numbered(2000, "document ")):
+        assert of_document.setdefault(sentence.document, split) == split
+    assert set(of_document.values()) == {"train", "dev", "test"}
+
+
+@given(st.lists(st.text(max_size=3), max_size=4))
+def test_a_dev_cut_gives_no_test(tokens):
+    assert split_of(Sentence(tuple(tokens), ()), DEV_CUT) in ("train", "dev")
+
+
+@pytest.mark.parametrize("document", ["", "-DOCSTART-\tO\n\n"])
+def test_adding_sentences_moves_no_others(write, document):
+    def splits(sentences):
+        texts = (document + conll(sentences[start : start + 2]) for start in range(0, len(sentences), 2))
+        corpus = read_corpus(find_splits(write("a.conll", "".join(texts))))
+        return {sentence.tokens: split for split, sentence in corpus}
+
+    old, new = numbered(200), [Sentence((f"new{number}",), ()) for number in range(50)]
+    before = splits(old)
+    for after in (splits(old + new), splits(new + old), splits(old[:100] + new + old[100:])):
+        assert {tokens: after[tokens] for tokens in before} == before
+
+
+def test_dev_is_cut_from_train_and_test_stays(write, tmp_path):
+    write("train.conll", conll(numbered(100)))
+    write("test.conll", conll(numbered(3)))
+    counts = Counter(split for split, _ in read_corpus(find_splits(str(tmp_path))))
+    assert counts["train"] + counts["dev"] == 100 and 3 < counts["dev"] < 20 and counts["test"] == 3
+
+
+def test_two_splits_are_enough(write, tmp_path):
+    write("train.conll", conll(numbered(3)))
+    write("valid.conll", conll(numbered(2)))
+    assert Counter(split for split, _ in read_corpus(find_splits(str(tmp_path)))) == {"train": 3, "dev": 2}
+
+
+@pytest.mark.parametrize(
+    "names", [("a.conll",), ("train.conll", "test.conll"), ("train.conll", "dev.conll", "test.conll")]
+)
+def test_splits_read_one_by_one_are_those_of_the_corpus(write, tmp_path, names):
+    for name in names:
+        write(name, conll(numbered(100)))
+    splits = find_splits(str(tmp_path))
+    together = list(read_corpus(splits))
+    plan = make_plan(splits)
+    for split in splits.names:
+        expected = [sentence for name, sentence in together if name == split]
+        assert list(read_split(splits, split)) == list(read_split(splits, split, plan=plan)) == expected
+
+
+def test_ids_are_unique_in_a_corpus(write, tmp_path):
+    for name in ("train.conll", "dev.conll", "test.conll"):
+        write(name, conll(numbered(20)))
+    ids = [sentence.id for _, sentence in read_corpus(find_splits(str(tmp_path)))]
+    assert len(set(ids)) == 60
+
+
+def test_bad_sentences_of_a_corpus_are_handed_over(write, tmp_path):
+    write("train.conll", conll(numbered(20)) + "bad\n\n")
+    write("dev.conll", conll(numbered(2)))
+    left_out = []
+    corpus = list(
+        read_corpus(find_splits(str(tmp_path)), ReadOptions(bad_lines="skip"), lambda bad, raw: left_out.append(raw))
+    )
+    assert len(corpus) == 22 and left_out == ["bad"]

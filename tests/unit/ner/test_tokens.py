@@ -1,0 +1,77 @@
+"""The known way of tokenising."""
+
+import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.ner.tokens import ALONE, RUN, SINGLE, SPACE, is_space, tokenize
+
+# Characters of every kind that the patterns tell apart, and any others.
+TEXTS = st.text(
+    st.one_of(
+        st.sampled_from(
+            "aZ9é\u0301\ufe0f\u20e3中国ラーก็ົ។⺀☀❤.,-_@#$ \t\n\r\x00\x1f\x85\xa0\u2028\u200b\u200d\U0001f600"
+        ),
+        st.characters(),
+    )
+)
+
+
+def words(text):
+    return [text[start:end] for start, end in tokenize(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Dr. Müller's 5mg", "Dr . Müller ' s 5mg"),
+        ("a_b-c@d.com", "a _ b - c @ d . com"),
+        ("e\u0301te\u0301", "e\u0301te\u0301"),
+        ("abc中国abc", "abc 中 国 abc"),
+        ("カタカナ", "カ タ カ ナ"),
+        ("ก็มี", "ก็ มี"),
+        ("नमस्ते दुनिया", "नमस्ते दुनिया"),
+        ("한국어 말", "한국어 말"),
+        ("😀😀ok", "😀 😀 ok"),
+        ("a\u200bb", "a \u200b b"),
+        ("don\u2019t", "don \u2019 t"),
+    ],
+)
+def test_texts_are_cut_the_known_way(text, expected):
+    assert words(text) == expected.split(" ")
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\n", "\r", "\x85", "\xa0", "\u2028", "\u3000", "\x00", "\x1f"])
+def test_white_space_and_control_characters_only_separate(space):
+    assert words(f"{space}a{space}{space}b{space}") == ["a", "b"] and is_space(space)
+
+
+@given(TEXTS)
+def test_tokens_tile_the_text_but_for_white_space(text):
+    covered = set()
+    reached = 0
+    for start, end in tokenize(text):
+        assert reached <= start < end <= len(text)
+        covered.update(range(start, end))
+        reached = end
+    assert all((place in covered) != is_space(character) for place, character in enumerate(text))
+
+
+@given(TEXTS)
+def test_a_token_alone_is_one_token(text):
+    assert all(words(word) == [word] for word in words(text))
+
+
+@given(TEXTS, TEXTS)
+def test_texts_apart_by_a_space_are_tokenised_apart(left, right):
+    assert words(f"{left} {right}") == words(left) + words(right)
+
+
+@given(TEXTS)
+def test_the_patterns_applied_one_after_another_give_the_same_tokens(text):
+    """As RE2 has to do it: cut around ALONE, then around RUN, then around SINGLE."""
+    cut = text
+    for pattern in (ALONE, RUN, SINGLE):
+        cut = regex.sub(f"({pattern})", "\x1f\\1\x1f", cut)
+    assert [piece for piece in regex.split(f"{SPACE}+", cut) if piece] == words(text)
