@@ -124,14 +124,16 @@ def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
 
 
 def _eval_config(config: Config) -> tfma.EvalConfig:
-    metric = tfma.MetricConfig(
-        class_name="EntityScores", module=entity_metric.__name__,
-        config=json.dumps({"name": entity_metric.NAME, "code": code_hash("components.evaluation.entity_metric")}))
-    threshold = tfma.MetricThreshold(
+    overall = tfma.SlicingSpec()
+    threshold = tfma.PerSliceMetricThreshold(slicing_specs=[overall], threshold=tfma.MetricThreshold(
         value_threshold=tfma.GenericValueThreshold(lower_bound={"value": config.gate.minimum_f1}),
         change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance}))
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance})))
+    # TFMA finds the metric that a threshold is for by the name of the whole, so that is the name of its F1.
+    metric = tfma.MetricConfig(
+        class_name=entity_metric.EntityScores.__name__, module=entity_metric.__name__, per_slice_thresholds=[threshold],
+        config=json.dumps({"name": entity_metric.metric_name("f1"), "code": code_hash("components.evaluation.entity_metric")}))
     return tfma.EvalConfig(
         model_specs=[tfma.ModelSpec(signature_name=signatures.EXAMPLES, label_key=features.TAGS)],
-        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=[features.LENGTH])],
-        metrics_specs=[tfma.MetricsSpec(metrics=[metric], thresholds={entity_metric.metric_name("f1"): threshold})])
+        slicing_specs=[overall, tfma.SlicingSpec(feature_keys=[features.LENGTH])],
+        metrics_specs=[tfma.MetricsSpec(metrics=[metric])])

@@ -101,7 +101,9 @@ def _reasons(path: str) -> list[str]:
     for slice_ in result.metric_validations_per_slice:
         for failure in slice_.failures:
             value, threshold = failure.metric_value.double_value.value, failure.metric_threshold
-            if threshold.HasField("change_threshold"):
+            if not failure.HasField("metric_value"):
+                phrases.append(f"TFMA did not validate {failure.metric_key.name}: {failure.message}")
+            elif threshold.HasField("change_threshold"):
                 allowed = -threshold.change_threshold.absolute.value
                 phrases.append(f"F1 is {-value:.4f} lower than the model's before it; {allowed:g} is allowed"
                                " (gate.tolerance)")

@@ -13,6 +13,7 @@ cd "$here/../.."
 target=${1:-test}
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/tfx-ner
 root=$cache/debian-13
+home=/home/tester # inside the root
 
 [ "$(requirements/stack.sh)" = 1.16 ] || skip "this machine is on the newer stack itself: make $target is the same"
 [ "$(id -u)" = 0 ] || skip "debootstrap and chroot need root"
@@ -52,7 +53,7 @@ for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/uv/uv.toml /etc/ssl/c
     hand_over "$file" "$file"
 done
 for file in pip/pip.conf uv/uv.toml; do
-    hand_over "${XDG_CONFIG_HOME:-$HOME/.config}/$file" "/root/.config/$file"
+    hand_over "${XDG_CONFIG_HOME:-$HOME/.config}/$file" "$home/.config/$file"
 done
 
 mkdir -p "$root/project" "$root/shared"
@@ -68,5 +69,5 @@ if [ -d ../shared ]; then
     mount -o remount,bind,ro "$root/shared"
 fi
 exec env -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u XDG_DATA_HOME -u PYENV_ROOT -u UV_CACHE_DIR -u OWN_NAMESPACE \
-    HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME=$home PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     chroot "$root" make --directory /project "$target"

@@ -1,0 +1,107 @@
+"""What requirements/setup.sh does with what it finds. Its uv writes down what it is told to do, and does nothing."""
+
+import shutil
+
+import pytest
+
+UV = r"""
+echo "$@" >>"$HOME/uv.log"
+case "$1 $2" in
+"--version ") echo "uv VERSION" ;;
+"python install") [ -n "${UV_HAS_PYTHON:-}" ] ;;
+"python find") echo "$UV_HAS_PYTHON" ;;
+"venv "*) mkdir -p .venv/bin && echo "$PWD/.venv" >.venv/bin/activate && printf '#!/bin/sh\n' >.venv/bin/python && chmod +x .venv/bin/python ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(machine, project, tmp_path):
+    """A copy of what set-up reads, with a uv in place, on a machine with a compiler."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(project / "requirements", folder / "requirements")
+    shutil.copy(project / "setup.py", folder)
+    machine.home.mkdir()
+    version = (folder / "requirements/uv.txt").read_text().split("uv==")[1].split()[0]
+    machine.program("uv", UV.replace("VERSION", version), folder / ".venv/uv/bin")
+    machine.program("c++", "exit 0")
+    return folder
+
+
+def told(machine, word):
+    """The calls of uv that hold this word."""
+    log = machine.home / "uv.log"
+    return [line for line in log.read_text().splitlines() if word in line] if log.exists() else []
+
+
+def set_up(machine, checkout, **environment):
+    ran = machine.run("requirements/setup.sh", cwd=checkout, **environment)
+    assert ran.returncode == 0, ran.stderr
+    return ran
+
+
+@pytest.mark.parametrize(("glibc", "version", "lock"), [("2.36", "3.10", "tfx-1.16.txt"), ("2.41", "3.12", "tfx-1.21.txt")])
+def test_installs_the_lock_of_the_machines_stack(machine, checkout, glibc, version, lock):
+    machine.program("getconf", f"echo glibc {glibc}")
+    machine.python(version)
+    set_up(machine, checkout)
+    assert told(machine, "sync") == [f"pip sync --quiet --require-hashes requirements/{lock}"]
+
+
+def test_a_second_call_installs_nothing(machine, checkout):
+    machine.python("3.10")
+    set_up(machine, checkout)
+    calls = len(told(machine, ""))
+    assert set_up(machine, checkout).stderr == ""
+    assert len(told(machine, "")) == calls
+
+
+def test_a_changed_lock_is_installed(machine, checkout):
+    machine.python("3.10")
+    set_up(machine, checkout)
+    with open(checkout / "requirements/tfx-1.16.txt", "a") as lock:
+        lock.write("# changed\n")
+    set_up(machine, checkout)
+    assert len(told(machine, "sync")) == 2
+
+
+def test_an_environment_that_was_moved_is_made_anew(machine, checkout, tmp_path):
+    machine.python("3.10")
+    set_up(machine, checkout)
+    moved = checkout.rename(tmp_path / "moved")
+    set_up(machine, moved)
+    assert (moved / ".venv/bin/activate").read_text() == f"{moved}/.venv\n"
+
+
+def test_an_install_that_failed_is_tried_again(machine, checkout):
+    machine.python("3.10")
+    uv = checkout / ".venv/uv/bin/uv"
+    works = uv.read_text()
+    uv.write_text(works + '[ "$2" != sync ] || exit 1\n')
+    assert machine.run("requirements/setup.sh", cwd=checkout).returncode != 0
+    uv.write_text(works)
+    set_up(machine, checkout)
+
+
+def test_uv_downloads_a_python_where_there_is_none(machine, checkout, tmp_path):
+    downloaded = machine.python("3.10", tmp_path / "downloaded")
+    set_up(machine, checkout, UV_HAS_PYTHON=str(downloaded))
+    assert told(machine, "venv")[0].endswith(f"--python {downloaded} .venv")
+
+
+@pytest.mark.parametrize(("glibc", "versions"), [("2.36", "Python 3.10 only"), ("2.41", "Python 3.13, 3.12 or 3.11")])
+def test_no_python_at_all_is_one_line_that_says_which_do_and_why(machine, checkout, glibc, versions):
+    machine.program("getconf", f"echo glibc {glibc}")
+    machine.python("3.9")
+    ran = machine.run("requirements/setup.sh", cwd=checkout)
+    error = ran.stderr.splitlines()[-1]
+    assert ran.returncode == 1
+    assert "TFX" in error
+    assert versions in error
+
+
+def test_without_a_compiler_zigs_is_taken(machine, checkout):
+    machine.python("3.10")
+    (machine.programs / "c++").unlink()
+    set_up(machine, checkout)
+    assert [line.split()[-1] for line in told(machine, "--target")] == ["requirements/zig.txt"]

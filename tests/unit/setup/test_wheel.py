@@ -1,0 +1,78 @@
+"""What a wheel holds, made the way a Beam worker makes it: from the source distribution."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+PACKAGES = ("components", "pipeline", "serving")
+SHIPPED = ("data", "schema")
+
+
+def build(kind, project, target):
+    """Runs setuptools itself: pip would want the network, for an environment to build in."""
+    target.mkdir()
+    program = f"import sys; from setuptools import build_meta; print(build_meta.build_{kind}(sys.argv[1]))"
+    ran = subprocess.run([sys.executable, "-c", program, target], cwd=project, capture_output=True, text=True, check=True)
+    return target / ran.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    project = Path(__file__).resolve().parents[3]
+    work = tmp_path_factory.mktemp("wheel")
+    checkout = work / "checkout"
+    checkout.mkdir()
+    for name in ("setup.py", "pyproject.toml", "MANIFEST.in"):
+        shutil.copy(project / name, checkout)
+    for name in (*PACKAGES, *SHIPPED, "requirements", "tests"):
+        if (project / name).is_dir():
+            shutil.copytree(project / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with tarfile.open(build("sdist", checkout, work / "sdist")) as sdist:
+        sdist.extractall(work / "unpacked")
+    with zipfile.ZipFile(build("wheel", next((work / "unpacked").iterdir()), work / "dist")) as archive:
+        yield archive
+
+
+def metadata(wheel, name):
+    return wheel.read(next(path for path in wheel.namelist() if path.endswith(f".dist-info/{name}"))).decode()
+
+
+def test_claims_the_three_packages_only(wheel):
+    top = {path.split("/")[0] for path in wheel.namelist()}
+    assert {name for name in top if not name.endswith(".dist-info")} == set(PACKAGES)
+
+
+def test_holds_every_file_of_the_packages(wheel, project):
+    files = {
+        path.relative_to(project).as_posix()
+        for package in PACKAGES
+        for path in (project / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert files - set(wheel.namelist()) == set()
+
+
+def test_ships_the_starter_corpus_and_the_schema_inside_pipeline(wheel, project):
+    files = {
+        f"pipeline/shipped/{path.relative_to(project).as_posix()}"
+        for folder in SHIPPED
+        for path in (project / folder).rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    }
+    assert {path for path in wheel.namelist() if path.startswith("pipeline/shipped/")} == files
+
+
+def test_needs_what_runtime_in_names(wheel, project):
+    needed = message_from_string(metadata(wheel, "METADATA")).get_all("Requires-Dist")
+    asked = (project / "requirements/runtime.in").read_text().splitlines()
+    assert len(needed) == sum(1 for line in asked if line and not line.startswith("#"))
+
+
+def test_brings_the_command(wheel):
+    assert "tfx-ner = pipeline.cli:main" in metadata(wheel, "entry_points.txt")
