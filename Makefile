@@ -10,7 +10,7 @@ demo: setup ## run the pipeline on the starter corpus, into WORKDIR=work/demo
 	@$(BIN)/tfx-ner run --workdir $(WORKDIR)
 
 test: setup ## run every test: the fast ones, then those that run whole pipelines
-	@$(BIN)/python -m pytest tests/unit $(wildcard tests/e2e)
+	@$(BIN)/python -m pytest tests/unit $(filter-out tests/unit/ tests/current/,$(wildcard tests/*/))
 
 test-fast: setup ## run the tests that need no TensorFlow
 	@$(BIN)/python -m pytest tests/unit

@@ -1,7 +1,7 @@
 """Packages tfx-ner. Beam's workers install the project from here too (`--setup_file=./setup.py`).
 
-A checkout keeps the starter corpus and the curated schema in `data/` and `schema/`. A wheel must not claim names as common as these, so it
-carries them as `pipeline/shipped/data` and `pipeline/shipped/schema`.
+A checkout keeps the starter corpus and the curated schema in `data/` and `schema/`. A wheel must not claim names as
+common as these, so it carries them as `pipeline/shipped/data` and `pipeline/shipped/schema`.
 """
 
 import re
@@ -45,7 +45,7 @@ def requirements():
 setup(
     name="tfx-ner",
     version="0.1.0",
-    description="A named-entity recogniser kept in production: checked data, training, evaluation, a gate, and publishing, on TFX",
+    description="A named-entity recogniser kept in production: checked data, training, a gate, and publishing, on TFX",
     python_requires=">=3.10,<3.14",
     install_requires=requirements(),
     packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*", "serving", "serving.*"]),

@@ -112,18 +112,24 @@ class RunConsole(logging.Handler):
         self.working(f"Trainer, epoch {min(epoch + 1, epochs)}/{epochs}")
 
 
-def show_outcome(console: Console, outcome) -> None:
-    """Prints the scores, the gate's decision and where the model is."""
-    table = Table(title=f"Entities on {outcome.evaluated_on} (exact span and type)", title_justify="left",
-                  title_style="bold", box=None, pad_edge=False)
+def score_table(title: str, per_type: Mapping[str, Mapping], overall: Mapping) -> Table:
+    """Precision, recall, F1 and support for each type, and for all."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("type")
     for name in ("precision", "recall", "F1", "support"):
         table.add_column(name, justify="right")
-    for name, scores in (*outcome.per_type.items(), ("all", outcome.overall)):
-        table.add_row(escape(name), *(f"{scores[part]:.4f}" for part in ("precision", "recall", "f1")),
-                      f"{scores['support']:,}", style="bold" if name == "all" and scores is outcome.overall else None)
+    rows = [(escape(name), scores, None) for name, scores in per_type.items()] + [("all", overall, "bold")]
+    for name, scores, style in rows:
+        table.add_row(name, *(f"{scores[part]:.4f}" for part in ("precision", "recall", "f1")), f"{scores['support']:,}",
+                      style=style)
+    return table
+
+
+def show_outcome(console: Console, outcome) -> None:
+    """Prints the scores, the gate's decision and where the model is."""
     console.print()
-    console.print(table)
+    console.print(score_table(f"Entities on {outcome.evaluated_on} (exact span and type)", outcome.per_type,
+                              outcome.overall))
     novelty = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in outcome.recall_by_novelty.items())
     if novelty:
         console.print(f"Recall by whether train has the entity: {novelty}", highlight=False, soft_wrap=True)
@@ -137,3 +143,14 @@ def show_outcome(console: Console, outcome) -> None:
         console.print("[green]Published[/]:", outcome.published, highlight=False, soft_wrap=True)
     else:
         console.print("[yellow]Not published[/]:", "; ".join(outcome.reasons) or "the gate refused", highlight=False, soft_wrap=True)
+
+
+def show_settings(console: Console, settings, prefix: str = "") -> None:
+    """Prints every setting with its default and what it is."""
+    for name, field in settings.model_fields.items():
+        key = prefix + (field.alias or name)
+        if hasattr(field.annotation, "model_fields"):
+            show_settings(console, field.annotation, f"{key}.")
+        else:
+            default = "" if field.default is None else f" = {field.default}"
+            console.print(f"[bold]{key}[/]{escape(default)}\n    {escape(field.description or '')}", soft_wrap=True)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Looks up known vulnerabilities of every locked package with pip-audit. Those that SECURITY.md, beside this, names and explains are left out.
-# Fails on any other, and on a package that could not be looked up: silence is no all-clear.
+# Looks up known vulnerabilities of every locked package with pip-audit, and fails on one that SECURITY.md, beside this,
+# does not name and explain, and on a package that could not be looked up: silence is no all-clear.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ verdict=0
 for lock in requirements/tfx-*.txt; do
     echo "$lock"
     # shellcheck disable=SC2086  # many options
-    "$uv" tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement "$lock" $explained || verdict=1
+    "$uv" tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement "$lock" $explained ||
+        verdict=1
 done
 exit $verdict

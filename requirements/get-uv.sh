@@ -1,6 +1,7 @@
 #!/bin/sh
-# get-uv.sh FOLDER PYTHON…: has the first of these interpreters that can fetch the pinned uv into FOLDER, by pip, and prints the uv to use.
-# A Debian or Ubuntu Python comes without pip; pip is then run from the wheel that Debian packs it in, and is installed nowhere.
+# get-uv.sh FOLDER PYTHON…: fetches the pinned uv into FOLDER, by the pip of the first of these interpreters that can,
+# and prints the uv to use. Debian's and Ubuntu's Python comes without pip: pip is then run from the wheel that Debian
+# packs it in, and is installed nowhere.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +20,8 @@ pip_for() {
     for wheel in "$bundled"/_bundled/pip-*.whl /usr/share/python-wheels/pip-*.whl; do
         [ -f "$wheel" ] && echo "$wheel/pip" && return
     done
-    (cd "$(mktemp -d "$folder/pip.XXXXXX")" && apt-get download python3-pip-whl && dpkg-deb -x ./*.deb .) >/dev/null 2>&1 || return 1
+    (cd "$(mktemp -d "$folder/pip.XXXXXX")" && apt-get download python3-pip-whl && dpkg-deb -x ./*.deb .) \
+        >/dev/null 2>&1 || return 1
     echo "$(ls "$folder"/pip.*/usr/share/python-wheels/pip-*.whl)/pip"
 }
 
@@ -41,5 +43,5 @@ if uv --version >/dev/null 2>&1; then
     echo uv
     exit
 fi
-echo "tfx-ner: no Python here could fetch uv, which does the installing, by pip; on Debian or Ubuntu: apt-get install python3-pip" >&2
+echo "tfx-ner: no pip here could fetch uv, which does the installing; try: apt-get install python3-pip" >&2
 exit 1

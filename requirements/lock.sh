@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the lock files anew from the .in files, with the newest versions that these allow. Each holds every version and hash, and no address.
+# Writes the lock files anew from the .in files, with the newest versions that these allow.
+# A lock holds every version and hash, and no address.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -9,8 +10,9 @@ lock() {
     name=$1 version=$2
     shift 2
     echo "tfx-ner: locking $name" >&2
-    UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet --upgrade --generate-hashes --output-file "requirements/$name.txt" \
-        "requirements/$name.in" --no-emit-index-url --no-emit-find-links --python-version "$version" "$@"
+    UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet --upgrade --generate-hashes \
+        --output-file "requirements/$name.txt" "requirements/$name.in" --no-emit-index-url --no-emit-find-links \
+        --python-version "$version" "$@"
 }
 
 lock uv 3.10 --python-platform linux

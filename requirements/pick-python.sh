@@ -1,10 +1,11 @@
 #!/bin/sh
-# pick-python.sh VERSION…: prints the first interpreter that works of these versions (3.13, say), given in the order of preference.
-# Looks on the PATH, then where pyenv and uv keep theirs, which are often not on the PATH. Exits 1, silently, where there is none.
+# pick-python.sh VERSION…: prints the first interpreter that works of these versions (3.13, say), best one first.
+# Looks on the PATH, then where pyenv and uv keep theirs, which are often not on the PATH.
+# Exits 1, silently, where there is none.
 set -eu
 
-# Runs the candidate $1 and has it print its path: pyenv's shims fail for a version that is not switched on, a Python built by hand may lack modules,
-# and one inside a virtual environment stands for the one that the environment was made from.
+# Runs the candidate $1 and has it print its path: pyenv's shims fail for a version that is not switched on, a Python
+# built by hand may lack modules, and one in a virtual environment stands for the one that this was made from.
 # It must have its headers, for pyfarmhash, which is compiled; Debian keeps them in python3-dev.
 try() {
     "$1" -c '
@@ -24,11 +25,12 @@ on_path() {
     IFS=$saved
 }
 
+pyenvs=${PYENV_ROOT:-${HOME:-}/.pyenv}/versions
+uvs=${XDG_DATA_HOME:-${HOME:-}/.local/share}/uv/python
 for version in "$@"; do
     {
         on_path "$version"
-        ls -d "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version".*/bin/"python$version" 2>/dev/null || true
-        ls -d "${XDG_DATA_HOME:-${HOME:-}/.local/share}/uv/python/cpython-$version".*/bin/"python$version" 2>/dev/null || true
+        printf '%s\n' "$pyenvs/$version".*/bin/"python$version" "$uvs/cpython-$version".*/bin/"python$version"
     } | while read -r candidate; do
         if [ -x "$candidate" ] && try "$candidate" "$version"; then
             break

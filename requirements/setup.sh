@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv: finds a Python that fits this machine's stack, installs the stack's lock file into it, and the project itself as editable.
+# Makes .venv: finds a Python that fits this machine's stack, installs the stack's lock file into it, and the project
+# itself as editable.
 # A second call sees by the stamp that nothing has changed, and does nothing.
 set -eu
 
@@ -30,11 +31,12 @@ rm -f .venv/setup.stamp
 
 # shellcheck disable=SC2086  # several versions
 python=$("$here/pick-python.sh" $versions) || python=
-uv=$("$here/get-uv.sh" .venv/uv ${python:+"$python"} python3 /usr/bin/python3 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.*/bin/python3)
+uv=$("$here/get-uv.sh" .venv/uv ${python:+"$python"} python3 /usr/bin/python3 ~/.pyenv/versions/3.*/bin/python3)
 if [ -z "$python" ]; then
     echo "tfx-ner: no fitting Python here; uv tries to download one" >&2
     if ! "$uv" python install "${versions%% *}" >.venv/setup.log 2>&1; then
-        echo "tfx-ner: $why, and there is none with its headers (python3-dev) on the PATH or in ~/.pyenv/versions, nor could uv download one (.venv/setup.log)" >&2
+        none="there is none with its headers (python3-dev) on the PATH or in ~/.pyenv/versions"
+        echo "tfx-ner: $why; $none, nor could uv download one (.venv/setup.log)" >&2
         exit 1
     fi
     python=$("$uv" python find --managed-python "${versions%% *}")
@@ -43,14 +45,15 @@ fi
 echo "tfx-ner: installing TFX $stack for $("$python" --version) into .venv (3 GB)" >&2
 # An environment of another Python, or one that was moved here, is not mended but made anew.
 base='import sys; print(sys.version, sys.base_prefix)'
-if [ "$(.venv/bin/python -c "$base" 2>&1)" != "$("$python" -c "$base")" ] || ! grep -qF "$PWD/.venv" .venv/bin/activate; then
+if [ "$(.venv/bin/python -c "$base" 2>&1)" != "$("$python" -c "$base")" ] ||
+    ! grep -qF "$PWD/.venv" .venv/bin/activate; then
     find .venv -mindepth 1 -maxdepth 1 ! -name uv ! -name 'setup.*' -exec rm -rf {} +
     "$uv" venv --quiet --allow-existing --python "$python" .venv
 fi
 export VIRTUAL_ENV="$PWD/.venv"
 
 if ! command -v c++ >/dev/null; then
-    echo "tfx-ner: no C++ compiler here (c++), and pyfarmhash comes as source only: taking zig's, which needs two minutes more" >&2
+    echo "tfx-ner: no C++ compiler here, and pyfarmhash comes as source only: taking zig's, two minutes more" >&2
     "$uv" pip install --quiet --require-hashes --no-deps --target .venv/zig -r requirements/zig.txt
     zig=$PWD/.venv/zig/ziglang/zig
     export CC="$zig cc" CXX="$zig c++" ZIG_GLOBAL_CACHE_DIR="$PWD/.venv/zig/cache"

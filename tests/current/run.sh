@@ -1,6 +1,7 @@
 #!/bin/bash
-# run.sh [TARGET]: runs `make test`, or another target, on the newer stack: in a Debian 13 root, which debootstrap makes in a cache folder.
-# The root and the .venv inside are used again next time. What is mounted is mounted in a namespace of this script's own, and goes with it.
+# run.sh [TARGET]: runs `make test`, or another target, on the newer stack: in a Debian 13 root, which debootstrap makes
+# in a cache folder. The root and the .venv inside are used again next time. What is mounted is mounted in a namespace
+# of this script's own, and goes with it.
 set -eu
 
 skip() {
@@ -31,12 +32,14 @@ exec 9>"$cache/lock"
 flock 9 # one run at a time: they share the root
 if [ ! -d "$root" ]; then
     # shellcheck disable=SC2016  # apt's own fields
-    mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian \(http\)/\1/p' | head -n 1)
+    mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n 's/^Debian \(http\)/\1/p' | head -n 1)
     [ -n "$mirror" ] || skip "apt here knows no archive of Debian's (apt-get update, where it should)"
     echo "tfx-ner: making a Debian 13 root in $root" >&2
     rm -rf --one-file-system "$root.partial"
-    debootstrap --variant=minbase --include=ca-certificates,g++,make,python3-dev,python3-pip-whl trixie "$root.partial" "$mirror" \
-        >"$cache/debootstrap.log" 2>&1 || skip "Debian 13 could not be had from this machine's archive ($cache/debootstrap.log)"
+    debootstrap --variant=minbase --include=ca-certificates,g++,make,python3-dev,python3-pip-whl \
+        trixie "$root.partial" "$mirror" >"$cache/debootstrap.log" 2>&1 ||
+        skip "Debian 13 could not be had from this machine's archive ($cache/debootstrap.log)"
     rm -rf "$root.partial/var/cache/apt/archives"
     mv "$root.partial" "$root"
 fi

@@ -1,4 +1,4 @@
-"""A machine that is not there: a PATH with a few of the real tools, and programs written for the test in front of them."""
+"""A machine that is not there: a PATH with a few of the real tools, and programs written for the test."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
-TOOLS = "cat chmod dirname find flock grep head ls mkdir mktemp rm sed sha256sum sort tail".split()
+TOOLS = ("cat", "chmod", "dirname", "find", "flock", "grep", "head", "ls", "mkdir", "rm", "sed", "sha256sum")
 
 
 @dataclass(frozen=True)

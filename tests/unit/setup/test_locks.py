@@ -1,6 +1,7 @@
 """The lock files: every package pinned and hashed, nothing that names a machine."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -37,8 +38,8 @@ def test_a_lock_holds_pins_and_hashes_and_nothing_else(project, name):
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_pin_is_followed_by_a_hash(project, name):
-    content = lines(project, name)
-    assert [line for line, following in zip(content, [*content[1:], ""], strict=True) if PIN.match(line) and not HASH.match(following)] == []
+    pairs = pairwise([*lines(project, name), ""])
+    assert [line for line, following in pairs if PIN.match(line) and not HASH.match(following)] == []
 
 
 @pytest.mark.parametrize("name", LOCKS)

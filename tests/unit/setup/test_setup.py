@@ -10,7 +10,12 @@ case "$1 $2" in
 "--version ") echo "uv VERSION" ;;
 "python install") [ -n "${UV_HAS_PYTHON:-}" ] ;;
 "python find") echo "$UV_HAS_PYTHON" ;;
-"venv "*) mkdir -p .venv/bin && echo "$PWD/.venv" >.venv/bin/activate && printf '#!/bin/sh\n' >.venv/bin/python && chmod +x .venv/bin/python ;;
+"venv "*)
+    mkdir -p .venv/bin
+    echo "$PWD/.venv" >.venv/bin/activate
+    printf '#!/bin/sh\nexec %s "$@"\n' "$5" >.venv/bin/python
+    chmod +x .venv/bin/python
+    ;;
 esac
 """
 
@@ -40,7 +45,9 @@ def set_up(machine, checkout, **environment):
     return ran
 
 
-@pytest.mark.parametrize(("glibc", "version", "lock"), [("2.36", "3.10", "tfx-1.16.txt"), ("2.41", "3.12", "tfx-1.21.txt")])
+@pytest.mark.parametrize(
+    ("glibc", "version", "lock"), [("2.36", "3.10", "tfx-1.16.txt"), ("2.41", "3.12", "tfx-1.21.txt")]
+)
 def test_installs_the_lock_of_the_machines_stack(machine, checkout, glibc, version, lock):
     machine.program("getconf", f"echo glibc {glibc}")
     machine.python(version)
@@ -73,14 +80,34 @@ def test_an_environment_that_was_moved_is_made_anew(machine, checkout, tmp_path)
     assert (moved / ".venv/bin/activate").read_text() == f"{moved}/.venv\n"
 
 
+def test_an_environment_of_another_python_is_made_anew(machine, checkout):
+    machine.python("3.10")
+    set_up(machine, checkout)
+    machine.program("python", "echo another", checkout / ".venv/bin")
+    (checkout / ".venv/setup.stamp").unlink()
+    set_up(machine, checkout)
+    assert len(told(machine, "venv --quiet")) == 2
+
+
+def test_an_environment_of_the_same_python_is_kept(machine, checkout):
+    machine.python("3.10")
+    set_up(machine, checkout)
+    (checkout / ".venv/setup.stamp").unlink()
+    set_up(machine, checkout)
+    assert len(told(machine, "venv --quiet")) == 1
+
+
 def test_an_install_that_failed_is_tried_again(machine, checkout):
     machine.python("3.10")
+    set_up(machine, checkout)
+    (checkout / ".venv/bin/python").unlink()
     uv = checkout / ".venv/uv/bin/uv"
     works = uv.read_text()
     uv.write_text(works + '[ "$2" != sync ] || exit 1\n')
     assert machine.run("requirements/setup.sh", cwd=checkout).returncode != 0
     uv.write_text(works)
     set_up(machine, checkout)
+    assert len(told(machine, "sync")) == 3
 
 
 def test_uv_downloads_a_python_where_there_is_none(machine, checkout, tmp_path):

@@ -7,16 +7,15 @@ import pytest
 
 FORBIDDEN = {
     "a path of one machine": re.compile(r"(?<![\w.$}{])/(?:[w]ork/(?:main|shared)|[t]mp/lab|[r]oot/)"),
-    "the address of a package index": re.compile(r"https?://[^\s\"')]*(?:p[y]pi|python[h]osted|/[s]imple\b|[r]egistry)"),
+    "the address of an index": re.compile(r"https?://[^\s\"')]*(?:p[y]pi|python[h]osted|/[s]imple\b|[r]egistry)"),
 }
 
 
 @pytest.fixture
 def files(project):
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=project, capture_output=True, check=True
-        )
+        listed = subprocess.run(command, cwd=project, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("git knows the files, and this is no checkout")
     return [project / name for name in listed.stdout.decode().split("\0") if name and (project / name).is_file()]

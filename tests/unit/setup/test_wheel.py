@@ -18,7 +18,8 @@ def build(kind, project, target):
     """Runs setuptools itself: pip would want the network, for an environment to build in."""
     target.mkdir()
     program = f"import sys; from setuptools import build_meta; print(build_meta.build_{kind}(sys.argv[1]))"
-    ran = subprocess.run([sys.executable, "-c", program, target], cwd=project, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", program, target]
+    ran = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     return target / ran.stdout.splitlines()[-1]
 
 

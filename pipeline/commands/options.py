@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from components.corpus.reading import ReadOptions
+from components.errors import UserError
+
+reading = click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True,
+                       help="How to read: scheme=IOB1, bad_lines=skip, encoding=cp1252; may be given again.")
+json_file = click.option("--json", "json_file", metavar="FILE", help="Write the figures here as JSON; - is standard output.")
+
+
+def read_options(assignments: tuple[str, ...]) -> ReadOptions:
+    """How to read a corpus, from `--set`. Raises UserError for another key or a bad value."""
+    from pipeline import config
+
+    settings = config.load(None, assignments, {})
+    for assignment in assignments:
+        key = assignment.partition("=")[0]
+        if key not in ("scheme", "bad_lines", "encoding"):
+            raise UserError(f"--set {assignment}: expected scheme, bad_lines or encoding here")
+    return ReadOptions(scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding)
+
+
+def write_json(figures: Mapping[str, object], file: Optional[str]) -> None:
+    """Writes figures to `file` if there is one. Raises UserError where it cannot be written."""
+    if not file:
+        return
+    text = json.dumps(figures, ensure_ascii=False, indent=1) + "\n"
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file}: cannot write ({error.strerror}); name a file in a folder that exists") from None

@@ -1,0 +1,51 @@
+"""`tfx-ner run`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Optional
+
+import click
+from rich.console import Console
+
+from pipeline.exits import DONE, REFUSED
+
+
+@click.command()
+@click.option("--data", metavar="PATH", help="Labelled text, a file or a folder; the starter corpus if not given.")
+@click.option("--config", "config_file", metavar="FILE", help="Settings as YAML.")
+@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True,
+              help="One setting, as in training.epochs=5; may be given again.")
+@click.option("--workdir", metavar="DIR", help="Folder for everything the run makes; ./work if not given.")
+@click.option("--orchestrator", type=click.Choice(["beam", "local"]),
+              help="TFX's BeamDagRunner, which is the default, or its LocalDagRunner.")
+@click.option("--show-settings", is_flag=True, help="List every setting with its default, and stop.")
+def run(data: Optional[str], config_file: Optional[str], assignments: tuple[str, ...], workdir: Optional[str],
+        orchestrator: Optional[str], show_settings: bool) -> None:
+    """Run the pipeline once: from labelled text to a published model."""
+    from pipeline import config, console, starter
+
+    screen = Console(highlight=False)
+    if show_settings:
+        console.show_settings(screen, config.Config)
+        return
+    settings = config.load(config_file, assignments, {"data": data, "workdir": workdir, "orchestrator": orchestrator})
+    if settings.data is None:
+        path, label = str(starter.corpus()), "the starter corpus"
+        if settings.schema_file is None:
+            settings = settings.model_copy(update={"schema_file": str(starter.schema())})
+    else:
+        path, label = settings.data, Path(settings.data).resolve().name
+
+    from pipeline.run import run as run_pipeline
+
+    outcome = run_pipeline(settings, path, label, console.RunConsole(screen))
+    console.show_outcome(screen, outcome)
+    _leave(DONE if outcome.published else REFUSED)
+
+
+def _leave(code: int) -> None:
+    """Ends the process without tearing TensorFlow down, which takes seconds and prints errors of its own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

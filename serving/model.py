@@ -1,0 +1,100 @@
+"""A published model in this process: entities in text, and tags for tokens. Needs TensorFlow, not TFX."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from components.errors import UserError
+from components.ner import tags
+from components.ner.sentence import Span
+from serving import card
+
+_T = TypeVar("_T")
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An entity in a text: `text == whole[start:end]` in Unicode code points; `score` is its probability."""
+
+    text: str
+    type: str
+    start: int
+    end: int
+    score: float
+
+
+def find(path: str | os.PathLike) -> Path:
+    """The folder of a SavedModel: `path` itself, or the newest version in a folder of versions.
+
+    Raises UserError where there is none.
+    """
+    folder = Path(path)
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    versions = sorted((int(child.name), child) for child in folder.iterdir()
+                      if child.name.isascii() and child.name.isdigit() and (child / "saved_model.pb").is_file()
+                      ) if folder.is_dir() else []
+    if not versions:
+        raise UserError(f"{path}: no published model here; expected a folder that holds saved_model.pb, or folders of"
+                        " versions that do, as WORKDIR/serving/ner")
+    return versions[-1][1]
+
+
+class PublishedModel:
+    """A SavedModel with this project's signatures.
+
+    Raises UserError where the folder holds none, or one of another project.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import tensorflow as tf
+
+        self._tf, self.path = tf, find(path)
+        self.card = card.read(self.path)
+        if self.card is None or self.card.interface != card.INTERFACE:
+            raise UserError(f"{self.path}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
+                            " that tfx-ner run published")
+        try:
+            # The loaded object has to be kept: its tables and weights go with it.
+            self._loaded = tf.saved_model.load(str(self.path))
+            self._text, self._examples = (self._loaded.signatures[name] for name in ("serving_default", "examples"))
+        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+            raise UserError(f"{self.path}: cannot load the model ({str(error).splitlines()[0]})") from None
+
+    def recognise(self, texts: Iterable[str]) -> Iterator[tuple[Entity, ...]]:
+        """The entities of each text, in order; texts are taken in batches."""
+        return (entities for _, entities in self.recognised(texts))
+
+    def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
+        """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
+        for batch in _batches(texts, _BATCH):
+            encoded = [text.encode("utf-8", "replace") for text in batch]
+            found = {key: value.numpy() for key, value in self._text(text=self._tf.constant(encoded)).items()}
+            for row, text in enumerate(batch):
+                yield text, tuple(
+                    Entity(text[start:end], type_.decode(), int(start), int(end), float(score))
+                    for start, end, type_, score in islice(zip(
+                        *(found[key][row] for key in ("start", "end", "type", "score"))), int(found["count"][row])))
+
+    def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
+        """The entities of each sentence given as tokens, as spans of those tokens."""
+        for batch in _batches(sentences, _BATCH):
+            found = self._examples(examples=self._tf.constant([self._example(tokens) for tokens in batch]))
+            for tokens, row in zip(batch, found["tags"].numpy()):
+                yield tags.spans_of([tag.decode() for tag in row[:len(tokens)]], "IOB2")
+
+    def _example(self, tokens: Sequence[str]) -> bytes:
+        train = self._tf.train
+        values = train.BytesList(value=[token.encode("utf-8", "replace") for token in tokens])
+        return train.Example(features=train.Features(feature={"tokens": train.Feature(bytes_list=values)})).SerializeToString()
+
+
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
