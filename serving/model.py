@@ -51,7 +51,7 @@ class PublishedModel:
     """
 
     def __init__(self, path: str | os.PathLike):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
         import tensorflow as tf
 
         self._tf, self.path = tf, find(path)

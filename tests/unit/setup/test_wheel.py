@@ -35,7 +35,7 @@ def wheel(tmp_path_factory):
         if (project / name).is_dir():
             shutil.copytree(project / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     with tarfile.open(build("sdist", checkout, work / "sdist")) as sdist:
-        sdist.extractall(work / "unpacked")
+        sdist.extractall(work / "unpacked", filter="data")
     with zipfile.ZipFile(build("wheel", next((work / "unpacked").iterdir()), work / "dist")) as archive:
         yield archive
 
