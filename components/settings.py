@@ -24,7 +24,8 @@ class Vocabulary(Settings):
 class Model(Settings):
     """The tagger's sizes."""
 
-    word_dimensions: int = Field(100, ge=1, le=2_000, description="width of word embeddings")
+    word_dimensions: int = Field(100, ge=1, le=2_000, description="width of word embeddings; with pretrained vectors theirs")
+    other_words: int = Field(200_000, ge=0, description="with pretrained vectors, words kept that are not in train")
     character_dimensions: int = Field(30, ge=1, le=500, description="width of character embeddings")
     character_filters: int = Field(50, ge=1, le=2_000, description="filters of the character CNN")
     character_window: int = Field(3, ge=1, le=15, description="characters a filter sees at once")
@@ -43,7 +44,7 @@ class Training(Settings):
     epochs: int = Field(15, ge=1, le=10_000, description="most passes over train")
     patience: int = Field(5, ge=1, description="epochs without a better F1 on dev after which training stops")
     batch_size: int = Field(32, ge=1, le=65_536, description="sentences a step")
-    learning_rate: float = Field(2e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth")
+    learning_rate: float = Field(4e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth")
     gradient_norm: float = Field(5.0, gt=0, description="longest gradient; longer ones are scaled down to it")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
     threads: int = Field(0, ge=0, le=1_024, description="threads for TensorFlow, 0 for one a core")

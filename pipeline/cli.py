@@ -43,9 +43,7 @@ def cli() -> None:
 def main() -> None:
     """The program: what goes wrong is told in one line on standard error."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(cli.main(prog_name="tfx-ner", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(exits.BAD_INPUT)

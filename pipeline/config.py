@@ -1,11 +1,11 @@
-"""The configuration of a run: one validated model, from YAML, with `--set KEY=VALUE` on top. Imports neither TFX nor TensorFlow."""
+"""The configuration of a run: one validated model, from YAML, with `--set KEY=VALUE` on top; needs no TFX."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Optional
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from components.errors import UserError
 from components.settings import Gate, Model, Settings, Training, Vocabulary
@@ -19,12 +19,13 @@ class Beam(Settings):
                          " 0 for one a core; processes pay on large corpora only")
     options: tuple[str, ...] = Field((), description="further options for Beam, as --name=value")
 
-    @model_validator(mode="after")
-    def _options_are_flags(self) -> "Beam":
-        for option in self.options:
+    @field_validator("options")
+    @classmethod
+    def _options_are_flags(cls, options: tuple[str, ...]) -> tuple[str, ...]:
+        for option in options:
             if not option.startswith("--"):
                 raise ValueError(f"{option!r} is no option of Beam; expected --name=value")
-        return self
+        return options
 
     def arguments(self) -> list[str]:
         """The command line that Beam's PipelineOptions reads; empty for Beam's defaults."""
@@ -52,15 +53,16 @@ class Metadata(Settings):
 class Config(Settings):
     """Everything that can be set. Each run keeps its own as `config.yaml`."""
 
-    data: Optional[str] = Field(None, description="the corpus, a file or a folder; without it the starter corpus")
+    data: Optional[str] = Field(None, min_length=1, description="the corpus, a file or a folder; without it the starter"
+                                " corpus")
     workdir: str = Field("work", min_length=1, description="folder for everything a run makes")
     name: str = Field("ner", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="the model's name where it is served")
     orchestrator: Literal["beam", "local"] = Field("beam", description="TFX's BeamDagRunner or LocalDagRunner")
     scheme: Optional[str] = Field(None, description="IOB1, IOB2, BIOES or BILOU; without it found out from the corpus")
     bad_lines: Literal["refuse", "skip"] = Field("refuse", description="what to do about sentences that cannot be read")
     encoding: str = Field("utf-8", description="of CoNLL files")
-    schema_file: Optional[str] = Field(None, alias="schema", description="the contract on the data; without it one in the"
-                                       " workdir, made on the first run and kept")
+    schema_file: Optional[str] = Field(None, alias="schema", min_length=1, description="the contract on the data;"
+                                       " without it one in the workdir, made on the first run and kept")
     vocabulary: Vocabulary = Field(default_factory=Vocabulary, description="what Transform counts")
     model: Model = Field(default_factory=Model, description="the tagger's sizes")
     training: Training = Field(default_factory=Training, description="how the tagger is fitted")
@@ -82,7 +84,7 @@ def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str
       UserError: the file cannot be read, a key is unknown or a value is not allowed; names the key and what it takes.
     """
     values = _read(file) if file else {}
-    origin = {key: file for key in _leaves(values)}
+    origin: dict[str, str] = dict.fromkeys(_leaves(values), file or "")
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
@@ -108,12 +110,14 @@ def _read(file: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{file}{where}: not YAML ({getattr(error, 'problem', error)})") from None
+        problem = " ".join(str(getattr(error, "problem", error)).split())
+        raise UserError(f"{file}{where}: not YAML ({problem})") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise UserError(f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'training: {{epochs: 5}}'")
-    return values
+        raise UserError(f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'name: ner'")
+    # A group whose keys are all commented out is an empty one.
+    return {key: {} if value is None and keys([key]) else value for key, value in values.items()}
 
 
 def _assign(values: dict[str, Any], key: str, text: str) -> None:
@@ -123,6 +127,10 @@ def _assign(values: dict[str, Any], key: str, text: str) -> None:
         if not isinstance(inner, dict):
             raise UserError(f"--set {key}: {group} is a single value and has no keys in it")
         values = inner
+    takes = _annotation((*groups, last))
+    if takes is str or takes is Optional[str] and text != "null":
+        values[last] = text  # as it stands: a password may be 0123, a model's name 2024
+        return
     try:
         values[last] = yaml.safe_load(text) if text else ""
     except yaml.YAMLError:
@@ -136,24 +144,33 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
             yield from _leaves(value, f"{prefix}{key}.")
 
 
-def _explain(error: Mapping[str, Any], origin: Mapping[str, Optional[str]]) -> str:
+def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     """One of pydantic's errors as a user reads it: where, which key, what was found, what it takes."""
     place = [str(part) for part in error["loc"]]
     key = ".".join(place)
-    where = f"{origin[key]}: " if origin.get(key) else ""
+    # What is wrong with a group may come from any key in it.
+    given = [source for name, source in origin.items() if name == key or name.startswith(f"{key}.")]
+    where = f"{given[-1]}: " if given else ""
     if error["type"] == "extra_forbidden":
         known = ", ".join(keys(place[:-1])) if keys(place[:-1]) else "nothing"
         return f"{where}unknown key {key}; expected one of {known}"
     found = error.get("input")
     shown = f"found {found!r}; " if isinstance(found, (str, int, float, bool)) or found is None else ""
-    return f"{where}{key}: {shown}{error['msg'][0].lower()}{error['msg'][1:]}"
+    if place[-1:] == ["password"]:
+        shown = ""
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{where}{key}: {shown}{said[0].lower()}{said[1:]}"
 
 
 def keys(groups: Iterable[str] = ()) -> tuple[str, ...]:
     """The keys of a group of settings, of the top one by default; none if there is no such group."""
-    model: Any = Config
-    for group in groups:
-        field = getattr(model, "model_fields", {}).get(group)
-        model = field.annotation if field else None
-    fields = getattr(model, "model_fields", {})
-    return tuple(field.alias or name for name, field in fields.items())
+    return tuple(field.alias or name for name, field in getattr(_annotation(groups), "model_fields", {}).items())
+
+
+def _annotation(key: Iterable[str]) -> Any:
+    """What the setting or group of that name takes, the whole configuration for no name; None if there is none such."""
+    takes: Any = Config
+    for name in key:
+        fields = getattr(takes, "model_fields", {})
+        takes = next((field.annotation for known, field in fields.items() if name == (field.alias or known)), None)
+    return takes

@@ -136,6 +136,9 @@ def show_outcome(console: Console, outcome) -> None:
     if outcome.before:
         change = outcome.overall["f1"] - outcome.before["f1"]
         console.print(f"The model before it: F1 {outcome.before['f1']:.4f} on the same data, {change:+.4f}", highlight=False, soft_wrap=True)
+    elif outcome.incomparable:
+        console.print("The model before it has other signatures and cannot be measured beside it: the lower bound alone"
+                      " decides.", highlight=False, soft_wrap=True)
     else:
         console.print("No earlier model to compare with: the lower bound alone decides.", highlight=False, soft_wrap=True)
     console.print()

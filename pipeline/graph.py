@@ -1,11 +1,13 @@
 """The graph: which steps there are, and what each takes from the others. One definition for every orchestrator."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tensorflow_data_validation as tfdv
-import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components import Evaluator, ExampleValidator, Pusher, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.common.resolver import Resolver
@@ -84,15 +86,15 @@ def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
                        "code": code_hash("components.features.preprocessing")})
     transform.add_upstream_node(data_gate)
 
-    # Fits the tagger, and keeps the weights that are best on dev.
+    # Fits the tagger, and keeps the weights that are best on dev. After a kill it goes on, if nothing has changed since.
+    training = {"model": config.model.model_dump(), "training": config.training.model_dump(),
+                "vocabulary": config.vocabulary.model_dump(), "corpus": corpus.label, "version": __version__,
+                "code": code_hash("components.training.run")}
     trainer = Trainer(
         run_fn="components.training.run.run_fn", examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"], schema=contract.outputs["schema"],
         train_args=trainer_pb2.TrainArgs(splits=["train"]), eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
-        custom_config={"model": config.model.model_dump(), "training": config.training.model_dump(),
-                       "corpus": corpus.label, "version": __version__,
-                       "checkpoints": str(workdir.checkpoints / corpus.fingerprint[:16]),
-                       "code": code_hash("components.training.run")})
+        custom_config={**training, "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint))})
 
     # Finds the model blessed before this one.
     model_before = Resolver(
@@ -123,17 +125,21 @@ def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
                     model_before, evaluator, publisher])
 
 
-def _eval_config(config: Config) -> tfma.EvalConfig:
-    overall = tfma.SlicingSpec()
-    threshold = tfma.PerSliceMetricThreshold(slicing_specs=[overall], threshold=tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": config.gate.minimum_f1}),
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance})))
+def _digest(settings: Mapping[str, object], fingerprint: str) -> str:
+    return hashlib.sha256((json.dumps(settings, sort_keys=True) + fingerprint).encode()).hexdigest()[:16]
+
+
+def _eval_config(config: Config) -> config_pb2.EvalConfig:
+    overall = config_pb2.SlicingSpec()
+    threshold = config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=config_pb2.MetricThreshold(
+        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": config.gate.minimum_f1}),
+        change_threshold=config_pb2.GenericChangeThreshold(
+            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance})))
     # TFMA finds the metric that a threshold is for by the name of the whole, so that is the name of its F1.
-    metric = tfma.MetricConfig(
+    metric = config_pb2.MetricConfig(
         class_name=entity_metric.EntityScores.__name__, module=entity_metric.__name__, per_slice_thresholds=[threshold],
         config=json.dumps({"name": entity_metric.metric_name("f1"), "code": code_hash("components.evaluation.entity_metric")}))
-    return tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(signature_name=signatures.EXAMPLES, label_key=features.TAGS)],
-        slicing_specs=[overall, tfma.SlicingSpec(feature_keys=[features.LENGTH])],
-        metrics_specs=[tfma.MetricsSpec(metrics=[metric])])
+    return config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(signature_name=signatures.EXAMPLES, label_key=features.TAGS)],
+        slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=[features.LENGTH])],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=[metric])])

@@ -13,6 +13,7 @@ from tfx.orchestration import metadata
 from components.evaluation import entity_metric
 
 _OVERALL = ()
+_MODEL_ID = "current_model_id"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Outcome:
     """Scores are dicts of precision, recall, f1 and support; those of the model before are None where there was none.
 
     `recall_by_novelty` is the recall of entities that train has (`seen`), has with another type (`seen_as_other`) or has
-    not (`unseen`); `published` is the version's folder, None where the gate let nothing through.
+    not (`unseen`); `incomparable` says that there is an earlier model, which cannot be measured on the same data because its
+    signatures are others; `published` is the version's folder, None where the gate let nothing through.
     """
 
     overall: Mapping[str, float]
@@ -28,6 +30,7 @@ class Outcome:
     by_length: Mapping[str, Mapping[str, float]]
     recall_by_novelty: Mapping[str, float]
     before: Optional[Mapping[str, float]]
+    incomparable: bool
     blessed: bool
     reasons: tuple[str, ...]
     published: Optional[str]
@@ -52,6 +55,9 @@ def read(connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[st
         evaluation = _output(handle, executions["Evaluator"], "evaluation")
         blessing = _output(handle, executions["Evaluator"], "blessing")
         pushed = _output(handle, executions["Pusher"], "pushed_model")
+        earlier = [one for one in handle.store.get_artifacts_by_type("ModelBlessing")
+                   if one.custom_properties["blessed"].int_value == 1
+                   and one.custom_properties[_MODEL_ID].int_value != blessing.custom_properties[_MODEL_ID].int_value]
     blessed = blessing.custom_properties["blessed"].int_value == 1
     candidate = _load(evaluation.uri, tfma.CANDIDATE_KEY) or _load(evaluation.uri, "")
     baseline = _load(evaluation.uri, tfma.BASELINE_KEY)
@@ -60,6 +66,7 @@ def read(connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[st
         overall=_parts(scores), per_type={name: _parts(scores, name) for name in _types(scores)},
         by_length={slice_[0][1]: _parts(values) for slice_, values in candidate.items() if slice_ != _OVERALL},
         recall_by_novelty=_novelty(scores), before=_parts(baseline[_OVERALL]) if baseline else None,
+        incomparable=bool(earlier) and not baseline,
         blessed=blessed, reasons=tuple(_reasons(evaluation.uri)),
         published=_published(pushed) if blessed else None, evaluated_on=evaluated_on, nodes=nodes)
 

@@ -4,28 +4,23 @@ import datetime
 import json
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
+from components.validation import contract
 from pipeline import survey
 from pipeline.config import Config
 from pipeline.console import RunConsole
 from pipeline.workdir import Workdir
 
 
-@dataclass(frozen=True)
 class Failure(Exception):
-    """A node failed for a reason that is not the user's data: which, why, and where the whole story is."""
+    """A node failed for a reason that is not the user's data; says which, why, and where the whole story is."""
 
-    node: str
-    error: str
-    log: Path
-
-    def __str__(self) -> str:
-        return f"{self.node} failed: {self.error}. The log has the whole story: {self.log}"
+    def __init__(self, node: str, error: str, log: Path):
+        super().__init__(f"{node} failed: {error}. The log has the whole story: {log}")
 
 
 def run(config: Config, corpus_path: str, label: str, console: RunConsole):
@@ -42,6 +37,7 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole):
       Failure: any other failure of a node.
     """
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
+    config = _with_checked_schema(config, workdir)
     workdir.make()
     with workdir.locked():
         folder = _new_folder(workdir.runs)
@@ -54,6 +50,17 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole):
         (folder / "outcome.json").write_text(json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n",
                                              encoding="utf-8")
         return outcome
+
+
+def _with_checked_schema(config: Config, workdir: Workdir) -> Config:
+    """The configuration with the whole path of its schema. Raises UserError if that is none, before time is spent."""
+    if config.schema_file is None:
+        if workdir.schema.exists():
+            contract.read(workdir.schema)
+        return config
+    path = Path(config.schema_file).resolve()
+    contract.read(path)
+    return config.model_copy(update={"schema_file": str(path)})
 
 
 def _new_folder(runs: Path) -> Path:

@@ -51,14 +51,16 @@ class PublishedModel:
     """
 
     def __init__(self, path: str | os.PathLike):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
-        import tensorflow as tf
-
-        self._tf, self.path = tf, find(path)
+        self.path = find(path)
         self.card = card.read(self.path)
         if self.card is None or self.card.interface != card.INTERFACE:
             raise UserError(f"{self.path}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
                             " that tfx-ner run published")
+        # Imported here: it takes longer than a user waits for an error in the path.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
+        import tensorflow as tf
+
+        self._tf = tf
         try:
             # The loaded object has to be kept: its tables and weights go with it.
             self._loaded = tf.saved_model.load(str(self.path))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from components.features import text_ops
-from components.tagger.sentences import Sentences, sentences_of
+from components.tagger.sentences import vocables_of_features
 from components.tagger.tagger import Tagger
 from serving import text as texts
 
@@ -31,7 +31,11 @@ class Recogniser(tf.Module):
 
     def __init__(self, transform: Callable[[Mapping], Mapping], tagger: Tagger):
         super().__init__(name="recogniser")
-        self.transform, self.tagger = transform, tagger
+        self.transform, self.words = transform, tagger.words
+        # The tagger itself is not tracked, what its graph reads is: the variables inside Keras's. Keras's own are saved beside these
+        # under other names, and TensorFlow Serving restores those only. Nor is the optimizer of use to a server.
+        self.weights = [variable.value for variable in tagger.variables]
+        self._decode = tagger.decode
         labels = tagger.labels
         self._labels = tf.constant(labels)
         self._types = tf.constant([tag[2:] for tag in labels])
@@ -39,40 +43,46 @@ class Recogniser(tf.Module):
         self._is_inside = tf.constant([tag.startswith("I-") for tag in labels])
         self._as_begin = tf.constant([labels.index("B-" + tag[2:]) if tag != "O" else 0 for tag in labels], tf.int32)
 
-    def _features(self, tokens: tf.RaggedTensor) -> Mapping[str, tf.SparseTensor]:
-        none = tf.RaggedTensor.from_row_lengths(tf.constant([], tf.string), tf.zeros_like(tokens.row_lengths()))
-        return self.transform({"tokens": tokens.to_sparse(), "tags": none.to_sparse()})
+    def _read(self, tokens: text_ops.Tokens, counts: tf.Tensor, breaks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Label numbers and scores of all tokens, flat.
 
-    def _decode(self, features, parts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Label numbers and scores of all tokens, flat, read in parts of the given lengths."""
-        sentences: Sentences = sentences_of(features, parts)
-        decoded = self.tagger.decode(sentences)
-        mask = tf.sequence_mask(sentences.lengths, tf.shape(decoded.tags)[1])
+        Args:
+          counts: tokens of each text, int64 `[texts]`.
+          breaks: bool `[tokens]`, begins a paragraph.
+        """
+        # What a token looks like is computed once for each different one: half the work, and more in a large batch.
+        different, places = tf.unique(tokens.surfaces)
+        number = tf.size(different, tf.int64)
+        indices = tf.stack([tf.zeros([number], tf.int64), tf.range(number)], 1)
+        features = self.transform({
+            "tokens": tf.SparseTensor(indices, different, tf.stack([1, number])),
+            "tags": tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.zeros([0], tf.string), [1, 0])})
+        words = features["words"].values
+        if self.words is not None:
+            words = self.words.ids(words, different)
+        ends_sentence = tf.gather(features["shapes"].values == text_ops.SENTENCE_END, places)
+        batch = vocables_of_features(features, words, places, texts.segments(counts, breaks, ends_sentence))
+        decoded = self._decode(batch)
+        mask = tf.sequence_mask(batch.lengths, tf.shape(decoded.tags)[1])
         return tf.boolean_mask(decoded.tags, mask), tf.boolean_mask(decoded.scores, mask)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def recognise(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `serving_default`."""
-        text = text_ops.clean(text)
-        codes = tf.strings.unicode_decode(text, "UTF-8")
-        # A text with nothing in it has one token, BLANK: it is read as that character, and its entities are left out.
-        empty = ~tf.reduce_any(texts.visible(codes), axis=1)
-        codes = tf.strings.unicode_decode(tf.where(empty, text_ops.BLANK, text), "UTF-8")
-        surfaces = text_ops.split_tokens(text)
-        tokens = texts.locate(codes, surfaces)
-        features = self._features(tf.RaggedTensor.from_row_lengths(text, tf.ones_like(tokens.counts)))
-        parts = texts.segments(tokens.counts, tokens.breaks, text_ops.ends_sentence(surfaces.values))
-        tags, scores = self._decode(features, parts)
+        tokens = text_ops.split_tokens(text)
+        # Two line ends between tokens mean an empty line.
+        breaks = tokens.lines - tf.concat([tokens.lines[:1], tokens.lines[:-1]], 0) >= 2
+        tags, scores = self._read(tokens, tf.cast(tokens.counts, tf.int64), breaks)
         found = texts.entities(tags, self._is_begin, self._is_inside)
-        row = tf.gather(surfaces.value_rowids(), found.first)
-        real = ~tf.gather(empty, row)
+        # A text with nothing in it is read as BLANK, at a place below zero: that is no entity, whatever its tag.
+        real = tf.gather(tokens.starts, found.first) >= 0
         first, last, tag = (tf.boolean_mask(values, real) for values in found)
-        row = tf.boolean_mask(row, real)
-        counts = tf.math.bincount(tf.cast(row, tf.int32), minlength=tf.size(text), maxlength=tf.size(text), dtype=tf.int64)
-        start, end = tf.gather(tokens.starts, first), tf.gather(tokens.ends, last)
-        origin = tf.gather(codes.row_starts(), row)
+        row = tf.gather(tf.repeat(tf.range(tf.size(text)), tokens.counts), first)
+        counts = tf.math.bincount(row, minlength=tf.size(text), maxlength=tf.size(text), dtype=tf.int64)
+        start, end = (tf.cast(tf.gather(places, at), tf.int64) for places, at in ((tokens.starts, first), (tokens.ends, last)))
+        origin = tf.gather(tokens.texts.row_starts(), row) + len(text_ops.AHEAD)
         surface = tf.strings.unicode_encode(
-            tf.gather(codes.values, tf.ragged.range(origin + start, origin + end)), "UTF-8")
+            tf.gather(tokens.texts.values, tf.ragged.range(origin + start, origin + end)), "UTF-8")
 
         def rows(flat, default):
             return tf.RaggedTensor.from_row_lengths(flat, counts, validate=False).to_tensor(default)
@@ -84,20 +94,18 @@ class Recogniser(tf.Module):
     def tag(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `examples`."""
         parsed = tf.io.parse_example(examples, {"tokens": tf.io.VarLenFeature(tf.string)})
-        tokens = tf.RaggedTensor.from_sparse(parsed["tokens"])
-        features = self._features(tokens)
-        pieces = tf.RaggedTensor.from_sparse(features["pieces"])
-        surfaces = features["surfaces"].values
-        counts = pieces.row_lengths()
-        parts = texts.segments(counts, tf.zeros_like(surfaces, tf.bool), text_ops.ends_sentence(surfaces))
-        tags, scores = self._decode(features, parts)
+        corpus_tokens = tf.RaggedTensor.from_sparse(parsed["tokens"])
+        tokens = text_ops.split_tokens(corpus_tokens.values)
+        before = tf.concat([[0], tf.cumsum(tf.cast(tokens.counts, tf.int64))], 0)
+        ends = tf.gather(before, corpus_tokens.row_splits)
+        counts = ends[1:] - ends[:-1]
+        # An example without tokens has none to read.
+        tags, scores = self._read(tokens, tf.boolean_mask(counts, counts > 0), tf.zeros_like(tokens.starts, tf.bool))
         # A corpus token is tagged as its first part is.
-        row_piece = tf.stack([pieces.value_rowids(), pieces.values], 1)
-        is_first = tf.reduce_any(row_piece != tf.concat([-tf.ones_like(row_piece[:1]), row_piece[:-1]], 0), 1)
-        tags = tokens.with_values(self._repaired(tf.boolean_mask(tags, is_first), tokens.value_rowids()))
-        scores = tokens.with_values(tf.boolean_mask(scores, is_first))
+        tags, scores = tf.gather(tags, before[:-1]), tf.gather(scores, before[:-1])
+        tags = corpus_tokens.with_values(self._repaired(tags, corpus_tokens.value_rowids()))
         names = tags.with_values(tf.gather(self._labels, tags.values))
-        return {"tags": names.to_tensor(""), "scores": scores.to_tensor(0.0)}
+        return {"tags": names.to_tensor(""), "scores": corpus_tokens.with_values(scores).to_tensor(0.0)}
 
     def _repaired(self, tags: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """I- where no entity of its type is open turned into B-, as conlleval reads it; flat `[tokens]` with their row."""

@@ -1,59 +1,13 @@
-"""From texts to tokens with their places, and from tagged tokens to entities, as TensorFlow operations."""
+"""From tokens to the parts of a text that are read by themselves, and from tagged tokens to entities, as TensorFlow operations."""
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
-
-from components.ner import tokens as known_way
-
-_LAST_SPACE = 0x3000  # no separator or control character lies above the ideographic space
-_IS_SPACE = np.array([known_way.is_space(chr(code)) for code in range(_LAST_SPACE + 2)])
-_IS_LINE_END = np.array([chr(code) in "\n\x0b\x0c\r\x85\u2028\u2029" for code in range(_LAST_SPACE + 2)])
 
 # Tokens after which a long text is cut at the next end of a sentence, and after which it is cut anywhere. The recurrence
 # reads the parts side by side, so that time and memory stay in proportion to a text's length.
 _LONG = 128
 _LONGEST = 512
-
-
-class Tokens(NamedTuple):
-    """The tokens of a batch of texts, as flat values over all texts.
-
-    `counts` int64 `[texts]` of each text; `starts`, `ends` int64 `[tokens]`, code points in their text; `breaks` bool
-    `[tokens]`, whether a paragraph begins with the token.
-    """
-
-    counts: tf.Tensor
-    starts: tf.Tensor
-    ends: tf.Tensor
-    breaks: tf.Tensor
-
-
-def visible(texts: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Whether each character, a code point, belongs to a token: neither a separator nor a control character."""
-    return texts.with_values(~tf.gather(tf.constant(_IS_SPACE), tf.minimum(texts.values, _LAST_SPACE + 1)))
-
-
-def locate(texts: tf.RaggedTensor, surfaces: tf.RaggedTensor) -> Tokens:
-    """Where each token stands.
-
-    Args:
-      texts: code points int32 `[texts, characters]`.
-      surfaces: the known way's tokens `[texts, tokens]`, of which white space alone is missing.
-    """
-    shown = tf.where(visible(texts).values)[:, 0]  # places among all characters
-    lengths = tf.cast(tf.strings.length(surfaces.values, "UTF8_CHAR"), tf.int64)
-    first = tf.cumsum(lengths, exclusive=True)
-    starts, ends = tf.gather(shown, first), tf.gather(shown, first + lengths - 1) + 1
-    text = surfaces.value_rowids()
-    codes = tf.minimum(texts.values, _LAST_SPACE + 1)
-    lines = tf.cumsum(tf.cast(tf.gather(tf.constant(_IS_LINE_END), codes), tf.int64))
-    at_start = tf.gather(lines, starts)
-    # A carriage return with a line feed is two characters and ends one line; three mean an empty line in either style.
-    between = at_start - tf.concat([at_start[:1], at_start[:-1]], 0)
-    origin = tf.gather(texts.row_starts(), text)
-    return Tokens(surfaces.row_lengths(), starts - origin, ends - origin, between >= 3)
 
 
 def segments(counts: tf.Tensor, breaks: tf.Tensor, ends_sentence: tf.Tensor) -> tf.Tensor:

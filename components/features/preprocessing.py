@@ -10,7 +10,6 @@ In: `tokens` and `tags` as the corpus has them. Out, for the tokens of the known
 | `characters` | `[all characters]` int64 | ids in the character vocabulary, its size for others |
 | `character_counts` | `[tokens]` int64 | how many of them each token has |
 | `surfaces` | `[tokens]` string | the tokens themselves |
-| `pieces` | `[tokens]` int64 | which corpus token each is part of |
 | `tag_ids` | `[tokens]` int64 | number of the IOB2 tag in the label map |
 
 Flat lists only: TFX cannot carry ragged features further than one level.
@@ -30,32 +29,48 @@ WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularie
 def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]) -> dict[str, tf.SparseTensor]:
     """See the module. `custom_config` has `vocabulary` (VocabularyConfig as a dict) and `schema`, the contract's path."""
     sizes = custom_config["vocabulary"]
-    tokens = tf.RaggedTensor.from_sparse(inputs["tokens"])
+    corpus_tokens = tf.RaggedTensor.from_sparse(inputs["tokens"])
     tags = tf.RaggedTensor.from_sparse(inputs["tags"])
 
-    split = text_ops.split_tokens(text_ops.clean(tokens.values))
-    parts = split.row_lengths()
+    tokens = text_ops.split_tokens(corpus_tokens.values)
+    parts = tf.cast(tokens.counts, tf.int64)
     # [sentences, corpus tokens] with a number of parts each, to [sentences, tokens]
-    surfaces = tokens.with_values(split).merge_dims(1, 2)
-    pieces = tf.repeat(tf.ragged.range(tokens.row_lengths()).values, parts)
-    words = surfaces.with_values(text_ops.normalize(surfaces.values))
-    affixes = surfaces.with_values(text_ops.affixes(words.values)).merge_dims(1, 2)
-    characters = text_ops.characters(surfaces.values, sizes["longest_token"])
+    row_splits = tf.gather(tf.concat([[0], tf.cumsum(parts)], 0), corpus_tokens.row_splits)
+    sparse = tf.RaggedTensor.from_row_splits(tokens.surfaces, row_splits, validate=False).to_sparse()
+    words = text_ops.normalize(tokens.surfaces)
+    affixes = tf.reshape(text_ops.affixes(words), [-1])
+    codes, counts = text_ops.characters(tokens, sizes["longest_token"])
 
+    def of_tokens(values):
+        return tf.SparseTensor(sparse.indices, values, sparse.dense_shape)
+
+    def of_several(values, ends):
+        """`ends` int64 `[tokens + 1]`: where each token's values end, from a zero on."""
+        return tf.RaggedTensor.from_row_splits(values, tf.gather(ends, row_splits), validate=False).to_sparse()
+
+    character_ends = tf.concat([[0], tf.cumsum(tf.cast(counts, tf.int64))], 0)
+    affix_ends = tf.range(tf.size(words, tf.int64) + 1) * text_ops.AFFIXES
     return {
-        "words": _lookup(words, WORDS, top_k=sizes["words"], frequency_threshold=sizes["minimum_frequency"]),
-        "affixes": _lookup(affixes, AFFIXES, top_k=sizes["affixes"], frequency_threshold=sizes["minimum_frequency"]),
-        "characters": _lookup(surfaces.with_values(characters).merge_dims(1, 2), CHARACTERS, top_k=sizes["characters"]),
-        "character_counts": surfaces.with_values(characters.row_lengths()).to_sparse(),
-        "shapes": surfaces.with_values(text_ops.shape_ids(surfaces.values)).to_sparse(),
-        "surfaces": surfaces.to_sparse(),
-        "pieces": surfaces.with_values(pieces).to_sparse(),
+        "words": tft.compute_and_apply_vocabulary(
+            of_tokens(words), num_oov_buckets=1, vocab_filename=WORDS, top_k=sizes["words"],
+            frequency_threshold=sizes["minimum_frequency"]),
+        "affixes": tft.compute_and_apply_vocabulary(
+            of_several(affixes, affix_ends), num_oov_buckets=1, vocab_filename=AFFIXES, top_k=sizes["affixes"],
+            frequency_threshold=sizes["minimum_frequency"]),
+        "characters": of_several(_character_ids(codes, sizes["characters"]), character_ends),
+        "character_counts": of_tokens(tf.cast(counts, tf.int64)),
+        "shapes": of_tokens(text_ops.shapes(tokens)),
+        "surfaces": sparse,
         "tag_ids": _tag_ids(tags, parts, labels.label_map(contract.types_of(contract.read(custom_config["schema"])))),
     }
 
 
-def _lookup(values: tf.RaggedTensor, name: str, **limits: int) -> tf.SparseTensor:
-    return tft.compute_and_apply_vocabulary(values.to_sparse(), num_oov_buckets=1, vocab_filename=name, **limits)
+def _character_ids(codes: tf.Tensor, most: int) -> tf.Tensor:
+    """Ids of code points, int64. There are few different ones, and strings are made, and looked up, of these only."""
+    different, places = tf.unique(codes)
+    strings = tf.strings.unicode_encode(different[:, None], "UTF-8")
+    vocabulary = tft.vocabulary(tf.gather(strings, places), top_k=most, vocab_filename=CHARACTERS)
+    return tf.gather(tft.apply_vocabulary(strings, vocabulary, num_oov_buckets=1), places)
 
 
 def _tag_ids(tags: tf.RaggedTensor, parts: tf.Tensor, label_map: tuple[str, ...]) -> tf.SparseTensor:

@@ -1,12 +1,10 @@
 """The one known way from text to tokens.
 
-A token is a run of letters, marks and digits, or any other visible character alone. Scripts written without spaces
-between words have no runs: each of their letters, marks and digits stands alone, with the marks that follow it. White
-space and control characters separate tokens and belong to none.
+A token is a run of letters and digits, or any other visible character alone. Scripts written without spaces between words
+have no runs: each of their letters and digits stands alone. A mark (an accent, a vowel sign, the selector that makes an
+emoji of a symbol) belongs to what it follows. White space and control characters separate tokens and belong to none.
 
-The patterns are kept as strings that the `regex` module and RE2 (TensorFlow's) read alike, because the exported model
-tokenises with the same ones. RE2 has neither lookahead nor intersections of classes; there, cut around the matches of
-ALONE first, then around those of RUN and SINGLE.
+The exported model tokenises by the same kinds of characters (`components.features.text_ops`).
 """
 
 from __future__ import annotations
@@ -15,16 +13,15 @@ import regex
 
 SPACELESS_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
 
-_WORD = r"\p{L}\p{M}\p{N}"
-# The script without its punctuation and symbols: the double negation is an intersection that RE2 can read.
-_SPACELESS = "(?:" + "|".join(rf"[^\P{{{script}}}\p{{P}}\p{{S}}]" for script in SPACELESS_SCRIPTS) + ")"
-
+# The scripts without their marks, punctuation and symbols: the double negation is an intersection.
+SPACELESS = "(?:" + "|".join(rf"[^\P{{{script}}}\p{{M}}\p{{P}}\p{{S}}]" for script in SPACELESS_SCRIPTS) + ")"
 SPACE = r"[\p{Z}\p{Cc}]"
-ALONE = rf"{_SPACELESS}\p{{M}}*"
-RUN = f"[{_WORD}]+"
-SINGLE = rf"[^{_WORD}\p{{Z}}\p{{Cc}}]"
 
-_TOKEN = regex.compile(f"{ALONE}|(?:(?!{_SPACELESS})[{_WORD}])+|{SINGLE}")
+_ALONE = rf"{SPACELESS}\p{{M}}*"
+_RUN = rf"(?:(?!{SPACELESS})[\p{{L}}\p{{N}}]\p{{M}}*)+"
+_SINGLE = r"[^\p{L}\p{N}\p{Z}\p{Cc}]\p{M}*"
+
+_TOKEN = regex.compile(f"{_ALONE}|{_RUN}|{_SINGLE}")
 _SPACE = regex.compile(SPACE)
 
 

@@ -68,87 +68,80 @@ def log_partition(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.
     @tf.custom_gradient
     def partition(emissions, transitions, start, end):
         chain = Chain(transitions, start, end)
-        alphas = forward(emissions, lengths, chain)
-        log_z = _total(alphas, lengths, chain)
+        sums = log_sums(emissions, lengths, chain)
 
         def gradient(upstream):
-            betas = backward(emissions, lengths, chain)
-            unary = _unary_marginals(alphas, betas, lengths, log_z) * upstream[:, None, None]
-            moves = _expected_moves(emissions, alphas, betas, lengths, log_z, upstream, chain)
+            unary = _unary_marginals(sums, lengths) * upstream[:, None, None]
+            moves = _expected_moves(emissions, sums, lengths, upstream, chain)
             last = tf.one_hot(lengths - 1, tf.shape(emissions)[1])
             return unary, moves, tf.reduce_sum(unary[:, 0], 0), tf.einsum("btl,bt->l", unary, last)
 
-        return log_z, gradient
+        return sums.total, gradient
 
     return partition(emissions, *chain)
 
 
-def forward(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """Log sums over all paths that lead to each tag of each token, `[batch, tokens, tags]`.
-
-    Past a length the last token's values are repeated.
+class LogSums(NamedTuple):
+    """Logs of sums over paths: of all that lead to each tag of each token, `ahead` `[batch, tokens, tags]`; of all that leave it,
+    its own emission left out, `back` of the same shape; and of all, `total` `[batch]`. Undefined past the end.
     """
+
+    ahead: tf.Tensor
+    back: tf.Tensor
+    total: tf.Tensor
+
+
+def log_sums(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> LogSums:
+    """The forward and the backward recursion, side by side in one loop: turned round, the second is the first."""
     weights = tf.exp(chain.transitions)
+    weights = tf.stack([weights, tf.transpose(weights)])  # [2, from, to]
+    both = tf.stack([emissions, tf.reverse_sequence(emissions, lengths, seq_axis=1)])
+    by_token = tf.transpose(both, [2, 0, 1, 3])  # [tokens, 2, batch, tags]
+    first = by_token[0] + tf.stack([chain.start, chain.end])[:, None]
 
-    def step(alpha, inputs):
-        emission, live = inputs
-        return tf.where(live[:, None], _log_matmul(alpha, weights) + emission, alpha)
+    def step(logs, emission):
+        highest = tf.reduce_max(logs, 2, keepdims=True)
+        return tf.math.log(tf.maximum(tf.exp(logs - highest) @ weights, _TINY)) + highest + emission
 
-    first = chain.start + emissions[:, 0]
-    rest = tf.scan(step, _next_tokens(emissions, lengths), initializer=first)
-    return tf.transpose(tf.concat([first[None], rest[:-1]], 0), [1, 0, 2])
-
-
-def backward(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """Log sums over all paths that leave each tag of each token, its own emission left out, `[batch, tokens, tags]`.
-
-    From a sequence's last token on, the end scores.
-    """
-    weights = tf.transpose(tf.exp(chain.transitions))
-    last = tf.broadcast_to(chain.end, tf.shape(emissions[:, 0]))
-
-    def step(beta, inputs):
-        emission, live = inputs  # of the next token
-        return tf.where(live[:, None], _log_matmul(beta + emission, weights), last)
-
-    return tf.transpose(tf.scan(step, _next_tokens(emissions, lengths), initializer=last, reverse=True), [1, 0, 2])
+    sums = tf.transpose(tf.concat([first[None], tf.scan(step, _rest(by_token), first)[:-1]], 0), [1, 2, 0, 3])
+    ahead, back = sums[0], tf.reverse_sequence(sums[1], lengths, seq_axis=1) - emissions
+    last = tf.gather(ahead, tf.maximum(lengths - 1, 0), axis=1, batch_dims=1)
+    return LogSums(ahead, back, tf.where(lengths > 0, tf.reduce_logsumexp(last + chain.end, 1), 0.0))
 
 
 def marginals(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
     """Probability of each tag at each token, `[batch, tokens, tags]`, 0 past the end."""
-    alphas = forward(emissions, lengths, chain)
-    betas = backward(emissions, lengths, chain)
-    return _unary_marginals(alphas, betas, lengths, _total(alphas, lengths, chain))
+    return _unary_marginals(log_sums(emissions, lengths, chain), lengths)
 
 
 def viterbi(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
     """The best path (Viterbi 1967), int32 `[batch, tokens]`, 0 past the end."""
-    tags = tf.shape(chain.start)[0]
-    first = chain.start + emissions[:, 0]
+    by_token = tf.transpose(emissions, [1, 0, 2])
+    first = chain.start + by_token[0]
+    into = tf.transpose(chain.transitions)  # [to, from]
 
-    def step(state, inputs):
-        score, _ = state
-        emission, live = inputs
-        candidates = score[:, :, None] + chain.transitions
-        best = tf.argmax(candidates, 1, tf.int32)
-        moved = tf.reduce_max(candidates, 1) + emission
-        stay = tf.broadcast_to(tf.range(tags), tf.shape(best))
-        return tf.where(live[:, None], moved, score), tf.where(live[:, None], best, stay)
+    def step(state, emission):
+        candidates = state[0][:, None, :] + into
+        return tf.reduce_max(candidates, 2) + emission, tf.argmax(candidates, 2, tf.int32)
 
-    scores, origins = tf.scan(step, _next_tokens(emissions, lengths), initializer=(first, tf.zeros_like(first, tf.int32)))
-    last = tf.argmax(scores[-1] + chain.end, 1, tf.int32)
-    path = tf.scan(lambda tag, origin: tf.gather(origin, tag, axis=1, batch_dims=1), origins, last, reverse=True)
-    return tf.where(_mask(emissions, lengths), tf.transpose(path), 0)
+    scores, origins = tf.scan(step, _rest(by_token), initializer=(first, tf.zeros_like(first, tf.int32)))
+    scores = tf.concat([first[None], scores[:-1]], 0)
+    live = tf.transpose(_mask(emissions, lengths))
+    # At its last token each sentence takes its best end; a later token's tag does not count.
+    best_end = tf.argmax(scores + chain.end, 2, tf.int32)
+    is_last = tf.range(tf.size(by_token[:, 0, 0]))[:, None] == lengths - 1
+
+    def back(tag, inputs):
+        origin, is_last, best_end = inputs
+        return tf.where(is_last, best_end, tf.gather(origin, tag, axis=1, batch_dims=1))
+
+    path = tf.scan(back, (origins, is_last, best_end), tf.zeros_like(lengths), reverse=True)
+    return tf.transpose(tf.where(live, path, 0))
 
 
-def _next_tokens(emissions: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """For each token the emissions of the next, and whether there is one: `[tokens, batch, tags]` and `[tokens, batch]`.
-
-    The last token gets a next one that does not count: `tf.scan` cannot scan over nothing, as one token alone would have it.
-    """
-    following = tf.transpose(tf.pad(emissions[:, 1:], [[0, 0], [0, 1], [0, 0]]), [1, 0, 2])
-    live = tf.range(1, tf.shape(emissions)[1] + 1)[:, None] < lengths[None]
-    return following, live
+def _rest(by_token: tf.Tensor) -> tf.Tensor:
+    """All tokens but the first, and one that does not count: `tf.scan` cannot scan over nothing, as a token alone would have it."""
+    return tf.concat([by_token[1:], by_token[:1]], 0)
 
 
 def entity_scores(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, chain: Chain,
@@ -158,8 +151,7 @@ def entity_scores(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, cha
     It is the share of all paths that have exactly this entity: they reach its first tag, run through it, and do not go on
     with it (the constrained forward-backward of Culotta and McCallum 2004).
     """
-    alphas = forward(emissions, lengths, chain)
-    betas = backward(emissions, lengths, chain)
+    sums = log_sums(emissions, lengths, chain)
     begins, goes_on, continuation = _entity_tables(labels)
     mask = _mask(emissions, lengths)
     begin = tf.gather(tf.constant(begins), tags) & mask
@@ -170,7 +162,7 @@ def entity_scores(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, cha
     tag = tf.gather_nd(tags, last)
 
     # Leaving an entity after its last token: all ways on, but for the one that would carry it further.
-    onward = tf.gather_nd(tf.concat([emissions[:, 1:] + betas[:, 1:], tf.zeros_like(emissions[:, :1])], 1), last)
+    onward = tf.gather_nd(tf.concat([emissions[:, 1:] + sums.back[:, 1:], tf.zeros_like(emissions[:, :1])], 1), last)
     further = tf.one_hot(tf.gather(tf.constant(continuation), tag), len(labels), True, False, dtype=tf.bool)
     moves = tf.where(further, ILLEGAL, tf.gather(chain.transitions, tag))
     is_last = end == tf.gather(lengths, sentence) - 1
@@ -179,8 +171,8 @@ def entity_scores(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, cha
     # The path through an entity, as a difference of sums along the sentence: in double, as long sums lose digits.
     walked = tf.cumsum(tf.cast(_path_steps(emissions, tags, lengths, chain), tf.float64), axis=1)
     inner = tf.cast(tf.gather_nd(walked, last) - tf.gather_nd(walked, first), tf.float32)
-    reach = tf.gather_nd(tf.gather(alphas, tags, axis=2, batch_dims=2), first)
-    log_p = reach + inner + leave - tf.gather(_total(alphas, lengths, chain), sentence)
+    reach = tf.gather_nd(tf.gather(sums.ahead, tags, axis=2, batch_dims=2), first)
+    log_p = reach + inner + leave - tf.gather(sums.total, sentence)
     return tf.scatter_nd(first, tf.exp(tf.minimum(log_p, 0.0)), tf.shape(tags, tf.int64))
 
 
@@ -192,30 +184,20 @@ def _entity_tables(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.
     return begins, goes_on, continuation
 
 
-def _unary_marginals(alphas, betas, lengths, log_z):
-    marginal = tf.exp(tf.minimum(alphas + betas - log_z[:, None, None], 0.0))
-    return tf.where(_mask(alphas, lengths)[:, :, None], marginal, 0.0)
+def _unary_marginals(sums: LogSums, lengths: tf.Tensor) -> tf.Tensor:
+    marginal = tf.exp(tf.minimum(sums.ahead + sums.back - sums.total[:, None, None], 0.0))
+    return tf.where(_mask(sums.ahead, lengths)[:, :, None], marginal, 0.0)
 
 
-def _expected_moves(emissions, alphas, betas, lengths, log_z, upstream, chain):
+def _expected_moves(emissions: tf.Tensor, sums: LogSums, lengths: tf.Tensor, upstream: tf.Tensor, chain: Chain) -> tf.Tensor:
     """Expected number of each move `[from, to]`, weighted by `upstream` `[batch]`."""
-    after = emissions[:, 1:] + betas[:, 1:]
+    live = _mask(emissions, lengths)[:, 1:, None]
+    after = tf.where(live, emissions[:, 1:] + sums.back[:, 1:], 0.0)
     highest = tf.reduce_max(after, 2, keepdims=True)
     # The largest partial sums need not lie on one legal path: the bound keeps exp finite, and the product is exact below it.
-    before = tf.exp(tf.minimum(alphas[:, :-1] + highest - log_z[:, None, None], 80.0))
-    live = tf.cast(_mask(emissions, lengths)[:, 1:, None], tf.float32) * upstream[:, None, None]
-    return tf.exp(chain.transitions) * tf.einsum("bti,btj->ij", before * live, tf.exp(after - highest))
-
-
-def _total(alphas, lengths, chain):
-    # Past a length `forward` repeats the last token, so the last column holds every sequence's last token.
-    return tf.where(lengths > 0, tf.reduce_logsumexp(alphas[:, -1] + chain.end, 1), 0.0)
-
-
-def _log_matmul(logs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """`log(exp(logs) @ weights)` without overflow, `[batch, tags]`."""
-    highest = tf.reduce_max(logs, 1, keepdims=True)
-    return tf.math.log(tf.maximum(tf.exp(logs - highest) @ weights, _TINY)) + highest
+    before = tf.exp(tf.minimum(sums.ahead[:, :-1] + highest - sums.total[:, None, None], 80.0))
+    before = tf.where(live, before, 0.0) * upstream[:, None, None]
+    return tf.exp(chain.transitions) * tf.einsum("bti,btj->ij", before, tf.exp(after - highest))
 
 
 def _mask(emissions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

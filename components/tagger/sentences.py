@@ -9,38 +9,70 @@ from components.features import text_ops
 
 
 class Sentences(NamedTuple):
-    """A batch of sentences as the network takes it, int32, padded with anything.
+    """A padded batch, as training takes it; every tensor has a row for each sentence, so that a batch can be divided.
 
-    `words`, `shapes` `[batch, tokens]`; `affixes` `[batch, tokens, AFFIXES]`; `characters` `[batch, tokens, characters]`,
-    padded with -1; `lengths` `[batch]`.
+    `words`, `shapes` int32 `[batch, tokens]`; `affixes` int32 `[batch, tokens, AFFIXES]`; `characters` int32 `[batch, tokens,
+    characters]`, padded with -1; `keys` int64 `[batch, tokens]`, equal for equal tokens; `lengths` int32 `[batch]`.
     """
 
     words: tf.Tensor
     shapes: tf.Tensor
     affixes: tf.Tensor
     characters: tf.Tensor
+    keys: tf.Tensor
     lengths: tf.Tensor
 
 
-def sentences_of(features: Mapping[str, tf.SparseTensor], lengths: tf.Tensor | None = None) -> Sentences:
-    """Transform's flat lists as the network takes them.
+class Vocables(NamedTuple):
+    """The different tokens of a batch and where they stand: what a token looks like is computed once for each.
 
-    Args:
-      features: a batch of Transform's outputs.
-      lengths: tokens of each sentence, int64 `[sentences]`; by default a sentence is a row of the batch. Any other cut of
-        the same tokens will do.
+    `words`, `shapes` int32 `[vocables]`; `affixes` int32 `[vocables, AFFIXES]`; `characters` int32 `[vocables, characters]`,
+    padded with -1; `tokens` int32 `[all tokens]`, the vocable of each, sentence after sentence; `lengths` int32 `[batch]`.
     """
+
+    words: tf.Tensor
+    shapes: tf.Tensor
+    affixes: tf.Tensor
+    characters: tf.Tensor
+    tokens: tf.Tensor
+    lengths: tf.Tensor
+
+
+def sentences_of(features: Mapping[str, tf.SparseTensor]) -> Sentences:
+    """A batch of Transform's outputs, padded."""
     counts = tf.RaggedTensor.from_sparse(features["character_counts"])
-    if lengths is None:
-        lengths = counts.row_lengths()
+    lengths = counts.row_lengths()
 
     def rows(flat, default=0):
-        return tf.cast(tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False).to_tensor(default), tf.int32)
+        return tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False).to_tensor(default)
 
-    characters = tf.RaggedTensor.from_row_lengths(features["characters"].values, counts.values, validate=False)
     return Sentences(
-        words=rows(features["words"].values),
-        shapes=rows(features["shapes"].values),
-        affixes=rows(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES])),
-        characters=rows(characters.to_tensor(-1), -1),
+        words=tf.cast(rows(features["words"].values), tf.int32),
+        shapes=tf.cast(rows(features["shapes"].values), tf.int32),
+        affixes=tf.cast(rows(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES])), tf.int32),
+        characters=tf.cast(rows(_characters(features), -1), tf.int32),
+        keys=rows(tf.strings.to_hash_bucket_fast(features["surfaces"].values, 2**63 - 1)),
         lengths=tf.cast(lengths, tf.int32))
+
+
+def vocables_of_sentences(sentences: Sentences) -> Vocables:
+    """The different tokens of a padded batch."""
+    present = tf.where(tf.sequence_mask(sentences.lengths, tf.shape(sentences.keys)[1]))
+    keys, tokens = tf.unique(tf.gather_nd(sentences.keys, present))
+    places = tf.range(tf.size(tokens))
+    first = tf.gather(present, tf.math.unsorted_segment_min(places, tokens, tf.size(keys)))
+    return Vocables(*(tf.gather_nd(values, first) for values in sentences[:4]), tokens, sentences.lengths)
+
+
+def vocables_of_features(features: Mapping[str, tf.SparseTensor], words: tf.Tensor, tokens: tf.Tensor,
+                         lengths: tf.Tensor) -> Vocables:
+    """Vocables from Transform's outputs for one sentence that holds each of them once; the rest as `Vocables` has it."""
+    return Vocables(
+        words=tf.cast(words, tf.int32), shapes=tf.cast(features["shapes"].values, tf.int32),
+        affixes=tf.cast(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES]), tf.int32),
+        characters=tf.cast(_characters(features), tf.int32), tokens=tokens, lengths=tf.cast(lengths, tf.int32))
+
+
+def _characters(features: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
+    rows = tf.RaggedTensor.from_row_lengths(features["characters"].values, features["character_counts"].values, validate=False)
+    return rows.to_tensor(-1)

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from components.features import text_ops
 from components.settings import Model
 from components.tagger import crf
 from components.tagger.network import Network, Sizes
-from components.tagger.sentences import Sentences
+from components.tagger.sentences import Sentences, Vocables, vocables_of_sentences
 
 
 class Decoded(NamedTuple):
@@ -18,14 +19,30 @@ class Decoded(NamedTuple):
     scores: tf.Tensor
 
 
+class OtherWords(tf.Module):
+    """Ids for words outside the vocabulary that have pretrained vectors. The table travels with a SavedModel."""
+
+    def __init__(self, words: tuple[str, ...], vocabulary_size: int):
+        super().__init__(name="other_words")
+        self._unknown = vocabulary_size
+        ids = tf.range(len(words), dtype=tf.int64) + vocabulary_size + 1
+        self._table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant(words), ids), vocabulary_size)
+
+    def ids(self, words: tf.Tensor, surfaces: tf.Tensor) -> tf.Tensor:
+        """The ids `words` int64 `[tokens]`, with those of unknown ones looked up by the tokens themselves."""
+        return tf.where(words == self._unknown, self._table.lookup(text_ops.normalize(surfaces)), words)
+
+
 class Tagger(keras.Model):
     """A BiLSTM tagger over IOB2 tags with a CRF, or a softmax for each token, as its output.
 
     Both decode by the best legal path; the softmax is a chain whose legal moves all weigh the same and are not learned.
+    `others` are words outside the vocabulary that have pretrained vectors.
     """
 
-    def __init__(self, sizes: Sizes, labels: tuple[str, ...], settings: Model):
+    def __init__(self, sizes: Sizes, labels: tuple[str, ...], settings: Model, others: tuple[str, ...] = ()):
         super().__init__(name="tagger")
+        sizes = sizes._replace(others=len(others))
         self.sizes, self.labels, self.settings = sizes, tuple(labels), settings
         self.network = Network(sizes, len(labels), settings)
         learned = settings.output == "crf"
@@ -33,11 +50,13 @@ class Tagger(keras.Model):
         self.transitions = self.add_weight(shape=(tags, tags), initializer="zeros", trainable=learned, name="transitions")
         self.start = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="start")
         self.end = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="end")
+        self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
+        self.words = OtherWords(others, sizes.words) if others else None
         self.built = True
 
     def call(self, sentences: Sentences, training: bool = False) -> tf.Tensor:
         """Emissions float32 `[batch, tokens, tags]`."""
-        return self.network(sentences, training=training)
+        return self.network(vocables_of_sentences(Sentences(*sentences)), training=training)
 
     @property
     def chain(self) -> crf.Chain:
@@ -55,9 +74,15 @@ class Tagger(keras.Model):
             loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(y, y_pred) * mask)
         return loss / tf.cast(tf.maximum(tf.reduce_sum(lengths), 1), tf.float32)
 
-    def decode(self, sentences: Sentences) -> Decoded:
+    def decode(self, batch: Vocables) -> Decoded:
         """The best legal tags of each sentence, and the probability of each of its entities."""
-        sentences = Sentences(*sentences)
-        emissions, chain = self(sentences), self.chain
-        tags = crf.viterbi(emissions, sentences.lengths, chain)
-        return Decoded(tags, crf.entity_scores(emissions, tags, sentences.lengths, chain, self.labels))
+        emissions, chain = self.network(batch), self.chain
+        tags = crf.viterbi(emissions, batch.lengths, chain)
+        return Decoded(tags, self.scores(emissions, tags, batch.lengths, self.temperature))
+
+    def scores(self, emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        """Probability of each entity at its first token, `[batch, tokens]`, with all scores divided by the temperature (Guo et al.
+        2017): networks are surer than they should be. The best path is the same at any."""
+        cool = 1 / tf.convert_to_tensor(temperature)
+        chain = crf.Chain(*(part * cool for part in self.chain))
+        return crf.entity_scores(emissions * cool, tags, lengths, chain, self.labels)

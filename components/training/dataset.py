@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from components.tagger.sentences import Sentences, sentences_of
+from components.tagger.tagger import OtherWords
 
 # Sentences of like length share a batch; the boundaries are tokens.
 _BOUNDARIES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
@@ -13,7 +14,7 @@ _CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory
 
 
 def batches(files: Sequence[str], feature_spec: Mapping[str, tf.io.VarLenFeature], batch_size: int,
-            shuffle_seed: int | None) -> tf.data.Dataset:
+            shuffle_seed: int | None, others: OtherWords | None = None) -> tf.data.Dataset:
     """Batches `(Sentences, tags int32 [batch, tokens])` of sentences of like length.
 
     Args:
@@ -21,12 +22,14 @@ def batches(files: Sequence[str], feature_spec: Mapping[str, tf.io.VarLenFeature
       feature_spec: Transform's output spec.
       batch_size: sentences a batch; fewer where sentences are long.
       shuffle_seed: shuffles anew each epoch, the same way for the same seed; None keeps the files' order.
+      others: words outside the vocabulary that have vectors.
     """
-    wanted = {name: spec for name, spec in feature_spec.items() if name not in ("surfaces", "pieces")}
-
     def parse(serialized):
-        features = tf.io.parse_example(serialized, wanted)
+        features = tf.io.parse_example(serialized, feature_spec)
         tags = tf.cast(tf.sparse.to_dense(features["tag_ids"]), tf.int32)
+        if others is not None:
+            words, surfaces = features["words"], features["surfaces"]
+            features["words"] = words.with_values(others.ids(words.values, surfaces.values))
         return sentences_of(features), tags
 
     records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP")
@@ -39,7 +42,7 @@ def batches(files: Sequence[str], feature_spec: Mapping[str, tf.io.VarLenFeature
     sizes = [max(1, batch_size if end <= _LONG else batch_size * _LONG // end) for end in (*_BOUNDARIES, 1024)]
     grouped = sentences.bucket_by_sequence_length(
         lambda sentence, tags: sentence.lengths, _BOUNDARIES, sizes,
-        padding_values=(Sentences(0, 0, 0, -1, 0), 0))
+        padding_values=(Sentences(0, 0, 0, -1, tf.constant(0, tf.int64), 0), 0))
     if shuffle_seed is not None:
         grouped = grouped.shuffle(64, seed=shuffle_seed)  # the last batches of an epoch are else the odd lengths
     return grouped.prefetch(tf.data.AUTOTUNE)
@@ -50,4 +53,5 @@ def _trimmed(sentence: Sentences, tags: tf.Tensor) -> tuple[Sentences, tf.Tensor
     n = sentence.lengths
     characters = sentence.characters[:n]
     longest = tf.reduce_max(tf.reduce_sum(tf.cast(characters >= 0, tf.int32), 1))
-    return Sentences(sentence.words[:n], sentence.shapes[:n], sentence.affixes[:n], characters[:, :longest], n), tags[:n]
+    return Sentences(sentence.words[:n], sentence.shapes[:n], sentence.affixes[:n], characters[:, :longest],
+                     sentence.keys[:n], n), tags[:n]

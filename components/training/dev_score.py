@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from components.ner import scores, tags
+from components.tagger.sentences import vocables_of_sentences
 
 F1 = "val_f1"
 
@@ -23,7 +24,9 @@ class DevScore(keras.callbacks.Callback):
         self._started = 0.0
 
     def on_train_begin(self, logs=None):
-        self._decode = tf.function(self.model.decode, reduce_retracing=True)
+        # One graph for every shape of batch.
+        self._decode = tf.function(lambda sentences: self.model.decode(vocables_of_sentences(sentences)),
+                                   input_signature=self._dev.element_spec[:1], autograph=False)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()

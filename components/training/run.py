@@ -13,9 +13,11 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components import progress
 from components.features import labels, preprocessing
 from components.settings import Model, Training
+from components.tagger import vectors
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
 from components.training import dataset, dev_score
+from components.training.calibration import calibrate
 from components.validation import contract
 from serving import card, signatures, warmup
 
@@ -26,7 +28,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains, and writes the SavedModel to `fn_args.serving_model_dir`.
 
     `fn_args.custom_config` has `model` and `training` (settings as dicts), `corpus` (its name), `version` (the project's)
-    and `checkpoints`, a folder for what is needed to go on after a kill; it is gone when training is done.
+    and `checkpoints`, a folder for what is needed to go on after a kill; it is gone when training is done; and, where there are
+    pretrained vectors, `vectors`, their file.
     """
     config = fn_args.custom_config
     model_settings, training = Model(**config["model"]), Training(**config["training"])
@@ -34,24 +37,41 @@ def run_fn(fn_args: FnArgs) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_output)
     label_map = labels.label_map(contract.types_of(contract.read(fn_args.schema_path)))
 
-    spec = transform.transformed_feature_spec()
-    train = dataset.batches(_files(fn_args.train_files), spec, training.batch_size, shuffle_seed=training.seed)
-    dev = dataset.batches(_files(fn_args.eval_files), spec, _DEV_BATCH, shuffle_seed=None)
-
     sizes = Sizes(*(transform.vocabulary_size_by_name(name) for name in
                     (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)))
-    tagger = Tagger(sizes, label_map, model_settings)
+    tagger = _tagger(sizes, label_map, model_settings, transform, config.get("vectors"))
+
+    spec = transform.transformed_feature_spec()
+    train = dataset.batches(_files(fn_args.train_files), spec, training.batch_size, shuffle_seed=training.seed)
+    dev = dataset.batches(_files(fn_args.eval_files), spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words)
     best = _fit(tagger, train, dev, training, Path(config["checkpoints"]), fn_args.model_run_dir)
+    calibration = calibrate(tagger, dev)
+    progress.report("calibration", temperature=calibration.temperature, error=calibration.error)
 
     path = fn_args.serving_model_dir
     signatures.save(signatures.Recogniser(transform.transform_features_layer(), tagger), path)
     warmup.write(path)
     settings = {"model": config["model"], "training": config["training"]}
-    card.write(card.Card(label_map, config["version"], config["corpus"], settings, best), path)
+    card.write(card.Card(label_map, config["version"], config["corpus"], settings,
+                         {**best, "calibration_error": calibration.error}), path)
 
 
 def _files(patterns: list[str]) -> list[str]:
     return [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
+
+
+def _tagger(sizes: Sizes, label_map: tuple[str, ...], settings: Model, transform: tft.TFTransformOutput,
+            file: str | None) -> Tagger:
+    """A new tagger, its words as they begin or, where there is a file of pretrained vectors, as that has them."""
+    if not file:
+        return Tagger(sizes, label_map, settings)
+    words = {word.decode(): number for number, word in enumerate(transform.vocabulary_by_name(preprocessing.WORDS))}
+    found = vectors.read(file, words, settings.other_words)
+    progress.report("vectors", known=len(found.known), words=len(words), others=len(found.others),
+                    dimensions=found.dimensions)
+    tagger = Tagger(sizes._replace(vectors=found.dimensions), label_map, settings, found.others)
+    tagger.network.start_from({words[word]: vector for word, vector in found.known.items()}, found.extra)
+    return tagger
 
 
 def _fit(tagger: Tagger, train: tf.data.Dataset, dev: tf.data.Dataset, training: Training, checkpoints: Path,
@@ -60,7 +80,8 @@ def _fit(tagger: Tagger, train: tf.data.Dataset, dev: tf.data.Dataset, training:
     steps = train.reduce(0, lambda count, _: count + 1).numpy()
     schedule = keras.optimizers.schedules.PolynomialDecay(
         training.learning_rate, steps * training.epochs, training.learning_rate / 10)
-    tagger.compile(optimizer=keras.optimizers.Adam(schedule, global_clipnorm=training.gradient_norm))
+    tagger.compile(optimizer=keras.optimizers.Adam(schedule, global_clipnorm=training.gradient_norm),
+                   jit_compile=False)  # XLA would compile anew for each shape of batch
     checkpoints.mkdir(parents=True, exist_ok=True)
     score = dev_score.DevScore(dev, tagger.labels, report=progress.epoch, epochs=training.epochs)
     keep = BestWeights(checkpoints, training.patience)

@@ -1,4 +1,4 @@
-"""The component that puts the contract in force: the owner's schema file, or on the first run one made from the data."""
+"""The component that puts the contract in force: the owner's schema file, or one made from the first run's data."""
 
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,23 @@ INFERRED = "inferred"
 def state(path: str | Path) -> str:
     """What the cache needs to know of the contract at `path`: its content, or `INFERRED` while it is as it was made.
 
-    A run that makes the file and the next one, which finds it, are the same to the cache.
+    A run that makes the file and the next one, which finds it, are the same to the cache. A file that its owner removed
+    is made anew from the data at hand, whatever the cache holds: how often that happened is part of the state.
     """
     path = Path(path)
+    record, count = _record(path), path.with_name(f".{path.name}.times-removed")
     content = path.read_text(encoding="utf-8") if path.exists() else None
-    if content is None or _record(path).exists() and _record(path).read_text(encoding="utf-8") == content:
-        return INFERRED
+    made = record.read_text(encoding="utf-8") if record.exists() else None
+    if content is None and made is not None:
+        count.write_text(str(_number(count) + 1), encoding="utf-8")
+        record.unlink()
+    if content is None or content == made:
+        return f"{INFERRED} anew, {_number(count)}" if count.exists() else INFERRED
     return content
+
+
+def _number(count: Path) -> int:
+    return int(count.read_text(encoding="utf-8")) if count.exists() else 0
 
 
 class Executor(base_executor.BaseExecutor):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from itertools import chain
 from typing import Optional
 
 import click
@@ -23,7 +24,8 @@ def evaluate(model: str, data: str, from_text: bool, json_file: Optional[str], p
              assignments: tuple[str, ...]) -> None:
     """Score a published model on labelled text: entities, exact span and type."""
     reading = options.read_options(assignments)
-    sentences = _sentences(data, reading)
+    options.refuse_unwritable(json_file, predictions)
+    sentences = _begun(_sentences(data, reading))
 
     from components.corpus.writing import write_conll
     from serving.evaluation import Evaluation
@@ -60,6 +62,11 @@ def _sentences(data: str, reading) -> Iterator:
     return read(data, reading)
 
 
+def _begun(sentences: Iterator) -> Iterator:
+    """The same sentences, the first one read: a file that is no corpus is refused before the model is loaded."""
+    return chain([next(sentences)], sentences)
+
+
 def _first(pairs, kept: list) -> Iterator:
     """The sentences of pairs; each's prediction is put into `kept` for the writer to take right after."""
     for sentence, found in pairs:
@@ -81,7 +88,7 @@ def _written(path: str):
             yield file
         os.replace(partial, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot write ({error.strerror}); name a file in a folder that exists") from None
+        raise UserError(f"{path}: cannot write ({error.strerror}); name a file that can be written") from None
     finally:
         with contextlib.suppress(OSError):
             os.unlink(partial)

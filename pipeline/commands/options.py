@@ -27,6 +27,13 @@ def read_options(assignments: tuple[str, ...]) -> ReadOptions:
     return ReadOptions(scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding)
 
 
+def refuse_unwritable(*files: Optional[str]) -> None:
+    """Raises UserError for a file where none can be written, before time is spent on what goes into it."""
+    for file in files:
+        if file and file != "-" and (Path(file).is_dir() or not Path(file).absolute().parent.is_dir()):
+            raise UserError(f"{file}: cannot write there; name a file in a folder that exists")
+
+
 def write_json(figures: Mapping[str, object], file: Optional[str]) -> None:
     """Writes figures to `file` if there is one. Raises UserError where it cannot be written."""
     if not file:
@@ -38,4 +45,4 @@ def write_json(figures: Mapping[str, object], file: Optional[str]) -> None:
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{file}: cannot write ({error.strerror}); name a file in a folder that exists") from None
+        raise UserError(f"{file}: cannot write ({error.strerror}); name a file that can be written") from None

@@ -29,11 +29,12 @@ def predict(texts: tuple[str, ...], model: str, input_file: Optional[str], form:
 
 
 def _lines(path: Optional[str]) -> Iterator[str]:
-    """The lines of a file or of standard input, without their ends; what is not UTF-8 is read as U+FFFD."""
+    """The lines of a file or of standard input, without their ends; what is not UTF-8 is read as U+FFFD.
+
+    Raises UserError at once if there is no such file.
+    """
     try:
-        source = open(path, "rb") if path else sys.stdin.buffer
+        source = open(path, "rb") if path else sys.stdin.buffer  # noqa: SIM115 - it is read while texts are asked for
     except OSError as error:
         raise UserError(f"{path}: cannot read ({error.strerror}); expected a text file, one text a line") from None
-    with source:
-        for line in source:
-            yield line.decode("utf-8", "replace").rstrip("\r\n")
+    return (line.decode("utf-8", "replace").rstrip("\r\n") for line in source)

@@ -1,0 +1,201 @@
+"""The program in processes of its own, in a clean environment, and what comes of it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST = 900  # seconds, also on a busy machine
+
+# A tagger that learns the small corpora below in seconds.
+SMALL = tuple(
+    f"--set={setting}"
+    for setting in (
+        "model.word_dimensions=24",
+        "model.character_filters=8",
+        "model.lstm_units=16",
+        "model.dropout=0.1",
+        "training.learning_rate=0.02",
+        "training.batch_size=16",
+        "training.epochs=3",
+        "gate.minimum_f1=0.0",
+    )
+)
+
+
+def environment():
+    """A clean environment: nothing in it says where the project lies, or silences a library."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR")
+    return {**{name: os.environ[name] for name in kept if name in os.environ}, "COLUMNS": "120"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one command; `versions` and `runs` are what the workdir holds after it."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    versions: tuple[str, ...] = ()
+    runs: tuple[Path, ...] = ()
+
+    @property
+    def nodes(self) -> dict[str, tuple[str, str]]:
+        """What became of each node: 'ran' or 'cached' or 'failed', and why."""
+        lines = re.findall(r"^[✓=✗] (\w+) +[\d.]+ s  (\w+)(?:: (.*))?$", self.out, re.MULTILINE)
+        return {node: (state, reason) for node, state, reason in lines}
+
+    @property
+    def ran(self) -> list[str]:
+        """The nodes that did their work anew; resolvers always do."""
+        return [node for node, (state, _) in self.nodes.items() if state == "ran" and not node.endswith("Before")]
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epochs that were reported."""
+        return [int(number) for number in re.findall(r"^ +epoch +(\d+)/", self.out, re.MULTILINE)]
+
+    def kept(self, name: str) -> str:
+        """A file of the newest run's folder."""
+        return (self.runs[-1] / name).read_text(encoding="utf-8")
+
+
+class Program:
+    """The program: `python -m pipeline.cli` from the sources in `source`, each time in a fresh process."""
+
+    stopped = False
+    live: set[int] = set()  # process groups, to be ended if the tests are
+
+    def __init__(self, source: Path):
+        self.source = source
+
+    @classmethod
+    def kill_all(cls) -> None:
+        """Ends every process there is, and lets no story start another."""
+        cls.stopped = True
+        while cls.live:
+            for group in tuple(cls.live):
+                try:
+                    os.killpg(group, signal.SIGKILL)
+                except ProcessLookupError:
+                    cls.live.discard(group)
+            time.sleep(0.1)
+
+    def command(self, *arguments, stdin: str | None = None) -> Result:
+        """Runs a command to its end."""
+        with _Process(self, arguments) as process:
+            return process.result(stdin)
+
+    def run(self, data: Path, workdir: Path, *more: str) -> Result:
+        """Runs the pipeline with the small model."""
+        with self.started(data, workdir, *more) as process:
+            return process.result()
+
+    def started(self, data: Path, workdir: Path, *more: str) -> "_Process":
+        """Starts the pipeline; the process is killed at the latest when the context is left."""
+        return _Process(self, ("run", "--data", data, "--workdir", workdir, *SMALL, *more), workdir)
+
+
+class _Process:
+    def __init__(self, program: Program, arguments, workdir: Path | None = None):
+        if Program.stopped:
+            raise RuntimeError("the tests were stopped")
+        self._workdir, self._began = workdir, time.monotonic()
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+            cwd=program.source,
+            env=environment(),
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._pieces = {"out": [], "err": []}
+        self._readers = [
+            threading.Thread(target=self._read, args=(name, stream), daemon=True)
+            for name, stream in (("out", self._popen.stdout), ("err", self._popen.stderr))
+        ]
+        Program.live.add(self._popen.pid)
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, name, stream):
+        for line in stream:
+            self._pieces[name].append(line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        Program.live.discard(self._popen.pid)
+
+    @property
+    def out(self) -> str:
+        return "".join(self._pieces["out"])
+
+    @property
+    def id(self) -> int:
+        """The number of the process."""
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    def wait_for(self, condition) -> bool:
+        """Waits until `condition()` holds; False if the process ended before."""
+        while not condition():
+            if not self.running or time.monotonic() - self._began > LONGEST:
+                return bool(condition())
+            time.sleep(0.02)
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL to it and every process it started."""
+        if self.running:
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def result(self, stdin: str | None = None) -> Result:
+        """Waits for its end, and says what came of it."""
+        with self._popen.stdin as pipe:
+            pipe.write(stdin or "")
+        try:
+            code = self._popen.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = -signal.SIGKILL
+        for reader in self._readers:
+            reader.join()
+        return Result(
+            code,
+            self.out,
+            "".join(self._pieces["err"]),
+            time.monotonic() - self._began,
+            versions_in(self._workdir),
+            runs_in(self._workdir),
+        )
+
+
+def versions_in(workdir: Path | None) -> tuple[str, ...]:
+    """The names in the serving folder that a server could take for versions, and whatever else is visible there."""
+    folder = workdir / "serving" / "ner" if workdir else None
+    return (
+        tuple(sorted(path.name for path in folder.iterdir() if path.name != ".latest"))
+        if folder and folder.is_dir()
+        else ()
+    )
+
+
+def runs_in(workdir: Path | None) -> tuple[Path, ...]:
+    folder = workdir / "runs" if workdir else None
+    return tuple(sorted(folder.iterdir())) if folder and folder.is_dir() else ()

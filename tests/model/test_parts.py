@@ -1,0 +1,39 @@
+"""The parts of a text that are read by themselves."""
+
+import tensorflow as tf
+from hypothesis import given, settings, strategies as st
+
+from serving import text
+
+
+def segments(counts, breaks=(), ends=()):
+    total = sum(counts)
+    marks = [tf.constant([place in chosen for place in range(total)], tf.bool) for chosen in (breaks, ends)]
+    return text.segments(tf.constant(counts, tf.int64), *marks).numpy().tolist()
+
+
+def test_texts_and_paragraphs_are_parts():
+    assert segments([3, 5], breaks=[5]) == [3, 2, 3]
+
+
+def test_short_texts_are_not_cut_at_the_ends_of_sentences():
+    assert segments([100], ends=[20, 50]) == [100]
+
+
+def test_a_long_text_is_cut_after_the_end_of_a_sentence():
+    assert segments([300], ends=[10, 139]) == [140, 160]
+
+
+def test_a_long_text_without_ends_of_sentences_is_cut_anywhere():
+    assert segments([1200]) == [512, 512, 176]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=4), st.data())
+def test_parts_tile_the_texts_and_none_is_too_long(counts, data):
+    total = sum(counts)
+    chosen = [data.draw(st.sets(st.integers(0, total - 1), max_size=20)) for _ in range(2)]
+    parts = segments(counts, *chosen)
+    ends = set(tf.cumsum(parts).numpy().tolist())
+    assert sum(parts) == total and all(0 < part <= 512 for part in parts)
+    assert set(tf.cumsum(counts).numpy().tolist()) <= ends

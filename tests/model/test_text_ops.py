@@ -1,0 +1,97 @@
+"""The in-graph tokeniser, against the one in plain Python, and what a tagger looks at in a token."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings, strategies as st
+
+from components.features import text_ops
+from components.ner import tokens
+
+# Characters of every kind that tokens depend on, and any others that UTF-8 can hold.
+CHARACTERS = st.one_of(
+    st.sampled_from("aZ9é\u0301\ufe0f\u20e3中国ラーก็ົ។⺀☀❤.,-_@#$ \t\n\r\x00\x1f\x85\xa0\u2028\u200b\u200d\u2400\U0001f600\u05d0\u0627"),
+    st.characters(exclude_categories=["Cs"]))
+TEXTS = st.lists(st.text(CHARACTERS, max_size=25), min_size=1, max_size=5)
+_graph = tf.function(text_ops.split_tokens, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+
+
+def places(texts):
+    found = _graph(tf.constant(texts, tf.string))
+    spans = np.stack([found.starts, found.ends], 1)
+    rows = np.split(spans, np.cumsum(found.counts)[:-1])
+    return found, [[tuple(span) for span in row.tolist() if span[0] >= 0] for row in rows]
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_both_tokenisers_agree(texts):
+    assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
+
+
+@pytest.mark.parametrize("corpus", ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll"])
+def test_both_tokenisers_agree_on_real_text(real_corpora, corpus):
+    path = real_corpora / corpus
+    if not path.exists():
+        pytest.skip(f"{corpus} is not here")
+    texts = path.read_text(encoding="utf-8").split("\n\n")[:500]
+    assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
+
+
+@settings(max_examples=50, deadline=None)
+@given(TEXTS)
+def test_surfaces_are_the_texts_between_the_places_and_blank_where_there_is_nothing(texts):
+    found, cut = places(texts)
+    expected = [surface for text, spans in zip(texts, cut)
+                for surface in ([text[start:end] for start, end in spans] or [text_ops.BLANK])]
+    assert [surface.decode() for surface in found.surfaces.numpy()] == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(TEXTS)
+def test_a_token_alone_is_one_token(texts):
+    surfaces = _graph(tf.constant(texts, tf.string)).surfaces
+    again = _graph(surfaces)
+    assert again.surfaces.numpy().tolist() == surfaces.numpy().tolist() and set(again.counts.numpy()) == {1}
+
+
+def test_bytes_that_are_no_utf8_are_read_as_the_replacement_character():
+    found, cut = places([b"bad \xff\xfe bytes"])
+    assert found.surfaces.numpy().tolist() == [b"bad", b"\xef\xbf\xbd", b"\xef\xbf\xbd", b"bytes"]
+    assert cut == [[(0, 3), (4, 5), (5, 6), (7, 12)]]
+
+
+def test_no_strings_have_no_tokens():
+    assert [part.shape[0] for part in _graph(tf.constant([], tf.string))[:5]] == [0] * 5
+
+
+SHAPES = ("☀ x", "2024", "A", "Anna", "NATO", "anna", "iPhone", "McKay", "中", "covid19", "5mg", ".", ",", "$")
+
+
+@pytest.mark.parametrize(("text", "number"), [
+    *((text, number) for number, text in enumerate(SHAPES) if number),
+    ("É", 2), ("E\u0301", 2), ("Zoë", 3), ("IBMs", 7), ("aBC", 6), ("Ǆ", 2), ("שלום", 8), ("B2", 9), ("½", 10), ("3rd", 10),
+    ("。", 11), ("?", 11), ("(", 12), ("😀", 13), ("❤\ufe0f", 13), ("\u200b", 0), ("\u0301", 0)])
+def test_word_shapes(text, number):
+    assert text_ops.shapes(_graph(tf.constant([text]))).numpy().tolist() == [number]
+
+
+def test_affixes_of_a_short_word_are_the_word():
+    assert text_ops.affixes(tf.constant(["ab", "größe"])).numpy().tolist() == [
+        [b"^ab", b"^ab", b"ab$", b"ab$"], ["^gr".encode(), "^grö".encode(), "ße$".encode(), "öße$".encode()]]
+
+
+def test_words_are_looked_up_in_lower_case_with_zeros_for_digits():
+    assert text_ops.normalize(tf.constant(["ÖL-2024", "٣"])).numpy().tolist() == ["öl-0000".encode(), b"0"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(TEXTS, st.integers(2, 8))
+def test_of_a_long_token_both_ends_are_looked_at(texts, longest):
+    found = _graph(tf.constant(texts, tf.string))
+    codes, counts = text_ops.characters(found, longest)
+    characters = iter(map(chr, codes.numpy()))
+    for surface, count in zip(found.surfaces.numpy(), counts.numpy()):
+        word, half = surface.decode(), longest // 2
+        expected = word if len(word) <= longest else word[:half] + word[len(word) - (longest - half):]
+        assert "".join(next(characters) for _ in range(count)) == expected

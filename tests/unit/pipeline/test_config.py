@@ -1,0 +1,192 @@
+"""The configuration: from YAML, with assignments on top, checked, and kept without the password."""
+
+import pytest
+
+from components.errors import UserError
+from pipeline.config import Config, keys, load
+
+
+def refusal(file=None, *assignments):
+    with pytest.raises(UserError) as caught:
+        load(file, assignments, {})
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_nothing_given_is_the_defaults():
+    assert load(None, (), {}) == Config()
+
+
+def test_yaml_is_read_at_every_depth(write):
+    read = load(write("a.yaml", "workdir: here\ntraining: {epochs: 7}\ngate:\n  minimum_f1: 0.5\n"), (), {})
+    assert (read.workdir, read.training.epochs, read.gate.minimum_f1) == ("here", 7, 0.5)
+    assert read.training.seed == Config().training.seed
+
+
+def test_assignments_go_on_top_of_yaml_and_options_on_top_of_both(write):
+    file = write("a.yaml", "workdir: a\ntraining: {epochs: 7, seed: 3}\n")
+    read = load(file, ("training.epochs=2", "workdir=b"), {"workdir": "c", "data": None})
+    assert (read.training.epochs, read.training.seed, read.workdir, read.data) == (2, 3, "c", None)
+
+
+def test_the_last_of_two_assignments_counts():
+    assert load(None, ("training.epochs=2", "training.epochs=3"), {}).training.epochs == 3
+
+
+def test_a_value_may_hold_an_equals_sign():
+    assert load(None, ("metadata.password=a=b",), {}).metadata.password == "a=b"
+
+
+def test_lists_are_written_as_yaml_has_them():
+    assert load(None, ("beam.options=[--x=1, --y=2]",), {}).beam.options == ("--x=1", "--y=2")
+
+
+@pytest.mark.parametrize("text", ["0123", "1e3", "on", "2024", "null", "a: b", "[", "~", ""])
+def test_text_is_taken_as_it_stands(text):
+    assert load(None, (f"metadata.password={text}",), {}).metadata.password == text
+
+
+@pytest.mark.parametrize(
+    ("assignment", "name"), [("name=2024", "name"), ("data=7", "data"), ("workdir=1.5", "workdir")]
+)
+def test_names_and_paths_may_look_like_numbers(assignment, name):
+    assert getattr(load(None, (assignment,), {}), name) == assignment.partition("=")[2]
+
+
+def test_an_optional_setting_can_be_unset(write):
+    assert load(write("a.yaml", "scheme: IOB1\n"), ("scheme=null",), {}).scheme is None
+
+
+def test_an_empty_file_and_an_empty_group_are_no_settings(write):
+    assert load(write("a.yaml", "# nothing\n"), (), {}) == Config()
+    assert load(write("b.yaml", "training:\n  # epochs: 3\n"), ("training.epochs=4",), {}).training.epochs == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        ("epochs: 3", "unknown key epochs", "training"),
+        ("training: {epoch: 3}", "unknown key training.epoch", "epochs"),
+        ("metadata: {hosts: a}", "unknown key metadata.hosts", "host"),
+        ("1: 2", "1", ""),
+    ],
+)
+def test_an_unknown_key_is_named_with_its_file_and_those_there_are(write, text, key, expected):
+    file = write("a.yaml", text)
+    message = refusal(file)
+    assert file in message and key in message and expected in message
+
+
+@pytest.mark.parametrize("assignment", ["epoch=3", "training.epoch=3", "training.epochs.more=1", "a.b.c=1"])
+def test_an_unknown_assigned_key_is_refused(assignment):
+    message = refusal(None, assignment)
+    assert message.startswith("--set") and assignment.partition(".")[0].partition("=")[0] in message
+
+
+def test_an_assignment_says_where_it_comes_from():
+    assert refusal(None, "training.epochs=0").startswith("--set: training.epochs: found 0;")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "takes"),
+    [
+        ("training.epochs=0", "greater than or equal to 1"),
+        ("training.epochs=many", "integer"),
+        ("training.epochs=", "integer"),
+        ("training.epochs=2.5", "integer"),
+        ("gate.minimum_f1=1.5", "less than or equal to 1"),
+        ("gate.tolerance=-0.1", "greater than or equal to 0"),
+        ("model.dropout=1", "less than 1"),
+        ("model.output=svm", "'crf' or 'softmax'"),
+        ("orchestrator=airflow", "'beam' or 'local'"),
+        ("bad_lines=ignore", "'refuse' or 'skip'"),
+        ("metadata.kind=oracle", "'sqlite', 'mysql' or 'postgresql'"),
+        ("metadata.port=70000", "65535"),
+        ("name=../up", "pattern"),
+        ("name=", "pattern"),
+        ("workdir=", "at least 1 character"),
+        ("data=", "at least 1 character"),
+        ("beam.options=[nothing]", "expected --name=value"),
+        ("training=3", "training"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_key_and_what_it_takes(assignment, takes):
+    message = refusal(None, assignment)
+    assert assignment.partition("=")[0] in message and takes in message
+
+
+@pytest.mark.parametrize("assignment", ["training.epochs", "=3", ""])
+def test_an_assignment_without_key_or_equals_sign_is_refused(assignment):
+    assert "expected KEY=VALUE" in refusal(None, assignment)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"training: {epochs: 3", "not YAML"),
+        (b"a: b: c", ":1: not YAML"),
+        (b"- 1\n- 2\n", "found list; expected keys and values"),
+        (b"just words", "found str"),
+        (b"\xff\xfe\x00", "not text in UTF-8"),
+        (b"a: \x07", "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(write, content, found):
+    file = write("a.yaml", content)
+    message = refusal(file)
+    assert message.startswith(file) and found in message
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "."])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
+    assert "cannot read the configuration" in refusal(str(tmp_path / name))
+
+
+def test_the_dump_reads_back_as_it_was(write):
+    settings = load(None, ("training.epochs=2", "schema=a.pbtxt", "beam.options=[--x=1]", "data=corpus"), {})
+    assert load(write("a.yaml", settings.dump()), (), {}) == settings
+
+
+def test_the_password_is_in_no_dump_repr_or_error(write):
+    settings = load(None, ("metadata.password=hush", "metadata.user=me"), {})
+    assert "hush" not in settings.dump() and "hush" not in repr(settings)
+    assert "1234" not in refusal(write("a.yaml", "metadata: {password: 1234}"))
+
+
+def test_every_setting_says_what_it_is():
+    def descriptions(model):
+        for name, field in model.model_fields.items():
+            yield name, field.description
+            if hasattr(field.annotation, "model_fields"):
+                yield from descriptions(field.annotation)
+
+    assert [name for name, text in descriptions(Config) if not text] == []
+
+
+@pytest.mark.parametrize(
+    ("beam", "expected"),
+    [
+        ((), []),
+        (
+            ("beam.workers=4",),
+            ["--runner=DirectRunner", "--direct_num_workers=4", "--direct_running_mode=multi_processing"],
+        ),
+        (
+            ("beam.workers=0",),
+            ["--runner=DirectRunner", "--direct_num_workers=0", "--direct_running_mode=multi_processing"],
+        ),
+        (
+            ("beam.runner=FlinkRunner", "beam.options=[--flink_master=local]"),
+            ["--runner=FlinkRunner", "--flink_master=local"],
+        ),
+        (("beam.options=[--temp_location=/t]",), ["--temp_location=/t"]),
+    ],
+)
+def test_beam_gets_what_was_set(beam, expected):
+    assert load(None, beam, {}).beam.arguments() == expected
+
+
+def test_keys_of_a_group_are_listed_and_none_of_what_is_no_group():
+    assert "schema" in keys() and "epochs" in keys(["training"])
+    assert keys(["training", "epochs"]) == keys(["nothing"]) == ()

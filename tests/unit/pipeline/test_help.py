@@ -1,0 +1,73 @@
+"""Help is there within a second, and nothing that a user waits for imports more than it needs."""
+
+import time
+
+import pytest
+
+from pipeline import cli
+
+COMMANDS = tuple(cli._COMMANDS)
+HEAVY = (
+    "tensorflow",
+    "tfx",
+    "apache_beam",
+    "keras",
+    "tensorflow_model_analysis",
+    "ml_metadata",
+    "google.protobuf",
+    "numpy",
+)
+
+RUN = """
+import sys
+sys.argv = ["tfx-ner", *{arguments!r}]
+from pipeline import cli
+try:
+    cli.main()
+except SystemExit as ended:
+    print("ended with", ended.code)
+print("heavy:", [name for name in {heavy!r} if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_says_how_and_imports_nothing_heavy(in_a_process, command):
+    arguments = [command, "--help"] if command else ["--help"]
+    said = in_a_process(RUN.format(arguments=arguments, heavy=HEAVY))
+    assert said.startswith("Usage: ") and "ended with 0" in said and "heavy: []" in said
+
+
+def test_help_is_there_within_a_second(in_a_process):
+    seconds = []
+    for _ in range(3):  # the quickest counts, for the machine may be at work on something else
+        began = time.perf_counter()
+        in_a_process(RUN.format(arguments=["run", "--help"], heavy=HEAVY))
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) < 1
+
+
+def test_every_command_is_in_the_list(tfx_ner):
+    listed = tfx_ner("--help").out.partition("Commands:")[2]
+    assert all(f"  {command} " in listed for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_begins_its_help_with_what_the_list_says(tfx_ner, command):
+    assert cli._COMMANDS[command].split(":")[0].rstrip(".") in tfx_ner(command, "--help").out.replace("\n  ", " ")
+
+
+def test_the_list_of_settings_imports_nothing_heavy(in_a_process):
+    said = in_a_process(RUN.format(arguments=["run", "--show-settings"], heavy=HEAVY))
+    assert "training.epochs = 15" in said and "metadata.password" in said and "heavy: []" in said
+
+
+def test_the_version_is_the_packages(tfx_ner):
+    from pipeline import __version__
+
+    assert tfx_ner("--version").out == f"tfx-ner, version {__version__}\n"
+
+
+def test_check_needs_no_tensorflow(in_a_process, write):
+    path = write("a.conll", "Ada\tB-PER\nspoke\tO\n\n" * 20)
+    said = in_a_process(RUN.format(arguments=["check", path], heavy=HEAVY))
+    assert "sentences" in said and "heavy: []" in said

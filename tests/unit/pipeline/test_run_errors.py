@@ -1,0 +1,65 @@
+"""What a run makes of the errors of its nodes, and how two runs are kept apart."""
+
+import os
+
+import pytest
+
+from components.errors import UserError
+from pipeline.run import Failure, user_error
+from pipeline.workdir import Workdir
+
+
+def raised_from(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserError("a.conll:3: found x"),
+        RuntimeError("components.errors.UserError: a.conll:3: found x [while running 'Read-ptransform-7']"),
+        RuntimeError("Traceback …\n  File …\ncomponents.errors.UserError: a.conll:3: found x\n\nDuring handling …"),
+        raised_from(RuntimeError("the node failed"), UserError("a.conll:3: found x")),
+        raised_from(RuntimeError("outer"), raised_from(ValueError("inner"), UserError("a.conll:3: found x"))),
+    ],
+)
+def test_what_the_user_can_mend_is_found_behind_beams_and_tfxs_errors(error):
+    assert user_error(error) == "a.conll:3: found x"
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("the disk is full"), raised_from(KeyError("a"), OSError("b"))])
+def test_other_errors_are_not_taken_for_the_users(error):
+    assert user_error(error) is None
+
+
+def test_a_failure_names_the_node_the_reason_and_the_log(tmp_path):
+    assert str(Failure("Trainer", "out of memory", tmp_path / "log.txt")) == (
+        f"Trainer failed: out of memory. The log has the whole story: {tmp_path / 'log.txt'}"
+    )
+
+
+def test_a_workdir_that_is_held_says_by_whom(tmp_path):
+    workdir = Workdir(tmp_path, "ner")
+    with workdir.locked(), pytest.raises(UserError, match=f"process {os.getpid()} is at work here"), workdir.locked():
+        pass
+
+
+def test_a_workdir_is_free_after_a_run(tmp_path):
+    workdir = Workdir(tmp_path, "ner")
+    for _ in range(2):
+        with workdir.locked():
+            assert (tmp_path / ".lock.holder").exists()
+    assert not (tmp_path / ".lock.holder").exists()
+
+
+def test_a_workdir_is_free_after_a_run_that_failed(tmp_path):
+    workdir = Workdir(tmp_path, "ner")
+    with pytest.raises(ValueError), workdir.locked():
+        raise ValueError
+    with workdir.locked():
+        pass
+
+
+def test_models_of_other_names_have_other_serving_folders(tmp_path):
+    assert Workdir(tmp_path, "a").serving != Workdir(tmp_path, "b").serving

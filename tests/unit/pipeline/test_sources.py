@@ -1,0 +1,133 @@
+"""Hashes of the project's sources: what a step depends on changes its hash, nothing else does."""
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline import sources
+
+ROOT = Path(__file__).resolve().parents[3]
+ENTRIES = (
+    "components.ingest.example_gen",
+    "components.validation.contract_component",
+    "components.validation.gate",
+    "components.features.preprocessing",
+    "components.training.run",
+    "components.evaluation.entity_metric",
+    "components.evaluation.baselines",
+    "components.publishing.pusher",
+)
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A copy of the sources that the hashes are of."""
+    for name in ("components", "serving"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    monkeypatch.setattr(sources, "_ROOT", tmp_path)
+    sources.code_hash.cache_clear()
+    yield tmp_path
+    sources.code_hash.cache_clear()
+
+
+def hashes():
+    sources.code_hash.cache_clear()
+    return {entry: sources.code_hash(entry) for entry in ENTRIES}
+
+
+def changed_by(path, text="\n# A remark.\n"):
+    before = hashes()
+    path.write_text(path.read_text() + text)
+    after = hashes()
+    return {entry.partition(".")[2] for entry in ENTRIES if before[entry] != after[entry]}
+
+
+def test_the_same_sources_have_the_same_hash(tree):
+    assert hashes() == hashes()
+
+
+def test_different_steps_have_different_hashes(tree):
+    assert len(set(hashes().values())) == len(ENTRIES)
+
+
+@pytest.mark.parametrize(
+    ("module", "steps"),
+    [
+        ("components/evaluation/entity_metric.py", {"evaluation.entity_metric"}),
+        ("components/publishing/pusher.py", {"publishing.pusher"}),
+        ("components/training/dev_score.py", {"training.run"}),
+        ("components/tagger/network.py", {"training.run"}),
+        ("components/ingest/example_gen.py", {"ingest.example_gen"}),
+        ("components/ingest/source.py", {"ingest.example_gen"}),
+        ("components/ingest/examples.py", {"ingest.example_gen", "evaluation.entity_metric"}),
+        ("components/corpus/conll.py", {"ingest.example_gen"}),
+        ("serving/signatures.py", {"training.run"}),
+    ],
+)
+def test_a_change_reaches_the_steps_that_import_it_and_no_others(tree, module, steps):
+    assert changed_by(tree / module) == steps
+
+
+@pytest.mark.parametrize(
+    ("module", "some"),
+    [
+        ("components/ner/tags.py", {"ingest.example_gen", "training.run", "evaluation.entity_metric"}),
+        ("components/features/labels.py", {"validation.contract_component", "features.preprocessing", "training.run"}),
+        ("components/features/text_ops.py", {"features.preprocessing", "training.run"}),
+        ("components/__init__.py", {entry.partition(".")[2] for entry in ENTRIES}),
+    ],
+)
+def test_a_change_of_what_many_share_reaches_them_all(tree, module, some):
+    assert some <= changed_by(tree / module)
+
+
+def test_a_new_import_is_followed(tree):
+    (tree / "components" / "publishing" / "extra.py").write_text("X = 1\n")
+    assert changed_by(tree / "components/publishing/pusher.py", "from components.publishing import extra\n")
+    assert changed_by(tree / "components/publishing/extra.py") == {"publishing.pusher"}
+
+
+def test_a_change_of_a_library_changes_every_hash(tree, monkeypatch):
+    before = hashes()
+    monkeypatch.setattr(sources.importlib.metadata, "version", lambda library: "0.0")
+    assert not set(before.values()) & set(hashes().values())
+
+
+def test_imports_within_functions_are_followed():
+    assert "components.corpus.reading" in sources.reachable("components.ingest.source")
+
+
+def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
+    """What no entry reaches must be something that no step runs."""
+    hashed = {
+        constant.value
+        for node in ast.walk(ast.parse((ROOT / "pipeline" / "graph.py").read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "code_hash"
+        for constant in node.args
+        if isinstance(constant, ast.Constant)
+    }
+    covered = sources.reachable(*hashed)
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "components").rglob("*.py")
+    }
+    by_commands_only = {
+        f"components.corpus.{name}" for name in ("check", "findings", "gather", "characters", "writing")
+    }
+    # A resolver looks anew each time, cached or not.
+    resolvers = {"components.evaluation.baselines"}
+    assert modules - covered == by_commands_only | resolvers
+
+
+def test_no_module_is_imported_relatively():
+    """`reachable` does not follow relative imports: there must be none."""
+    relative = [
+        path
+        for name in ("components", "serving", "pipeline")
+        for path in (ROOT / name).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []

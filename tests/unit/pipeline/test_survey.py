@@ -1,0 +1,68 @@
+"""The look at a corpus before a run."""
+
+import json
+
+import pytest
+
+from components.corpus.reading import ReadOptions
+from components.errors import UserError
+from pipeline import survey
+
+LINE = "Ada\tB-PER\nspoke\tO\n\n"
+
+
+@pytest.fixture
+def corpus(write, tmp_path):
+    for name in ("train", "dev", "test"):
+        write(f"corpus/{name}.conll", LINE)
+    return tmp_path / "corpus"
+
+
+def look(corpus, tmp_path, **options):
+    return survey.look(str(corpus), ReadOptions(**options), tmp_path / "left-out.jsonl")
+
+
+def test_sentences_are_counted_by_split(corpus, write, tmp_path):
+    write("corpus/train.conll", LINE * 3)
+    assert look(corpus, tmp_path).sentences == {"train": 3, "dev": 1, "test": 1}
+
+
+def test_sentences_left_out_are_counted_and_written_aside(corpus, write, tmp_path):
+    path = write("corpus/train.conll", LINE * 2 + "Bob\tPER\n\n" + LINE)
+    found = look(corpus, tmp_path, bad_lines="skip")
+    (record,) = map(json.loads, (tmp_path / "left-out.jsonl").read_text().splitlines())
+    assert found.left_out == 1 and found.sentences["train"] == 3
+    assert (record["file"], record["line"], record["raw"]) == (path, 7, "Bob\tPER")
+    assert "'PER'" in record["found"] and "B-" in record["expected"]
+
+
+def test_nothing_is_written_aside_where_nothing_is_bad(corpus, tmp_path):
+    assert look(corpus, tmp_path, bad_lines="skip").left_out == 0
+    assert not (tmp_path / "left-out.jsonl").exists()
+
+
+def test_a_bad_line_is_refused_before_a_run(corpus, write, tmp_path):
+    write("corpus/test.conll", "Bob\tPER\n")
+    with pytest.raises(UserError, match=r"test\.conll:1"):
+        look(corpus, tmp_path)
+
+
+def test_the_same_content_has_the_same_fingerprint_wherever_it_lies(corpus, tmp_path):
+    before = look(corpus, tmp_path).fingerprint
+    moved = corpus.rename(tmp_path / "moved")
+    assert look(moved, tmp_path).fingerprint == before
+
+
+@pytest.mark.parametrize("change", ["content", "split"])
+def test_other_content_or_another_split_has_another_fingerprint(corpus, write, tmp_path, change):
+    before = look(corpus, tmp_path).fingerprint
+    if change == "content":
+        write("corpus/dev.conll", LINE.replace("spoke", "sang"))
+    else:
+        (corpus / "test.conll").unlink()
+    assert look(corpus, tmp_path).fingerprint != before
+
+
+def test_a_relative_path_is_made_whole(corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert look("corpus", tmp_path).splits.path == str(corpus)

@@ -1,0 +1,113 @@
+"""How recognised texts are written: table, JSON Lines, CoNLL and a page."""
+
+import json
+
+import pytest
+
+from serving import formats
+from serving.model import Entity
+
+
+def entity(text, surface, type_="PER", score=0.987654321):
+    start = text.index(surface)
+    return Entity(surface, type_, start, start + len(surface), score)
+
+
+def written(form, *recognised):
+    return "".join(formats.WRITERS[form](recognised))
+
+
+TEXT = "Zoë 👍🏽 met Ada in Basel."
+FOUND = (entity(TEXT, "Zoë"), entity(TEXT, "Ada"), entity(TEXT, "Basel", "LOC", 0.5))
+
+
+def test_the_table_has_a_line_for_each_entity_below_its_text():
+    assert written("table", (TEXT, FOUND)).split("\n") == [
+        TEXT,
+        "  0.99  PER  0-3  Zoë",
+        "  0.99  PER  11-14  Ada",
+        "  0.50  LOC  18-23  Basel",
+        "",
+    ]
+
+
+def test_the_table_says_where_there_is_nothing():
+    assert written("table", ("Nothing", ())) == "Nothing\n  no entities\n"
+
+
+def test_json_lines_count_code_points():
+    [line] = map(json.loads, written("jsonl", (TEXT, FOUND)).splitlines())
+    assert line["text"] == TEXT
+    assert [TEXT[one["start"] : one["end"]] for one in line["entities"]] == ["Zoë", "Ada", "Basel"]
+    assert line["entities"][2] == {"text": "Basel", "type": "LOC", "start": 18, "end": 23, "score": 0.5}
+
+
+@pytest.mark.parametrize("text", ["", "two\nlines", "a\u2028b\u0085c", '"quoted" \\ and \t'])
+def test_json_lines_are_one_line_a_text_whatever_is_in_it(text):
+    out = written("jsonl", (text, ()))
+    assert out.count("\n") == 1 and json.loads(out) == {"text": text, "entities": []}
+
+
+def test_conll_has_a_tag_for_each_token_and_a_blank_line_after_each_text():
+    text = "Ada Byron met Zoë."
+    found = (entity(text, "Ada Byron"), entity(text, "Zoë"))
+    assert written("conll", (text, found), ("", ())) == "Ada\tB-PER\nByron\tI-PER\nmet\tO\nZoë\tB-PER\n.\tO\n\n\n"
+
+
+def test_conll_keeps_entities_apart_that_touch():
+    text = "Ada Bea"
+    assert written("conll", (text, (entity(text, "Ada"), entity(text, "Bea")))) == "Ada\tB-PER\nBea\tB-PER\n\n"
+
+
+def test_conll_reads_back_as_it_was(write):
+    from components.corpus.reading import ReadOptions, read
+
+    path = write("a.conll", written("conll", (TEXT, FOUND), ("Nothing here", ())))
+    first, second = read(path, ReadOptions(scheme="IOB2"))
+    assert [(" ".join(first.tokens[span.start : span.end]), span.type) for span in first.spans] == [
+        ("Zoë", "PER"),
+        ("Ada", "PER"),
+        ("Basel", "LOC"),
+    ]
+    assert second.tokens == ("Nothing", "here") and second.spans == ()
+
+
+def test_the_page_escapes_texts_entities_and_types():
+    text = "<script>alert('x')</script> & <b>Ada</b>"
+    page = written("html", (text, (entity(text, "<b>Ada</b>", '<i> "X"'),)))
+    body = page.partition("<body>")[2]
+    assert "<script" not in page and "<b>" not in body and "<i>" not in body
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; <mark" in body
+    assert 'title="&lt;i&gt; &quot;X&quot;, 99%"' in body
+
+
+def test_the_page_holds_the_whole_text_in_order():
+    import re
+    from html import unescape
+
+    body = written("html", (TEXT, FOUND)).partition("<body>")[2]
+    assert unescape(re.sub(r"<small>.*?</small>|<[^>]*>", "", body)).strip() == TEXT
+
+
+def test_the_page_needs_nothing_from_outside():
+    page = written("html", (TEXT, FOUND))
+    assert page.startswith("<!doctype html>") and page.endswith("</body></html>\n")
+    assert not any(mark in page for mark in ("http:", "https:", "src=", "url(", "@import"))
+
+
+def test_the_page_gives_a_type_the_same_colour_each_time():
+    first, second = (written("html", (TEXT, FOUND)) for _ in range(2))
+    assert first == second and first.count("--hue:") == 3
+
+
+@pytest.mark.parametrize("form", formats.WRITERS)
+def test_texts_are_written_as_they_come(form):
+    """A stream of texts is not held back until its end."""
+
+    def texts():
+        yield TEXT, FOUND
+        raise AssertionError("asked for the second text before the first was written")
+
+    pieces = formats.WRITERS[form](texts())
+    first = next(pieces) if form != "html" else next(pieces) and next(pieces)
+    assert "Zoë" in first
