@@ -63,6 +63,8 @@ class Config(Settings):
     encoding: str = Field("utf-8", description="of CoNLL files")
     schema_file: Optional[str] = Field(None, alias="schema", min_length=1, description="the contract on the data;"
                                        " without it one in the workdir, made on the first run and kept")
+    vectors: Optional[str] = Field(None, min_length=1, description="file of pretrained word vectors: GloVe's or word2vec's text, or"
+                                   " fastText's .vec, plain or gzip")
     vocabulary: Vocabulary = Field(default_factory=Vocabulary, description="what Transform counts")
     model: Model = Field(default_factory=Model, description="the tagger's sizes")
     training: Training = Field(default_factory=Training, description="how the tagger is fitted")

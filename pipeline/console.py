@@ -111,6 +111,14 @@ class RunConsole(logging.Handler):
                             f" (precision {precision:.4f}, recall {recall:.4f})", highlight=False, soft_wrap=True)
         self.working(f"Trainer, epoch {min(epoch + 1, epochs)}/{epochs}")
 
+    def _vectors(self, known: int, words: int, others: int, dimensions: int) -> None:
+        self._console.print(f"  vectors of {dimensions} dimensions for {known:,} of {words:,} words of train, and {others:,} others",
+                            highlight=False, soft_wrap=True)
+
+    def _calibration(self, temperature: float, error: float) -> None:
+        self._console.print(f"  scores are off by {error:.3f} on average on dev, at a temperature of {temperature:.2f}",
+                            highlight=False, soft_wrap=True)
+
 
 def score_table(title: str, per_type: Mapping[str, Mapping], overall: Mapping) -> Table:
     """Precision, recall, F1 and support for each type, and for all."""

@@ -33,12 +33,13 @@ PIPELINE = "tfx-ner"
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a run is about: the files by split, how to read them, and a hash of their content."""
+    """What a run is about: the files by split, how to read them, a hash of their content, and one of the pretrained vectors'."""
 
     splits: Splits
     options: ReadOptions
     fingerprint: str
     label: str
+    vectors_content: str = ""
 
 
 def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
@@ -89,6 +90,7 @@ def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
     # Fits the tagger, and keeps the weights that are best on dev. After a kill it goes on, if nothing has changed since.
     training = {"model": config.model.model_dump(), "training": config.training.model_dump(),
                 "vocabulary": config.vocabulary.model_dump(), "corpus": corpus.label, "version": __version__,
+                "vectors": config.vectors, "vectors_content": corpus.vectors_content,
                 "code": code_hash("components.training.run")}
     trainer = Trainer(
         run_fn="components.training.run.run_fn", examples=transform.outputs["transformed_examples"],

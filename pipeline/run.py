@@ -9,6 +9,7 @@ from typing import Optional
 
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
+from components.tagger import vectors
 from components.validation import contract
 from pipeline import survey
 from pipeline.config import Config
@@ -37,7 +38,7 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole):
       Failure: any other failure of a node.
     """
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
-    config = _with_checked_schema(config, workdir)
+    config = _with_checked_vectors(_with_checked_schema(config, workdir))
     workdir.make()
     with workdir.locked():
         folder = _new_folder(workdir.runs)
@@ -63,6 +64,15 @@ def _with_checked_schema(config: Config, workdir: Workdir) -> Config:
     return config.model_copy(update={"schema_file": str(path)})
 
 
+def _with_checked_vectors(config: Config) -> Config:
+    """The configuration with the whole path of its vectors. Raises UserError if the file holds none, as its first lines show."""
+    if config.vectors is None:
+        return config
+    path = str(Path(config.vectors).resolve())
+    vectors.dimensions_of(path)
+    return config.model_copy(update={"vectors": path})
+
+
 def _new_folder(runs: Path) -> Path:
     """A folder for this run, named by the time it starts."""
     now = datetime.datetime.now()
@@ -86,7 +96,8 @@ def _execute(config: Config, workdir: Workdir, found: survey.Survey, options: Re
 
     connection = orchestrators.connection(config.metadata, workdir)
     orchestrators.check(connection)
-    corpus = graph.Corpus(found.splits, options, found.fingerprint, label)
+    vectors_content = survey.content_hash(config.vectors) if config.vectors else ""
+    corpus = graph.Corpus(found.splits, options, found.fingerprint, label, vectors_content)
     try:
         orchestrators.execute(graph.create_pipeline(config, workdir, corpus, connection), config.orchestrator)
     except Exception as error:  # whatever a node raised, through Beam or not

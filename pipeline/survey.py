@@ -64,8 +64,14 @@ def _fingerprint(splits: reading.Splits) -> str:
     digest = hashlib.sha256()
     for split, files in splits.files.items():
         for file in files:
-            digest.update(f"{split} {os.path.basename(file)} {os.path.getsize(file)}\n".encode())
-            with open(file, "rb") as content:
-                for block in iter(lambda: content.read(1 << 20), b""):
-                    digest.update(block)
+            digest.update(f"{split} {os.path.basename(file)} {content_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def content_hash(file: str) -> str:
+    """A hash of what is in a file."""
+    digest = hashlib.sha256()
+    with open(file, "rb") as content:
+        for block in iter(lambda: content.read(1 << 20), b""):
+            digest.update(block)
     return digest.hexdigest()

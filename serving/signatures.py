@@ -50,8 +50,10 @@ class Recogniser(tf.Module):
           counts: tokens of each text, int64 `[texts]`.
           breaks: bool `[tokens]`, begins a paragraph.
         """
-        # What a token looks like is computed once for each different one: half the work, and more in a large batch.
-        different, places = tf.unique(tokens.surfaces)
+        # What a token looks like is computed once for each different one.
+        # One token more, in a text of its own, so that there always is one; it goes again at the end.
+        different, places = tf.unique(tf.concat([tokens.surfaces, [text_ops.BLANK]], 0))
+        counts, breaks = tf.concat([counts, [1]], 0), tf.concat([breaks, [True]], 0)
         number = tf.size(different, tf.int64)
         indices = tf.stack([tf.zeros([number], tf.int64), tf.range(number)], 1)
         features = self.transform({
@@ -64,7 +66,7 @@ class Recogniser(tf.Module):
         batch = vocables_of_features(features, words, places, texts.segments(counts, breaks, ends_sentence))
         decoded = self._decode(batch)
         mask = tf.sequence_mask(batch.lengths, tf.shape(decoded.tags)[1])
-        return tf.boolean_mask(decoded.tags, mask), tf.boolean_mask(decoded.scores, mask)
+        return tf.boolean_mask(decoded.tags, mask)[:-1], tf.boolean_mask(decoded.scores, mask)[:-1]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def recognise(self, text: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,8 +1,8 @@
 """The known way of tokenising, and what a tagger looks at in a token, as TensorFlow operations.
 
 Every function uses TensorFlow's own operations only (stock TensorFlow Serving has no others) and treats each token alone: no
-answer depends on who shares the batch. All of it goes by code points and tables, which is several times faster than regular
-expressions are. Invalid UTF-8 is read as U+FFFD, one for each byte that fits nowhere.
+answer depends on who shares the batch. Tokens and shapes go by code points and tables, in place of a regular expression for
+each. Invalid UTF-8 is read as U+FFFD, one for each byte that fits nowhere.
 """
 
 from typing import NamedTuple

@@ -32,8 +32,8 @@ class Sizes(NamedTuple):
 
 
 def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
-    """An embedding whose vectors begin small: a word seen once or twice then says little, and its form speaks for it. With
-    vectors of length one the tagger learnt half as fast.
+    """An embedding whose vectors begin small: a word seen once or twice then says little, and its form speaks for it. On
+    a small corpus the tagger learnt the more slowly the larger they began.
     """
     layer = keras.layers.Embedding(size, width, "uniform", name=name)
     # Keras would build on a first call with made-up inputs, of floats where these are whole numbers.

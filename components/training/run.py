@@ -1,7 +1,5 @@
 """The Trainer's `run_fn`: fits the tagger on Transform's output and saves the best one with its signatures."""
 
-import json
-import math
 import shutil
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from components.tagger import vectors
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
 from components.training import dataset, dev_score
+from components.training.best_weights import BestWeights
 from components.training.calibration import calibrate
 from components.validation import contract
 from serving import card, signatures, warmup
@@ -94,37 +93,3 @@ def _fit(tagger: Tagger, train: tf.data.Dataset, dev: tf.data.Dataset, training:
     best = keep.restore()
     shutil.rmtree(checkpoints)
     return best
-
-
-class BestWeights(keras.callbacks.Callback):
-    """Early stopping on dev's F1 that survives a kill: the best weights and the count of epochs without better ones lie
-    in files. Keras's own EarlyStopping keeps both in memory.
-    """
-
-    def __init__(self, folder: Path, patience: int):
-        super().__init__()
-        self._weights, self._record = folder / "best.weights.h5", folder / "best.json"
-        self._patience = patience
-
-    def _read(self) -> dict[str, float]:
-        return json.loads(self._record.read_text()) if self._record.exists() else {"f1": -math.inf, "epoch": -1}
-
-    def on_epoch_end(self, epoch, logs=None):
-        best = self._read()
-        # After a kill an epoch may be run again: its first result stands.
-        if logs[dev_score.F1] > best["f1"]:
-            beside = self._weights.with_name("new.weights.h5")
-            self.model.save_weights(beside)
-            beside.replace(self._weights)
-            record = {"f1": logs[dev_score.F1], "precision": logs["val_precision"], "recall": logs["val_recall"],
-                      "epoch": epoch + 1}
-            partial = self._record.with_name("best.json.partial")
-            partial.write_text(json.dumps(record))
-            partial.replace(self._record)
-        elif epoch + 1 - best["epoch"] >= self._patience:
-            self.model.stop_training = True
-
-    def restore(self) -> dict[str, float]:
-        """Puts the best weights back and returns their scores on dev."""
-        self.model.load_weights(self._weights)
-        return self._read()

@@ -29,7 +29,7 @@ def test_both_tokenisers_agree(texts):
     assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
 
 
-@pytest.mark.parametrize("corpus", ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll"])
+@pytest.mark.parametrize("corpus", ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll.txt"])
 def test_both_tokenisers_agree_on_real_text(real_corpora, corpus):
     path = real_corpora / corpus
     if not path.exists():

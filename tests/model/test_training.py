@@ -1,0 +1,107 @@
+"""Training's parts: batches, the best weights over a kill, and calibration."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings, strategies as st
+
+from components.tagger import crf
+from components.tagger.sentences import Sentences
+from components.training import calibration, dataset
+from components.training.best_weights import BestWeights
+
+SPEC = {name: tf.io.VarLenFeature(kind) for name, kind in (
+    ("words", tf.int64), ("shapes", tf.int64), ("affixes", tf.int64), ("characters", tf.int64), ("character_counts", tf.int64),
+    ("surfaces", tf.string), ("tag_ids", tf.int64))}
+LENGTHS = [1, 2, 3, 9, 9, 30, 70, 130, 600]
+
+
+def record(number, length):
+    def ints(values):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    return tf.train.Example(features=tf.train.Features(feature={
+        "words": ints([number] * length), "shapes": ints([1] * length), "affixes": ints([2] * 4 * length),
+        "characters": ints([5] * 2 * length), "character_counts": ints([2] * length), "tag_ids": ints([1] * length),
+        "surfaces": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"w%d" % number] * length)),
+    })).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("examples") / "train.gz")
+    with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for number, length in enumerate(LENGTHS):
+            writer.write(record(number, length))
+    return [path]
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_every_sentence_comes_once_with_padding_to_its_right(files, seed):
+    seen = {}
+    for batch, tags in dataset.batches(files, SPEC, 2, seed):
+        for row, length in enumerate(batch.lengths.numpy()):
+            seen[int(batch.words[row, 0])] = int(length)
+            assert set(batch.words[row, :length].numpy()) == {int(batch.words[row, 0])}
+            assert tags[row, :length].numpy().all() and not tags[row, length:].numpy().any()
+            assert (batch.characters[row, length:].numpy() == -1).all()
+    assert seen == dict(enumerate(LENGTHS))
+
+
+def test_the_same_seed_gives_the_same_batches_and_each_epoch_others(files):
+    def epoch(data):
+        return [batch.words[:, 0].numpy().tolist() for batch, _ in data]
+
+    one, other = dataset.batches(files, SPEC, 2, 7), dataset.batches(files, SPEC, 2, 7)
+    first, second = epoch(one), epoch(one)
+    assert [first, second] == [epoch(other), epoch(other)] and first != second
+
+
+def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
+    batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
+    together = tagger(batch)
+    for row, length in enumerate(batch.lengths.numpy()):
+        alone = tagger(Sentences(*(part[row:row + 1, :length] for part in batch[:5]), batch.lengths[row:row + 1]))
+        np.testing.assert_allclose(alone[0], together[row, :length], atol=1e-5)
+
+
+def test_best_weights_and_patience_outlive_a_kill(tmp_path):
+    def callback(weight):
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        model.layers[0].set_weights([np.array([[weight]])])
+        keep = BestWeights(tmp_path, patience=2)
+        keep.set_model(model)
+        return model, keep
+
+    def logs(f1):
+        return {"val_f1": f1, "val_precision": f1, "val_recall": f1}
+
+    model, keep = callback(1.0)
+    keep.on_epoch_end(0, logs(0.5))
+    model, keep = callback(2.0)  # a new process
+    keep.on_epoch_end(1, logs(0.4))
+    assert not getattr(model, "stop_training", False)
+    keep.on_epoch_end(2, logs(0.4))
+    assert model.stop_training
+    assert keep.restore()["f1"] == 0.5 and model.get_weights()[0] == [[1.0]]
+
+
+def test_expected_error_of_scores_that_hold_what_they_say_is_none():
+    assert calibration.expected_error(np.array([0.75] * 4), np.array([1, 1, 1, 0], bool)) == pytest.approx(0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1))
+def test_expected_error_is_between_the_mean_difference_and_one(pairs):
+    scores, right = (np.array(part) for part in zip(*pairs))
+    error = calibration.expected_error(scores, right)
+    assert abs(scores.mean() - right.mean()) - 1e-9 <= error <= 1
+
+
+def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
+    batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
+    emissions = tagger(batch)
+    tags = crf.viterbi(emissions, batch.lengths, tagger.chain)
+    plain, cool = (tagger.scores(emissions, tags, batch.lengths, tf.constant(value)).numpy() for value in (1.0, 50.0))
+    assert (plain > 0).any() and cool.max() <= plain.max()
