@@ -41,8 +41,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             sentences = _repeat(options.corpus, size, Path(folder))
             command = [sys.executable, __file__, options.corpus, "--child", str(size), "--folder", folder]
-            result = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True,
-                                    stderr=(Path(folder) / "log.txt").open("w"))
+            result = subprocess.run(
+                command, check=False, stdout=subprocess.PIPE, text=True, stderr=(Path(folder) / "log.txt").open("w")
+            )
             if result.returncode:
                 sys.exit((Path(folder) / "log.txt").read_text()[-2_000:])
             rows.append({"sentences": sentences, **json.loads(result.stdout.splitlines()[-1])})
@@ -52,7 +53,9 @@ def main() -> None:
 
 
 def _show(row: dict) -> None:
-    nodes = "  ".join(f"{name} {facts['seconds']:.1f} s {facts['peak_mb']:.0f} MB" for name, facts in row["nodes"].items())
+    nodes = "  ".join(
+        f"{name} {facts['seconds']:.1f} s {facts['peak_mb']:.0f} MB" for name, facts in row["nodes"].items()
+    )
     print(f"{row['sentences']:>8,} sentences  before {row['before_mb']:.0f} MB  {nodes}", flush=True)
 
 
@@ -70,14 +73,15 @@ def _repeat(corpus: str, size: int, folder: Path) -> int:
 
 
 def _measure(folder: Path) -> None:
+    from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+    from tfx.orchestration.pipeline import RunOptions
+
     from components import progress
     from components.corpus.reading import ReadOptions
     from pipeline import graph, orchestrators, survey
     from pipeline.config import Config
-    from pipeline.workdir import Workdir
     from pipeline.observe import observed
-    from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
-    from tfx.orchestration.pipeline import RunOptions
+    from pipeline.workdir import Workdir
 
     workdir = Workdir(folder / "work", "ner")
     workdir.make()
@@ -90,7 +94,9 @@ def _measure(folder: Path) -> None:
     before = _resident()
     with observed():
         BeamDagRunner().run(whole, run_options=RunOptions(to_nodes=["Transform"]))
-    kept = {name: facts for name, facts in watch.nodes.items() if name in ("CorpusExampleGen", "StatisticsGen", "Transform")}
+    kept = {
+        name: facts for name, facts in watch.nodes.items() if name in ("CorpusExampleGen", "StatisticsGen", "Transform")
+    }
     print(json.dumps({"before_mb": before, "nodes": kept}), flush=True)
     os._exit(0)
 

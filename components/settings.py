@@ -18,13 +18,17 @@ class Vocabulary(Settings):
     minimum_frequency: int = Field(1, ge=1, description="times a word must occur in train to be kept")
     characters: int = Field(4_000, ge=1, le=30_000, description="most characters to keep")
     affixes: int = Field(30_000, ge=1, description="most prefixes and suffixes to keep")
-    longest_token: int = Field(20, ge=2, le=200, description="characters looked at in a token; of a longer one both ends")
+    longest_token: int = Field(
+        20, ge=2, le=200, description="characters looked at in a token; of a longer one both ends"
+    )
 
 
 class Model(Settings):
     """The tagger's sizes."""
 
-    word_dimensions: int = Field(100, ge=1, le=2_000, description="width of word embeddings; with pretrained vectors theirs")
+    word_dimensions: int = Field(
+        100, ge=1, le=2_000, description="width of word embeddings; with pretrained vectors theirs"
+    )
     other_words: int = Field(200_000, ge=0, description="with pretrained vectors, words kept that are not in train")
     character_dimensions: int = Field(30, ge=1, le=500, description="width of character embeddings")
     character_filters: int = Field(50, ge=1, le=2_000, description="filters of the character CNN")
@@ -34,7 +38,9 @@ class Model(Settings):
     lstm_units: int = Field(128, ge=1, le=4_000, description="units of the LSTM in each direction")
     lstm_layers: int = Field(1, ge=1, le=8, description="BiLSTM layers")
     output: Literal["crf", "softmax"] = Field("crf", description="crf decodes whole tag sequences, softmax single tags")
-    dropout: float = Field(0.5, ge=0, lt=1, description="share of inputs of BiLSTM and output layer dropped in training")
+    dropout: float = Field(
+        0.5, ge=0, lt=1, description="share of inputs of BiLSTM and output layer dropped in training"
+    )
     word_dropout: float = Field(0.1, ge=0, lt=1, description="share of words read as unknown in training")
 
 
@@ -54,5 +60,9 @@ class Gate(Settings):
     """What a new model must reach before it is published, in entity F1 on the evaluated split."""
 
     minimum_f1: float = Field(0.3, ge=0, le=1, description="lowest F1 over all types that may be published")
-    tolerance: float = Field(0.02, ge=0, le=1, description="F1 a new model may lose against the one before it; the seed"
-                             " alone moves it by about 0.01")
+    tolerance: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="F1 a new model may lose against the one before it; the seed alone moves it by about 0.01",
+    )

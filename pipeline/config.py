@@ -15,8 +15,13 @@ class Beam(Settings):
     """What Beam gets, for the steps that are Beam pipelines themselves."""
 
     runner: str = Field("direct", description="direct, or any runner that Beam knows by name")
-    workers: int = Field(1, ge=0, le=1_024, description="workers of the direct runner: 1 in memory, more as processes,"
-                         " 0 for one a core; processes pay on large corpora only")
+    workers: int = Field(
+        1,
+        ge=0,
+        le=1_024,
+        description="workers of the direct runner: 1 in memory, more as processes,"
+        " 0 for one a core; processes pay on large corpora only",
+    )
     options: tuple[str, ...] = Field((), description="further options for Beam, as --name=value")
 
     @field_validator("options")
@@ -34,8 +39,12 @@ class Beam(Settings):
         if self.workers == 1:
             return list(self.options)
         # In processes: threads share one interpreter and gain nothing.
-        return ["--runner=DirectRunner", f"--direct_num_workers={self.workers}",
-                "--direct_running_mode=multi_processing", *self.options]
+        return [
+            "--runner=DirectRunner",
+            f"--direct_num_workers={self.workers}",
+            "--direct_running_mode=multi_processing",
+            *self.options,
+        ]
 
 
 class Metadata(Settings):
@@ -46,25 +55,34 @@ class Metadata(Settings):
     port: int = Field(0, ge=0, le=65_535, description="of the database server, 0 for its usual one")
     database: str = Field("tfx_ner", min_length=1, description="name of the database")
     user: str = Field("", description="to log in as")
-    password: str = Field("", description="to log in with; better kept in the environment as TFX_NER_METADATA_PASSWORD",
-                          repr=False)
+    password: str = Field(
+        "", description="to log in with; better kept in the environment as TFX_NER_METADATA_PASSWORD", repr=False
+    )
 
 
 class Config(Settings):
     """Everything that can be set. Each run keeps its own as `config.yaml`."""
 
-    data: Optional[str] = Field(None, min_length=1, description="the corpus, a file or a folder; without it the starter"
-                                " corpus")
+    data: Optional[str] = Field(
+        None, min_length=1, description="the corpus, a file or a folder; without it the starter corpus"
+    )
     workdir: str = Field("work", min_length=1, description="folder for everything a run makes")
     name: str = Field("ner", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="the model's name where it is served")
     orchestrator: Literal["beam", "local"] = Field("beam", description="TFX's BeamDagRunner or LocalDagRunner")
     scheme: Optional[str] = Field(None, description="IOB1, IOB2, BIOES or BILOU; without it found out from the corpus")
     bad_lines: Literal["refuse", "skip"] = Field("refuse", description="what to do about sentences that cannot be read")
     encoding: str = Field("utf-8", description="of CoNLL files")
-    schema_file: Optional[str] = Field(None, alias="schema", min_length=1, description="the contract on the data;"
-                                       " without it one in the workdir, made on the first run and kept")
-    vectors: Optional[str] = Field(None, min_length=1, description="file of pretrained word vectors: GloVe's or word2vec's text, or"
-                                   " fastText's .vec, plain or gzip")
+    schema_file: Optional[str] = Field(
+        None,
+        alias="schema",
+        min_length=1,
+        description="the contract on the data; without it one in the workdir, made on the first run and kept",
+    )
+    vectors: Optional[str] = Field(
+        None,
+        min_length=1,
+        description="file of pretrained word vectors: GloVe's or word2vec's text, or fastText's .vec, plain or gzip",
+    )
     vocabulary: Vocabulary = Field(default_factory=Vocabulary, description="what Transform counts")
     model: Model = Field(default_factory=Model, description="the tagger's sizes")
     training: Training = Field(default_factory=Training, description="how the tagger is fitted")

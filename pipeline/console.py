@@ -48,9 +48,11 @@ class RunConsole(logging.Handler):
         sys.stdout.flush()
         sys.stderr.flush()
         kept = os.dup(1), os.dup(2)
-        terminal = open(os.dup(kept[0]), "w", encoding="utf-8")
-        console, self._console = self._console, Console(file=terminal, no_color=self._console.no_color,
-                                                        width=self._console.width)
+        terminal = open(os.dup(kept[0]), "w", encoding="utf-8")  # noqa: SIM115 - it outlives this statement, and is closed below
+        console, self._console = (
+            self._console,
+            Console(file=terminal, no_color=self._console.no_color, width=self._console.width),
+        )
         progress.LOGGER.addHandler(self)
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
@@ -75,8 +77,12 @@ class RunConsole(logging.Handler):
         for note in found.splits.notes:
             self._console.print(f"  {escape(note)}", highlight=False, soft_wrap=True)
         if found.left_out:
-            self._console.print(f"  {found.left_out:,} sentences are left out; they are in {folder / 'left-out.jsonl'}",
-                                highlight=False, soft_wrap=True, style="yellow")
+            self._console.print(
+                f"  {found.left_out:,} sentences are left out; they are in {folder / 'left-out.jsonl'}",
+                highlight=False,
+                soft_wrap=True,
+                style="yellow",
+            )
 
     def working(self, doing: str) -> None:
         """Names what is being done, with a running clock on a terminal."""
@@ -95,29 +101,43 @@ class RunConsole(logging.Handler):
 
     def _node_ended(self, node: str, execution: int, cached: bool, reason: str, seconds: float) -> None:
         self.executions[node] = execution
-        self.nodes += ({"node": node, "execution": execution, "cached": cached, "reason": reason,
-                        "seconds": round(seconds, 2)},)
+        self.nodes += (
+            {"node": node, "execution": execution, "cached": cached, "reason": reason, "seconds": round(seconds, 2)},
+        )
         mark, state = ("[dim]=[/]", "cached") if cached else ("[green]✓[/]", "ran")
-        self._console.print(f"{mark} {node:<17}{seconds:7.1f} s  {state}: {escape(reason)}", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"{mark} {node:<17}{seconds:7.1f} s  {state}: {escape(reason)}", highlight=False, soft_wrap=True
+        )
 
     def _node_failed(self, node: str, error: BaseException, seconds: float) -> None:
         if self.failure is None:
             self.failure = NodeFailure(node, error)
             self._console.print(f"[red]✗[/] {node:<17}{seconds:7.1f} s  failed", highlight=False, soft_wrap=True)
 
-    def _epoch(self, epoch: int, epochs: int, loss: float, seconds: float, f1: float, precision: float,
-               recall: float) -> None:
-        self._console.print(f"  epoch {epoch:>3}/{epochs}{seconds:7.1f} s  loss {loss:.4f}  dev F1 {f1:.4f}"
-                            f" (precision {precision:.4f}, recall {recall:.4f})", highlight=False, soft_wrap=True)
+    def _epoch(
+        self, epoch: int, epochs: int, loss: float, seconds: float, f1: float, precision: float, recall: float
+    ) -> None:
+        self._console.print(
+            f"  epoch {epoch:>3}/{epochs}{seconds:7.1f} s  loss {loss:.4f}  dev F1 {f1:.4f}"
+            f" (precision {precision:.4f}, recall {recall:.4f})",
+            highlight=False,
+            soft_wrap=True,
+        )
         self.working(f"Trainer, epoch {min(epoch + 1, epochs)}/{epochs}")
 
     def _vectors(self, known: int, words: int, others: int, dimensions: int) -> None:
-        self._console.print(f"  vectors of {dimensions} dimensions for {known:,} of {words:,} words of train, and {others:,} others",
-                            highlight=False, soft_wrap=True)
+        self._console.print(
+            f"  vectors of {dimensions} dimensions for {known:,} of {words:,} words of train, and {others:,} others",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def _calibration(self, temperature: float, error: float) -> None:
-        self._console.print(f"  scores are off by {error:.3f} on average on dev, at a temperature of {temperature:.2f}",
-                            highlight=False, soft_wrap=True)
+        self._console.print(
+            f"  scores are off by {error:.3f} on average on dev, at a temperature of {temperature:.2f}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def score_table(title: str, per_type: Mapping[str, Mapping], overall: Mapping) -> Table:
@@ -128,32 +148,53 @@ def score_table(title: str, per_type: Mapping[str, Mapping], overall: Mapping) -
         table.add_column(name, justify="right")
     rows = [(escape(name), scores, None) for name, scores in per_type.items()] + [("all", overall, "bold")]
     for name, scores, style in rows:
-        table.add_row(name, *(f"{scores[part]:.4f}" for part in ("precision", "recall", "f1")), f"{scores['support']:,}",
-                      style=style)
+        table.add_row(
+            name,
+            *(f"{scores[part]:.4f}" for part in ("precision", "recall", "f1")),
+            f"{scores['support']:,}",
+            style=style,
+        )
     return table
 
 
 def show_outcome(console: Console, outcome) -> None:
     """Prints the scores, the gate's decision and where the model is."""
     console.print()
-    console.print(score_table(f"Entities on {outcome.evaluated_on} (exact span and type)", outcome.per_type,
-                              outcome.overall))
+    console.print(
+        score_table(f"Entities on {outcome.evaluated_on} (exact span and type)", outcome.per_type, outcome.overall)
+    )
     novelty = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in outcome.recall_by_novelty.items())
     if novelty:
         console.print(f"Recall by whether train has the entity: {novelty}", highlight=False, soft_wrap=True)
     if outcome.before:
         change = outcome.overall["f1"] - outcome.before["f1"]
-        console.print(f"The model before it: F1 {outcome.before['f1']:.4f} on the same data, {change:+.4f}", highlight=False, soft_wrap=True)
+        console.print(
+            f"The model before it: F1 {outcome.before['f1']:.4f} on the same data, {change:+.4f}",
+            highlight=False,
+            soft_wrap=True,
+        )
     elif outcome.incomparable:
-        console.print("The model before it has other signatures and cannot be measured beside it: the lower bound alone"
-                      " decides.", highlight=False, soft_wrap=True)
+        console.print(
+            "The model before it has other signatures and cannot be measured beside it: the lower bound alone decides.",
+            highlight=False,
+            soft_wrap=True,
+        )
     else:
-        console.print("No earlier model to compare with: the lower bound alone decides.", highlight=False, soft_wrap=True)
+        console.print(
+            "No earlier model to compare with: the lower bound alone decides.", highlight=False, soft_wrap=True
+        )
     console.print()
+    if outcome.nothing_ran:
+        console.print("Everything was cached: no step had to run, and nothing new was published.", highlight=False)
     if outcome.published:
         console.print("[green]Published[/]:", outcome.published, highlight=False, soft_wrap=True)
     else:
-        console.print("[yellow]Not published[/]:", "; ".join(outcome.reasons) or "the gate refused", highlight=False, soft_wrap=True)
+        console.print(
+            "[yellow]Not published[/]:",
+            "; ".join(outcome.reasons) or "the gate refused",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def show_settings(console: Console, settings, prefix: str = "") -> None:

@@ -42,23 +42,27 @@ class Corpus:
     vectors_content: str = ""
 
 
-def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
-                    connection: metadata_store_pb2.ConnectionConfig) -> pipeline.Pipeline:
+def create_pipeline(
+    config: Config, workdir: Workdir, corpus: Corpus, connection: metadata_store_pb2.ConnectionConfig
+) -> pipeline.Pipeline:
     """The pipeline that takes `corpus` to a published model in `workdir`."""
     schema_path = config.schema_file or str(workdir.schema)
 
     # Reads the corpus into tf.Examples, in the splits train, dev and, mostly, test.
-    example_gen = CorpusExampleGen(corpus.splits.path, corpus.options, corpus.fingerprint,
-                                   code_hash("components.ingest.example_gen"))
+    example_gen = CorpusExampleGen(
+        corpus.splits.path, corpus.options, corpus.fingerprint, code_hash("components.ingest.example_gen")
+    )
 
     # Counts what is in them. Sketches, as the ids of sentences are all different.
     statistics_gen = StatisticsGen(
         examples=example_gen.outputs["examples"],
-        stats_options=tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True))
+        stats_options=tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True),
+    )
 
     # Puts the contract in force, or makes it on the first run.
-    contract = Contract(statistics_gen.outputs["statistics"], schema_path,
-                        code_hash("components.validation.contract_component"))
+    contract = Contract(
+        statistics_gen.outputs["statistics"], schema_path, code_hash("components.validation.contract_component")
+    )
 
     # Holds the data against the contract.
     validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=contract.outputs["schema"])
@@ -73,30 +77,50 @@ def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
 
     # Stops here if the data is not what was agreed.
     data_gate = DataGate(
-        anomalies=validator.outputs["anomalies"], statistics=statistics_gen.outputs["statistics"],
-        schema=contract.outputs["schema"], baseline=data_before.outputs["statistics"], contract=schema_path,
-        code=code_hash("components.validation.gate"))
+        anomalies=validator.outputs["anomalies"],
+        statistics=statistics_gen.outputs["statistics"],
+        schema=contract.outputs["schema"],
+        baseline=data_before.outputs["statistics"],
+        contract=schema_path,
+        code=code_hash("components.validation.gate"),
+    )
 
     # Counts vocabularies on train, and turns tokens into numbers.
     transform = Transform(
-        examples=example_gen.outputs["examples"], schema=contract.outputs["schema"],
+        examples=example_gen.outputs["examples"],
+        schema=contract.outputs["schema"],
         # Its statistics of statistics take half its time, and nothing reads them.
-        disable_statistics=True, preprocessing_fn="components.features.preprocessing.preprocessing_fn",
+        disable_statistics=True,
+        preprocessing_fn="components.features.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=list(corpus.splits.names)),
-        custom_config={"vocabulary": config.vocabulary.model_dump(), "schema": schema_path,
-                       "code": code_hash("components.features.preprocessing")})
+        custom_config={
+            "vocabulary": config.vocabulary.model_dump(),
+            "schema": schema_path,
+            "code": code_hash("components.features.preprocessing"),
+        },
+    )
     transform.add_upstream_node(data_gate)
 
     # Fits the tagger, and keeps the weights that are best on dev. After a kill it goes on, if nothing has changed since.
-    training = {"model": config.model.model_dump(), "training": config.training.model_dump(),
-                "vocabulary": config.vocabulary.model_dump(), "corpus": corpus.label, "version": __version__,
-                "vectors": config.vectors, "vectors_content": corpus.vectors_content,
-                "code": code_hash("components.training.run")}
+    training = {
+        "model": config.model.model_dump(),
+        "training": config.training.model_dump(),
+        "vocabulary": config.vocabulary.model_dump(),
+        "corpus": corpus.label,
+        "version": __version__,
+        "vectors": config.vectors,
+        "vectors_content": corpus.vectors_content,
+        "code": code_hash("components.training.run"),
+    }
     trainer = Trainer(
-        run_fn="components.training.run.run_fn", examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"], schema=contract.outputs["schema"],
-        train_args=trainer_pb2.TrainArgs(splits=["train"]), eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
-        custom_config={**training, "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint))})
+        run_fn="components.training.run.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=contract.outputs["schema"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
+        custom_config={**training, "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint))},
+    )
 
     # Finds the model blessed before this one.
     model_before = Resolver(
@@ -108,23 +132,45 @@ def create_pipeline(config: Config, workdir: Workdir, corpus: Corpus,
 
     # Measures both on the same data, and blesses the new one or not.
     evaluator = Evaluator(
-        examples=example_gen.outputs["examples"], model=trainer.outputs["model"],
-        baseline_model=model_before.outputs["model"], schema=contract.outputs["schema"],
-        eval_config=_eval_config(config), example_splits=[corpus.splits.evaluation])
+        examples=example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=model_before.outputs["model"],
+        schema=contract.outputs["schema"],
+        eval_config=_eval_config(config),
+        example_splits=[corpus.splits.evaluation],
+    )
 
     # Publishes what is blessed.
     publisher = Pusher(
-        model=trainer.outputs["model"], model_blessing=evaluator.outputs["blessing"],
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(workdir.serving))),
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(workdir.serving))
+        ),
         custom_executor_spec=executor_spec.ExecutorClassSpec(pusher.Executor),
-        custom_config={"lost": pusher.lost_version(workdir.serving), "code": code_hash("components.publishing.pusher")})
+        custom_config={"lost": pusher.lost_version(workdir.serving), "code": code_hash("components.publishing.pusher")},
+    )
 
     return pipeline.Pipeline(
-        pipeline_name=PIPELINE, pipeline_root=str(workdir.artifacts), enable_cache=True,
-        metadata_connection_config=connection, beam_pipeline_args=config.beam.arguments(),
-        components=[example_gen, statistics_gen, contract, validator, data_before, data_gate, transform, trainer,
-                    model_before, evaluator, publisher])
+        pipeline_name=PIPELINE,
+        pipeline_root=str(workdir.artifacts),
+        enable_cache=True,
+        metadata_connection_config=connection,
+        beam_pipeline_args=config.beam.arguments(),
+        components=[
+            example_gen,
+            statistics_gen,
+            contract,
+            validator,
+            data_before,
+            data_gate,
+            transform,
+            trainer,
+            model_before,
+            evaluator,
+            publisher,
+        ],
+    )
 
 
 def _digest(settings: Mapping[str, object], fingerprint: str) -> str:
@@ -133,15 +179,26 @@ def _digest(settings: Mapping[str, object], fingerprint: str) -> str:
 
 def _eval_config(config: Config) -> config_pb2.EvalConfig:
     overall = config_pb2.SlicingSpec()
-    threshold = config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=config_pb2.MetricThreshold(
-        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": config.gate.minimum_f1}),
-        change_threshold=config_pb2.GenericChangeThreshold(
-            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance})))
+    threshold = config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[overall],
+        threshold=config_pb2.MetricThreshold(
+            value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": config.gate.minimum_f1}),
+            change_threshold=config_pb2.GenericChangeThreshold(
+                direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance}
+            ),
+        ),
+    )
     # TFMA finds the metric that a threshold is for by the name of the whole, so that is the name of its F1.
     metric = config_pb2.MetricConfig(
-        class_name=entity_metric.EntityScores.__name__, module=entity_metric.__name__, per_slice_thresholds=[threshold],
-        config=json.dumps({"name": entity_metric.metric_name("f1"), "code": code_hash("components.evaluation.entity_metric")}))
+        class_name=entity_metric.EntityScores.__name__,
+        module=entity_metric.__name__,
+        per_slice_thresholds=[threshold],
+        config=json.dumps(
+            {"name": entity_metric.metric_name("f1"), "code": code_hash("components.evaluation.entity_metric")}
+        ),
+    )
     return config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(signature_name=signatures.EXAMPLES, label_key=features.TAGS)],
         slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=[features.LENGTH])],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=[metric])])
+        metrics_specs=[config_pb2.MetricsSpec(metrics=[metric])],
+    )

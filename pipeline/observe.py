@@ -15,6 +15,8 @@ from tfx.orchestration.portable import launcher
 
 from components import progress
 
+LOOKS_UP = "looks anew each time"  # why a resolver ran
+
 _Execution = metadata_store_pb2.Execution
 _DONE = (_Execution.COMPLETE, _Execution.CACHED)
 
@@ -31,8 +33,14 @@ class _ObservedLauncher(launcher.Launcher):
             raise
         with self._mlmd_connection as handle:
             cached, reason = _how(handle, node, info.execution_id)
-        progress.report("node_ended", node=node, execution=info.execution_id, cached=cached, reason=reason,
-                        seconds=time.monotonic() - started)
+        progress.report(
+            "node_ended",
+            node=node,
+            execution=info.execution_id,
+            cached=cached,
+            reason=reason,
+            seconds=time.monotonic() - started,
+        )
         return info
 
 
@@ -47,11 +55,16 @@ def _how(handle: metadata.Metadata, node: str, execution_id: int) -> tuple[bool,
     """Whether an execution was cached, and why it ran or did not."""
     store = handle.store
     [execution] = store.get_executions_by_id([execution_id])
-    earlier = sorted((one for one in store.get_executions_by_type(_type_name(store, execution))
-                      if one.id < execution_id and one.last_known_state != _Execution.CANCELED
-                      and _node(store, one) == node), key=lambda one: one.id)
+    earlier = sorted(
+        (
+            one
+            for one in store.get_executions_by_type(_type_name(store, execution))
+            if one.id < execution_id and one.last_known_state != _Execution.CANCELED and _node(store, one) == node
+        ),
+        key=lambda one: one.id,
+    )
     if _type_name(store, execution).endswith("Resolver"):
-        return False, "looks anew each time"
+        return False, LOOKS_UP
     if execution.last_known_state == _Execution.CACHED:
         return True, "same inputs, settings and code as before"
     if not earlier:
@@ -69,14 +82,19 @@ def _type_name(store, execution: _Execution) -> str:
 
 
 def _node(store, execution: _Execution) -> str:
-    names = [context.name for context in store.get_contexts_by_execution(execution.id)
-             if "." in context.name and context.type == "node"]
+    names = [
+        context.name
+        for context in store.get_contexts_by_execution(execution.id)
+        if "." in context.name and context.type == "node"
+    ]
     return names[0].partition(".")[2] if names else ""
 
 
 def _changed_settings(before: _Execution, now: _Execution) -> list[str]:
-    old, new = ({**{key: _value(value) for key, value in one.custom_properties.items() if not key.startswith("__")}}
-                for one in (before, now))
+    old, new = (
+        {**{key: _value(value) for key, value in one.custom_properties.items() if not key.startswith("__")}}
+        for one in (before, now)
+    )
     return sorted({name for key in {*old, *new} for name in _differences(key, old.get(key), new.get(key))})
 
 

@@ -43,8 +43,10 @@ def check(connection_config: metadata_store_pb2.ConnectionConfig) -> None:
             handle.store.get_artifact_types()
     except Exception as error:  # ml_metadata raises errors of its own, of several unrelated classes
         kind = connection_config.WhichOneof("config")
-        raise UserError(f"metadata: cannot open the {kind} store ({str(error).splitlines()[0]}); see the keys under"
-                        " metadata in the configuration") from None
+        raise UserError(
+            f"metadata: cannot open the {kind} store ({str(error).splitlines()[0]}); see the keys under"
+            " metadata in the configuration"
+        ) from None
 
 
 def execute(graph: pipeline.Pipeline, orchestrator: Literal["beam", "local"]) -> None:

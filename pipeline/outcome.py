@@ -11,6 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components.evaluation import entity_metric
+from pipeline.observe import LOOKS_UP
 
 _OVERALL = ()
 _MODEL_ID = "current_model_id"
@@ -37,12 +38,22 @@ class Outcome:
     evaluated_on: str = ""
     nodes: tuple[Mapping[str, object], ...] = field(default=())
 
+    @property
+    def nothing_ran(self) -> bool:
+        """Whether every step came from the cache. Resolvers, which only look up, do not count."""
+        steps = [node for node in self.nodes if node["reason"] != LOOKS_UP]
+        return bool(steps) and all(node["cached"] for node in steps)
+
     def as_dict(self) -> dict:
         return asdict(self)
 
 
-def read(connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[str, int], evaluated_on: str,
-         nodes: tuple[Mapping[str, object], ...]) -> Outcome:
+def read(
+    connection: metadata_store_pb2.ConnectionConfig,
+    executions: Mapping[str, int],
+    evaluated_on: str,
+    nodes: tuple[Mapping[str, object], ...],
+) -> Outcome:
     """The outcome of a run.
 
     Args:
@@ -55,26 +66,38 @@ def read(connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[st
         evaluation = _output(handle, executions["Evaluator"], "evaluation")
         blessing = _output(handle, executions["Evaluator"], "blessing")
         pushed = _output(handle, executions["Pusher"], "pushed_model")
-        earlier = [one for one in handle.store.get_artifacts_by_type("ModelBlessing")
-                   if one.custom_properties["blessed"].int_value == 1
-                   and one.custom_properties[_MODEL_ID].int_value != blessing.custom_properties[_MODEL_ID].int_value]
+        earlier = [
+            one
+            for one in handle.store.get_artifacts_by_type("ModelBlessing")
+            if one.custom_properties["blessed"].int_value == 1
+            and one.custom_properties[_MODEL_ID].int_value != blessing.custom_properties[_MODEL_ID].int_value
+        ]
     blessed = blessing.custom_properties["blessed"].int_value == 1
     candidate = _load(evaluation.uri, tfma.CANDIDATE_KEY) or _load(evaluation.uri, "")
     baseline = _load(evaluation.uri, tfma.BASELINE_KEY)
     scores = candidate[_OVERALL]
     return Outcome(
-        overall=_parts(scores), per_type={name: _parts(scores, name) for name in _types(scores)},
+        overall=_parts(scores),
+        per_type={name: _parts(scores, name) for name in _types(scores)},
         by_length={slice_[0][1]: _parts(values) for slice_, values in candidate.items() if slice_ != _OVERALL},
-        recall_by_novelty=_novelty(scores), before=_parts(baseline[_OVERALL]) if baseline else None,
+        recall_by_novelty=_novelty(scores),
+        before=_parts(baseline[_OVERALL]) if baseline else None,
         incomparable=bool(earlier) and not baseline,
-        blessed=blessed, reasons=tuple(_reasons(evaluation.uri)),
-        published=_published(pushed) if blessed else None, evaluated_on=evaluated_on, nodes=nodes)
+        blessed=blessed,
+        reasons=tuple(_reasons(evaluation.uri)),
+        published=_published(pushed) if blessed else None,
+        evaluated_on=evaluated_on,
+        nodes=nodes,
+    )
 
 
 def _output(handle: metadata.Metadata, execution: int, key: str) -> metadata_store_pb2.Artifact:
-    ids = [event.artifact_id for event in handle.store.get_events_by_execution_ids([execution])
-           if event.type in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
-           and event.path.steps[0].key == key]
+    ids = [
+        event.artifact_id
+        for event in handle.store.get_events_by_execution_ids([execution])
+        if event.type in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
+        and event.path.steps[0].key == key
+    ]
     [artifact] = handle.store.get_artifacts_by_id(ids)
     return artifact
 
@@ -82,13 +105,20 @@ def _output(handle: metadata.Metadata, execution: int, key: str) -> metadata_sto
 def _load(path: str, model: str) -> dict[tuple, dict[str, float]]:
     """Metric values by slice and name, of one of the models in an evaluation; none if that model is not in it."""
     result = tfma.load_eval_result(path, model_name=model)
-    return {tuple(slice_): {name: next(iter(value.values())) for name, value in metrics[""][""].items()}
-            for slice_, metrics in result.slicing_metrics if metrics} if result.slicing_metrics else {}
+    return (
+        {
+            tuple(slice_): {name: next(iter(value.values())) for name, value in metrics[""][""].items()}
+            for slice_, metrics in result.slicing_metrics
+            if metrics
+        }
+        if result.slicing_metrics
+        else {}
+    )
 
 
 def _types(scores: Mapping[str, float]) -> list[str]:
     prefix = entity_metric.metric_name("f1", "x")[:-1]
-    return sorted(name[len(prefix):] for name in scores if name.startswith(prefix))
+    return sorted(name[len(prefix) :] for name in scores if name.startswith(prefix))
 
 
 def _parts(scores: Mapping[str, float], type_: str = "") -> dict[str, float]:
@@ -98,7 +128,7 @@ def _parts(scores: Mapping[str, float], type_: str = "") -> dict[str, float]:
 
 def _novelty(scores: Mapping[str, float]) -> dict[str, float]:
     prefix = entity_metric.metric_name("recall_")
-    return {name[len(prefix):]: value for name, value in scores.items() if name.startswith(prefix)}
+    return {name[len(prefix) :]: value for name, value in scores.items() if name.startswith(prefix)}
 
 
 def _reasons(path: str) -> list[str]:
@@ -112,8 +142,9 @@ def _reasons(path: str) -> list[str]:
                 phrases.append(f"TFMA did not validate {failure.metric_key.name}: {failure.message}")
             elif threshold.HasField("change_threshold"):
                 allowed = -threshold.change_threshold.absolute.value
-                phrases.append(f"F1 is {-value:.4f} lower than the model's before it; {allowed:g} is allowed"
-                               " (gate.tolerance)")
+                phrases.append(
+                    f"F1 is {-value:.4f} lower than the model's before it; {allowed:g} is allowed (gate.tolerance)"
+                )
             else:
                 lowest = threshold.value_threshold.lower_bound.value
                 phrases.append(f"F1 is {value:.4f}; at least {lowest:g} is asked for (gate.minimum_f1)")

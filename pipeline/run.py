@@ -48,8 +48,9 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole):
         console.surveyed(found, label, folder)
         with console.capturing(folder / "log.txt"):
             outcome = _execute(config, workdir, found, options, label, console, folder)
-        (folder / "outcome.json").write_text(json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n",
-                                             encoding="utf-8")
+        (folder / "outcome.json").write_text(
+            json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         return outcome
 
 
@@ -86,8 +87,15 @@ def _new_folder(runs: Path) -> Path:
     raise UserError(f"{runs}: cannot make a folder for this run")
 
 
-def _execute(config: Config, workdir: Workdir, found: survey.Survey, options: ReadOptions, label: str,
-             console: RunConsole, folder: Path):
+def _execute(
+    config: Config,
+    workdir: Workdir,
+    found: survey.Survey,
+    options: ReadOptions,
+    label: str,
+    console: RunConsole,
+    folder: Path,
+):
     # Imported here: TFX takes longer to import than a user waits for an error in the configuration.
     console.working("starting TFX")
     _limit_threads(config.training.threads)
@@ -128,7 +136,7 @@ def user_error(error: Optional[BaseException]) -> Optional[str]:
             return _without_beam(str(error))
         text = str(error)
         if marker in text:
-            return _without_beam(text[text.rindex(marker) + len(marker):])
+            return _without_beam(text[text.rindex(marker) + len(marker) :])
         error = error.__cause__ or error.__context__
     return None
 

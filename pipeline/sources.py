@@ -9,7 +9,7 @@ import ast
 import hashlib
 import importlib.metadata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -17,7 +17,7 @@ _PACKAGES = ("components", "serving")
 _LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "apache-beam")
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_hash(*modules: str) -> str:
     """A hash of the sources of these modules and of what they import from the project, directly or not."""
     digest = hashlib.sha256()

@@ -51,7 +51,9 @@ class Workdir:
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{self.root}: cannot make the work folder ({error.strerror}); give another with --workdir") from None
+            raise UserError(
+                f"{self.root}: cannot make the work folder ({error.strerror}); give another with --workdir"
+            ) from None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -65,9 +67,13 @@ class Workdir:
             lock.acquire()
         except filelock.Timeout:
             who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another run"
-            raise UserError(f"{self.root}: {who} is at work here; wait until it ends, or give another --workdir") from None
+            raise UserError(
+                f"{self.root}: {who} is at work here; wait until it ends, or give another --workdir"
+            ) from None
         except OSError as error:
-            raise UserError(f"{self.root}: cannot lock the work folder ({error.strerror}); give another with --workdir") from None
+            raise UserError(
+                f"{self.root}: cannot lock the work folder ({error.strerror}); give another with --workdir"
+            ) from None
         try:
             holder.write_text(f"process {os.getpid()}", encoding="utf-8")
             yield

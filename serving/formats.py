@@ -59,7 +59,7 @@ def page(recognised: Recognised) -> Iterator[str]:
     for text, entities in recognised:
         place, pieces = 0, []
         for entity in entities:
-            pieces += [html.escape(text[place:entity.start]), _marked(entity)]
+            pieces += [html.escape(text[place : entity.start]), _marked(entity)]
             place = entity.end
         yield f"<p>{''.join(pieces)}{html.escape(text[place:])}</p>\n"
     yield _PAGE_END
@@ -67,9 +67,15 @@ def page(recognised: Recognised) -> Iterator[str]:
 
 def _marked(entity: Entity) -> str:
     hue = int.from_bytes(blake2b(entity.type.encode(), digest_size=2).digest(), "big") % 360
-    return (f'<mark style="--hue:{hue}" title="{html.escape(entity.type)}, {entity.score:.0%}">{html.escape(entity.text)}'
-            f"<small>{html.escape(entity.type)}</small></mark>")
+    return (
+        f'<mark style="--hue:{hue}" title="{html.escape(entity.type)}, {entity.score:.0%}">{html.escape(entity.text)}'
+        f"<small>{html.escape(entity.type)}</small></mark>"
+    )
 
 
 WRITERS: Mapping[str, Callable[[Recognised], Iterator[str]]] = {
-    "table": table, "jsonl": jsonl, "conll": conll, "html": page}
+    "table": table,
+    "jsonl": jsonl,
+    "conll": conll,
+    "html": page,
+}

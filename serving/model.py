@@ -35,12 +35,20 @@ def find(path: str | os.PathLike) -> Path:
     folder = Path(path)
     if (folder / "saved_model.pb").is_file():
         return folder
-    versions = sorted((int(child.name), child) for child in folder.iterdir()
-                      if child.name.isascii() and child.name.isdigit() and (child / "saved_model.pb").is_file()
-                      ) if folder.is_dir() else []
+    versions = (
+        sorted(
+            (int(child.name), child)
+            for child in folder.iterdir()
+            if child.name.isascii() and child.name.isdigit() and (child / "saved_model.pb").is_file()
+        )
+        if folder.is_dir()
+        else []
+    )
     if not versions:
-        raise UserError(f"{path}: no published model here; expected a folder that holds saved_model.pb, or folders of"
-                        " versions that do, as WORKDIR/serving/ner")
+        raise UserError(
+            f"{path}: no published model here; expected a folder that holds saved_model.pb, or folders of"
+            " versions that do, as WORKDIR/serving/ner"
+        )
     return versions[-1][1]
 
 
@@ -54,8 +62,10 @@ class PublishedModel:
         self.path = find(path)
         self.card = card.read(self.path)
         if self.card is None or self.card.interface != card.INTERFACE:
-            raise UserError(f"{self.path}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
-                            " that tfx-ner run published")
+            raise UserError(
+                f"{self.path}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
+                " that tfx-ner run published"
+            )
         # Imported here: it takes longer than a user waits for an error in the path.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
         import tensorflow as tf
@@ -78,22 +88,30 @@ class PublishedModel:
             encoded = [text.encode("utf-8", "replace") for text in batch]
             found = {key: value.numpy() for key, value in self._text(text=self._tf.constant(encoded)).items()}
             for row, text in enumerate(batch):
-                yield text, tuple(
-                    Entity(text[start:end], type_.decode(), int(start), int(end), float(score))
-                    for start, end, type_, score in islice(zip(
-                        *(found[key][row] for key in ("start", "end", "type", "score"))), int(found["count"][row])))
+                yield (
+                    text,
+                    tuple(
+                        Entity(text[start:end], type_.decode(), int(start), int(end), float(score))
+                        for start, end, type_, score in islice(
+                            zip(*(found[key][row] for key in ("start", "end", "type", "score"))),
+                            int(found["count"][row]),
+                        )
+                    ),
+                )
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
         """The entities of each sentence given as tokens, as spans of those tokens."""
         for batch in _batches(sentences, _BATCH):
             found = self._examples(examples=self._tf.constant([self._example(tokens) for tokens in batch]))
             for tokens, row in zip(batch, found["tags"].numpy()):
-                yield tags.spans_of([tag.decode() for tag in row[:len(tokens)]], "IOB2")
+                yield tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
 
     def _example(self, tokens: Sequence[str]) -> bytes:
         train = self._tf.train
         values = train.BytesList(value=[token.encode("utf-8", "replace") for token in tokens])
-        return train.Example(features=train.Features(feature={"tokens": train.Feature(bytes_list=values)})).SerializeToString()
+        return train.Example(
+            features=train.Features(feature={"tokens": train.Feature(bytes_list=values)})
+        ).SerializeToString()
 
 
 def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

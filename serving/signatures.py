@@ -56,9 +56,12 @@ class Recogniser(tf.Module):
         counts, breaks = tf.concat([counts, [1]], 0), tf.concat([breaks, [True]], 0)
         number = tf.size(different, tf.int64)
         indices = tf.stack([tf.zeros([number], tf.int64), tf.range(number)], 1)
-        features = self.transform({
-            "tokens": tf.SparseTensor(indices, different, tf.stack([1, number])),
-            "tags": tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.zeros([0], tf.string), [1, 0])})
+        features = self.transform(
+            {
+                "tokens": tf.SparseTensor(indices, different, tf.stack([1, number])),
+                "tags": tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.zeros([0], tf.string), [1, 0]),
+            }
+        )
         words = features["words"].values
         if self.words is not None:
             words = self.words.ids(words, different)
@@ -81,16 +84,25 @@ class Recogniser(tf.Module):
         first, last, tag = (tf.boolean_mask(values, real) for values in found)
         row = tf.gather(tf.repeat(tf.range(tf.size(text)), tokens.counts), first)
         counts = tf.math.bincount(row, minlength=tf.size(text), maxlength=tf.size(text), dtype=tf.int64)
-        start, end = (tf.cast(tf.gather(places, at), tf.int64) for places, at in ((tokens.starts, first), (tokens.ends, last)))
+        start, end = (
+            tf.cast(tf.gather(places, at), tf.int64) for places, at in ((tokens.starts, first), (tokens.ends, last))
+        )
         origin = tf.gather(tokens.texts.row_starts(), row) + len(text_ops.AHEAD)
         surface = tf.strings.unicode_encode(
-            tf.gather(tokens.texts.values, tf.ragged.range(origin + start, origin + end)), "UTF-8")
+            tf.gather(tokens.texts.values, tf.ragged.range(origin + start, origin + end)), "UTF-8"
+        )
 
         def rows(flat, default):
             return tf.RaggedTensor.from_row_lengths(flat, counts, validate=False).to_tensor(default)
 
-        return {"count": counts, "type": rows(tf.gather(self._types, tag), ""), "start": rows(start, 0),
-                "end": rows(end, 0), "score": rows(tf.gather(scores, first), 0.0), "surface": rows(surface, "")}
+        return {
+            "count": counts,
+            "type": rows(tf.gather(self._types, tag), ""),
+            "start": rows(start, 0),
+            "end": rows(end, 0),
+            "score": rows(tf.gather(scores, first), 0.0),
+            "surface": rows(surface, ""),
+        }
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def tag(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -119,7 +131,11 @@ class Recogniser(tf.Module):
 
 def save(recogniser: Recogniser, path: str) -> None:
     """Writes the SavedModel with its two signatures."""
-    tf.saved_model.save(recogniser, path, signatures={
-        TEXT: recogniser.recognise.get_concrete_function(),
-        EXAMPLES: recogniser.tag.get_concrete_function(),
-    })
+    tf.saved_model.save(
+        recogniser,
+        path,
+        signatures={
+            TEXT: recogniser.recognise.get_concrete_function(),
+            EXAMPLES: recogniser.tag.get_concrete_function(),
+        },
+    )

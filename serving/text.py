@@ -19,7 +19,9 @@ def segments(counts: tf.Tensor, breaks: tf.Tensor, ends_sentence: tf.Tensor) -> 
       ends_sentence: bool `[tokens]`.
     """
     total = tf.reduce_sum(counts)
-    text_starts = tf.math.unsorted_segment_sum(tf.ones_like(counts), tf.cumsum(counts, exclusive=True), total + 1)[:-1] > 0
+    text_starts = (
+        tf.math.unsorted_segment_sum(tf.ones_like(counts), tf.cumsum(counts, exclusive=True), total + 1)[:-1] > 0
+    )
     begins = text_starts | breaks
     place = _place(begins)
     # The first token after the first end of a sentence in each stretch of _LONG tokens.

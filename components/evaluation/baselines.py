@@ -23,8 +23,11 @@ class DataBefore(resolver.ResolverStrategy):
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: _Artifacts) -> Optional[_Artifacts]:
         accepted = {blessing.get_int_custom_property(gate.STATISTICS_ID) for blessing in input_dict["blessing"]}
         current = {artifact.id for artifact in input_dict["current"]}
-        before = [artifact for artifact in input_dict["statistics"]
-                  if artifact.id in accepted and artifact.id < min(current, default=0)]
+        before = [
+            artifact
+            for artifact in input_dict["statistics"]
+            if artifact.id in accepted and artifact.id < min(current, default=0)
+        ]
         return {**input_dict, "blessing": [], "statistics": _latest(before)}
 
 
@@ -35,11 +38,15 @@ class ModelBefore(resolver.ResolverStrategy):
     """
 
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: _Artifacts) -> Optional[_Artifacts]:
-        blessed = {artifact.get_int_custom_property("current_model_id") for artifact in input_dict["blessing"]
-                   if artifact.get_int_custom_property("blessed") == 1}
+        blessed = {
+            artifact.get_int_custom_property("current_model_id")
+            for artifact in input_dict["blessing"]
+            if artifact.get_int_custom_property("blessed") == 1
+        }
         current = {artifact.id for artifact in input_dict["current"]}
-        before = [artifact for artifact in input_dict["model"]
-                  if artifact.id in blessed - current and _comparable(artifact)]
+        before = [
+            artifact for artifact in input_dict["model"] if artifact.id in blessed - current and _comparable(artifact)
+        ]
         return {**input_dict, "blessing": [], "model": _latest(before)}
 
 

@@ -38,8 +38,11 @@ class Counts:
     true: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
-        for mine, theirs, zero in ((self.per_type, other.per_type, scores.PRF()), (self.found, other.found, 0),
-                                   (self.true, other.true, 0)):
+        for mine, theirs, zero in (
+            (self.per_type, other.per_type, scores.PRF()),
+            (self.found, other.found, 0),
+            (self.true, other.true, 0),
+        ):
             for key, value in theirs.items():
                 mine[key] = mine.get(key, zero) + value
 
@@ -57,17 +60,21 @@ class EntityScores(tfma.metrics.Metric):
         super().__init__(metric_util.merge_per_key_computations(_computations), name=name, code=code)
 
 
-def _computations(name: str = NAME, code: str = "", model_name: str = "", output_name: str = "",
-                  **_) -> metric_types.MetricComputations:
+def _computations(
+    name: str = NAME, code: str = "", model_name: str = "", output_name: str = "", **_
+) -> metric_types.MetricComputations:
     del name, code
 
     def key(metric: str) -> metric_types.MetricKey:
         return metric_types.MetricKey(name=metric, model_name=model_name, output_name=output_name)
 
-    return [metric_types.MetricComputation(
-        keys=[key(metric_name(part)) for part in _PARTS],
-        preprocessors=[metric_types.FeaturePreprocessor(feature_keys=[features.SEEN])],
-        combiner=_Combiner(key, model_name, output_name))]
+    return [
+        metric_types.MetricComputation(
+            keys=[key(metric_name(part)) for part in _PARTS],
+            preprocessors=[metric_types.FeaturePreprocessor(feature_keys=[features.SEEN])],
+            combiner=_Combiner(key, model_name, output_name),
+        )
+    ]
 
 
 class _Combiner(beam.CombineFn):
@@ -81,7 +88,9 @@ class _Combiner(beam.CombineFn):
         label = element.get_labels(self._model_name, self._output_name)
         predicted = element.get_predictions(self._model_name, self._output_name)["tags"]
         seen = (element.get_by_key("features") or {}).get(features.SEEN)  # a feature without values is left out
-        accumulator.add(counts_of(_strings(label), _strings(predicted), [] if seen is None else np.ravel(seen).tolist()))
+        accumulator.add(
+            counts_of(_strings(label), _strings(predicted), [] if seen is None else np.ravel(seen).tolist())
+        )
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:
@@ -103,7 +112,7 @@ def counts_of(gold: list[str], predicted: list[str], seen: list[int]) -> Counts:
       seen: for each true entity, whether train has it (`components.ingest.examples`).
     """
     true = tags.spans_of(gold, "IOB2")
-    found = set(tags.spans_of([tag or "O" for tag in predicted[:len(gold)]], "IOB2"))
+    found = set(tags.spans_of([tag or "O" for tag in predicted[: len(gold)]], "IOB2"))
     counts = Counts(scores.score(true, found))
     for span, kind in zip(true, seen):
         counts.true[kind] = counts.true.get(kind, 0) + 1

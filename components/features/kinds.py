@@ -12,8 +12,9 @@ import regex
 
 from components.ner import tokens
 
-(SPACE, LINE_END, MARK, UPPER, LOWER, LETTER, DIGIT, NUMBER, SPACELESS, SENTENCE_END, PUNCTUATION, SYMBOL,
- OTHER) = range(13)
+(SPACE, LINE_END, MARK, UPPER, LOWER, LETTER, DIGIT, NUMBER, SPACELESS, SENTENCE_END, PUNCTUATION, SYMBOL, OTHER) = (
+    range(13)
+)
 KINDS = 13
 # These separate tokens.
 LAST_OF_SPACE = LINE_END
@@ -52,6 +53,6 @@ def table() -> Table:
     kinds = np.full(_CODES, OTHER, np.int32)
     for kind, pattern in reversed(_PATTERNS.items()):  # the first that fits counts
         for match in regex.finditer(f"(?:{pattern})+", everything):
-            kinds[match.start():match.end()] = kind
+            kinds[match.start() : match.end()] = kind
     different, blocks = np.unique(kinds.reshape(-1, BLOCK), axis=0, return_inverse=True)
     return Table(blocks.reshape(-1).astype(np.int32), different.reshape(-1))

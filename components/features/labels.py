@@ -26,4 +26,3 @@ def types_of(tags: Iterable[str]) -> tuple[str, ...]:
 def inside(tag: str) -> str:
     """The tag of a token that goes on with what `tag` began: `I-PER` for `B-PER`, `O` for `O`."""
     return tag if tag == OUTSIDE else f"I-{tag[2:]}"
-

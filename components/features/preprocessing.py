@@ -52,11 +52,19 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
     affix_ends = tf.range(tf.size(words, tf.int64) + 1) * text_ops.AFFIXES
     return {
         "words": tft.compute_and_apply_vocabulary(
-            of_tokens(words), num_oov_buckets=1, vocab_filename=WORDS, top_k=sizes["words"],
-            frequency_threshold=sizes["minimum_frequency"]),
+            of_tokens(words),
+            num_oov_buckets=1,
+            vocab_filename=WORDS,
+            top_k=sizes["words"],
+            frequency_threshold=sizes["minimum_frequency"],
+        ),
         "affixes": tft.compute_and_apply_vocabulary(
-            of_several(affixes, affix_ends), num_oov_buckets=1, vocab_filename=AFFIXES, top_k=sizes["affixes"],
-            frequency_threshold=sizes["minimum_frequency"]),
+            of_several(affixes, affix_ends),
+            num_oov_buckets=1,
+            vocab_filename=AFFIXES,
+            top_k=sizes["affixes"],
+            frequency_threshold=sizes["minimum_frequency"],
+        ),
         "characters": of_several(_character_ids(codes, sizes["characters"]), character_ends),
         "character_counts": of_tokens(tf.cast(counts, tf.int64)),
         "shapes": of_tokens(text_ops.shapes(tokens)),
@@ -78,7 +86,8 @@ def _tag_ids(tags: tf.RaggedTensor, parts: tf.Tensor, label_map: tuple[str, ...]
     numbers = {tag: number for number, tag in enumerate(label_map)}
     inside = [numbers[labels.inside(tag)] for tag in label_map]
     table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(list(numbers), list(numbers.values()), tf.string, tf.int64), default_value=0)
+        tf.lookup.KeyValueTensorInitializer(list(numbers), list(numbers.values()), tf.string, tf.int64), default_value=0
+    )
     first = table.lookup(tags.values)
     # Without tags (text that is tagged, not trained on) there are no parts to repeat: the output is empty then.
     parts = parts[: tf.size(first)]

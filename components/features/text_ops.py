@@ -75,12 +75,15 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     starts = firsts - tf.gather(row_splits, rows) - len(AHEAD)
     # The characters of the BLANKs that go, one each, go too.
     visible = tf.tensor_scatter_nd_update(
-        visible, tf.gather(firsts, away[:, 0])[:, None], tf.zeros_like(away[:, 0], tf.bool))
+        visible, tf.gather(firsts, away[:, 0])[:, None], tf.zeros_like(away[:, 0], tf.bool)
+    )
     lines = tf.gather(tf.cumsum(tf.cast(kind == kinds.LINE_END, tf.int32)), firsts)
     starts, lines, lengths = (tf.boolean_mask(values, keep) for values in (starts, lines, lengths))
     codes, kind = tf.boolean_mask(codes, visible), tf.boolean_mask(kind, visible)
     surfaces = tf.strings.unicode_encode(tf.RaggedTensor.from_row_lengths(codes, lengths, validate=False), "UTF-8")
-    return Tokens(surfaces, starts, starts + lengths, lines, lengths, counts - tf.cast(has_others, tf.int32), codes, kind, texts)
+    return Tokens(
+        surfaces, starts, starts + lengths, lines, lengths, counts - tf.cast(has_others, tf.int32), codes, kind, texts
+    )
 
 
 def kinds_of(codes: tf.Tensor) -> tf.Tensor:
@@ -99,8 +102,9 @@ def shapes(tokens: Tokens) -> tf.Tensor:
     firsts = tf.cumsum(tokens.lengths, exclusive=True)
     owner = tf.repeat(tf.range(tf.size(firsts)), tokens.lengths)
     counts = tf.math.segment_sum(tf.one_hot(tokens.kinds, kinds.KINDS, dtype=tf.int32), owner)
-    mark, upper, lower, letter, digit = (counts[:, kind] for kind in (
-        kinds.MARK, kinds.UPPER, kinds.LOWER, kinds.LETTER, kinds.DIGIT))
+    mark, upper, lower, letter, digit = (
+        counts[:, kind] for kind in (kinds.MARK, kinds.UPPER, kinds.LOWER, kinds.LETTER, kinds.DIGIT)
+    )
     letter += counts[:, kinds.SPACELESS]
     first = tf.gather(tokens.kinds, firsts)
     cased, only_letters = upper + lower + mark == tokens.lengths, upper + lower + letter + mark == tokens.lengths
@@ -129,10 +133,14 @@ def affixes(words: tf.Tensor) -> tf.Tensor:
     A word shorter than the affix is its own affix.
     """
     length = tf.strings.length(words, "UTF8_CHAR")
-    heads = ["^" + tf.strings.substr(words, tf.zeros_like(length), tf.fill(tf.shape(length), n), "UTF8_CHAR")
-             for n in PREFIX_LENGTHS]
-    tails = [tf.strings.substr(words, tf.maximum(length - n, 0), tf.fill(tf.shape(length), n), "UTF8_CHAR") + "$"
-             for n in SUFFIX_LENGTHS]
+    heads = [
+        "^" + tf.strings.substr(words, tf.zeros_like(length), tf.fill(tf.shape(length), n), "UTF8_CHAR")
+        for n in PREFIX_LENGTHS
+    ]
+    tails = [
+        tf.strings.substr(words, tf.maximum(length - n, 0), tf.fill(tf.shape(length), n), "UTF8_CHAR") + "$"
+        for n in SUFFIX_LENGTHS
+    ]
     return tf.stack(heads + tails, axis=1)
 
 

@@ -19,8 +19,12 @@ from components.ingest import source
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Reads the corpus that `corpus` names, and writes each split as gzipped TFRecords of tf.Examples."""
 
-    def Do(self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]],
-           exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
         corpus = json.loads(exec_properties["corpus"])
         artifact = artifact_utils.get_single_instance(output_dict["examples"])
         options = reading.ReadOptions(**corpus["options"])
@@ -58,5 +62,7 @@ class CorpusExampleGen(base_beam_component.BaseBeamComponent):
 
     def __init__(self, path: str, options: reading.ReadOptions, fingerprint: str, code: str):
         settings = {"scheme": options.scheme, "bad_lines": options.bad_lines, "encoding": options.encoding}
-        corpus = json.dumps({"path": path, "options": settings, "fingerprint": fingerprint, "code": code}, sort_keys=True)
+        corpus = json.dumps(
+            {"path": path, "options": settings, "fingerprint": fingerprint, "code": code}, sort_keys=True
+        )
         super().__init__(_Spec(corpus=corpus, examples=types.Channel(type=standard_artifacts.Examples)))

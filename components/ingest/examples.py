@@ -19,7 +19,7 @@ KnownEntities = Mapping[str, frozenset[str]]
 
 def surface(tokens: tuple[str, ...], span: Span) -> str:
     """The key of an entity among `KnownEntities`."""
-    return " ".join(tokens[span.start:span.end])
+    return " ".join(tokens[span.start : span.end])
 
 
 def of_sentence(sentence: Sentence, known: KnownEntities) -> tf.train.Example:
@@ -32,8 +32,9 @@ def of_sentence(sentence: Sentence, known: KnownEntities) -> tf.train.Example:
         features.LENGTH: [next((name for most, name in _LENGTHS if len(sentence.tokens) <= most), _LONGER)],
         features.STARTS: [start for start, _ in sentence.offsets or ()],
         features.ENDS: [end for _, end in sentence.offsets or ()],
-        features.SEEN: [_novelty(known.get(surface(sentence.tokens, span), frozenset()), span.type)
-                        for span in sentence.spans],
+        features.SEEN: [
+            _novelty(known.get(surface(sentence.tokens, span), frozenset()), span.type) for span in sentence.spans
+        ],
     }
     example = tf.train.Example()
     for feature in features.FEATURES:

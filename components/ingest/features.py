@@ -31,5 +31,7 @@ FEATURES = (
     Feature(STARTS, "int", always=False),  # code point offsets of each token in its text, where known
     Feature(ENDS, "int", always=False),
     Feature(LENGTH, "bytes", one=True),  # class of sentence length, for slices
-    Feature(SEEN, "int", always=False),  # for each entity: 1 if train has it with this type, 2 with another type only, else 0
+    Feature(
+        SEEN, "int", always=False
+    ),  # for each entity: 1 if train has it with this type, 2 with another type only, else 0
 )

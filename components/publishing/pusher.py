@@ -25,8 +25,12 @@ _LATEST = ".latest"  # names the version published last
 class Executor(executor.Executor):
     """Publishes the model under the next version number if it is blessed."""
 
-    def Do(self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]],
-           exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
@@ -75,8 +79,13 @@ def lost_version(base: str | Path) -> str:
 def versions(base: str | Path) -> list[int]:
     """The version numbers in a serving folder, lowest first."""
     folder = Path(base)
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdigit()
-                  and path.is_dir()) if folder.is_dir() else []
+    return (
+        sorted(
+            int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdigit() and path.is_dir()
+        )
+        if folder.is_dir()
+        else []
+    )
 
 
 def _digest(model: Path) -> str:

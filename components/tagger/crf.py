@@ -144,8 +144,9 @@ def _rest(by_token: tf.Tensor) -> tf.Tensor:
     return tf.concat([by_token[1:], by_token[:1]], 0)
 
 
-def entity_scores(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, chain: Chain,
-                  labels: tuple[str, ...]) -> tf.Tensor:
+def entity_scores(
+    emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, chain: Chain, labels: tuple[str, ...]
+) -> tf.Tensor:
     """Posterior probability of each entity of a path, at its first token, `[batch, tokens]`; 0 where none begins.
 
     It is the share of all paths that have exactly this entity: they reach its first tag, run through it, and do not go on
@@ -189,7 +190,9 @@ def _unary_marginals(sums: LogSums, lengths: tf.Tensor) -> tf.Tensor:
     return tf.where(_mask(sums.ahead, lengths)[:, :, None], marginal, 0.0)
 
 
-def _expected_moves(emissions: tf.Tensor, sums: LogSums, lengths: tf.Tensor, upstream: tf.Tensor, chain: Chain) -> tf.Tensor:
+def _expected_moves(
+    emissions: tf.Tensor, sums: LogSums, lengths: tf.Tensor, upstream: tf.Tensor, chain: Chain
+) -> tf.Tensor:
     """Expected number of each move `[from, to]`, weighted by `upstream` `[batch]`."""
     live = _mask(emissions, lengths)[:, 1:, None]
     after = tf.where(live, emissions[:, 1:] + sums.back[:, 1:], 0.0)

@@ -67,11 +67,14 @@ class BiLSTM(keras.layers.Layer):
         self.units = units
         self.kernel = self.add_weight(shape=(width, 8 * units), initializer="glorot_uniform", name="kernel")
         self.bias = self.add_weight(shape=(8 * units,), initializer=_forget_little, name="bias")
-        self.recurrent = [self.add_weight(shape=(units, 4 * units), initializer="orthogonal", name=name)
-                          for name in ("ahead", "back")]
+        self.recurrent = [
+            self.add_weight(shape=(units, 4 * units), initializer="orthogonal", name=name) for name in ("ahead", "back")
+        ]
         self.built = True
 
-    def call(self, vectors: tf.Tensor, tokens: tf.Tensor, packing: recurrence.Packing, training: bool = False) -> tf.Tensor:
+    def call(
+        self, vectors: tf.Tensor, tokens: tf.Tensor, packing: recurrence.Packing, training: bool = False
+    ) -> tf.Tensor:
         """Args: `vectors` float32 `[vocables, width]`; `tokens` int32 `[all tokens]`, the row of each in `vectors`."""
         read = recurrence.read_for_training if training else recurrence.read
         projected = tf.split(vectors @ self.kernel + self.bias, 2, axis=1)
@@ -97,13 +100,20 @@ class Network(keras.layers.Layer):
         word_width = sizes.vectors or settings.word_dimensions
         self.words = embedding(sizes.words + 1, word_width, "words")
         # Never seen in training, so never moved.
-        self.others = self.add_weight(shape=(sizes.others, word_width), initializer="zeros", trainable=False,
-                                      name="others") if sizes.others else None
+        self.others = (
+            self.add_weight(shape=(sizes.others, word_width), initializer="zeros", trainable=False, name="others")
+            if sizes.others
+            else None
+        )
         self.shapes = embedding(text_ops.SHAPES, settings.shape_dimensions, "shapes")
         self.affixes = embedding(sizes.affixes + 1, settings.affix_dimensions, "affixes")
         self.characters = CharacterCNN(sizes.characters, settings)
-        width = (word_width + settings.character_filters + settings.shape_dimensions
-                 + text_ops.AFFIXES * settings.affix_dimensions)
+        width = (
+            word_width
+            + settings.character_filters
+            + settings.shape_dimensions
+            + text_ops.AFFIXES * settings.affix_dimensions
+        )
         self.readers = []
         for n in range(settings.lstm_layers):
             self.readers.append(BiLSTM(width, settings.lstm_units, f"bilstm_{n}"))
@@ -128,10 +138,15 @@ class Network(keras.layers.Layer):
         if training and self.settings.word_dropout:
             # As if unseen, so that the other features learn to stand in (Lample et al. 2016 do it to singletons).
             words = tf.where(tf.random.uniform(tf.shape(words)) < self.settings.word_dropout, self.sizes.words, words)
-        return tf.concat([
-            self._word_vectors(words), self.characters(batch.characters), self.shapes(batch.shapes),
-            tf.reshape(self.affixes(batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]),
-        ], axis=1)
+        return tf.concat(
+            [
+                self._word_vectors(words),
+                self.characters(batch.characters),
+                self.shapes(batch.shapes),
+                tf.reshape(self.affixes(batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]),
+            ],
+            axis=1,
+        )
 
     def _word_vectors(self, words: tf.Tensor) -> tf.Tensor:
         vectors = self.words(tf.minimum(words, self.sizes.words))

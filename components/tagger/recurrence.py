@@ -30,8 +30,9 @@ def packing(lengths: tf.Tensor) -> Packing:
     present = tf.cast(tf.where(tf.transpose(mask)), tf.int32)
     step, sentence = present[:, 0], present[:, 1]
     start = tf.gather(starts, sentence)
-    return Packing(tf.reduce_sum(tf.cast(mask, tf.int32), 0), start + step,
-                   start + tf.gather(sorted_lengths, sentence) - 1 - step)
+    return Packing(
+        tf.reduce_sum(tf.cast(mask, tf.int32), 0), start + step, start + tf.gather(sorted_lengths, sentence) - 1 - step
+    )
 
 
 def unpacked(packed: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
@@ -82,8 +83,8 @@ def _run(projected: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor, keep: tu
 
     def step(t, output, cell, kept):
         n, end = counts[t], ends[t]
-        inner = projected[end - n:end] + output[:n] @ recurrent
-        gates, candidate = tf.sigmoid(inner[:, :3 * units]), tf.tanh(inner[:, 3 * units:])
+        inner = projected[end - n : end] + output[:n] @ recurrent
+        gates, candidate = tf.sigmoid(inner[:, : 3 * units]), tf.tanh(inner[:, 3 * units :])
         let_in, forget, let_out = tf.split(gates, 3, axis=1)
         cell = forget * cell[:n] + let_in * candidate
         output = let_out * tf.tanh(cell)
@@ -94,8 +95,11 @@ def _run(projected: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor, keep: tu
     arrays = tuple(_array(counts, widths[name]) for name in keep)
     state = tf.TensorShape([None, units])
     *_, arrays = tf.while_loop(
-        lambda t, *_: t < tf.size(counts), step, (0, zeros, zeros, arrays),
-        shape_invariants=(tf.TensorShape([]), state, state, tuple(tf.TensorShape(None) for _ in keep)))
+        lambda t, *_: t < tf.size(counts),
+        step,
+        (0, zeros, zeros, arrays),
+        shape_invariants=(tf.TensorShape([]), state, state, tuple(tf.TensorShape(None) for _ in keep)),
+    )
     return [array.concat() for array in arrays]
 
 
@@ -106,11 +110,14 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
     bent = tf.tanh(states.cells)
     # All that does not depend on the steps after, at once.
     output_to_cell, output_to_gate = let_out * (1 - bent * bent), bent * let_out * (1 - let_out)
-    cell_to_gates = tf.concat([
-        states.candidates * let_in * (1 - let_in),
-        _of_step_before(states.cells, counts) * forget * (1 - forget),
-        let_in * (1 - states.candidates * states.candidates),
-    ], axis=1)
+    cell_to_gates = tf.concat(
+        [
+            states.candidates * let_in * (1 - let_in),
+            _of_step_before(states.cells, counts) * forget * (1 - forget),
+            let_in * (1 - states.candidates * states.candidates),
+        ],
+        axis=1,
+    )
     transposed, ends = tf.transpose(recurrent), tf.cumsum(counts)
 
     def step(t, gates_after, cell_after, kept):
@@ -121,14 +128,20 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
         output = upstream[rows] + tf.pad(gates_after @ transposed, ended)
         cell = tf.pad(cell_after, ended) + output * output_to_cell[rows]
         by_cell = tf.tile(cell, [1, 3]) * cell_to_gates[rows]
-        gates = tf.concat([by_cell[:, :2 * units], output * output_to_gate[rows], by_cell[:, 2 * units:]], axis=1)
+        gates = tf.concat([by_cell[:, : 2 * units], output * output_to_gate[rows], by_cell[:, 2 * units :]], axis=1)
         return t - 1, gates, cell * forget[rows], kept.write(t, gates)
 
     *_, gates = tf.while_loop(
-        lambda t, *_: t >= 0, step,
+        lambda t, *_: t >= 0,
+        step,
         (tf.size(counts) - 1, tf.zeros([0, 4 * units]), tf.zeros([0, units]), _array(counts, 4 * units)),
-        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, 4 * units]), tf.TensorShape([None, units]),
-                          tf.TensorShape(None)))
+        shape_invariants=(
+            tf.TensorShape([]),
+            tf.TensorShape([None, 4 * units]),
+            tf.TensorShape([None, units]),
+            tf.TensorShape(None),
+        ),
+    )
     return gates.concat()
 
 

@@ -52,7 +52,8 @@ def sentences_of(features: Mapping[str, tf.SparseTensor]) -> Sentences:
         affixes=tf.cast(rows(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES])), tf.int32),
         characters=tf.cast(rows(_characters(features), -1), tf.int32),
         keys=rows(tf.strings.to_hash_bucket_fast(features["surfaces"].values, 2**63 - 1)),
-        lengths=tf.cast(lengths, tf.int32))
+        lengths=tf.cast(lengths, tf.int32),
+    )
 
 
 def vocables_of_sentences(sentences: Sentences) -> Vocables:
@@ -64,15 +65,22 @@ def vocables_of_sentences(sentences: Sentences) -> Vocables:
     return Vocables(*(tf.gather_nd(values, first) for values in sentences[:4]), tokens, sentences.lengths)
 
 
-def vocables_of_features(features: Mapping[str, tf.SparseTensor], words: tf.Tensor, tokens: tf.Tensor,
-                         lengths: tf.Tensor) -> Vocables:
+def vocables_of_features(
+    features: Mapping[str, tf.SparseTensor], words: tf.Tensor, tokens: tf.Tensor, lengths: tf.Tensor
+) -> Vocables:
     """Vocables from Transform's outputs for one sentence that holds each of them once; the rest as `Vocables` has it."""
     return Vocables(
-        words=tf.cast(words, tf.int32), shapes=tf.cast(features["shapes"].values, tf.int32),
+        words=tf.cast(words, tf.int32),
+        shapes=tf.cast(features["shapes"].values, tf.int32),
         affixes=tf.cast(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES]), tf.int32),
-        characters=tf.cast(_characters(features), tf.int32), tokens=tokens, lengths=tf.cast(lengths, tf.int32))
+        characters=tf.cast(_characters(features), tf.int32),
+        tokens=tokens,
+        lengths=tf.cast(lengths, tf.int32),
+    )
 
 
 def _characters(features: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
-    rows = tf.RaggedTensor.from_row_lengths(features["characters"].values, features["character_counts"].values, validate=False)
+    rows = tf.RaggedTensor.from_row_lengths(
+        features["characters"].values, features["character_counts"].values, validate=False
+    )
     return rows.to_tensor(-1)

@@ -26,7 +26,9 @@ class OtherWords(tf.Module):
         super().__init__(name="other_words")
         self._unknown = vocabulary_size
         ids = tf.range(len(words), dtype=tf.int64) + vocabulary_size + 1
-        self._table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant(words), ids), vocabulary_size)
+        self._table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(tf.constant(words), ids), vocabulary_size
+        )
 
     def ids(self, words: tf.Tensor, surfaces: tf.Tensor) -> tf.Tensor:
         """The ids `words` int64 `[tokens]`, with those of unknown ones looked up by the tokens themselves."""
@@ -47,7 +49,9 @@ class Tagger(keras.Model):
         self.network = Network(sizes, len(labels), settings)
         learned = settings.output == "crf"
         tags = len(labels)
-        self.transitions = self.add_weight(shape=(tags, tags), initializer="zeros", trainable=learned, name="transitions")
+        self.transitions = self.add_weight(
+            shape=(tags, tags), initializer="zeros", trainable=learned, name="transitions"
+        )
         self.start = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="start")
         self.end = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="end")
         self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")

@@ -78,13 +78,18 @@ def _lines(path: str) -> Iterator[tuple[int, str, bytes]]:
                 # From the right: a few words have spaces in them.
                 parts = line.rsplit(b" ", width)
                 if not width or len(parts) <= width:
-                    raise UserError(f"{path}:{number}: found {line.count(b' ')} numbers after the word"
-                                    + (f", {width} before" if width else "") + f"; {_EXPECTED}")
+                    raise UserError(
+                        f"{path}:{number}: found {line.count(b' ')} numbers after the word"
+                        + (f", {width} before" if width else "")
+                        + f"; {_EXPECTED}"
+                    )
                 yield number, parts[0].decode("utf-8", "replace"), b" ".join(parts[1:])
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         where = f"{path}:{number + 1}" if number else path
-        raise UserError(f"{where}: cannot read the word vectors ({reason}); expected a text file, plain or gzip") from None
+        raise UserError(
+            f"{where}: cannot read the word vectors ({reason}); expected a text file, plain or gzip"
+        ) from None
 
 
 def _numbers(path: str, number: int, values: bytes) -> np.ndarray:

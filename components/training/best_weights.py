@@ -29,8 +29,12 @@ class BestWeights(keras.callbacks.Callback):
             beside = self._weights.with_name("new.weights.h5")
             self.model.save_weights(beside)
             beside.replace(self._weights)
-            record = {"f1": logs[dev_score.F1], "precision": logs["val_precision"], "recall": logs["val_recall"],
-                      "epoch": epoch + 1}
+            record = {
+                "f1": logs[dev_score.F1],
+                "precision": logs["val_precision"],
+                "recall": logs["val_recall"],
+                "epoch": epoch + 1,
+            }
             partial = self._record.with_name("best.json.partial")
             partial.write_text(json.dumps(record))
             partial.replace(self._record)

@@ -11,8 +11,12 @@ from components.tagger.sentences import vocables_of_sentences
 from components.tagger.tagger import Tagger
 
 _LOWEST, _HIGHEST, _NARROW = np.log(0.25), np.log(8.0), 0.05
-_SIGNATURE = (tf.TensorSpec([None, None, None]), tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32),
-              tf.TensorSpec([]))
+_SIGNATURE = (
+    tf.TensorSpec([None, None, None]),
+    tf.TensorSpec([None, None], tf.int32),
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([]),
+)
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
@@ -44,8 +48,12 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
 
     def scores(log_temperature: float) -> np.ndarray:
         temperature = tf.constant(np.exp(log_temperature), tf.float32)
-        return np.concatenate([score(batch.emissions, batch.tags, batch.lengths, temperature).numpy()[tuple(batch.places.T)]
-                               for batch in answers])
+        return np.concatenate(
+            [
+                score(batch.emissions, batch.tags, batch.lengths, temperature).numpy()[tuple(batch.places.T)]
+                for batch in answers
+            ]
+        )
 
     def surprise(log_temperature: float) -> float:
         found = np.clip(scores(log_temperature), 1e-6, 1 - 1e-6)
@@ -76,7 +84,9 @@ def _answers(tagger: Tagger, data: tf.data.Dataset):
         emissions, tags = answer(sentences)
         places, right = [], []
         for row, (length, true, found) in enumerate(zip(sentences.lengths.numpy(), gold.numpy(), tags.numpy())):
-            true, found = (tagging.spans_of([tagger.labels[tag] for tag in path[:length]], "IOB2") for path in (true, found))
+            true, found = (
+                tagging.spans_of([tagger.labels[tag] for tag in path[:length]], "IOB2") for path in (true, found)
+            )
             places += [(row, span.start) for span in found]
             right += [span in true for span in found]
         if places:

@@ -13,8 +13,13 @@ _LONG = 128  # from here on batches shrink with length, so that a step's memory 
 _CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory over the epochs
 
 
-def batches(files: Sequence[str], feature_spec: Mapping[str, tf.io.VarLenFeature], batch_size: int,
-            shuffle_seed: int | None, others: OtherWords | None = None) -> tf.data.Dataset:
+def batches(
+    files: Sequence[str],
+    feature_spec: Mapping[str, tf.io.VarLenFeature],
+    batch_size: int,
+    shuffle_seed: int | None,
+    others: OtherWords | None = None,
+) -> tf.data.Dataset:
     """Batches `(Sentences, tags int32 [batch, tokens])` of sentences of like length.
 
     Args:
@@ -24,6 +29,7 @@ def batches(files: Sequence[str], feature_spec: Mapping[str, tf.io.VarLenFeature
       shuffle_seed: shuffles anew each epoch, the same way for the same seed; None keeps the files' order.
       others: words outside the vocabulary that have vectors.
     """
+
     def parse(serialized):
         features = tf.io.parse_example(serialized, feature_spec)
         tags = tf.cast(tf.sparse.to_dense(features["tag_ids"]), tf.int32)
@@ -41,8 +47,11 @@ def batches(files: Sequence[str], feature_spec: Mapping[str, tf.io.VarLenFeature
         sentences = sentences.shuffle(50_000, seed=shuffle_seed)
     sizes = [max(1, batch_size if end <= _LONG else batch_size * _LONG // end) for end in (*_BOUNDARIES, 1024)]
     grouped = sentences.bucket_by_sequence_length(
-        lambda sentence, tags: sentence.lengths, _BOUNDARIES, sizes,
-        padding_values=(Sentences(0, 0, 0, -1, tf.constant(0, tf.int64), 0), 0))
+        lambda sentence, tags: sentence.lengths,
+        _BOUNDARIES,
+        sizes,
+        padding_values=(Sentences(0, 0, 0, -1, tf.constant(0, tf.int64), 0), 0),
+    )
     if shuffle_seed is not None:
         grouped = grouped.shuffle(64, seed=shuffle_seed)  # the last batches of an epoch are else the odd lengths
     return grouped.prefetch(tf.data.AUTOTUNE)
@@ -53,5 +62,6 @@ def _trimmed(sentence: Sentences, tags: tf.Tensor) -> tuple[Sentences, tf.Tensor
     n = sentence.lengths
     characters = sentence.characters[:n]
     longest = tf.reduce_max(tf.reduce_sum(tf.cast(characters >= 0, tf.int32), 1))
-    return Sentences(sentence.words[:n], sentence.shapes[:n], sentence.affixes[:n], characters[:, :longest],
-                     sentence.keys[:n], n), tags[:n]
+    return Sentences(
+        sentence.words[:n], sentence.shapes[:n], sentence.affixes[:n], characters[:, :longest], sentence.keys[:n], n
+    ), tags[:n]

@@ -25,8 +25,11 @@ class DevScore(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         # One graph for every shape of batch.
-        self._decode = tf.function(lambda sentences: self.model.decode(vocables_of_sentences(sentences)),
-                                   input_signature=self._dev.element_spec[:1], autograph=False)
+        self._decode = tf.function(
+            lambda sentences: self.model.decode(vocables_of_sentences(sentences)),
+            input_signature=self._dev.element_spec[:1],
+            autograph=False,
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()
@@ -35,8 +38,17 @@ class DevScore(keras.callbacks.Callback):
         trained = time.monotonic() - self._started
         result = sum(scores.score_all(self._decoded()).values(), scores.PRF())
         logs[F1], logs["val_precision"], logs["val_recall"] = result.f1, result.precision, result.recall
-        self._report({"epoch": epoch + 1, "epochs": self._epochs, "loss": logs["loss"], "seconds": trained, "f1": result.f1,
-                      "precision": result.precision, "recall": result.recall})
+        self._report(
+            {
+                "epoch": epoch + 1,
+                "epochs": self._epochs,
+                "loss": logs["loss"],
+                "seconds": trained,
+                "f1": result.f1,
+                "precision": result.precision,
+                "recall": result.recall,
+            }
+        )
 
     def _decoded(self):
         for sentences, gold in self._dev:

@@ -36,8 +36,12 @@ def run_fn(fn_args: FnArgs) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_output)
     label_map = labels.label_map(contract.types_of(contract.read(fn_args.schema_path)))
 
-    sizes = Sizes(*(transform.vocabulary_size_by_name(name) for name in
-                    (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)))
+    sizes = Sizes(
+        *(
+            transform.vocabulary_size_by_name(name)
+            for name in (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
+        )
+    )
     tagger = _tagger(sizes, label_map, model_settings, transform, config.get("vectors"))
 
     spec = transform.transformed_feature_spec()
@@ -51,45 +55,59 @@ def run_fn(fn_args: FnArgs) -> None:
     signatures.save(signatures.Recogniser(transform.transform_features_layer(), tagger), path)
     warmup.write(path)
     settings = {"model": config["model"], "training": config["training"]}
-    card.write(card.Card(label_map, config["version"], config["corpus"], settings,
-                         {**best, "calibration_error": calibration.error}), path)
+    card.write(
+        card.Card(
+            label_map, config["version"], config["corpus"], settings, {**best, "calibration_error": calibration.error}
+        ),
+        path,
+    )
 
 
 def _files(patterns: list[str]) -> list[str]:
     return [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
 
 
-def _tagger(sizes: Sizes, label_map: tuple[str, ...], settings: Model, transform: tft.TFTransformOutput,
-            file: str | None) -> Tagger:
+def _tagger(
+    sizes: Sizes, label_map: tuple[str, ...], settings: Model, transform: tft.TFTransformOutput, file: str | None
+) -> Tagger:
     """A new tagger, its words as they begin or, where there is a file of pretrained vectors, as that has them."""
     if not file:
         return Tagger(sizes, label_map, settings)
     words = {word.decode(): number for number, word in enumerate(transform.vocabulary_by_name(preprocessing.WORDS))}
     found = vectors.read(file, words, settings.other_words)
-    progress.report("vectors", known=len(found.known), words=len(words), others=len(found.others),
-                    dimensions=found.dimensions)
+    progress.report(
+        "vectors", known=len(found.known), words=len(words), others=len(found.others), dimensions=found.dimensions
+    )
     tagger = Tagger(sizes._replace(vectors=found.dimensions), label_map, settings, found.others)
     tagger.network.start_from({words[word]: vector for word, vector in found.known.items()}, found.extra)
     return tagger
 
 
-def _fit(tagger: Tagger, train: tf.data.Dataset, dev: tf.data.Dataset, training: Training, checkpoints: Path,
-         logs: str) -> dict[str, float]:
+def _fit(
+    tagger: Tagger, train: tf.data.Dataset, dev: tf.data.Dataset, training: Training, checkpoints: Path, logs: str
+) -> dict[str, float]:
     """Fits until dev's entity F1 no longer rises, leaves the best weights in the tagger, and returns their scores."""
     steps = train.reduce(0, lambda count, _: count + 1).numpy()
     schedule = keras.optimizers.schedules.PolynomialDecay(
-        training.learning_rate, steps * training.epochs, training.learning_rate / 10)
-    tagger.compile(optimizer=keras.optimizers.Adam(schedule, global_clipnorm=training.gradient_norm),
-                   jit_compile=False)  # XLA would compile anew for each shape of batch
+        training.learning_rate, steps * training.epochs, training.learning_rate / 10
+    )
+    tagger.compile(
+        optimizer=keras.optimizers.Adam(schedule, global_clipnorm=training.gradient_norm), jit_compile=False
+    )  # XLA would compile anew for each shape of batch
     checkpoints.mkdir(parents=True, exist_ok=True)
     score = dev_score.DevScore(dev, tagger.labels, report=progress.epoch, epochs=training.epochs)
     keep = BestWeights(checkpoints, training.patience)
-    tagger.fit(train, epochs=training.epochs, verbose=0, callbacks=[
-        score,  # adds dev's scores to the logs, so it comes first
-        keep,
-        keras.callbacks.BackupAndRestore(str(checkpoints / "backup")),
-        keras.callbacks.TensorBoard(logs, profile_batch=0),
-    ])
+    tagger.fit(
+        train,
+        epochs=training.epochs,
+        verbose=0,
+        callbacks=[
+            score,  # adds dev's scores to the logs, so it comes first
+            keep,
+            keras.callbacks.BackupAndRestore(str(checkpoints / "backup")),
+            keras.callbacks.TensorBoard(logs, profile_batch=0),
+        ],
+    )
     best = keep.restore()
     shutil.rmtree(checkpoints)
     return best

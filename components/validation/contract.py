@@ -70,11 +70,14 @@ def read(path: str | Path) -> schema_pb2.Schema:
     try:
         schema = text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
     except OSError as error:
-        raise UserError(f"{path}: cannot read the schema ({error.strerror}); give an existing file with --set schema=FILE,"
-                        " or leave it out to have one inferred") from None
+        raise UserError(
+            f"{path}: cannot read the schema ({error.strerror}); give an existing file with --set schema=FILE,"
+            " or leave it out to have one inferred"
+        ) from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a schema in text format ({error}); expected tensorflow_metadata's Schema,"
-                        " as TFDV writes it") from None
+        raise UserError(
+            f"{path}: not a schema in text format ({error}); expected tensorflow_metadata's Schema, as TFDV writes it"
+        ) from None
     types_of(schema, str(path))
     return schema
 
@@ -95,5 +98,7 @@ def types_of(schema: schema_pb2.Schema, path: str = "the schema") -> tuple[str, 
             types = labels.types_of(values)
             if types:
                 return types
-    raise UserError(f"{path}: no domain of tags; expected a feature named tags with a string_domain that lists O,"
-                    " and B- and I- of each entity type")
+    raise UserError(
+        f"{path}: no domain of tags; expected a feature named tags with a string_domain that lists O,"
+        " and B- and I- of each entity type"
+    )

@@ -41,8 +41,12 @@ def _number(count: Path) -> int:
 class Executor(base_executor.BaseExecutor):
     """Copies the contract into its artifact; makes it first where there is none."""
 
-    def Do(self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]],
-           exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
         path = Path(exec_properties["path"])
         if not path.exists():
             found = statistics.load(artifact_utils.get_single_instance(input_dict["statistics"]))
@@ -59,8 +63,11 @@ def _record(path: Path) -> Path:
 
 
 class _Spec(ComponentSpec):
-    PARAMETERS = {"path": ExecutionParameter(type=str), "state": ExecutionParameter(type=str),
-                  "code": ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "path": ExecutionParameter(type=str),
+        "state": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
     INPUTS = {"statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics)}
     OUTPUTS = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
 
@@ -78,5 +85,12 @@ class Contract(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, statistics: types.BaseChannel, path: str, code: str):
-        super().__init__(_Spec(statistics=statistics, path=path, state=state(path), code=code,
-                               schema=types.Channel(type=standard_artifacts.Schema)))
+        super().__init__(
+            _Spec(
+                statistics=statistics,
+                path=path,
+                state=state(path),
+                code=code,
+                schema=types.Channel(type=standard_artifacts.Schema),
+            )
+        )

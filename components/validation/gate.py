@@ -30,21 +30,31 @@ class DataBlessing(Artifact):
 class Executor(base_executor.BaseExecutor):
     """Raises UserError for anomalies in any split, or for drift of train against the data accepted before."""
 
-    def Do(self, input_dict: dict[str, list[types.Artifact]], output_dict: dict[str, list[types.Artifact]],
-           exec_properties: dict[str, Any]) -> None:
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
-        found = [f"in {split}, {text}" for split in artifact_utils.decode_split_names(anomalies.split_names)
-                 for text in describe(_read_anomalies(anomalies, split))]
+        found = [
+            f"in {split}, {text}"
+            for split in artifact_utils.decode_split_names(anomalies.split_names)
+            for text in describe(_read_anomalies(anomalies, split))
+        ]
         current = artifact_utils.get_single_instance(input_dict["statistics"])
         schema = io_utils.SchemaReader().read(
-            io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(input_dict["schema"])))
+            io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(input_dict["schema"]))
+        )
         if not found and input_dict.get("baseline"):
             before = statistics.load(artifact_utils.get_single_instance(input_dict["baseline"]))["train"]
             drift = tfdv.validate_statistics(statistics.load(current)["train"], schema, previous_statistics=before)
             found = [f"train against the run before, {text}" for text in describe(drift)]
         if found:
-            raise UserError(f"the data breaks the contract: {'; '.join(found)}. Mend the data, or change the contract"
-                            f" in {exec_properties['contract']}")
+            raise UserError(
+                f"the data breaks the contract: {'; '.join(found)}. Mend the data, or change the contract"
+                f" in {exec_properties['contract']}"
+            )
         artifact_utils.get_single_instance(output_dict["blessing"]).set_int_custom_property(STATISTICS_ID, current.id)
 
 
@@ -92,7 +102,23 @@ class DataGate(base_component.BaseComponent):
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, anomalies: types.BaseChannel, statistics: types.BaseChannel, schema: types.BaseChannel,
-                 baseline: types.BaseChannel, contract: str, code: str):
-        super().__init__(_Spec(anomalies=anomalies, statistics=statistics, schema=schema, baseline=baseline,
-                               contract=contract, code=code, blessing=types.Channel(type=DataBlessing)))
+    def __init__(
+        self,
+        anomalies: types.BaseChannel,
+        statistics: types.BaseChannel,
+        schema: types.BaseChannel,
+        baseline: types.BaseChannel,
+        contract: str,
+        code: str,
+    ):
+        super().__init__(
+            _Spec(
+                anomalies=anomalies,
+                statistics=statistics,
+                schema=schema,
+                baseline=baseline,
+                contract=contract,
+                code=code,
+                blessing=types.Channel(type=DataBlessing),
+            )
+        )

@@ -44,10 +44,14 @@ def _show(console: Console, report) -> None:
     for split in report.splits:
         table.add_column(split, justify="right")
     for name in ("sentences", "tokens", "entities", "documents", "longest"):
-        table.add_row(name if name != "longest" else "longest sentence",
-                      *(f"{getattr(figures, name):,}" for figures in report.splits.values()))
-    table.add_row("unseen in train", *("" if figures.unseen is None else f"{figures.unseen:.0%}"
-                                       for figures in report.splits.values()))
+        table.add_row(
+            name if name != "longest" else "longest sentence",
+            *(f"{getattr(figures, name):,}" for figures in report.splits.values()),
+        )
+    table.add_row(
+        "unseen in train",
+        *("" if figures.unseen is None else f"{figures.unseen:.0%}" for figures in report.splits.values()),
+    )
     for type_ in sorted({type_ for figures in report.splits.values() for type_ in figures.types}):
         table.add_row(f"  {escape(type_)}", *(f"{figures.types.get(type_, 0):,}" for figures in report.splits.values()))
     console.print(table)
@@ -55,5 +59,7 @@ def _show(console: Console, report) -> None:
     for finding in report.findings:
         console.print(f"{_MARKS[finding.level]} {escape(finding.text)}", soft_wrap=True)
     console.print()
-    console.print(f"{report.count('good')} good, {report.count('warning')} to look at,"
-                  f" {report.count('failure')} in the way of a run")
+    console.print(
+        f"{report.count('good')} good, {report.count('warning')} to look at,"
+        f" {report.count('failure')} in the way of a run"
+    )

@@ -15,13 +15,21 @@ from pipeline.commands import options
 
 @click.command()
 @click.option("--model", required=True, metavar="DIR", help="A published version, or the folder of versions.")
-@click.option("--data", required=True, metavar="FILE", help="A labelled file; of a folder, the split it would be evaluated on.")
+@click.option(
+    "--data", required=True, metavar="FILE", help="A labelled file; of a folder, the split it would be evaluated on."
+)
 @click.option("--from-text", is_flag=True, help="Join the tokens to plain text first and let the model tokenise.")
 @options.json_file
 @click.option("--predictions", metavar="FILE", help="Write CoNLL here, the model's tags as a third column.")
 @options.reading
-def evaluate(model: str, data: str, from_text: bool, json_file: Optional[str], predictions: Optional[str],
-             assignments: tuple[str, ...]) -> None:
+def evaluate(
+    model: str,
+    data: str,
+    from_text: bool,
+    json_file: Optional[str],
+    predictions: Optional[str],
+    assignments: tuple[str, ...],
+) -> None:
     """Score a published model on labelled text: entities, exact span and type."""
     reading = options.read_options(assignments)
     options.refuse_unwritable(json_file, predictions)
@@ -46,10 +54,14 @@ def evaluate(model: str, data: str, from_text: bool, json_file: Optional[str], p
 
         per_type = {name: counts.as_dict() for name, counts in report.per_type.items()}
         console = Console(highlight=False)
-        console.print(score_table("Entities (exact span and type, IOB2 after repair)", per_type, report.overall.as_dict()))
+        console.print(
+            score_table("Entities (exact span and type, IOB2 after repair)", per_type, report.overall.as_dict())
+        )
         speed = report.tokens / report.seconds if report.seconds else 0
-        console.print(f"{report.sentences:,} sentences, {report.tokens:,} tokens in {report.seconds:.1f} s"
-                      f" ({speed:,.0f} tokens a second)")
+        console.print(
+            f"{report.sentences:,} sentences, {report.tokens:,} tokens in {report.seconds:.1f} s"
+            f" ({speed:,.0f} tokens a second)"
+        )
     options.write_json(report.as_dict(), json_file)
 
 

@@ -10,9 +10,16 @@ import click
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
 
-reading = click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True,
-                       help="How to read: scheme=IOB1, bad_lines=skip, encoding=cp1252; may be given again.")
-json_file = click.option("--json", "json_file", metavar="FILE", help="Write the figures here as JSON; - is standard output.")
+reading = click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="How to read: scheme=IOB1, bad_lines=skip, encoding=cp1252; may be given again.",
+)
+json_file = click.option(
+    "--json", "json_file", metavar="FILE", help="Write the figures here as JSON; - is standard output."
+)
 
 
 def read_options(assignments: tuple[str, ...]) -> ReadOptions:

@@ -13,7 +13,9 @@ from components.errors import UserError
 @click.argument("texts", nargs=-1, metavar="[TEXT]…")
 @click.option("--model", required=True, metavar="DIR", help="A published version, or the folder of versions.")
 @click.option("--input", "input_file", metavar="FILE", help="Texts, one a line; standard input if neither is given.")
-@click.option("--format", "form", type=click.Choice(["table", "jsonl", "conll", "html"]), default="table", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "jsonl", "conll", "html"]), default="table", show_default=True
+)
 def predict(texts: tuple[str, ...], model: str, input_file: Optional[str], form: str) -> None:
     """Find the entities in text."""
     if texts and input_file:

@@ -14,14 +14,28 @@ from pipeline.exits import DONE, REFUSED
 @click.command()
 @click.option("--data", metavar="PATH", help="Labelled text, a file or a folder; the starter corpus if not given.")
 @click.option("--config", "config_file", metavar="FILE", help="Settings as YAML.")
-@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True,
-              help="One setting, as in training.epochs=5; may be given again.")
+@click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="One setting, as in training.epochs=5; may be given again.",
+)
 @click.option("--workdir", metavar="DIR", help="Folder for everything the run makes; ./work if not given.")
-@click.option("--orchestrator", type=click.Choice(["beam", "local"]),
-              help="TFX's BeamDagRunner, which is the default, or its LocalDagRunner.")
+@click.option(
+    "--orchestrator",
+    type=click.Choice(["beam", "local"]),
+    help="TFX's BeamDagRunner, which is the default, or its LocalDagRunner.",
+)
 @click.option("--show-settings", is_flag=True, help="List every setting with its default, and stop.")
-def run(data: Optional[str], config_file: Optional[str], assignments: tuple[str, ...], workdir: Optional[str],
-        orchestrator: Optional[str], show_settings: bool) -> None:
+def run(
+    data: Optional[str],
+    config_file: Optional[str],
+    assignments: tuple[str, ...],
+    workdir: Optional[str],
+    orchestrator: Optional[str],
+    show_settings: bool,
+) -> None:
     """Run the pipeline once: from labelled text to a published model."""
     from pipeline import config, console, starter
 

@@ -11,7 +11,9 @@ from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
 
 LABELS = labels.label_map(["ORG", "PER"])
-SMALL = Model(word_dimensions=4, character_dimensions=3, character_filters=4, shape_dimensions=2, affix_dimensions=2, lstm_units=5)
+SMALL = Model(
+    word_dimensions=4, character_dimensions=3, character_filters=4, shape_dimensions=2, affix_dimensions=2, lstm_units=5
+)
 _WORDS, _AFFIXES, _CHARACTERS = 50, 40, 30
 
 
@@ -31,7 +33,10 @@ def transformed(inputs):
         "words": flat(tf.strings.to_hash_bucket_fast(words, _WORDS)),
         "affixes": flat(tf.reshape(tf.strings.to_hash_bucket_fast(text_ops.affixes(words), _AFFIXES), [-1])),
         "characters": flat(tf.cast(codes, tf.int64) % _CHARACTERS),
-        "character_counts": flat(counts), "shapes": flat(text_ops.shapes(tokens)), "surfaces": rows}
+        "character_counts": flat(counts),
+        "shapes": flat(text_ops.shapes(tokens)),
+        "surfaces": rows,
+    }
 
 
 class Transform(tf.Module):

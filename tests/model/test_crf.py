@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.ner import tags
 from components.tagger import crf
@@ -27,16 +28,24 @@ def chains(draw):
 
 def paths(length):
     """Every legal path of that length."""
-    return [path for path in itertools.product(range(len(LABELS)), repeat=length)
-            if not tags.ill_formed([LABELS[tag] for tag in path], "IOB2")]
+    return [
+        path
+        for path in itertools.product(range(len(LABELS)), repeat=length)
+        if not tags.ill_formed([LABELS[tag] for tag in path], "IOB2")
+    ]
 
 
 def path_scores(emissions, length, chain):
     """Every legal path with its score, added up one by one in double precision."""
     transitions, start, end = (part.numpy().astype("d") for part in chain)
     emissions = emissions.numpy().astype("d")
-    return {path: start[path[0]] + end[path[-1]] + sum(emissions[t, tag] for t, tag in enumerate(path))
-            + sum(transitions[move] for move in itertools.pairwise(path)) for path in paths(length)}
+    return {
+        path: start[path[0]]
+        + end[path[-1]]
+        + sum(emissions[t, tag] for t, tag in enumerate(path))
+        + sum(transitions[move] for move in itertools.pairwise(path))
+        for path in paths(length)
+    }
 
 
 def each_sentence(example):
@@ -107,8 +116,12 @@ def test_gradient_of_the_partition_is_that_of_differentiating_through_the_sum(ex
         for row, length in enumerate(lengths.numpy()):
             all_paths = tf.constant(paths(length), tf.int32)
             count = len(all_paths)
-            scores = crf.path_score(tf.repeat(emissions[row:row + 1, :length], count, 0), all_paths,
-                                    tf.fill([count], tf.constant(length, tf.int32)), chain)
+            scores = crf.path_score(
+                tf.repeat(emissions[row : row + 1, :length], count, 0),
+                all_paths,
+                tf.fill([count], tf.constant(length, tf.int32)),
+                chain,
+            )
             total += (row + 1) * tf.reduce_logsumexp(scores)
     summed = tape.gradient(total, inputs)
     for one, other in zip(closed, summed, strict=True):
@@ -125,9 +138,16 @@ def test_illegal_tags_never_come_out_however_strong_they_are():
 
 def test_a_sentence_does_not_depend_on_the_padding_beside_it():
     random = np.random.default_rng(3)
-    chain = crf.masked(crf.Chain(*(tf.constant(random.normal(size=size).astype("f")) for size in ((5, 5), (5,), (5,)))), LABELS)
+    chain = crf.masked(
+        crf.Chain(*(tf.constant(random.normal(size=size).astype("f")) for size in ((5, 5), (5,), (5,)))), LABELS
+    )
     alone = tf.constant(random.normal(size=(1, 2, 5)).astype("f"))
     padded = tf.concat([alone, tf.fill([1, 6, 5], 50.0)], 1)
     lengths = tf.constant([2])
-    np.testing.assert_allclose(crf.log_partition(alone, lengths, chain), crf.log_partition(padded, lengths, chain), rtol=1e-6)
-    assert crf.viterbi(alone, lengths, chain).numpy()[0].tolist() == crf.viterbi(padded, lengths, chain).numpy()[0, :2].tolist()
+    np.testing.assert_allclose(
+        crf.log_partition(alone, lengths, chain), crf.log_partition(padded, lengths, chain), rtol=1e-6
+    )
+    assert (
+        crf.viterbi(alone, lengths, chain).numpy()[0].tolist()
+        == crf.viterbi(padded, lengths, chain).numpy()[0, :2].tolist()
+    )

@@ -1,7 +1,8 @@
 """The parts of a text that are read by themselves."""
 
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from serving import text
 

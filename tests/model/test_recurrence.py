@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.tagger import recurrence
 
@@ -18,6 +19,7 @@ def weights(random):
 
 def keras_outputs(inputs, lengths, values, backwards):
     """Keras orders the gates in, forget, candidate, out."""
+
     def reordered(value):
         let_in, forget, let_out, candidate = tf.split(value, 4, axis=-1)
         return tf.concat([let_in, forget, candidate, let_out], -1)

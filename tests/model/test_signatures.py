@@ -10,8 +10,19 @@ import tensorflow as tf
 from components.ner import tags
 from serving import signatures
 
-TEXTS = ["John Smith flew to Paris. He liked it.", "", "   \n", "\U0001f600\u200d\U0001f600", b"bad \xff\xfe bytes here", "a\x00b",
-         "中国 abc中", "e\u0301te\u0301 ❤\ufe0fNY", "שלום עולם, مرحبا", "\u2400", "One.\n\nTwo three.\r\n\r\nFour"]
+TEXTS = [
+    "John Smith flew to Paris. He liked it.",
+    "",
+    "   \n",
+    "\U0001f600\u200d\U0001f600",
+    b"bad \xff\xfe bytes here",
+    "a\x00b",
+    "中国 abc中",
+    "e\u0301te\u0301 ❤\ufe0fNY",
+    "שלום עולם, مرحبا",
+    "\u2400",
+    "One.\n\nTwo three.\r\n\r\nFour",
+]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +44,10 @@ def recognise(model, texts):
 def answers(found, row):
     """The entities of a row, without their scores, and these."""
     count = found["count"][row]
-    return ([found[name][row, :count].tolist() for name in ("type", "start", "end", "surface")], found["score"][row, :count])
+    return (
+        [found[name][row, :count].tolist() for name in ("type", "start", "end", "surface")],
+        found["score"][row, :count],
+    )
 
 
 def test_every_surface_is_the_text_between_start_and_end(model):
@@ -76,15 +90,21 @@ def test_a_text_of_100_000_characters_is_answered_to_its_end(model):
 
 def example(tokens):
     values = tf.train.BytesList(value=[token.encode() for token in tokens])
-    return tf.train.Example(features=tf.train.Features(feature={"tokens": tf.train.Feature(bytes_list=values)})).SerializeToString()
+    return tf.train.Example(
+        features=tf.train.Features(feature={"tokens": tf.train.Feature(bytes_list=values)})
+    ).SerializeToString()
 
 
 def test_examples_get_a_well_formed_tag_for_each_of_their_own_tokens(model):
     sentences = [["Dr.", "Li-Wu", "", "at", "中国"], [], ["x"], ["one", "don't", "3.5%"]]
-    found = model.signatures["examples"](examples=tf.constant([example(tokens) for tokens in sentences]))["tags"].numpy()
+    found = model.signatures["examples"](examples=tf.constant([example(tokens) for tokens in sentences]))[
+        "tags"
+    ].numpy()
     for tokens, row in zip(sentences, found):
         cut = [tag.decode() for tag in row]
-        assert all(cut[:len(tokens)]) and not any(cut[len(tokens):]) and not tags.ill_formed(cut[:len(tokens)], "IOB2")
+        assert (
+            all(cut[: len(tokens)]) and not any(cut[len(tokens) :]) and not tags.ill_formed(cut[: len(tokens)], "IOB2")
+        )
 
 
 def test_examples_without_any_tokens_are_answered(model):
@@ -99,8 +119,9 @@ def test_a_server_finds_the_weights_where_the_graph_reads_them(saved, model):
         restore = definition.saver_def
         session.run(restore.restore_op_name, {restore.filename_tensor_name: f"{saved}/variables/variables"})
         signature = definition.signature_def["serving_default"]
-        found = session.run({name: output.name for name, output in signature.outputs.items()},
-                            {signature.inputs["text"].name: TEXTS})
+        found = session.run(
+            {name: output.name for name, output in signature.outputs.items()}, {signature.inputs["text"].name: TEXTS}
+        )
     for row in range(len(TEXTS)):
         assert answers(found, row)[0] == answers(recognise(model, TEXTS), row)[0]
 

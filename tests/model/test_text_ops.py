@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.features import text_ops
 from components.ner import tokens
 
 # Characters of every kind that tokens depend on, and any others that UTF-8 can hold.
 CHARACTERS = st.one_of(
-    st.sampled_from("aZ9é\u0301\ufe0f\u20e3中国ラーก็ົ។⺀☀❤.,-_@#$ \t\n\r\x00\x1f\x85\xa0\u2028\u200b\u200d\u2400\U0001f600\u05d0\u0627"),
-    st.characters(exclude_categories=["Cs"]))
+    st.sampled_from(
+        "aZ9é\u0301\ufe0f\u20e3中国ラーก็ົ។⺀☀❤.,-_@#$ \t\n\r\x00\x1f\x85\xa0\u2028\u200b\u200d\u2400\U0001f600\u05d0\u0627"
+    ),
+    st.characters(exclude_categories=["Cs"]),
+)
 TEXTS = st.lists(st.text(CHARACTERS, max_size=25), min_size=1, max_size=5)
 _graph = tf.function(text_ops.split_tokens, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
@@ -29,7 +33,9 @@ def test_both_tokenisers_agree(texts):
     assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
 
 
-@pytest.mark.parametrize("corpus", ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll.txt"])
+@pytest.mark.parametrize(
+    "corpus", ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll.txt"]
+)
 def test_both_tokenisers_agree_on_real_text(real_corpora, corpus):
     path = real_corpora / corpus
     if not path.exists():
@@ -42,8 +48,11 @@ def test_both_tokenisers_agree_on_real_text(real_corpora, corpus):
 @given(TEXTS)
 def test_surfaces_are_the_texts_between_the_places_and_blank_where_there_is_nothing(texts):
     found, cut = places(texts)
-    expected = [surface for text, spans in zip(texts, cut)
-                for surface in ([text[start:end] for start, end in spans] or [text_ops.BLANK])]
+    expected = [
+        surface
+        for text, spans in zip(texts, cut)
+        for surface in ([text[start:end] for start, end in spans] or [text_ops.BLANK])
+    ]
     assert [surface.decode() for surface in found.surfaces.numpy()] == expected
 
 
@@ -68,17 +77,38 @@ def test_no_strings_have_no_tokens():
 SHAPES = ("☀ x", "2024", "A", "Anna", "NATO", "anna", "iPhone", "McKay", "中", "covid19", "5mg", ".", ",", "$")
 
 
-@pytest.mark.parametrize(("text", "number"), [
-    *((text, number) for number, text in enumerate(SHAPES) if number),
-    ("É", 2), ("E\u0301", 2), ("Zoë", 3), ("IBMs", 7), ("aBC", 6), ("Ǆ", 2), ("שלום", 8), ("B2", 9), ("½", 10), ("3rd", 10),
-    ("。", 11), ("?", 11), ("(", 12), ("😀", 13), ("❤\ufe0f", 13), ("\u200b", 0), ("\u0301", 0)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *((text, number) for number, text in enumerate(SHAPES) if number),
+        ("É", 2),
+        ("E\u0301", 2),
+        ("Zoë", 3),
+        ("IBMs", 7),
+        ("aBC", 6),
+        ("Ǆ", 2),
+        ("שלום", 8),
+        ("B2", 9),
+        ("½", 10),
+        ("3rd", 10),
+        ("。", 11),
+        ("?", 11),
+        ("(", 12),
+        ("😀", 13),
+        ("❤\ufe0f", 13),
+        ("\u200b", 0),
+        ("\u0301", 0),
+    ],
+)
 def test_word_shapes(text, number):
     assert text_ops.shapes(_graph(tf.constant([text]))).numpy().tolist() == [number]
 
 
 def test_affixes_of_a_short_word_are_the_word():
     assert text_ops.affixes(tf.constant(["ab", "größe"])).numpy().tolist() == [
-        [b"^ab", b"^ab", b"ab$", b"ab$"], ["^gr".encode(), "^grö".encode(), "ße$".encode(), "öße$".encode()]]
+        [b"^ab", b"^ab", b"ab$", b"ab$"],
+        [b"^gr", "^grö".encode(), "ße$".encode(), "öße$".encode()],
+    ]
 
 
 def test_words_are_looked_up_in_lower_case_with_zeros_for_digits():
@@ -93,5 +123,5 @@ def test_of_a_long_token_both_ends_are_looked_at(texts, longest):
     characters = iter(map(chr, codes.numpy()))
     for surface, count in zip(found.surfaces.numpy(), counts.numpy()):
         word, half = surface.decode(), longest // 2
-        expected = word if len(word) <= longest else word[:half] + word[len(word) - (longest - half):]
+        expected = word if len(word) <= longest else word[:half] + word[len(word) - (longest - half) :]
         assert "".join(next(characters) for _ in range(count)) == expected

@@ -4,16 +4,26 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.tagger import crf
 from components.tagger.sentences import Sentences
 from components.training import calibration, dataset
 from components.training.best_weights import BestWeights
 
-SPEC = {name: tf.io.VarLenFeature(kind) for name, kind in (
-    ("words", tf.int64), ("shapes", tf.int64), ("affixes", tf.int64), ("characters", tf.int64), ("character_counts", tf.int64),
-    ("surfaces", tf.string), ("tag_ids", tf.int64))}
+SPEC = {
+    name: tf.io.VarLenFeature(kind)
+    for name, kind in (
+        ("words", tf.int64),
+        ("shapes", tf.int64),
+        ("affixes", tf.int64),
+        ("characters", tf.int64),
+        ("character_counts", tf.int64),
+        ("surfaces", tf.string),
+        ("tag_ids", tf.int64),
+    )
+}
 LENGTHS = [1, 2, 3, 9, 9, 30, 70, 130, 600]
 
 
@@ -21,11 +31,19 @@ def record(number, length):
     def ints(values):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
-    return tf.train.Example(features=tf.train.Features(feature={
-        "words": ints([number] * length), "shapes": ints([1] * length), "affixes": ints([2] * 4 * length),
-        "characters": ints([5] * 2 * length), "character_counts": ints([2] * length), "tag_ids": ints([1] * length),
-        "surfaces": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"w%d" % number] * length)),
-    })).SerializeToString()
+    return tf.train.Example(
+        features=tf.train.Features(
+            feature={
+                "words": ints([number] * length),
+                "shapes": ints([1] * length),
+                "affixes": ints([2] * 4 * length),
+                "characters": ints([5] * 2 * length),
+                "character_counts": ints([2] * length),
+                "tag_ids": ints([1] * length),
+                "surfaces": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"w%d" % number] * length)),
+            }
+        )
+    ).SerializeToString()
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +80,7 @@ def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
     batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
     together = tagger(batch)
     for row, length in enumerate(batch.lengths.numpy()):
-        alone = tagger(Sentences(*(part[row:row + 1, :length] for part in batch[:5]), batch.lengths[row:row + 1]))
+        alone = tagger(Sentences(*(part[row : row + 1, :length] for part in batch[:5]), batch.lengths[row : row + 1]))
         np.testing.assert_allclose(alone[0], together[row, :length], atol=1e-5)
 
 

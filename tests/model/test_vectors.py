@@ -34,8 +34,18 @@ def test_without_room_for_others_there_are_none(file):
     assert found.others == () and found.extra.shape == (0, 2)
 
 
-@pytest.mark.parametrize(("content", "line"), [
-    ("a 1 2\nb 1\n", 2), ("a 1 2\nb 1 x\n", 2), ("a 1 nan\n", 1), ("", 1), ("3 2\n", 1), ("words alone\n", 1), ("word\n", 1)])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("a 1 2\nb 1\n", 2),
+        ("a 1 2\nb 1 x\n", 2),
+        ("a 1 nan\n", 1),
+        ("", 1),
+        ("3 2\n", 1),
+        ("words alone\n", 1),
+        ("word\n", 1),
+    ],
+)
 def test_a_malformed_file_is_refused_with_its_line(file, content, line):
     path = file(content)
     with pytest.raises(UserError, match=f"{path}:{line}: "):

@@ -87,6 +87,8 @@ def test_the_score_table_ends_with_all_types(screen):
 class Outcome:
     """As `pipeline.outcome.Outcome`, which needs TFX."""
 
+    nothing_ran: bool = False
+
     published: Optional[str] = "/w/serving/ner/17"
     before: Optional[dict] = None
     incomparable: bool = False
@@ -148,3 +150,10 @@ def test_while_nodes_run_all_but_progress_goes_to_the_log(tmp_path):
     assert done.stdout.splitlines() == ["✓ A                    0.0 s  ran: first run", "after"]
     assert done.stderr == "after, to stderr\n"
     assert sorted(log.read_text().splitlines()) == ["printed", "printed to stderr", "said by a child", "written by C++"]
+
+
+def test_the_outcome_says_that_nothing_had_to_run(screen):
+    show_outcome(screen, Outcome(nothing_ran=True))
+    assert "Everything was cached" in shown(screen)
+    show_outcome(screen, Outcome())
+    assert shown(screen).count("Everything was cached") == 1

@@ -53,7 +53,7 @@ def machine(tmp_path) -> Machine:
     for tool in TOOLS:
         os.symlink(shutil.which(tool), programs / tool)
     made = Machine(programs, tmp_path / "home")
-    made.program("uname", 'case $1 in -s) echo Linux ;; -m) echo x86_64 ;; esac')
+    made.program("uname", "case $1 in -s) echo Linux ;; -m) echo x86_64 ;; esac")
     made.program("getconf", "echo glibc 2.36")
     return made
 
