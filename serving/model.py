@@ -1,6 +1,7 @@
 """A published model in this process: entities in text, and tags for tokens. Needs TensorFlow, not TFX."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -68,7 +69,9 @@ class PublishedModel:
             )
         # Imported here: it takes longer than a user waits for an error in the path.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
-        import tensorflow as tf
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
+            import tensorflow as tf
 
         self._tf = tf
         try:
