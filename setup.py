@@ -42,9 +42,14 @@ def requirements():
     return [line for line in lines if re.match(r"\w", line)]
 
 
+def version():
+    text = (ROOT / "pipeline" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'__version__ = "(.+)"', text).group(1)
+
+
 setup(
     name="tfx-ner",
-    version="0.1.0",
+    version=version(),
     description="A named-entity recogniser kept in production: checked data, training, a gate, and publishing, on TFX",
     python_requires=">=3.10,<3.14",
     install_requires=requirements(),
