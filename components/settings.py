@@ -27,7 +27,7 @@ class Model(Settings):
     """The tagger's sizes."""
 
     word_dimensions: int = Field(
-        100, ge=1, le=2_000, description="width of word embeddings; with pretrained vectors theirs"
+        100, ge=1, le=2_000, description="width of word embeddings, beside pretrained vectors where there are any"
     )
     other_words: int = Field(200_000, ge=0, description="with pretrained vectors, words kept that are not in train")
     character_dimensions: int = Field(30, ge=1, le=500, description="width of character embeddings")
@@ -41,7 +41,12 @@ class Model(Settings):
     dropout: float = Field(
         0.5, ge=0, lt=1, description="share of inputs of BiLSTM and output layer dropped in training"
     )
-    word_dropout: float = Field(0.1, ge=0, lt=1, description="share of words read as unknown in training")
+    word_dropout: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="chance that a word seen once is read as unknown in training; a frequent one's is less",
+    )
 
 
 class Training(Settings):

@@ -132,9 +132,9 @@ class RunConsole(logging.Handler):
             soft_wrap=True,
         )
 
-    def _calibration(self, temperature: float, error: float) -> None:
+    def _calibration(self, boldness: float, temperature: float, f1: float, error: float) -> None:
         self._console.print(
-            f"  scores are off by {error:.3f} on average on dev, at a temperature of {temperature:.2f}",
+            f"  fitted on dev: boldness {boldness:+.2f}, F1 {f1:.4f}; temperature {temperature:.2f}, scores off by {error:.3f}",
             highlight=False,
             soft_wrap=True,
         )

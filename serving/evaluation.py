@@ -8,7 +8,8 @@ from typing import TypeVar
 from components.corpus.writing import text_of
 from components.ner import scores
 from components.ner.sentence import Sentence, Span
-from serving.model import Entity, PublishedModel
+from serving.entity import Entity
+from serving.model import PublishedModel
 
 _T = TypeVar("_T")
 

@@ -1,9 +1,7 @@
 """A published model in this process: entities in text, and tags for tokens. Needs TensorFlow, not TFX."""
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -11,21 +9,11 @@ from typing import TypeVar
 from components.errors import UserError
 from components.ner import tags
 from components.ner.sentence import Span
-from serving import card
+from serving import card, quiet
+from serving.entity import Entity
 
 _T = TypeVar("_T")
 _BATCH = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """An entity in a text: `text == whole[start:end]` in Unicode code points; `score` is its probability."""
-
-    text: str
-    type: str
-    start: int
-    end: int
-    score: float
 
 
 def find(path: str | os.PathLike) -> Path:
@@ -67,13 +55,8 @@ class PublishedModel:
                 f"{self.path}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
                 " that tfx-ner run published"
             )
-        # Imported here: it takes longer than a user waits for an error in the path.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
-            import tensorflow as tf
-
-        self._tf = tf
+        # Only here: it takes longer than a user waits for an error in the path.
+        self._tf = tf = quiet.import_tensorflow()
         try:
             # The loaded object has to be kept: its tables and weights go with it.
             self._loaded = tf.saved_model.load(str(self.path))

@@ -68,8 +68,7 @@ class Recogniser(tf.Module):
         ends_sentence = tf.gather(features["shapes"].values == text_ops.SENTENCE_END, places)
         batch = vocables_of_features(features, words, places, texts.segments(counts, breaks, ends_sentence))
         decoded = self._decode(batch)
-        mask = tf.sequence_mask(batch.lengths, tf.shape(decoded.tags)[1])
-        return tf.boolean_mask(decoded.tags, mask)[:-1], tf.boolean_mask(decoded.scores, mask)[:-1]
+        return decoded.tags[:-1], decoded.scores[:-1]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def recognise(self, text: tf.Tensor) -> dict[str, tf.Tensor]:

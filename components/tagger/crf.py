@@ -1,14 +1,16 @@
 """A linear-chain conditional random field over IOB2 tags (Lafferty, McCallum and Pereira 2001), in TensorFlow operations.
 
-A chain has emissions `[batch, tokens, tags]`, transitions `[tags, tags]` (from, to), scores of starting and ending with a
-tag `[tags]`, and lengths `[batch]`; what lies past a length is ignored. Scores of illegal moves are `ILLEGAL`, so that no
-path through them is ever the best one.
+A chain has transitions `[tags, tags]` (from, to) and scores of starting and ending with a tag `[tags]`. Emissions are float32
+`[tokens, tags]` of all sentences of a batch, one after the other, as their `Packing` says. Scores of illegal moves are
+`ILLEGAL`, so that no path through them is ever the best one.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from components.tagger.packing import Packing, inverse, rows, walk
 
 ILLEGAL = -1e4
 _TINY = 1e-37  # keeps the logarithm of a sum that underflowed finite
@@ -38,29 +40,47 @@ def masked(chain: Chain, labels: tuple[str, ...]) -> Chain:
     return Chain(tf.where(follows, chain.transitions, ILLEGAL), tf.where(first, chain.start, ILLEGAL), chain.end)
 
 
-def log_likelihood(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """Log probability of tag sequences `[batch, tokens]`, float32 `[batch]`; differentiable."""
-    return path_score(emissions, tags, lengths, chain) - log_partition(emissions, lengths, chain)
+def log_likelihood(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
+    """Log probability of the tags `[tokens]` of each sentence, float32 `[sentences]`; differentiable."""
+    return path_score(emissions, tags, packing, chain) - log_partition(emissions, packing, chain)
 
 
-def path_score(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """Unnormalised log score of each given path, `[batch]`."""
-    steps = _path_steps(emissions, tags, lengths, chain)
-    last = tf.gather(tags, tf.maximum(lengths - 1, 0), axis=1, batch_dims=1)
-    return tf.reduce_sum(steps, 1) + tf.where(lengths > 0, tf.gather(chain.end, last), 0.0)
+def path_score(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
+    """Unnormalised log score of each sentence's given path, `[sentences]`."""
+    owner = tf.repeat(tf.range(tf.size(packing.lengths)), packing.lengths)
+    steps = tf.math.unsorted_segment_sum(_path_steps(emissions, tags, packing, chain), owner, tf.size(packing.lengths))
+    last = tf.gather(tf.concat([tags, [0]], 0), _last(packing))
+    return steps + tf.where(packing.lengths > 0, tf.gather(chain.end, last), 0.0)
 
 
-def _path_steps(emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """What each token adds to the score of a path: emission and the move to it, `[batch, tokens]`, 0 past the end."""
-    unary = tf.gather(emissions, tags, axis=2, batch_dims=2)
-    pairs = tags[:, :-1] * tf.shape(chain.start)[0] + tags[:, 1:]
-    moves = tf.gather(tf.reshape(chain.transitions, [-1]), pairs)
-    steps = unary + tf.concat([tf.gather(chain.start, tags[:, :1]), moves], 1)
-    return tf.where(_mask(emissions, lengths), steps, 0.0)
+def _last(packing: Packing) -> tf.Tensor:
+    """The place of each sentence's last token; of an empty one any place, or one past all."""
+    return tf.maximum(tf.cumsum(packing.lengths) - 1, 0)
 
 
-def log_partition(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """Log of the sum over all paths of their exponentiated scores, `[batch]`.
+def _is_first(packing: Packing) -> tf.Tensor:
+    """Which tokens begin a sentence, bool `[tokens]`."""
+    starts = tf.boolean_mask(tf.cumsum(packing.lengths, exclusive=True), packing.lengths > 0)
+    size = tf.size(packing.readings) // 2
+    return tf.scatter_nd(starts[:, None], tf.ones_like(starts), [size]) > 0
+
+
+def _is_last(packing: Packing) -> tf.Tensor:
+    """Which tokens end a sentence, bool `[tokens]`."""
+    first = _is_first(packing)
+    return tf.concat([first[1:], tf.ones_like(first[:1])], 0)
+
+
+def _path_steps(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
+    """What each token adds to the score of a path: emission and the move to it, `[tokens]`."""
+    unary = tf.gather(emissions, tags, axis=1, batch_dims=1)
+    before = tf.concat([tf.zeros_like(tags[:1]), tags[:-1]], 0)
+    moves = tf.gather(tf.reshape(chain.transitions, [-1]), before * tf.shape(chain.start)[0] + tags)
+    return unary + tf.where(_is_first(packing), tf.gather(chain.start, tags), moves)
+
+
+def log_partition(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
+    """Log of the sum over all paths of their exponentiated scores, `[sentences]`.
 
     Its gradient is known in closed form, the marginals, which saves differentiating through the loop over tokens.
     """
@@ -68,13 +88,14 @@ def log_partition(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.
     @tf.custom_gradient
     def partition(emissions, transitions, start, end):
         chain = Chain(transitions, start, end)
-        sums = log_sums(emissions, lengths, chain)
+        sums = log_sums(emissions, packing, chain)
 
         def gradient(upstream):
-            unary = _unary_marginals(sums, lengths) * upstream[:, None, None]
-            moves = _expected_moves(emissions, sums, lengths, upstream, chain)
-            last = tf.one_hot(lengths - 1, tf.shape(emissions)[1])
-            return unary, moves, tf.reduce_sum(unary[:, 0], 0), tf.einsum("btl,bt->l", unary, last)
+            upstream = tf.repeat(upstream, packing.lengths)[:, None]
+            unary = _unary_marginals(sums, packing) * upstream
+            moves = _expected_moves(emissions, sums, packing, upstream, chain)
+            starts, ends = (tf.reduce_sum(tf.boolean_mask(unary, which(packing)), 0) for which in (_is_first, _is_last))
+            return unary, moves, starts, ends
 
         return sums.total, gradient
 
@@ -82,8 +103,8 @@ def log_partition(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.
 
 
 class LogSums(NamedTuple):
-    """Logs of sums over paths: of all that lead to each tag of each token, `ahead` `[batch, tokens, tags]`; of all that leave it,
-    its own emission left out, `back` of the same shape; and of all, `total` `[batch]`. Undefined past the end.
+    """Logs of sums over paths: of all that lead to each tag of each token, `ahead` `[tokens, tags]`; of all that leave it, its own
+    emission left out, `back` of the same shape; and of all, `total` `[sentences]`.
     """
 
     ahead: tf.Tensor
@@ -91,90 +112,88 @@ class LogSums(NamedTuple):
     total: tf.Tensor
 
 
-def log_sums(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> LogSums:
+def log_sums(emissions: tf.Tensor, packing: Packing, chain: Chain) -> LogSums:
     """The forward and the backward recursion, side by side in one loop: turned round, the second is the first."""
     weights = tf.exp(chain.transitions)
     weights = tf.stack([weights, tf.transpose(weights)])  # [2, from, to]
-    both = tf.stack([emissions, tf.reverse_sequence(emissions, lengths, seq_axis=1)])
-    by_token = tf.transpose(both, [2, 0, 1, 3])  # [tokens, 2, batch, tags]
-    first = by_token[0] + tf.stack([chain.start, chain.end])[:, None]
+    packed = tf.gather(emissions, packing.readings // 2)
+    tags = chain.start.shape[0]
+    first = tf.tile(tf.stack([chain.start, chain.end])[:, None], [1, packing.counts[0], 1])
 
-    def step(logs, emission):
+    def step(start, n, state):
+        logs = state[0][:, :n] + rows(packed, start, n)
         highest = tf.reduce_max(logs, 2, keepdims=True)
-        return tf.math.log(tf.maximum(tf.exp(logs - highest) @ weights, _TINY)) + highest + emission
+        reach = tf.math.log(tf.maximum(tf.exp(logs - highest) @ weights, _TINY)) + highest
+        return (reach,), (tf.reshape(logs, [2 * n, tags]),)
 
-    sums = tf.transpose(tf.concat([first[None], tf.scan(step, _rest(by_token), first)[:-1]], 0), [1, 2, 0, 3])
-    ahead, back = sums[0], tf.reverse_sequence(sums[1], lengths, seq_axis=1) - emissions
-    last = tf.gather(ahead, tf.maximum(lengths - 1, 0), axis=1, batch_dims=1)
-    return LogSums(ahead, back, tf.where(lengths > 0, tf.reduce_logsumexp(last + chain.end, 1), 0.0))
-
-
-def marginals(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """Probability of each tag at each token, `[batch, tokens, tags]`, 0 past the end."""
-    return _unary_marginals(log_sums(emissions, lengths, chain), lengths)
+    sums = tf.gather(walk(packing.counts, step, (first,), [tf.TensorSpec([None, tags])])[0], packing.places)
+    sums = tf.reshape(sums, [-1, 2, tags])
+    ahead, back = sums[:, 0], sums[:, 1] - emissions
+    total = tf.reduce_logsumexp(tf.gather(ahead, _last(packing)) + chain.end, 1)
+    return LogSums(ahead, back, tf.where(packing.lengths > 0, total, 0.0))
 
 
-def viterbi(emissions: tf.Tensor, lengths: tf.Tensor, chain: Chain) -> tf.Tensor:
-    """The best path (Viterbi 1967), int32 `[batch, tokens]`, 0 past the end."""
-    by_token = tf.transpose(emissions, [1, 0, 2])
-    first = chain.start + by_token[0]
+def marginals(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
+    """Probability of each tag at each token, `[tokens, tags]`."""
+    return _unary_marginals(log_sums(emissions, packing, chain), packing)
+
+
+def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
+    """The best path of each sentence (Viterbi 1967), int32 `[tokens]`."""
+    tags = chain.start.shape[0]
+    # Reading ahead only: the places in flat order, by packed place.
+    order = tf.boolean_mask(packing.readings // 2, packing.readings % 2 == 0)
+    packed = tf.gather(emissions, order)
+    first = tf.tile(chain.start[None], [packing.counts[0], 1])
     into = tf.transpose(chain.transitions)  # [to, from]
 
-    def step(state, emission):
-        candidates = state[0][:, None, :] + into
-        return tf.reduce_max(candidates, 2) + emission, tf.argmax(candidates, 2, tf.int32)
+    def step(start, n, state):
+        best = state[0][:n] + packed[start : start + n]
+        return (tf.reduce_max(best[:, None] + into, 2),), (best,)
 
-    scores, origins = tf.scan(step, _rest(by_token), initializer=(first, tf.zeros_like(first, tf.int32)))
-    scores = tf.concat([first[None], scores[:-1]], 0)
-    live = tf.transpose(_mask(emissions, lengths))
-    # At its last token each sentence takes its best end; a later token's tag does not count.
-    best_end = tf.argmax(scores + chain.end, 2, tf.int32)
-    is_last = tf.range(tf.size(by_token[:, 0, 0]))[:, None] == lengths - 1
+    best = walk(packing.counts, step, (first,), [tf.TensorSpec([None, tags])])[0]
+    # What follows a token: one of the tags, or the end.
+    onward = tf.concat([into, chain.end[None]], 0)
 
-    def back(tag, inputs):
-        origin, is_last, best_end = inputs
-        return tf.where(is_last, best_end, tf.gather(origin, tag, axis=1, batch_dims=1))
+    def back(start, n, state):
+        after = tf.pad(state[0], [[0, n - tf.size(state[0])]], constant_values=tags)
+        path = tf.argmax(best[start : start + n] + tf.gather(onward, after), 1, tf.int32)
+        return (path,), (path,)
 
-    path = tf.scan(back, (origins, is_last, best_end), tf.zeros_like(lengths), reverse=True)
-    return tf.transpose(tf.where(live, path, 0))
-
-
-def _rest(by_token: tf.Tensor) -> tf.Tensor:
-    """All tokens but the first, and one that does not count: `tf.scan` cannot scan over nothing, as a token alone would have it."""
-    return tf.concat([by_token[1:], by_token[:1]], 0)
+    nothing = tf.zeros([0], tf.int32)
+    path = walk(packing.counts, back, (nothing,), [tf.TensorSpec([None], tf.int32)], back=True)[0]
+    return tf.gather(path, inverse(order))
 
 
 def entity_scores(
-    emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, chain: Chain, labels: tuple[str, ...]
+    emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain, labels: tuple[str, ...]
 ) -> tf.Tensor:
-    """Posterior probability of each entity of a path, at its first token, `[batch, tokens]`; 0 where none begins.
+    """Posterior probability of each entity of a path `[tokens]`, at its first token, `[tokens]`; 0 where none begins.
 
     It is the share of all paths that have exactly this entity: they reach its first tag, run through it, and do not go on
     with it (the constrained forward-backward of Culotta and McCallum 2004).
     """
-    sums = log_sums(emissions, lengths, chain)
+    sums = log_sums(emissions, packing, chain)
     begins, goes_on, continuation = _entity_tables(labels)
-    mask = _mask(emissions, lengths)
-    begin = tf.gather(tf.constant(begins), tags) & mask
-    goes_on = tf.concat([tf.gather(tf.constant(goes_on), tags)[:, 1:] & mask[:, 1:], tf.zeros_like(mask[:, :1])], 1)
+    is_last = _is_last(packing)
+    ends = is_last | ~tf.concat([tf.gather(tf.constant(goes_on), tags)[1:], [False]], 0)
     # In a legal path the k-th beginning belongs to the k-th end, in the order in which `where` lists them.
-    first, last = tf.where(begin), tf.where((tags > 0) & mask & ~goes_on)
-    sentence, end = last[:, 0], tf.cast(last[:, 1], tf.int32)
-    tag = tf.gather_nd(tags, last)
+    first, last = tf.where(tf.gather(tf.constant(begins), tags))[:, 0], tf.where((tags > 0) & ends)[:, 0]
+    tag = tf.gather(tags, last)
 
     # Leaving an entity after its last token: all ways on, but for the one that would carry it further.
-    onward = tf.gather_nd(tf.concat([emissions[:, 1:] + sums.back[:, 1:], tf.zeros_like(emissions[:, :1])], 1), last)
+    onward = tf.gather(tf.concat([(emissions + sums.back)[1:], tf.zeros_like(emissions[:1])], 0), last)
     further = tf.one_hot(tf.gather(tf.constant(continuation), tag), len(labels), True, False, dtype=tf.bool)
     moves = tf.where(further, ILLEGAL, tf.gather(chain.transitions, tag))
-    is_last = end == tf.gather(lengths, sentence) - 1
-    leave = tf.where(is_last, tf.gather(chain.end, tag), tf.reduce_logsumexp(moves + onward, 1))
+    leave = tf.where(tf.gather(is_last, last), tf.gather(chain.end, tag), tf.reduce_logsumexp(moves + onward, 1))
 
-    # The path through an entity, as a difference of sums along the sentence: in double, as long sums lose digits.
-    walked = tf.cumsum(tf.cast(_path_steps(emissions, tags, lengths, chain), tf.float64), axis=1)
-    inner = tf.cast(tf.gather_nd(walked, last) - tf.gather_nd(walked, first), tf.float32)
-    reach = tf.gather_nd(tf.gather(sums.ahead, tags, axis=2, batch_dims=2), first)
-    log_p = reach + inner + leave - tf.gather(sums.total, sentence)
-    return tf.scatter_nd(first, tf.exp(tf.minimum(log_p, 0.0)), tf.shape(tags, tf.int64))
+    # The path through an entity, as a difference of sums along all tokens: in double, as long sums lose digits.
+    walked = tf.cumsum(tf.cast(_path_steps(emissions, tags, packing, chain), tf.float64))
+    inner = tf.cast(tf.gather(walked, last) - tf.gather(walked, first), tf.float32)
+    reach = tf.gather(tf.gather(sums.ahead, first), tf.gather(tags, first), axis=1, batch_dims=1)
+    owner = tf.searchsorted(tf.cumsum(tf.cast(packing.lengths, tf.int64)), first, side="right")
+    log_p = reach + inner + leave - tf.gather(sums.total, owner)
+    return tf.scatter_nd(first[:, None], tf.exp(tf.minimum(log_p, 0.0)), tf.shape(tags, tf.int64))
 
 
 def _entity_tables(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -185,23 +204,20 @@ def _entity_tables(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.
     return begins, goes_on, continuation
 
 
-def _unary_marginals(sums: LogSums, lengths: tf.Tensor) -> tf.Tensor:
-    marginal = tf.exp(tf.minimum(sums.ahead + sums.back - sums.total[:, None, None], 0.0))
-    return tf.where(_mask(sums.ahead, lengths)[:, :, None], marginal, 0.0)
+def _unary_marginals(sums: LogSums, packing: Packing) -> tf.Tensor:
+    total = tf.repeat(sums.total, packing.lengths)[:, None]
+    return tf.exp(tf.minimum(sums.ahead + sums.back - total, 0.0))
 
 
 def _expected_moves(
-    emissions: tf.Tensor, sums: LogSums, lengths: tf.Tensor, upstream: tf.Tensor, chain: Chain
+    emissions: tf.Tensor, sums: LogSums, packing: Packing, upstream: tf.Tensor, chain: Chain
 ) -> tf.Tensor:
-    """Expected number of each move `[from, to]`, weighted by `upstream` `[batch]`."""
-    live = _mask(emissions, lengths)[:, 1:, None]
-    after = tf.where(live, emissions[:, 1:] + sums.back[:, 1:], 0.0)
-    highest = tf.reduce_max(after, 2, keepdims=True)
+    """Expected number of each move `[from, to]`, weighted by `upstream` `[tokens, 1]`."""
+    live = ~_is_last(packing)[:-1, None]
+    after = (emissions + sums.back)[1:]
+    highest = tf.reduce_max(after, 1, keepdims=True)
+    total = tf.repeat(sums.total, packing.lengths)[:-1, None]
     # The largest partial sums need not lie on one legal path: the bound keeps exp finite, and the product is exact below it.
-    before = tf.exp(tf.minimum(sums.ahead[:, :-1] + highest - sums.total[:, None, None], 80.0))
-    before = tf.where(live, before, 0.0) * upstream[:, None, None]
-    return tf.exp(chain.transitions) * tf.einsum("bti,btj->ij", before, tf.exp(after - highest))
-
-
-def _mask(emissions: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    return tf.sequence_mask(lengths, tf.shape(emissions)[1])
+    before = tf.exp(tf.minimum(sums.ahead[:-1] + highest - total, 80.0))
+    before = tf.where(live, before * upstream[:-1], 0.0)
+    return tf.exp(chain.transitions) * tf.matmul(before, tf.exp(after - highest), transpose_a=True)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from components.features import text_ops
 from components.settings import Model
 from components.tagger import recurrence
+from components.tagger.packing import Packing
 from components.tagger.sentences import Vocables
 
 
@@ -46,17 +47,26 @@ class CharacterCNN(keras.layers.Layer):
 
     def __init__(self, characters: int, settings: Model):
         super().__init__(name="characters")
+        window, width = settings.character_window, settings.character_dimensions
         # 0 is the padding, the last row everything outside the vocabulary.
-        self.embedding = embedding(characters + 2, settings.character_dimensions, "embedding")
-        self.convolution = keras.layers.Conv1D(settings.character_filters, settings.character_window, padding="same")
-        self.convolution.build((None, None, settings.character_dimensions))
+        self.embedding = embedding(characters + 2, width, "embedding")
+        self.kernel = self.add_weight(
+            shape=(window, width, settings.character_filters), initializer="glorot_uniform", name="kernel"
+        )
+        self.bias = self.add_weight(shape=(settings.character_filters,), initializer="zeros", name="bias")
         self.built = True
 
     def call(self, characters: tf.Tensor) -> tf.Tensor:
-        present = tf.cast(characters >= 0, tf.float32)[:, :, None]
-        responses = self.convolution(self.embedding(characters + 1) * present)
-        # Padding must not win: a token's answer would depend on the longest token beside it.
-        return tf.nn.relu(tf.reduce_max(responses * present - 1e4 * (1 - present), axis=1))
+        window = self.kernel.shape[0]
+        # What each character adds to the response at each place of the window: there are far fewer than there are in tokens.
+        table = tf.einsum("cd,wdf->wcf", tf.convert_to_tensor(self.embedding.embeddings), self.kernel)
+        table = tf.concat([tf.zeros_like(table[:, :1]), table[:, 1:]], 1)
+        padded = tf.pad(characters + 1, [[0, 0], [(window - 1) // 2, window // 2]])
+        present = tf.cast(tf.where(characters >= 0), tf.int32)
+        owner, width = present[:, 0], tf.shape(padded)[1]
+        place, padded = owner * width + present[:, 1], tf.reshape(padded, [-1])
+        responses = tf.add_n([tf.gather(table[n], tf.gather(padded, place + n)) for n in range(window)])
+        return tf.nn.relu(tf.math.segment_max(responses, owner) + self.bias)
 
 
 class BiLSTM(keras.layers.Layer):
@@ -72,17 +82,11 @@ class BiLSTM(keras.layers.Layer):
         ]
         self.built = True
 
-    def call(
-        self, vectors: tf.Tensor, tokens: tf.Tensor, packing: recurrence.Packing, training: bool = False
-    ) -> tf.Tensor:
+    def call(self, vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, training: bool = False) -> tf.Tensor:
         """Args: `vectors` float32 `[vocables, width]`; `tokens` int32 `[all tokens]`, the row of each in `vectors`."""
         read = recurrence.read_for_training if training else recurrence.read
-        projected = tf.split(vectors @ self.kernel + self.bias, 2, axis=1)
-        outputs = []
-        for weights, part, places in zip(self.recurrent, projected, (packing.ahead, packing.back)):
-            packed = read(tf.gather(part, tf.gather(tokens, places)), packing.counts, tf.convert_to_tensor(weights))
-            outputs.append(recurrence.unpacked(packed, places))
-        return tf.concat(outputs, axis=1)
+        table = tf.reshape(vectors @ self.kernel + self.bias, [-1, 4 * self.units])
+        return read(table, tokens, packing, tf.stack([tf.convert_to_tensor(weights) for weights in self.recurrent]))
 
 
 def _forget_little(shape, dtype=None):
@@ -92,24 +96,30 @@ def _forget_little(shape, dtype=None):
 
 
 class Network(keras.layers.Layer):
-    """`Vocables` to emissions float32 `[batch, tokens, tags]`."""
+    """`Vocables` to emissions float32 `[all tokens, tags]`, sentence after sentence."""
 
     def __init__(self, sizes: Sizes, tags: int, settings: Model):
         super().__init__(name="network")
         self.sizes, self.settings, self.tags = sizes, settings, tags
-        word_width = sizes.vectors or settings.word_dimensions
-        self.words = embedding(sizes.words + 1, word_width, "words")
-        # Never seen in training, so never moved.
-        self.others = (
-            self.add_weight(shape=(sizes.others, word_width), initializer="zeros", trainable=False, name="others")
-            if sizes.others
+        self.words = embedding(sizes.words + 1, settings.word_dimensions, "words")
+        # Never moved: words that training has not seen have nothing but these, and those that it has must look alike.
+        self.pretrained = (
+            self.add_weight(
+                shape=(sizes.words + 1 + sizes.others, sizes.vectors),
+                initializer="zeros",
+                trainable=False,
+                name="pretrained",
+            )
+            if sizes.vectors
             else None
         )
+        self._chances = np.zeros(sizes.words + 1, np.float32)
         self.shapes = embedding(text_ops.SHAPES, settings.shape_dimensions, "shapes")
         self.affixes = embedding(sizes.affixes + 1, settings.affix_dimensions, "affixes")
         self.characters = CharacterCNN(sizes.characters, settings)
         width = (
-            word_width
+            settings.word_dimensions
+            + sizes.vectors
             + settings.character_filters
             + settings.shape_dimensions
             + text_ops.AFFIXES * settings.affix_dimensions
@@ -123,44 +133,44 @@ class Network(keras.layers.Layer):
         self.emissions.build((None, width))
         self.built = True
 
-    def call(self, batch: Vocables, training: bool = False) -> tf.Tensor:
-        packing = recurrence.packing(batch.lengths)
+    def call(self, batch: Vocables, packing: Packing, training: bool = False) -> tf.Tensor:
         vectors, tokens = self._vectors(batch, training), batch.tokens
         for reader in self.readers:
             vectors = reader(self.dropout(vectors, training=training), tokens, packing, training=training)
             tokens = tf.range(tf.size(tokens))
-        emissions = self.emissions(self.dropout(vectors, training=training))
-        return tf.RaggedTensor.from_row_lengths(emissions, batch.lengths, validate=False).to_tensor()
+        return self.emissions(self.dropout(vectors, training=training))
 
     def _vectors(self, batch: Vocables, training: bool) -> tf.Tensor:
         """What each vocable looks like, float32 `[vocables, width]`."""
-        words = batch.words
-        if training and self.settings.word_dropout:
-            # As if unseen, so that the other features learn to stand in (Lample et al. 2016 do it to singletons).
-            words = tf.where(tf.random.uniform(tf.shape(words)) < self.settings.word_dropout, self.sizes.words, words)
-        return tf.concat(
-            [
-                self._word_vectors(words),
-                self.characters(batch.characters),
-                self.shapes(batch.shapes),
-                tf.reshape(self.affixes(batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]),
-            ],
-            axis=1,
-        )
+        words = tf.minimum(batch.words, self.sizes.words)
+        if training:
+            # As if unseen, so that the other features learn to stand in.
+            drop = tf.random.uniform(tf.shape(words)) < tf.gather(tf.constant(self._chances), words)
+            words = tf.where(drop, self.sizes.words, words)
+        parts = [
+            self.words(words),
+            self.characters(batch.characters),
+            self.shapes(batch.shapes),
+            tf.reshape(self.affixes(batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]),
+        ]
+        if self.pretrained is not None:
+            parts.append(tf.gather(tf.convert_to_tensor(self.pretrained), batch.words))
+        return tf.concat(parts, axis=1)
 
-    def _word_vectors(self, words: tf.Tensor) -> tf.Tensor:
-        vectors = self.words(tf.minimum(words, self.sizes.words))
-        if self.others is None:
-            return vectors
-        place = words - self.sizes.words - 1
-        others = tf.gather(tf.convert_to_tensor(self.others), tf.maximum(place, 0))
-        return tf.where((place >= 0)[:, None], others, vectors)
+    def expect(self, counts: np.ndarray) -> None:
+        """Takes how often each word occurs in train, int `[words + 1]`.
+
+        In training a word is read as unknown with a chance of a / (a + its count) (Kiperwasser and Goldberg 2016), a such that a
+        word seen once has the chance that the settings say. What is learnt of the unknown word is then what rare ones share.
+        """
+        once = self.settings.word_dropout
+        weight = once / (1 - once)
+        self._chances = (weight / (weight + np.maximum(counts, 1))).astype(np.float32) if once else 0.0 * counts
 
     def start_from(self, known: Mapping[int, np.ndarray], others: np.ndarray) -> None:
         """Puts pretrained vectors in place: of words in the vocabulary, by id, and of the others `[others, width]`."""
-        table = self.words.get_weights()[0]
+        table = np.zeros(self.pretrained.shape, np.float32)
         if known:
             table[list(known)] = np.stack(list(known.values()))
-        self.words.set_weights([table])
-        if self.others is not None:
-            self.others.assign(others)
+        table[self.sizes.words + 1 :] = others
+        self.pretrained.assign(table)

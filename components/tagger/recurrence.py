@@ -1,47 +1,19 @@
-"""An LSTM (Hochreiter and Schmidhuber 1997) over sentences of different lengths, in TensorFlow operations.
+"""An LSTM (Hochreiter and Schmidhuber 1997) that reads packed sentences from both sides, in TensorFlow operations.
 
-Tokens are packed: all first tokens, then all second ones and so on, sentences in falling order of length, so that no work is
-spent on padding. What a token adds to the gates is computed beforehand, outside the loop, once for each different token of
-a batch: that is more than half of the work. Keras's own layer can do neither.
+What a token adds to the gates is computed beforehand, outside the loop, once for each different token of a batch: that is more
+than half of the work. Keras's own layer can do neither that nor packing.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-
-class Packing(NamedTuple):
-    """Where tokens go. Flat order is sentence after sentence; `tokens` is their number in the batch.
-
-    `counts` int32 `[steps]`, sentences that are read at each step; `ahead` and `back` int32 `[tokens]`, for each place in packed
-    order the place in flat order, read from the first token or from the last.
-    """
-
-    counts: tf.Tensor
-    ahead: tf.Tensor
-    back: tf.Tensor
-
-
-def packing(lengths: tf.Tensor) -> Packing:
-    """The packing of sentences of `lengths`, int32 `[sentences]`."""
-    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
-    starts, sorted_lengths = tf.gather(tf.cumsum(lengths, exclusive=True), order), tf.gather(lengths, order)
-    mask = tf.sequence_mask(sorted_lengths, dtype=tf.bool)
-    present = tf.cast(tf.where(tf.transpose(mask)), tf.int32)
-    step, sentence = present[:, 0], present[:, 1]
-    start = tf.gather(starts, sentence)
-    return Packing(
-        tf.reduce_sum(tf.cast(mask, tf.int32), 0), start + step, start + tf.gather(sorted_lengths, sentence) - 1 - step
-    )
-
-
-def unpacked(packed: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Rows in packed order `[tokens, width]`, back in flat order; `places` as `Packing` has them."""
-    return tf.gather(packed, tf.scatter_nd(places[:, None], tf.range(tf.size(places)), tf.shape(places)))
+from components.tagger.packing import Packing, rows, walk
 
 
 class States(NamedTuple):
-    """What a run leaves for its gradient, float32 `[tokens, ...]`: outputs, cells, gates (in, forget, out) and candidates."""
+    """What a run leaves for its gradient, float32 `[2 * tokens, ...]`, packed: outputs, cells, gates (in, forget, out) and
+    candidates."""
 
     outputs: tf.Tensor
     cells: tf.Tensor
@@ -49,63 +21,78 @@ class States(NamedTuple):
     candidates: tf.Tensor
 
 
-def read(projected: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
-    """Outputs of the LSTM, float32 `[tokens, units]`.
+def read(table: tf.Tensor, tokens: tf.Tensor, packing: Packing, recurrent: tf.Tensor) -> tf.Tensor:
+    """Outputs of the LSTM, float32 `[tokens, 2 * units]`: those of reading ahead, then those of reading back.
 
     Args:
-      projected: what each token adds to the gates (in, forget, out) and the candidate, bias included, `[tokens, 4 * units]`.
-      counts: as `Packing` has them.
-      recurrent: `[units, 4 * units]`.
+      table: what each different token adds to the gates (in, forget, out) and the candidate, bias included, float32 `[2 * vocables,
+        4 * units]`; rows `2 * vocable + direction`.
+      tokens: the vocable of each token in flat order, int32 `[tokens]`.
+      recurrent: `[2, units, 4 * units]`, for each direction.
     """
-    return _run(projected, counts, recurrent, ("outputs",))[0]
+    return _flat(_run(table, _entries(tokens, packing), packing.counts, recurrent, ("outputs",))[0], packing)
 
 
-def read_for_training(projected: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
+def read_for_training(table: tf.Tensor, tokens: tf.Tensor, packing: Packing, recurrent: tf.Tensor) -> tf.Tensor:
     """As `read`, and differentiable: the gradient of `recurrent` is one product after the loop in place of one a step."""
+    entries = _entries(tokens, packing)
 
     @tf.custom_gradient
-    def outputs(projected, recurrent):
-        states = States(*_run(projected, counts, recurrent, States._fields))
+    def outputs(table, recurrent):
+        states = States(*_run(table, entries, packing.counts, recurrent, States._fields))
 
         def gradient(upstream):
-            into_gates = _gradient_of_gates(tf.convert_to_tensor(upstream), states, counts, recurrent)
-            return into_gates, tf.matmul(_of_step_before(states.outputs, counts), into_gates, transpose_a=True)
+            upstream = tf.gather(tf.reshape(upstream, tf.shape(states.outputs)), packing.readings)
+            gates = _gradient_of_gates(upstream, states, packing.counts, recurrent)
+            before = _by_direction(_of_step_before(states.outputs, packing.counts), packing)
+            return (
+                tf.math.unsorted_segment_sum(gates, entries, tf.shape(table)[0]),
+                tf.matmul(before, _by_direction(gates, packing), transpose_a=True),
+            )
 
-        return states.outputs, gradient
+        return _flat(states.outputs, packing), gradient
 
-    return outputs(projected, tf.convert_to_tensor(recurrent))
+    return outputs(table, tf.convert_to_tensor(recurrent))
 
 
-def _run(projected: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor, keep: tuple[str, ...]) -> list[tf.Tensor]:
-    units = recurrent.shape[0]
+def _entries(tokens: tf.Tensor, packing: Packing) -> tf.Tensor:
+    """The row of the table at each packed place."""
+    return 2 * tf.gather(tokens, packing.readings // 2) + packing.readings % 2
+
+
+def _flat(packed: tf.Tensor, packing: Packing) -> tf.Tensor:
+    return tf.reshape(tf.gather(packed, packing.places), [-1, 2 * packed.shape[1]])
+
+
+def _by_direction(packed: tf.Tensor, packing: Packing) -> tf.Tensor:
+    """Packed `[2 * tokens, width]` as `[2, tokens, width]`, tokens in flat order."""
+    return tf.gather(packed, tf.transpose(tf.reshape(packing.places, [-1, 2])))
+
+
+def _run(
+    table: tf.Tensor, entries: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor, keep: tuple[str, ...]
+) -> list[tf.Tensor]:
+    units = recurrent.shape[1]
     widths = {"outputs": units, "cells": units, "gates": 3 * units, "candidates": units}
-    ends = tf.cumsum(counts)
 
-    def step(t, output, cell, kept):
-        n, end = counts[t], ends[t]
-        inner = projected[end - n : end] + output[:n] @ recurrent
-        gates, candidate = tf.sigmoid(inner[:, : 3 * units]), tf.tanh(inner[:, 3 * units :])
-        let_in, forget, let_out = tf.split(gates, 3, axis=1)
-        cell = forget * cell[:n] + let_in * candidate
+    def step(start, n, state):
+        output, cell = state
+        projected = tf.reshape(tf.gather(table, entries[2 * start : 2 * (start + n)]), [2, n, 4 * units])
+        inner = projected + output[:, :n] @ recurrent
+        gates, candidate = tf.sigmoid(inner[:, :, : 3 * units]), tf.tanh(inner[:, :, 3 * units :])
+        let_in, forget, let_out = tf.split(gates, 3, axis=2)
+        cell = forget * cell[:, :n] + let_in * candidate
         output = let_out * tf.tanh(cell)
         values = {"outputs": output, "cells": cell, "gates": gates, "candidates": candidate}
-        return t + 1, output, cell, tuple(array.write(t, values[name]) for name, array in zip(keep, kept))
+        return (output, cell), tuple(tf.reshape(values[name], [2 * n, widths[name]]) for name in keep)
 
-    zeros = tf.zeros([tf.reduce_sum(counts[:1]), units])
-    arrays = tuple(_array(counts, widths[name]) for name in keep)
-    state = tf.TensorShape([None, units])
-    *_, arrays = tf.while_loop(
-        lambda t, *_: t < tf.size(counts),
-        step,
-        (0, zeros, zeros, arrays),
-        shape_invariants=(tf.TensorShape([]), state, state, tuple(tf.TensorShape(None) for _ in keep)),
-    )
-    return [array.concat() for array in arrays]
+    zeros = tf.zeros([2, tf.reduce_max(counts), units])
+    return walk(counts, step, (zeros, zeros), [tf.TensorSpec([None, widths[name]]) for name in keep])
 
 
 def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
-    """The loss differentiated by `projected`, from the last step to the first."""
-    units = recurrent.shape[0]
+    """The loss differentiated by what goes into gates and candidate, packed, from the last step to the first."""
+    units = recurrent.shape[1]
     let_in, forget, let_out = tf.split(states.gates, 3, axis=1)
     bent = tf.tanh(states.cells)
     # All that does not depend on the steps after, at once.
@@ -118,38 +105,29 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
         ],
         axis=1,
     )
-    transposed, ends = tf.transpose(recurrent), tf.cumsum(counts)
 
-    def step(t, gates_after, cell_after, kept):
-        n, end = counts[t], ends[t]
-        rows = slice(end - n, end)
+    def step(start, n, state):
+        gates_after, cell_after = state
         # A sentence that ended has no step after this one: zeros.
-        ended = [[0, n - tf.shape(gates_after)[0]], [0, 0]]
-        output = upstream[rows] + tf.pad(gates_after @ transposed, ended)
-        cell = tf.pad(cell_after, ended) + output * output_to_cell[rows]
-        by_cell = tf.tile(cell, [1, 3]) * cell_to_gates[rows]
-        gates = tf.concat([by_cell[:, : 2 * units], output * output_to_gate[rows], by_cell[:, 2 * units :]], axis=1)
-        return t - 1, gates, cell * forget[rows], kept.write(t, gates)
+        ended = [[0, 0], [0, n - tf.shape(cell_after)[1]], [0, 0]]
+        onward = tf.matmul(gates_after, recurrent, transpose_b=True)
+        output = rows(upstream, start, n) + tf.pad(onward, ended)
+        cell = tf.pad(cell_after, ended) + output * rows(output_to_cell, start, n)
+        by_cell = tf.tile(cell, [1, 1, 3]) * rows(cell_to_gates, start, n)
+        to_gate = output * rows(output_to_gate, start, n)
+        gates = tf.concat([by_cell[:, :, : 2 * units], to_gate, by_cell[:, :, 2 * units :]], axis=2)
+        return (gates, cell * rows(forget, start, n)), (tf.reshape(gates, [2 * n, 4 * units]),)
 
-    *_, gates = tf.while_loop(
-        lambda t, *_: t >= 0,
-        step,
-        (tf.size(counts) - 1, tf.zeros([0, 4 * units]), tf.zeros([0, units]), _array(counts, 4 * units)),
-        shape_invariants=(
-            tf.TensorShape([]),
-            tf.TensorShape([None, 4 * units]),
-            tf.TensorShape([None, units]),
-            tf.TensorShape(None),
-        ),
-    )
-    return gates.concat()
+    state = tf.zeros([2, 0, 4 * units]), tf.zeros([2, 0, units])
+    return walk(counts, step, state, [tf.TensorSpec([None, 4 * units])], back=True)[0]
 
 
 def _of_step_before(packed: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    """For each token the row of the one read before it, zeros at a first one."""
-    places = tf.range(counts[0], tf.shape(packed)[0]) - tf.repeat(counts[:-1], counts[1:])
-    return tf.concat([tf.zeros([counts[0], packed.shape[1]]), tf.gather(packed, places)], 0)
-
-
-def _array(counts: tf.Tensor, width: int) -> tf.TensorArray:
-    return tf.TensorArray(tf.float32, tf.size(counts), infer_shape=False, element_shape=[None, width])
+    """For each reading the row of the one read before it in its direction, zeros at a first one."""
+    # Within a step: first those that are read ahead, then those that are read back.
+    n, before = counts[1:], counts[:-1]
+    direction = tf.concat([tf.zeros_like(n)[:, None], tf.ones_like(n)[:, None]], 1)
+    # From direction d at step t back to d at t - 1: over d rows of n, and (2 - d) of `before`.
+    far = tf.repeat(tf.reshape(direction * n[:, None] + (2 - direction) * before[:, None], [-1]), tf.repeat(n, 2))
+    later = tf.range(2 * counts[0], tf.shape(packed)[0]) - far
+    return tf.concat([tf.zeros([2 * counts[0], packed.shape[1]]), tf.gather(packed, later)], 0)

@@ -9,11 +9,13 @@ from components.features import text_ops
 from components.settings import Model
 from components.tagger import crf
 from components.tagger.network import Network, Sizes
+from components.tagger.packing import Packing, pack
 from components.tagger.sentences import Sentences, Vocables, vocables_of_sentences
 
 
 class Decoded(NamedTuple):
-    """`tags` int32 `[batch, tokens]`, numbers of the label map; `scores` float32, at an entity's first token its probability."""
+    """For all tokens, sentence after sentence: `tags` int32, numbers of the label map; `scores` float32, at an entity's first token
+    its probability, else 0."""
 
     tags: tf.Tensor
     scores: tf.Tensor
@@ -55,12 +57,14 @@ class Tagger(keras.Model):
         self.start = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="start")
         self.end = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="end")
         self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
+        self.boldness = self.add_weight(shape=(), initializer="zeros", trainable=False, name="boldness")
         self.words = OtherWords(others, sizes.words) if others else None
         self.built = True
 
     def call(self, sentences: Sentences, training: bool = False) -> tf.Tensor:
-        """Emissions float32 `[batch, tokens, tags]`."""
-        return self.network(vocables_of_sentences(Sentences(*sentences)), training=training)
+        """Emissions float32 `[all tokens, tags]`, sentence after sentence."""
+        sentences = Sentences(*sentences)
+        return self.network(vocables_of_sentences(sentences), pack(sentences.lengths), training=training)
 
     @property
     def chain(self) -> crf.Chain:
@@ -71,22 +75,29 @@ class Tagger(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean negative log-likelihood a token of the tags `y`, int32 `[batch, tokens]`."""
         lengths = Sentences(*x).lengths
+        tags = tf.boolean_mask(y, tf.sequence_mask(lengths, tf.shape(y)[1]))
         if self.settings.output == "crf":
-            loss = -tf.reduce_sum(crf.log_likelihood(y_pred, y, lengths, self.chain))
+            loss = -tf.reduce_sum(crf.log_likelihood(y_pred, tags, pack(lengths), self.chain))
         else:
-            mask = tf.sequence_mask(lengths, tf.shape(y)[1], tf.float32)
-            loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(y, y_pred) * mask)
-        return loss / tf.cast(tf.maximum(tf.reduce_sum(lengths), 1), tf.float32)
+            loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(tags, y_pred))
+        return loss / tf.cast(tf.maximum(tf.size(tags), 1), tf.float32)
 
     def decode(self, batch: Vocables) -> Decoded:
         """The best legal tags of each sentence, and the probability of each of its entities."""
-        emissions, chain = self.network(batch), self.chain
-        tags = crf.viterbi(emissions, batch.lengths, chain)
-        return Decoded(tags, self.scores(emissions, tags, batch.lengths, self.temperature))
+        packing = pack(batch.lengths)
+        emissions = self.network(batch, packing)
+        tags = self.best_tags(emissions, packing, self.boldness)
+        return Decoded(tags, self.scores(emissions, tags, packing, self.temperature))
 
-    def scores(self, emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
-        """Probability of each entity at its first token, `[batch, tokens]`, with all scores divided by the temperature (Guo et al.
+    def best_tags(self, emissions: tf.Tensor, packing: Packing, boldness: tf.Tensor) -> tf.Tensor:
+        """The best legal tags, int32 `[all tokens]`, with `boldness` taken from the score of O at each token: the likeliest tags of
+        all are not those with the best F1, as a missed entity costs less likelihood than it costs recall."""
+        of_outside = tf.one_hot(self.labels.index("O"), len(self.labels))
+        return crf.viterbi(emissions - tf.convert_to_tensor(boldness) * of_outside, packing, self.chain)
+
+    def scores(self, emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, temperature: tf.Tensor) -> tf.Tensor:
+        """Probability of each entity at its first token, `[all tokens]`, with all scores divided by the temperature (Guo et al.
         2017): networks are surer than they should be. The best path is the same at any."""
         cool = 1 / tf.convert_to_tensor(temperature)
         chain = crf.Chain(*(part * cool for part in self.chain))
-        return crf.entity_scores(emissions * cool, tags, lengths, chain, self.labels)
+        return crf.entity_scores(emissions * cool, tags, packing, chain, self.labels)

@@ -1,67 +1,84 @@
-"""Makes scores of entities probabilities: a temperature fitted on dev, and how far off they still are."""
+"""Fits on dev what training leaves open: how boldly to decode, and the temperature that makes scores of entities probabilities."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from components.ner import tags as tagging
-from components.tagger import crf
+from components.ner import scores, tags
+from components.ner.sentence import Span
+from components.tagger.packing import pack
 from components.tagger.sentences import vocables_of_sentences
 from components.tagger.tagger import Tagger
 
+_BOLDNESS = np.arange(-0.5, 2.01, 0.25)
 _LOWEST, _HIGHEST, _NARROW = np.log(0.25), np.log(8.0), 0.05
-_SIGNATURE = (
-    tf.TensorSpec([None, None, None]),
-    tf.TensorSpec([None, None], tf.int32),
-    tf.TensorSpec([None], tf.int32),
-    tf.TensorSpec([]),
-)
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
-class _Answers(NamedTuple):
-    """A batch: `emissions`, `tags` and `lengths` as the tagger has them; `places` of the found entities' first tokens, and whether
-    each is `right`."""
+class _Batch(NamedTuple):
+    """`emissions` and `lengths` as the tagger has them, and the true entities of each sentence."""
 
     emissions: tf.Tensor
-    tags: tf.Tensor
     lengths: tf.Tensor
-    places: np.ndarray
-    right: np.ndarray
+    gold: list[Sequence[Span]]
 
 
 class Calibration(NamedTuple):
-    """The temperature, and the expected calibration error of the scores of found entities on the data that it was fitted on."""
+    """What was fitted, the entity scores on dev with it, and the expected calibration error there of the entities that are found."""
 
+    boldness: float
     temperature: float
+    dev: scores.PRF
     error: float
 
 
 def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
-    """Sets the tagger's temperature to that under which the scores of the entities it finds on dev are likeliest."""
-    answers = list(_answers(tagger, dev))
-    score = tf.function(tagger.scores, input_signature=_SIGNATURE, autograph=False)
-    right = np.concatenate([batch.right for batch in answers]) if answers else np.zeros(0, bool)
-    if not right.size:
-        return Calibration(1.0, 0.0)
+    """Sets the tagger's boldness to that with the best F1 on dev, and its temperature to that under which the scores of the entities
+    which it then finds are likeliest."""
+    batches = list(_batches(tagger, dev))
+    matrix, vector = tf.TensorSpec([None, len(tagger.labels)]), tf.TensorSpec([None], tf.int32)
+    decode = tf.function(
+        lambda emissions, lengths, boldness: tagger.best_tags(emissions, pack(lengths), boldness),
+        input_signature=(matrix, vector, tf.TensorSpec([])),
+        autograph=False,
+    )
+    score = tf.function(
+        lambda emissions, tags, lengths, temperature: tagger.scores(emissions, tags, pack(lengths), temperature),
+        input_signature=(matrix, vector, vector, tf.TensorSpec([])),
+        autograph=False,
+    )
 
-    def scores(log_temperature: float) -> np.ndarray:
+    def decoded(boldness: float) -> list[np.ndarray]:
+        return [decode(batch.emissions, batch.lengths, boldness).numpy() for batch in batches]
+
+    def measured(boldness: float) -> scores.PRF:
+        pairs = zip((gold for batch in batches for gold in batch.gold), _entities(tagger, batches, decoded(boldness)))
+        return sum(scores.score_all(pairs).values(), scores.PRF())
+
+    # Of equals the one nearest to the likeliest tags.
+    by_boldness = {boldness: measured(boldness) for boldness in sorted(_BOLDNESS, key=abs)}
+    boldness = max(by_boldness, key=lambda value: by_boldness[value].f1)
+    tagger.boldness.assign(boldness)
+
+    found = decoded(boldness)
+    places, right = _places(tagger, batches, found)
+    if not right.size:
+        return Calibration(boldness, 1.0, by_boldness[boldness], 0.0)
+
+    def scored(log_temperature: float) -> np.ndarray:
         temperature = tf.constant(np.exp(log_temperature), tf.float32)
-        return np.concatenate(
-            [
-                score(batch.emissions, batch.tags, batch.lengths, temperature).numpy()[tuple(batch.places.T)]
-                for batch in answers
-            ]
-        )
+        every = [score(batch.emissions, tags, batch.lengths, temperature) for batch, tags in zip(batches, found)]
+        return np.concatenate(every)[places]
 
     def surprise(log_temperature: float) -> float:
-        found = np.clip(scores(log_temperature), 1e-6, 1 - 1e-6)
-        return -np.mean(np.where(right, np.log(found), np.log1p(-found)))
+        chances = np.clip(scored(log_temperature), 1e-6, 1 - 1e-6)
+        return -np.mean(np.where(right, np.log(chances), np.log1p(-chances)))
 
     best = _minimum(surprise, _LOWEST, _HIGHEST)
     tagger.temperature.assign(np.exp(best))
-    return Calibration(float(np.exp(best)), expected_error(scores(best), right))
+    return Calibration(boldness, float(np.exp(best)), by_boldness[boldness], expected_error(scored(best), right))
 
 
 def expected_error(scores: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
@@ -73,24 +90,38 @@ def expected_error(scores: np.ndarray, right: np.ndarray, bins: int = 10) -> flo
     return float(np.abs(apart).sum() / max(len(place), 1))
 
 
-def _answers(tagger: Tagger, data: tf.data.Dataset):
+def _batches(tagger: Tagger, data: tf.data.Dataset):
     @tf.function(input_signature=data.element_spec[:1], autograph=False)
-    def answer(sentences):
-        batch = vocables_of_sentences(sentences)
-        emissions = tagger.network(batch)
-        return emissions, crf.viterbi(emissions, batch.lengths, tagger.chain)
+    def emissions(sentences):
+        return tagger.network(vocables_of_sentences(sentences), pack(sentences.lengths))
 
     for sentences, gold in data:
-        emissions, tags = answer(sentences)
-        places, right = [], []
-        for row, (length, true, found) in enumerate(zip(sentences.lengths.numpy(), gold.numpy(), tags.numpy())):
-            true, found = (
-                tagging.spans_of([tagger.labels[tag] for tag in path[:length]], "IOB2") for path in (true, found)
-            )
-            places += [(row, span.start) for span in found]
-            right += [span in true for span in found]
-        if places:
-            yield _Answers(emissions, tags, sentences.lengths, np.array(places), np.array(right))
+        rows = zip(gold.numpy(), sentences.lengths.numpy())
+        yield _Batch(emissions(sentences), sentences.lengths, [_spans(tagger, row[:length]) for row, length in rows])
+
+
+def _spans(tagger: Tagger, numbers: np.ndarray) -> Sequence[Span]:
+    return tags.spans_of([tagger.labels[number] for number in numbers], "IOB2")
+
+
+def _entities(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]):
+    """The entities of each sentence."""
+    for batch, found in zip(batches, decoded):
+        for path in np.split(found, np.cumsum(batch.lengths)[:-1]):
+            yield _spans(tagger, path)
+
+
+def _places(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The first token of each entity that was found, over all batches, and whether it is right."""
+    lengths = np.concatenate([batch.lengths for batch in batches]) if batches else np.zeros(0, int)
+    starts = np.cumsum(lengths) - lengths
+    gold = (spans for batch in batches for spans in batch.gold)
+    rows = [
+        (start + span.start, span in true)
+        for start, true, found in zip(starts, gold, _entities(tagger, batches, decoded))
+        for span in found
+    ]
+    return np.array([place for place, _ in rows], int), np.array([is_right for _, is_right in rows], bool)
 
 
 def _minimum(function, low: float, high: float) -> float:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.ner import scores, tags
@@ -52,9 +53,10 @@ class DevScore(keras.callbacks.Callback):
 
     def _decoded(self):
         for sentences, gold in self._dev:
-            predicted = self._decode(sentences).tags.numpy()
-            for length, right, found in zip(sentences.lengths.numpy(), gold.numpy(), predicted):
-                yield self._spans(right[:length]), self._spans(found[:length])
+            lengths = sentences.lengths.numpy()
+            predicted = np.split(self._decode(sentences).tags.numpy(), np.cumsum(lengths))
+            for length, right, found in zip(lengths, gold.numpy(), predicted):
+                yield self._spans(right[:length]), self._spans(found)
 
     def _spans(self, numbers):
         return tags.spans_of([self._labels[number] for number in numbers], "IOB2")

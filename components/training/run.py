@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -17,6 +18,7 @@ from components.tagger.tagger import Tagger
 from components.training import dataset, dev_score
 from components.training.best_weights import BestWeights
 from components.training.calibration import calibrate
+from components.training.optimizer import SparseAdam
 from components.validation import contract
 from serving import card, signatures, warmup
 
@@ -49,18 +51,20 @@ def run_fn(fn_args: FnArgs) -> None:
     dev = dataset.batches(_files(fn_args.eval_files), spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words)
     best = _fit(tagger, train, dev, training, Path(config["checkpoints"]), fn_args.model_run_dir)
     calibration = calibrate(tagger, dev)
-    progress.report("calibration", temperature=calibration.temperature, error=calibration.error)
+    progress.report(
+        "calibration",
+        boldness=calibration.boldness,
+        temperature=calibration.temperature,
+        f1=calibration.dev.f1,
+        error=calibration.error,
+    )
 
     path = fn_args.serving_model_dir
     signatures.save(signatures.Recogniser(transform.transform_features_layer(), tagger), path)
     warmup.write(path)
     settings = {"model": config["model"], "training": config["training"]}
-    card.write(
-        card.Card(
-            label_map, config["version"], config["corpus"], settings, {**best, "calibration_error": calibration.error}
-        ),
-        path,
-    )
+    scores = {**calibration.dev.as_dict(), "epoch": best["epoch"], "calibration_error": calibration.error}
+    card.write(card.Card(label_map, config["version"], config["corpus"], settings, scores), path)
 
 
 def _files(patterns: list[str]) -> list[str]:
@@ -83,17 +87,29 @@ def _tagger(
     return tagger
 
 
+def _counts(train: tf.data.Dataset, words: int) -> tuple[int, np.ndarray]:
+    """The number of batches, and how often each word occurs in them, int `[words + 1]`."""
+    steps, counts = 0, np.zeros(words + 1, np.int64)
+    for sentences, _ in train:
+        present = tf.boolean_mask(sentences.words, tf.sequence_mask(sentences.lengths, tf.shape(sentences.words)[1]))
+        counts += np.bincount(present, minlength=words + 1)
+        steps += 1
+    return steps, counts
+
+
 def _fit(
     tagger: Tagger, train: tf.data.Dataset, dev: tf.data.Dataset, training: Training, checkpoints: Path, logs: str
 ) -> dict[str, float]:
     """Fits until dev's entity F1 no longer rises, leaves the best weights in the tagger, and returns their scores."""
-    steps = train.reduce(0, lambda count, _: count + 1).numpy()
+    steps, counts = _counts(train, tagger.sizes.words)
+    tagger.network.expect(counts)
     schedule = keras.optimizers.schedules.PolynomialDecay(
         training.learning_rate, steps * training.epochs, training.learning_rate / 10
     )
     tagger.compile(
-        optimizer=keras.optimizers.Adam(schedule, global_clipnorm=training.gradient_norm), jit_compile=False
-    )  # XLA would compile anew for each shape of batch
+        optimizer=SparseAdam(schedule, training.gradient_norm),
+        jit_compile=False,  # XLA would compile anew for each shape of batch
+    )
     checkpoints.mkdir(parents=True, exist_ok=True)
     score = dev_score.DevScore(dev, tagger.labels, report=progress.epoch, epochs=training.epochs)
     keep = BestWeights(checkpoints, training.patience)

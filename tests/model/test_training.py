@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.tagger import crf
-from components.tagger.sentences import Sentences
+from components.tagger.packing import pack
+from components.tagger.sentences import Sentences, vocables_of_sentences
 from components.training import calibration, dataset
 from components.training.best_weights import BestWeights
+from tests.model.conftest import make_tagger
 
 SPEC = {
     name: tf.io.VarLenFeature(kind)
@@ -78,10 +80,12 @@ def test_the_same_seed_gives_the_same_batches_and_each_epoch_others(files):
 
 def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
     batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
-    together = tagger(batch)
-    for row, length in enumerate(batch.lengths.numpy()):
+    lengths = batch.lengths.numpy()
+    assert len(lengths) > 1
+    for row, together in enumerate(np.split(tagger(batch).numpy(), np.cumsum(lengths)[:-1])):
+        length = lengths[row]
         alone = tagger(Sentences(*(part[row : row + 1, :length] for part in batch[:5]), batch.lengths[row : row + 1]))
-        np.testing.assert_allclose(alone[0], together[row, :length], atol=1e-5)
+        np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
 def test_best_weights_and_patience_outlive_a_kill(tmp_path):
@@ -117,9 +121,28 @@ def test_expected_error_is_between_the_mean_difference_and_one(pairs):
     assert abs(scores.mean() - right.mean()) - 1e-9 <= error <= 1
 
 
+def test_boldness_finds_the_entities_that_the_best_path_misses(files):
+    """A tagger that is sure of O everywhere, and of the right tag next: only boldness lets anything be found."""
+    tagger = make_tagger()
+    data = dataset.batches(files, SPEC, 2, None)
+    gold = tagger.labels[1]
+    tagger.network.emissions.set_weights([np.zeros_like(weight) for weight in tagger.network.emissions.get_weights()])
+    bias = np.full(len(tagger.labels), -9.0, np.float32)
+    bias[tagger.labels.index("O")], bias[1] = 1.0, 0.2
+    tagger.network.emissions.bias.assign(bias)
+    for weight in (tagger.transitions, tagger.start, tagger.end):
+        weight.assign(tf.zeros_like(weight))
+    batch, _ = next(iter(data))
+    assert not tagger.decode(vocables_of_sentences(batch)).tags.numpy().any()
+    found = calibration.calibrate(tagger, data)
+    assert gold.startswith("B-") and found.boldness > 0.8 and found.dev.f1 == 1.0
+    assert (tagger.decode(vocables_of_sentences(batch)).tags.numpy() == 1).all()
+
+
 def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
     batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
     emissions = tagger(batch)
-    tags = crf.viterbi(emissions, batch.lengths, tagger.chain)
-    plain, cool = (tagger.scores(emissions, tags, batch.lengths, tf.constant(value)).numpy() for value in (1.0, 50.0))
+    packing = pack(batch.lengths)
+    tags = crf.viterbi(emissions, packing, tagger.chain)
+    plain, cool = (tagger.scores(emissions, tags, packing, tf.constant(value)).numpy() for value in (1.0, 50.0))
     assert (plain > 0).any() and cool.max() <= plain.max()

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.ner.sentence import Span
+from serving.entity import Entity
 from serving.evaluation import on_tokens
-from serving.model import Entity
 
 TOKENS = ((0, 3), (4, 9), (10, 11), (11, 14))
 
