@@ -5,7 +5,7 @@ import json
 import pytest
 
 from serving import formats
-from serving.model import Entity
+from serving.entity import Entity
 
 
 def entity(text, surface, type_="PER", score=0.987654321):
@@ -78,26 +78,32 @@ def test_the_page_escapes_texts_entities_and_types():
     body = page.partition("<body>")[2]
     assert "<script" not in page and "<b>" not in body and "<i>" not in body
     assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; <mark" in body
-    assert 'title="&lt;i&gt; &quot;X&quot;, 99%"' in body
+    assert 'data-type="&lt;i&gt; &quot;X&quot;"' in body and 'data-note="&lt;i&gt; &quot;X&quot; · 98.8%"' in body
 
 
 def test_the_page_holds_the_whole_text_in_order():
     import re
     from html import unescape
 
-    body = written("html", (TEXT, FOUND)).partition("<body>")[2]
-    assert unescape(re.sub(r"<small>.*?</small>|<[^>]*>", "", body)).strip() == TEXT
+    [body] = re.findall(r'<p class="text" dir="auto">(.*)</p>', written("html", (TEXT, FOUND)))
+    assert unescape(re.sub(r"<small>.*?</small>|<[^>]*>", "", body)) == TEXT
 
 
 def test_the_page_needs_nothing_from_outside():
     page = written("html", (TEXT, FOUND))
-    assert page.startswith("<!doctype html>") and page.endswith("</body></html>\n")
+    assert page.startswith("<!doctype html>") and page.endswith("</body></html>\n") and "mark.entity {" in page
     assert not any(mark in page for mark in ("http:", "https:", "src=", "url(", "@import"))
 
 
-def test_the_page_gives_a_type_the_same_colour_each_time():
-    first, second = (written("html", (TEXT, FOUND)) for _ in range(2))
-    assert first == second and first.count("--hue:") == 3
+@pytest.mark.parametrize("name, value", [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
+def test_the_hue_of_a_type_is_fnv_1a_of_its_name(name, value):
+    """The hashes are those published with the algorithm."""
+    assert formats.other_hue(name) == value % 24 * 15
+
+
+def test_the_page_marks_a_type_the_same_way_each_time():
+    page = written("html", (TEXT, FOUND), (TEXT, FOUND))
+    assert page.count(f'data-type="PER" style="--other: {formats.other_hue("PER")}"') == 4
 
 
 @pytest.mark.parametrize("form", formats.WRITERS)

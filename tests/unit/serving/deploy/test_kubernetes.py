@@ -1,0 +1,168 @@
+"""The manifests, against the types of Kubernetes' own client, which knows every field and which ones have to be there."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+MANIFESTS = (
+    "kubernetes/namespace.yaml kubernetes/storage.yaml kubernetes/network.yaml kubernetes/service.yaml"
+    " kubernetes/base/deployment.yaml kubernetes/base/service.yaml kubernetes/stable/autoscaling.yaml"
+    " kubernetes/stable/disruption.yaml"
+).split()
+
+
+@pytest.fixture(scope="module")
+def faults():
+    """What is wrong with a value of one of Kubernetes' types: unknown fields, missing ones, values of another type."""
+    kubernetes = pytest.importorskip("kubernetes.client")
+
+    def look(value, kind, place):
+        if match := re.fullmatch(r"list\[(.+)\]", kind):
+            if not isinstance(value, list):
+                return [f"{place}: expected a list"]
+            return [fault for n, one in enumerate(value) for fault in look(one, match[1], f"{place}[{n}]")]
+        if match := re.fullmatch(r"dict\(str, (.+)\)", kind):
+            if not isinstance(value, dict):
+                return [f"{place}: expected a mapping"]
+            return [fault for key, one in value.items() for fault in look(one, match[1], f"{place}.{key}")]
+        plain = {"str": str, "int": int, "bool": bool, "float": (int, float), "object": object}
+        if kind in plain:
+            fits = isinstance(value, plain[kind]) and (kind in ("bool", "object") or not isinstance(value, bool))
+            return [] if fits else [f"{place}: {value!r} is no {kind}"]
+        model = getattr(kubernetes, kind)
+        if not isinstance(value, dict):
+            return [f"{place}: expected {kind}"]
+        names = {name: attribute for attribute, name in model.attribute_map.items()}
+        found = [f"{place}: unknown field {key}" for key in value.keys() - names.keys()]
+        for key in value.keys() & names.keys():
+            found += look(value[key], model.openapi_types[names[key]], f"{place}.{key}")
+        try:
+            model(**{names[key]: value[key] for key in value.keys() & names.keys()})
+        except ValueError as error:  # the client's own checks: what has to be there, what it may be
+            found.append(f"{place}: {error}")
+        return found
+
+    return look
+
+
+def kind_of(manifest):
+    version = manifest["apiVersion"].rpartition("/")[2]
+    return f"{version.capitalize()}{manifest['kind']}"
+
+
+@pytest.mark.parametrize("path", MANIFESTS)
+def test_a_manifest_is_of_its_type(faults, read, path):
+    for manifest in read(path):
+        assert faults(manifest, kind_of(manifest), manifest["kind"]) == []
+
+
+def test_a_misspelled_or_missing_field_would_be_seen(faults, read):
+    [deployment] = read("kubernetes/base/deployment.yaml")
+    pod = deployment["spec"]["template"]["spec"]
+    pod["containers"][0]["readynessProbe"] = {}
+    pod["terminationGracePeriodSeconds"] = "25"
+    del deployment["spec"]["selector"]
+    found = "\n".join(faults(deployment, "V1Deployment", "Deployment"))
+    assert "unknown field readynessProbe" in found and "'25' is no int" in found and "selector" in found
+
+
+def test_the_pods_of_kserve_are_of_their_type(faults, read):
+    kinds = {manifest["kind"]: manifest for manifest in read("kserve/inferenceservice.yaml")}
+    assert faults(kinds["ConfigMap"], "V1ConfigMap", "ConfigMap") == []
+    runtime = kinds["ServingRuntime"]["spec"]
+    for container in runtime["containers"]:
+        assert faults(container, "V1Container", "container") == []
+    for volume in runtime["volumes"]:
+        assert faults(volume, "V1Volume", "volume") == []
+    model = kinds["InferenceService"]["spec"]["predictor"]["model"]
+    assert model["runtime"] == kinds["ServingRuntime"]["metadata"]["name"]
+    assert model["modelFormat"].items() <= runtime["supportedModelFormats"][0].items()
+    assert 0 <= kinds["InferenceService"]["spec"]["predictor"]["canaryTrafficPercent"] <= 100
+    assert model["storageUri"].startswith("pvc://ner-published/")
+
+
+def test_a_pod_can_do_no_more_than_it_has_to(read):
+    pod = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+    assert mounts == {"/models": True, "/config": True, "/tmp": False}
+
+
+def test_what_names_a_port_names_one_of_the_pod(read):
+    [deployment] = read("kubernetes/base/deployment.yaml")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    for path in ("kubernetes/base/service.yaml", "kubernetes/service.yaml"):
+        for port in read(path)[0]["spec"]["ports"]:
+            assert ports[port["targetPort"]] == port["port"] and port["name"] == port["targetPort"], path
+    for rule in read("kubernetes/network.yaml")[0]["spec"]["ingress"]:
+        assert {port["port"] for port in rule["ports"]} <= ports.keys()
+    assert read("kubernetes/base/service.yaml")[0]["spec"]["clusterIP"] == "None"  # headless
+
+
+def test_the_network_policy_lets_in_nobody_who_is_not_named(read):
+    spec = read("kubernetes/network.yaml")[0]["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"] and spec["egress"] == []
+    assert all(rule["from"] and rule["ports"] and all(rule["from"]) for rule in spec["ingress"])
+
+
+def test_there_is_always_one_more_pod_than_may_be_missing(read):
+    [scaler], [budget] = read("kubernetes/stable/autoscaling.yaml"), read("kubernetes/stable/disruption.yaml")
+    assert scaler["spec"]["minReplicas"] > budget["spec"]["maxUnavailable"] >= 1
+    [deployment] = read("kubernetes/base/deployment.yaml")
+    assert "replicas" not in deployment["spec"]  # else each apply would undo the autoscaler
+    assert "cpu" in deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
+
+
+@pytest.fixture(scope="module")
+def built(deploy):
+    """What kustomize makes of a folder, by kind and name."""
+    if not shutil.which("kubectl"):
+        pytest.skip("needs kubectl")
+
+    def build(folder):
+        ran = subprocess.run(
+            ["kubectl", "kustomize", str(deploy / folder)], capture_output=True, text=True, timeout=120
+        )
+        assert ran.returncode == 0, ran.stderr
+        return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(ran.stdout)}
+
+    return build
+
+
+def test_kustomize_builds_two_tracks_that_do_not_take_each_others_pods(built, faults):
+    stable, canary = built("kubernetes"), built("kubernetes/canary")
+    for track, found in (("stable", stable), ("canary", canary)):
+        for manifest in found.values():
+            if "monitoring.coreos.com" not in manifest["apiVersion"]:
+                assert faults(manifest, kind_of(manifest), manifest["kind"]) == []
+            assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"] == "ner"
+        deployment, service = found["Deployment", f"ner-{track}"], found["Service", f"ner-{track}"]
+        assert deployment["spec"]["selector"]["matchLabels"]["track"] == service["spec"]["selector"]["track"] == track
+        assert deployment["spec"]["template"]["metadata"]["labels"]["track"] == track
+        configs = {
+            source["configMap"]["name"]
+            for volume in deployment["spec"]["template"]["spec"]["volumes"]
+            for source in volume.get("projected", {}).get("sources", [])
+        }
+        assert configs == {name for kind, name in found if kind == "ConfigMap"} and f"ner-models-{track}" in configs
+    assert stable["HorizontalPodAutoscaler", "ner-stable"]["spec"]["scaleTargetRef"]["name"] == "ner-stable"
+    assert stable["PodDisruptionBudget", "ner-stable"]["spec"]["selector"]["matchLabels"]["track"] == "stable"
+    assert "specific" in canary["ConfigMap", "ner-models-canary"]["data"]["models.config"]
+    # Metrics come through the headless Services, which carry the track; the one for REST has none.
+    selector = stable["ServiceMonitor", "ner"]["spec"]["selector"]["matchExpressions"]
+    for name, chosen in (("ner-stable", True), ("ner", False)):
+        labels = stable["Service", name]["metadata"].get("labels", {})
+        assert chosen == all(
+            one["key"] in labels and (one["operator"] == "Exists" or labels[one["key"]] in one["values"])
+            for one in selector
+        )

@@ -1,0 +1,194 @@
+"""Whatever starts TensorFlow Serving starts it the same way, and as its notes say."""
+
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from pipeline.commands.serve import serve
+
+# Flags of tensorflow_model_server 2.16.1 (model_servers/main.cc).
+FLAGS = set(
+    """
+    port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms rest_api_enable_cors_support
+    enable_batching allow_version_labels_for_unavailable_models batching_parameters_file
+    enable_per_model_batching_parameters model_config_file model_config_file_poll_wait_seconds model_name model_base_path
+    num_load_threads num_unload_threads max_num_load_retries load_retry_interval_micros file_system_poll_wait_seconds
+    flush_filesystem_caches tensorflow_session_parallelism tensorflow_session_config_file tensorflow_intra_op_parallelism
+    tensorflow_inter_op_parallelism use_alts_credentials ssl_config_file platform_config_file
+    per_process_gpu_memory_fraction saved_model_tags grpc_channel_arguments grpc_max_threads enable_model_warmup
+    num_request_iterations_for_warmup version monitoring_config_file remove_unused_fields_from_bundle_metagraph
+    prefer_tflite_model num_tflite_pools num_tflite_interpreters_per_pool enable_signature_method_name_check
+    xla_cpu_compilation_enabled enable_profiler thread_pool_factory_config_file mixed_precision skip_initialize_tpu
+    enable_grpc_healthcheck_service enable_serialization_as_tensor_content
+    """.split()
+)
+PORTS = {"kserve": ("9000", "8080")}
+FILES = ("model_config_file", "batching_parameters_file", "monitoring_config_file")
+
+
+def test_there_are_the_places_that_the_other_tests_look_at(servers):
+    assert servers.keys() == {"compose ner-stable", "compose ner-canary", "kubernetes", "kserve", "systemd"}
+
+
+def test_every_flag_is_one_of_the_server(servers):
+    assert {name: server.flags.keys() - FLAGS for name, server in servers.items() if server.flags.keys() - FLAGS} == {}
+
+
+def test_batching_monitoring_and_warm_up_are_on_everywhere(servers):
+    for name, server in servers.items():
+        flags = server.flags
+        assert flags["enable_batching"] == flags["enable_model_warmup"] == "true", name
+        assert {"batching_parameters_file", "monitoring_config_file"} <= flags.keys(), name
+        assert flags["enable_grpc_healthcheck_service"] == "true", name
+
+
+def test_what_is_given_in_several_places_is_given_the_same_value(servers):
+    own = {"port", "rest_api_port", "model_name", "model_base_path", *FILES}
+    values = {}
+    for server in servers.values():
+        for flag in server.flags.keys() - own:
+            values.setdefault(flag, set()).add(server.flags[flag])
+    assert {flag: found for flag, found in values.items() if len(found) > 1} == {}
+
+
+def test_ports_are_the_documented_ones(servers):
+    for name, server in servers.items():
+        assert (server.flags["port"], server.flags["rest_api_port"]) == PORTS.get(name, ("8500", "8501")), name
+
+
+def test_models_come_from_a_file_or_from_a_folder_and_never_both(servers):
+    for name, server in servers.items():
+        from_file, from_folder = "model_config_file" in server.flags, "model_base_path" in server.flags
+        assert from_file != from_folder, name
+        # Labels at start go on versions that are not there yet; the file is read again only if a time is given.
+        if from_file:
+            assert server.flags["allow_version_labels_for_unavailable_models"] == "true", name
+            assert int(server.flags["model_config_file_poll_wait_seconds"]) > 0, name
+    assert servers["kserve"].flags["model_base_path"] == "/mnt/models"
+
+
+def test_the_image_is_of_one_version_and_its_shell_is_not_in_between(servers, read):
+    assert {server.image for server in servers.values()} == {"tensorflow/serving:2.16.1", None}
+    assert {server.program for server in servers.values()} == {"/usr/bin/tensorflow_model_server"}
+    assert servers["systemd"].image is None
+
+
+def test_files_that_flags_name_are_there(servers, deploy):
+    for name, server in servers.items():
+        for flag in server.flags.keys() & set(FILES):
+            folder, _, file = server.flags[flag].rpartition("/")
+            assert folder == ("/etc/tfx-ner" if name == "systemd" else "/config"), name
+            assert (deploy / "config" / file).is_file(), (name, file)
+
+
+def test_images_are_pinned(read, deploy):
+    found = set()
+    for path in deploy.rglob("*.yaml"):
+        found |= set(re.findall(r"image: (\S+)", path.read_text(encoding="utf-8")))
+    assert found and all(re.search(r":v?\d+\.\d+\.\d+$", image) for image in found), found
+
+
+@pytest.mark.parametrize("place", ["kubernetes", "kserve"])
+def test_probes_mean_something(read, servers, place):
+    """A model that can answer has metadata; a server without one is to be left alone, not started anew."""
+    if place == "kubernetes":
+        container = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+        port, name = "rest", "ner"
+        assert {"name": "rest", "containerPort": int(servers[place].flags["rest_api_port"])} in container["ports"]
+        assert {"name": "grpc", "containerPort": int(servers[place].flags["port"])} in container["ports"]
+    else:
+        container = read("kserve/inferenceservice.yaml")[1]["spec"]["containers"][0]
+        port, name = int(servers[place].flags["rest_api_port"]), "{{.Name}}"
+        assert servers[place].flags["model_name"] == name
+    asked = {"path": f"/v1/models/{name}/metadata", "port": port}
+    assert container["startupProbe"]["httpGet"] == container["readinessProbe"]["httpGet"] == asked
+    assert container["livenessProbe"]["tcpSocket"] == {"port": port} and "httpGet" not in container["livenessProbe"]
+    startup = container["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 120  # loading and warming up take a while
+
+
+def test_a_pod_answers_what_is_under_way_before_it_goes(read):
+    pod = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"]
+    command, seconds = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "sleep" and 5 <= int(seconds) < pod["terminationGracePeriodSeconds"] <= 30
+    assert pod["shareProcessNamespace"]  # else the server would be process 1, which ignores SIGTERM
+
+
+def test_compose_starts_it_with_an_init_read_only_models_and_a_health_check(read):
+    [compose] = read("compose/compose.yaml")
+    for name in ("ner-stable", "ner-canary"):
+        service = compose["services"][name]
+        assert service["init"] and service["read_only"] and service["cap_drop"] == ["ALL"]
+        mounts = {mount["target"]: mount for mount in service["volumes"]}
+        assert mounts.keys() == {"/models", "/config"} and all(mount["read_only"] for mount in mounts.values())
+        assert service["healthcheck"]["test"] == ["CMD", "bash", "/config/ready.sh", "ner", "8501"]
+        # Nobody has to say who they are: other machines get at it through Envoy only.
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_every_key_is_one_that_compose_knows(read):
+    [compose] = read("compose/compose.yaml")
+    assert {key for key in compose if not key.startswith("x-")} <= {"name", "services", "volumes"}
+    known = set(
+        "image init entrypoint command restart stop_grace_period user read_only tmpfs cap_drop security_opt mem_limit"
+        " healthcheck ports volumes profiles depends_on".split()
+    )
+    for service in compose["services"].values():
+        assert service.keys() <= known
+        for mount in service["volumes"]:
+            assert mount.keys() <= {"type", "source", "target", "read_only", "bind"} and mount["type"] in (
+                "bind",
+                "volume",
+            )
+            if mount["type"] == "volume":
+                assert mount["source"] in compose["volumes"]
+        for other in service.get("depends_on", {}):
+            assert "healthcheck" in compose["services"][other]
+    assert compose["services"]["ner-stable"]["healthcheck"].keys() == {
+        "test",
+        "interval",
+        "timeout",
+        "retries",
+        "start_period",
+    }
+
+
+def test_systemd_keeps_it_apart_and_off_the_network(unit):
+    for name in ("tensorflow-serving-ner.service", "tfx-ner-serve.service"):
+        service = unit(name)["Service"]
+        for key in (
+            "DynamicUser",
+            "NoNewPrivileges",
+            "PrivateTmp",
+            "PrivateDevices",
+            "ProtectHome",
+            "RestrictSUIDSGID",
+        ):
+            assert service[key] == ["yes"], (name, key)
+        assert service["ProtectSystem"] == ["strict"] and service["CapabilityBoundingSet"] == [""]
+        assert service["IPAddressDeny"] == ["any"] and service["IPAddressAllow"] == ["localhost"]
+        # oneDNN makes machine code while it runs.
+        assert "MemoryDenyWriteExecute" not in service
+        assert "/etc/tfx-ner/ready.sh ner 8501" in service["ExecStartPost"][0]
+
+
+def test_the_stand_ins_unit_uses_options_that_it_has(unit):
+    program, command, *arguments = shlex.split(unit("tfx-ner-serve.service")["Service"]["ExecStart"][0])
+    assert program.endswith("/tfx-ner") and command == "serve"
+    given = {argument for argument in arguments if argument.startswith("--")}
+    assert given <= {option for parameter in serve.params for option in parameter.opts}
+
+
+@pytest.mark.parametrize("name", ["tensorflow-serving-ner.service", "tfx-ner-serve.service"])
+def test_systemd_accepts_the_unit(deploy, tmp_path, name):
+    """With a program that is there in place of the server: systemd looks for it."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("needs systemd-analyze: Debian's package systemd")
+    text = (deploy / "systemd" / name).read_text(encoding="utf-8")
+    unit = tmp_path / name
+    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE), encoding="utf-8")
+    ran = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0 and name not in ran.stderr, ran.stderr
