@@ -1,6 +1,7 @@
 """Entity scores of a published model on labelled sentences, and its predictions beside the truth."""
 
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from typing import TypeVar
@@ -53,12 +54,13 @@ def on_tokens(entities: Iterable[Entity], offsets: Sequence[tuple[int, int]]) ->
     >>> on_tokens([Entity("U", "LOC", 0, 1, 0.9)], [(0, 4), (5, 7)])
     (Span(start=0, end=1, type='LOC'),)
     """
+    starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
     spans: list[Span] = []
     for entity in entities:
-        touched = [n for n, (start, end) in enumerate(offsets) if start < entity.end and entity.start < end]
-        first = max([*touched[:1], *(span.end for span in spans[-1:])], default=0)
-        if touched and first <= touched[-1]:
-            spans.append(Span(first, touched[-1] + 1, entity.type))
+        first, stop = bisect_right(ends, entity.start), bisect_left(starts, entity.end)
+        first = max([first, *(span.end for span in spans[-1:])])
+        if first < stop:
+            spans.append(Span(first, stop, entity.type))
     return tuple(spans)
 
 

@@ -118,7 +118,7 @@ def read(
     path = os.fspath(path)
     plan = make_plan(Splits(path, {"all": (path,)}), options)
     count = 0
-    for sentence in _sentences((path,), plan, options, on_bad):
+    for sentence in sentences_of((path,), plan, options, on_bad):
         count += 1
         yield sentence
     if not count:
@@ -167,7 +167,7 @@ def _assigned(
     """The sentences of the files under `names`, each with its split."""
     for name in names:
         cut = cut_of(name, splits)
-        for sentence in _sentences(splits.files[name], plan, options, on_bad):
+        for sentence in sentences_of(splits.files[name], plan, options, on_bad):
             yield (split_of(sentence, cut) if cut else name), sentence
 
 
@@ -178,8 +178,10 @@ def cut_of(name: str, splits: Splits) -> tuple[float, float, float] | None:
     return DEV_CUT if name == "train" and "dev" not in splits.files else None
 
 
-def _sentences(files: Iterable[str], plan: Plan, options: ReadOptions, on_bad: OnBad | None) -> Iterator[Sentence]:
-    """The sentences of some files, bad ones refused or left out."""
+def sentences_of(
+    files: Iterable[str], plan: Plan, options: ReadOptions, on_bad: OnBad | None = None
+) -> Iterator[Sentence]:
+    """The sentences of some files. Bad ones are left out and told to `on_bad`, or refused with UserError, as the options say."""
     for file in files:
         for record in records(file, plan, options):
             if isinstance(record, Read):

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 import apache_beam as beam
 
 from components.corpus import reading, splits
-from components.corpus.records import Read, Rejected
-from components.errors import UserError
 from components.ingest import examples
 
 
@@ -21,11 +19,8 @@ class ReadSplit(beam.DoFn):
     def process(self, element: tuple[str, str]) -> Iterator[tuple[str, object]]:
         name, file = element
         cut = reading.cut_of(name, self._found)
-        for record in reading.records(file, self._plan, self._options):
-            if isinstance(record, Read):
-                yield (splits.split_of(record.sentence, cut) if cut else name), record.sentence
-            elif isinstance(record, Rejected) and self._options.bad_lines == reading.REFUSE:
-                raise UserError(f"{record.bad}. Mend the line, or leave such sentences out with --set bad_lines=skip")
+        for sentence in reading.sentences_of([file], self._plan, self._options):
+            yield (splits.split_of(sentence, cut) if cut else name), sentence
 
 
 def examples_of(pipeline: beam.Pipeline, path: str, options: reading.ReadOptions) -> dict[str, beam.PCollection]:

@@ -157,6 +157,19 @@ BAD_USE = {
         ["predict", "Ada", "--model", "{tmp}/foreign", "--input", "{tmp}/good.conll"],
         "both texts and --input",
     ),
+    "an address without a scheme": (["predict", "Ada", "--server", "localhost:8501"], "not an address of a server"),
+    "an address with a path of the interface": (
+        ["predict", "Ada", "--server", "http://localhost:8501/v1/models/ner"],
+        "up to /v1",
+    ),
+    "certificates that are missing": (
+        ["predict", "Ada", "--server", "grpcs://localhost:8500", "--ca-file", "{tmp}/none.pem"],
+        "none.pem: cannot read certificates",
+    ),
+    "a missing file of texts for a server": (
+        ["predict", "--server", "http://localhost:8501", "--input", "{tmp}/nowhere"],
+        "nowhere: cannot read",
+    ),
 }
 
 USAGE = {
@@ -166,6 +179,9 @@ USAGE = {
     "an unknown orchestrator": ["run", "--orchestrator", "airflow"],
     "an unknown format": ["predict", "Ada", "--model", "a", "--format", "xml"],
     "no model": ["predict", "Ada"],
+    "a model and a server": ["predict", "Ada", "--model", "a", "--server", "http://localhost:8501"],
+    "a model with what is for servers": ["predict", "Ada", "--model", "a", "--timeout", "3"],
+    "no time at all": ["predict", "Ada", "--server", "http://localhost:8501", "--timeout", "0"],
     "no path to check": ["check"],
     "one path too many": ["check", "a", "b"],
 }

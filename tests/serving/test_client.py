@@ -1,0 +1,145 @@
+"""The client against the project's own server: the same entities as the model has in this process."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from serving import card, client, signatures
+from serving.client import AsyncClient, Client
+from serving.model import PublishedModel
+from tests.model.conftest import LABELS, Transform, make_tagger
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 300  # seconds until the server is up, on a busy machine
+NAMES = "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024. "
+TEXTS = [
+    NAMES,
+    "",
+    " \t ",
+    "👩🏽‍🚀 Zoë 👍🏽 met Ada in 🇫🇷 Lyon ❤\ufe0f",
+    "e\u0301te\u0301 Ada\u0301 Bea",
+    "שלום עולם, مرحبا Ada",
+    "Ada\0Bob \0 met\0",
+    "Ada \ud800 met Bob\udfff",
+    "中国 abc中 ไทย",
+    'a\u2028b\u0085c\r\n\r\nTwo "three" \\ {Four}',
+    (NAMES * 1500)[:100_000],
+    *(f"Ada{n} saw Bob{n} in Basel" for n in range(150)),
+]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A folder of versions with an untrained model, which sees entities everywhere."""
+    folder = tmp_path_factory.mktemp("client") / "ner"
+    version = str(folder / "1")
+    signatures.save(signatures.Recogniser(Transform(), make_tagger()), version)
+    card.write(card.Card(LABELS, "0.0.0"), version)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(base):
+    """The addresses of a server, by transport."""
+    command = [sys.executable, "-m", "pipeline.cli", "serve", "--own-server", "--rest-port", "0", "--grpc-port", "0"]
+    process = subprocess.Popen([*command, "--model-base-path", base], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    watch = threading.Timer(LONGEST, process.kill)
+    watch.start()
+    said, found = [], {}
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if match := re.match(r"(REST|gRPC)\b.* on (?:http://)?(\S+:\d+)", line):
+                found[match[1].lower()] = match[2]
+            if len(found) == 2:
+                break
+        assert len(found) == 2, "".join(said)
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # so that it never waits for a reader
+        yield {"rest": f"http://{found['rest']}", "grpc": f"grpc://{found['grpc']}"}
+    finally:
+        watch.cancel()
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def url(request, served):
+    return served[request.param]
+
+
+@pytest.fixture(scope="module")
+def expected(base):
+    """What the model finds in this process."""
+    return [rounded(entities) for entities in PublishedModel(base).recognise(TEXTS)]
+
+
+def rounded(entities):
+    return [(one.text, one.type, one.start, one.end, pytest.approx(one.score, abs=1e-4)) for one in entities]
+
+
+def plain(entities):
+    return [(one.text, one.type, one.start, one.end, one.score) for one in entities]
+
+
+def test_it_finds_what_the_model_finds(url, expected):
+    assert sum(map(len, expected)) > 1000  # there is something to find
+    with Client(url) as one:
+        found = list(one.recognised(TEXTS))
+    assert [text for text, _ in found] == TEXTS
+    assert [plain(entities) for _, entities in found] == expected
+    assert all(one.text == text[one.start : one.end] for text, entities in found for one in entities)
+
+
+def test_it_finds_the_same_one_by_one(url, expected):
+    with Client(url) as one:
+        assert [plain(one.recognise_one(text)) for text in TEXTS[:11]] == expected[:11]
+
+
+def test_it_finds_the_same_asynchronously_in_small_batches(url, expected):
+    async def found():
+        async with AsyncClient(url, batch_texts=5, concurrency=8) as one:
+            return [plain(entities) async for entities in one.recognise(TEXTS)]
+
+    assert asyncio.run(found()) == expected
+
+
+def test_the_server_says_what_it_serves(url):
+    with Client(url) as one:
+        assert one.status() == (client.VersionStatus(1, "AVAILABLE"),)
+        assert one.check().version == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"model": "other"}, client.NotFound, r"Latest\(other\)"),
+        ({"version": 9}, client.NotFound, r"Specific\(ner, 9\)"),
+        ({"label": "canary"}, client.BadRequest, "Unrecognized servable version label: canary"),
+    ],
+)
+def test_what_the_server_does_not_have_is_told_of(url, options, error, said):
+    with Client(url, **options) as one, pytest.raises(error, match=said):
+        one.recognise_one("Ada")
+
+
+def test_the_command_writes_what_the_client_finds(served, expected, tmp_path):
+    path = tmp_path / "a.txt"
+    lines = [n for n, text in enumerate(TEXTS) if len(text) < 1000 and not re.search("[\r\n\ud800-\udfff]", text)]
+    path.write_text("".join(f"{TEXTS[n]}\n" for n in lines), encoding="utf-8")
+    command = [sys.executable, "-m", "pipeline.cli", "predict", "--input", path, "--format", "jsonl"]
+    done = subprocess.run([*command, "--server", served["grpc"]], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["text"] for one in found] == [TEXTS[n] for n in lines]
+    assert [[tuple(one.values()) for one in line["entities"]] for line in found] == [expected[n] for n in lines]
+    assert done.stderr == ""
