@@ -35,7 +35,7 @@ class Model(Settings):
     character_window: int = Field(3, ge=1, le=15, description="characters a filter sees at once")
     shape_dimensions: int = Field(10, ge=1, le=200, description="width of word-shape embeddings")
     affix_dimensions: int = Field(10, ge=1, le=200, description="width of each prefix and suffix embedding")
-    lstm_units: int = Field(128, ge=1, le=4_000, description="units of the LSTM in each direction")
+    lstm_units: int = Field(100, ge=1, le=4_000, description="units of the LSTM in each direction")
     lstm_layers: int = Field(1, ge=1, le=8, description="BiLSTM layers")
     output: Literal["crf", "softmax"] = Field("crf", description="crf decodes whole tag sequences, softmax single tags")
     dropout: float = Field(
