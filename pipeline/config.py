@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from components.errors import UserError
 from components.settings import Gate, Model, Settings, Training, Vocabulary
+from pipeline.workdir import Workdir
 
 
 class Beam(Settings):
@@ -98,7 +99,8 @@ class Config(Settings):
 
 
 def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str, Any]) -> Config:
-    """The configuration from a YAML file, then `KEY=VALUE` assignments, then `overrides` that are not None.
+    """The configuration from a YAML file, then `KEY=VALUE` assignments, then `overrides` that are not None; below all of them the
+    settings that a search in the same workdir found best, if there was one.
 
     Raises:
       UserError: the file cannot be read, a key is unknown or a value is not allowed; names the key and what it takes.
@@ -112,10 +114,39 @@ def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str
         _assign(values, key, text)
         origin[key] = "--set"
     values.update({key: value for key, value in overrides.items() if value is not None})
+    config = _validated(values, origin)
+    tuned = Workdir(Path(config.workdir), config.name).tuned
+    if not tuned.exists():
+        return config
+    found = _read(str(tuned))
+    return _validated(_merged(found, values), {**dict.fromkeys(_leaves(found), str(tuned)), **origin})
+
+
+def with_settings(config: Config, found: Mapping[str, Any]) -> Config:
+    """The configuration with some settings, by group and name (`{"model.dropout": 0.4}`), in place of its own."""
+    values = config.model_dump(by_alias=True)
+    for key, value in found.items():
+        group, _, name = key.partition(".")
+        values[group][name] = value
+    return Config.model_validate(values)
+
+
+def _validated(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         raise UserError("; ".join(_explain(one, origin) for one in error.errors()[:3])) from None
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both together; where both have a key, what is above, group by group."""
+    return {
+        **below,
+        **{
+            key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+            for key, value in above.items()
+        },
+    }
 
 
 def _read(file: str) -> dict[str, Any]:

@@ -125,6 +125,19 @@ class RunConsole(logging.Handler):
         )
         self.working(f"Trainer, epoch {min(epoch + 1, epochs)}/{epochs}")
 
+    def _trial(self, number: int, of: int, f1: float, settings: Mapping[str, float]) -> None:
+        chosen = ", ".join(f"{key.partition('.')[2]} {value:g}" for key, value in settings.items())
+        self._console.print(f"  trial {number:>3}/{of}  dev F1 {f1:.4f}  {chosen}", highlight=False, soft_wrap=True)
+        self.working(f"Tuner, trial {min(number + 1, of)}/{of}")
+
+    def tuned(self, file: Path) -> None:
+        """Tells where the best settings are kept."""
+        self._console.print(
+            f"  the best settings are in {escape(str(file))}, and hold for runs in this workdir from now on",
+            highlight=False,
+            soft_wrap=True,
+        )
+
     def _vectors(self, known: int, words: int, others: int, dimensions: int) -> None:
         self._console.print(
             f"  vectors of {dimensions} dimensions for {known:,} of {words:,} words of train, and {others:,} others",

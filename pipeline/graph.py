@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_model_analysis.proto import config_pb2
-from tfx.components import Evaluator, ExampleValidator, Pusher, StatisticsGen, Trainer, Transform
+from tfx.components import Evaluator, ExampleValidator, Pusher, StatisticsGen, Trainer, Transform, Tuner
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import pipeline
 from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
@@ -42,10 +43,17 @@ class Corpus:
     vectors_content: str = ""
 
 
-def create_pipeline(
-    config: Config, workdir: Workdir, corpus: Corpus, connection: metadata_store_pb2.ConnectionConfig
-) -> pipeline.Pipeline:
-    """The pipeline that takes `corpus` to a published model in `workdir`."""
+@dataclass(frozen=True)
+class _Data:
+    """The steps up to Transform."""
+
+    example_gen: CorpusExampleGen
+    contract: Contract
+    transform: Transform
+    steps: tuple[BaseNode, ...]
+
+
+def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
     schema_path = config.schema_file or str(workdir.schema)
 
     # Reads the corpus into tf.Examples, in the splits train, dev and, mostly, test.
@@ -101,6 +109,40 @@ def create_pipeline(
     )
     transform.add_upstream_node(data_gate)
 
+    steps = (example_gen, statistics_gen, contract, validator, data_before, data_gate, transform)
+    return _Data(example_gen, contract, transform, steps)
+
+
+def create_tuning(
+    config: Config, workdir: Workdir, corpus: Corpus, connection: metadata_store_pb2.ConnectionConfig, trials: int
+) -> pipeline.Pipeline:
+    """The pipeline that tries `trials` settings on `corpus`. Its steps up to Transform are those of the other one, cache and all."""
+    data = _data_steps(config, workdir, corpus)
+    tuner = Tuner(
+        tuner_fn="components.training.tune.tuner_fn",
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        schema=data.contract.outputs["schema"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
+        custom_config={
+            "model": config.model.model_dump(),
+            "training": config.training.model_dump(),
+            "vectors": config.vectors,
+            "vectors_content": corpus.vectors_content,
+            "trials": trials,
+            "code": code_hash("components.training.tune"),
+        },
+    )
+    return _pipeline(config, workdir, connection, [*data.steps, tuner])
+
+
+def create_pipeline(
+    config: Config, workdir: Workdir, corpus: Corpus, connection: metadata_store_pb2.ConnectionConfig
+) -> pipeline.Pipeline:
+    """The pipeline that takes `corpus` to a published model in `workdir`."""
+    data = _data_steps(config, workdir, corpus)
+
     # Fits the tagger, and keeps the weights that are best on dev. After a kill it goes on, if nothing has changed since.
     training = {
         "model": config.model.model_dump(),
@@ -114,9 +156,9 @@ def create_pipeline(
     }
     trainer = Trainer(
         run_fn="components.training.run.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=contract.outputs["schema"],
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        schema=data.contract.outputs["schema"],
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
         custom_config={**training, "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint))},
@@ -132,10 +174,10 @@ def create_pipeline(
 
     # Measures both on the same data, and blesses the new one or not.
     evaluator = Evaluator(
-        examples=example_gen.outputs["examples"],
+        examples=data.example_gen.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=model_before.outputs["model"],
-        schema=contract.outputs["schema"],
+        schema=data.contract.outputs["schema"],
         eval_config=_eval_config(config),
         example_splits=[corpus.splits.evaluation],
     )
@@ -151,25 +193,19 @@ def create_pipeline(
         custom_config={"lost": pusher.lost_version(workdir.serving), "code": code_hash("components.publishing.pusher")},
     )
 
+    return _pipeline(config, workdir, connection, [*data.steps, trainer, model_before, evaluator, publisher])
+
+
+def _pipeline(
+    config: Config, workdir: Workdir, connection: metadata_store_pb2.ConnectionConfig, steps: list[BaseNode]
+) -> pipeline.Pipeline:
     return pipeline.Pipeline(
         pipeline_name=PIPELINE,
         pipeline_root=str(workdir.artifacts),
         enable_cache=True,
         metadata_connection_config=connection,
         beam_pipeline_args=config.beam.arguments(),
-        components=[
-            example_gen,
-            statistics_gen,
-            contract,
-            validator,
-            data_before,
-            data_gate,
-            transform,
-            trainer,
-            model_before,
-            evaluator,
-            publisher,
-        ],
+        components=steps,
     )
 
 

@@ -48,6 +48,15 @@ class Outcome:
         return asdict(self)
 
 
+def best_settings(
+    connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[str, int]
+) -> Mapping[str, float | int]:
+    """The settings that a search found best, by group and name."""
+    with metadata.Metadata(connection) as handle:
+        best = _output(handle, executions["Tuner"], "best_hyperparameters")
+    return json.loads(Path(best.uri, "best_hyperparameters.txt").read_text())["values"]
+
+
 def read(
     connection: metadata_store_pb2.ConnectionConfig,
     executions: Mapping[str, int],

@@ -4,15 +4,18 @@ import datetime
 import json
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
+
+import yaml
 
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
 from components.tagger import vectors
 from components.validation import contract
 from pipeline import survey
-from pipeline.config import Config
+from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
 from pipeline.workdir import Workdir
 
@@ -24,7 +27,7 @@ class Failure(Exception):
         super().__init__(f"{node} failed: {error}. The log has the whole story: {log}")
 
 
-def run(config: Config, corpus_path: str, label: str, console: RunConsole):
+def run(config: Config, corpus_path: str, label: str, console: RunConsole, trials: int = 0):
     """Runs the pipeline once and returns its `pipeline.outcome.Outcome`.
 
     Args:
@@ -32,6 +35,7 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole):
       corpus_path: the corpus, a file or a folder.
       label: what to call the corpus.
       console: tells the user how far it is.
+      trials: how many settings to try before, on the same data; the best ones are used, and kept for later runs.
 
     Raises:
       UserError: bad data, or data that breaks the contract.
@@ -42,12 +46,15 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole):
     workdir.make()
     with workdir.locked():
         folder = _new_folder(workdir.runs)
-        (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
         options = ReadOptions(scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding)
         found = survey.look(corpus_path, options, folder / "left-out.jsonl")
         console.surveyed(found, label, folder)
         with console.capturing(folder / "log.txt"):
-            outcome = _execute(config, workdir, found, options, label, console, folder)
+            work = _Work(workdir, found, options, label, console, folder)
+            if trials:
+                config = _tune(config, work, trials)
+            (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
+            outcome = _run(config, work)
         (folder / "outcome.json").write_text(
             json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -87,27 +94,64 @@ def _new_folder(runs: Path) -> Path:
     raise UserError(f"{runs}: cannot make a folder for this run")
 
 
-def _execute(
-    config: Config,
-    workdir: Workdir,
-    found: survey.Survey,
-    options: ReadOptions,
-    label: str,
-    console: RunConsole,
-    folder: Path,
-):
+@dataclass(frozen=True)
+class _Work:
+    """What a run is done with, beside its configuration."""
+
+    workdir: Workdir
+    found: survey.Survey
+    options: ReadOptions
+    label: str
+    console: RunConsole
+    folder: Path
+
+
+def _run(config: Config, work: _Work):
+    """Executes the pipeline and reads its outcome."""
+    connection = _execute(config, work)
+    from pipeline import outcome
+
+    console = work.console
+    return outcome.read(connection, console.executions, work.found.splits.evaluation, console.nodes)
+
+
+def _tune(config: Config, work: _Work, trials: int) -> Config:
+    """Searches for settings, keeps the best in the workdir, and returns the configuration with them."""
+    connection = _execute(config, work, trials)
+    from pipeline import outcome
+
+    best = outcome.best_settings(connection, work.console.executions)
+    groups: dict[str, dict] = {}
+    for key, value in best.items():
+        group, _, name = key.partition(".")
+        groups.setdefault(group, {})[name] = value
+    partial = work.workdir.tuned.with_suffix(".partial")
+    partial.write_text(yaml.safe_dump(groups, sort_keys=True), encoding="utf-8")
+    partial.replace(work.workdir.tuned)
+    work.console.tuned(work.workdir.tuned)
+    return with_settings(config, best)
+
+
+def _execute(config: Config, work: _Work, trials: int = 0):
+    """Runs every node of the pipeline, or of the search over `trials` settings, and returns how to reach ML Metadata."""
     # Imported here: TFX takes longer to import than a user waits for an error in the configuration.
+    console = work.console
     console.working("starting TFX")
     _limit_threads(config.training.threads)
     logging.getLogger().setLevel(logging.INFO)
-    from pipeline import graph, orchestrators, outcome
+    from pipeline import graph, orchestrators
 
-    connection = orchestrators.connection(config.metadata, workdir)
+    connection = orchestrators.connection(config.metadata, work.workdir)
     orchestrators.check(connection)
     vectors_content = survey.content_hash(config.vectors) if config.vectors else ""
-    corpus = graph.Corpus(found.splits, options, found.fingerprint, label, vectors_content)
+    corpus = graph.Corpus(work.found.splits, work.options, work.found.fingerprint, work.label, vectors_content)
+    steps = (
+        graph.create_tuning(config, work.workdir, corpus, connection, trials)
+        if trials
+        else graph.create_pipeline(config, work.workdir, corpus, connection)
+    )
     try:
-        orchestrators.execute(graph.create_pipeline(config, workdir, corpus, connection), config.orchestrator)
+        orchestrators.execute(steps, config.orchestrator)
     except Exception as error:  # whatever a node raised, through Beam or not
         cause = console.failure.error if console.failure else error
         told = user_error(cause)
@@ -115,8 +159,8 @@ def _execute(
             raise UserError(told) from error
         logging.getLogger().exception("the run failed")
         node = console.failure.node if console.failure else "the orchestrator"
-        raise Failure(node, _last_line(cause), folder / "log.txt") from error
-    return outcome.read(connection, console.executions, found.splits.evaluation, console.nodes)
+        raise Failure(node, _last_line(cause), work.folder / "log.txt") from error
+    return connection
 
 
 def _limit_threads(threads: int) -> None:

@@ -15,12 +15,17 @@ from components.errors import UserError
 class Workdir:
     """Paths in a work folder.
 
-    `artifacts` is TFX's pipeline root, `metadata` the SQLite file, `schema` the contract, `serving` the base folder of the
-    published versions, `checkpoints` what training needs to go on after a kill, `runs` a folder a run.
+    `tuned` holds the settings that a search found best, `artifacts` is TFX's pipeline root, `metadata` the SQLite file, `schema`
+    the contract, `serving` the base folder of the published versions, `checkpoints` what training needs to go on after a kill,
+    `runs` a folder a run.
     """
 
     root: Path
     name: str
+
+    @property
+    def tuned(self) -> Path:
+        return self.root / "tuned.yaml"
 
     @property
     def artifacts(self) -> Path:

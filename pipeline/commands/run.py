@@ -27,6 +27,14 @@ from pipeline.exits import DONE, REFUSED
     type=click.Choice(["beam", "local"]),
     help="TFX's BeamDagRunner, which is the default, or its LocalDagRunner.",
 )
+@click.option(
+    "--tune",
+    "trials",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Try N settings first, the present ones among them; the best on dev hold from then on.",
+)
 @click.option("--show-settings", is_flag=True, help="List every setting with its default, and stop.")
 def run(
     data: Optional[str],
@@ -34,6 +42,7 @@ def run(
     assignments: tuple[str, ...],
     workdir: Optional[str],
     orchestrator: Optional[str],
+    trials: int,
     show_settings: bool,
 ) -> None:
     """Run the pipeline once: from labelled text to a published model."""
@@ -53,7 +62,7 @@ def run(
 
     from pipeline.run import run as run_pipeline
 
-    outcome = run_pipeline(settings, path, label, console.RunConsole(screen))
+    outcome = run_pipeline(settings, path, label, console.RunConsole(screen), trials)
     console.show_outcome(screen, outcome)
     _leave(DONE if outcome.published else REFUSED)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from components.errors import UserError
-from pipeline.config import Config, keys, load
+from pipeline.config import Config, keys, load, with_settings
 
 
 def refusal(file=None, *assignments):
@@ -28,6 +28,25 @@ def test_assignments_go_on_top_of_yaml_and_options_on_top_of_both(write):
     file = write("a.yaml", "workdir: a\ntraining: {epochs: 7, seed: 3}\n")
     read = load(file, ("training.epochs=2", "workdir=b"), {"workdir": "c", "data": None})
     assert (read.training.epochs, read.training.seed, read.workdir, read.data) == (2, 3, "c", None)
+
+
+def test_settings_that_a_search_found_lie_below_what_is_given(write, tmp_path):
+    write("tuned.yaml", "training: {learning_rate: 0.01, batch_size: 8}\nmodel: {dropout: 0.3}\n")
+    file = write("a.yaml", f"workdir: {tmp_path}\ntraining: {{batch_size: 64}}\n")
+    read = load(file, ("training.seed=5",), {})
+    assert (read.training.learning_rate, read.training.batch_size, read.training.seed) == (0.01, 64, 5)
+    assert read.model.dropout == 0.3 and load(None, (), {"workdir": "elsewhere"}).model == Config().model
+
+
+def test_a_spoilt_file_of_found_settings_is_refused_by_name(write, tmp_path):
+    tuned = write("tuned.yaml", "training: {learning_rate: fast}\n")
+    assert str(tuned) in refusal(None, f"workdir={tmp_path}")
+
+
+def test_found_settings_take_their_places():
+    changed = with_settings(Config(), {"model.dropout": 0.25, "training.batch_size": 8})
+    assert (changed.model.dropout, changed.training.batch_size) == (0.25, 8)
+    assert changed.model.lstm_units == Config().model.lstm_units
 
 
 def test_the_last_of_two_assignments_counts():
