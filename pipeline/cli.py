@@ -13,6 +13,7 @@ _COMMANDS = {
     "check": "Look at a corpus before time is spent on it.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",
+    "serve": "Serve a folder of published versions, by REST and gRPC.",
 }
 
 

@@ -1,0 +1,175 @@
+"""`tfx-ner serve`."""
+
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Optional
+
+import click
+from click.core import ParameterSource
+
+from components.errors import UserError
+
+_PORT = click.IntRange(0, 65535)
+_SECONDS = click.FloatRange(0, min_open=True)
+
+
+@click.command()
+@click.option("--model-base-path", metavar="DIR", help="The folder of versions, as WORKDIR/serving/ner.")
+@click.option("--model-name", default="ner", show_default=True, metavar="NAME", help="The model's name in requests.")
+@click.option(
+    "--model-config-file",
+    metavar="FILE",
+    help="Several models, or one with labels, in TensorFlow Serving's form, instead of the two above.",
+)
+@click.option("--rest-port", type=_PORT, default=8501, show_default=True, help="REST and the page; 0 for any free one.")
+@click.option("--grpc-port", type=_PORT, default=8500, show_default=True, help="gRPC; 0 for any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=_SECONDS,
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest that a request may take.",
+)
+@click.option(
+    "--max-request-mb",
+    type=click.FloatRange(0, 2047, min_open=True),
+    default=16.0,
+    show_default=True,
+    metavar="MB",
+    help="The largest request, unpacked.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    metavar="TEXTS",
+    help="Texts of concurrent requests that run through the model together, at most.",
+)
+@click.option(
+    "--ssl-config-file", metavar="FILE", help="TLS for gRPC: key and certificate, in TensorFlow Serving's form."
+)
+@click.option("--cors", is_flag=True, help="Let pages of other addresses ask (CORS).")
+@click.option("--wait", is_flag=True, help="Wait for the first version instead of ending without one.")
+@click.option(
+    "--poll-seconds",
+    type=_SECONDS,
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to look for new versions.",
+)
+@click.option(
+    "--retry-seconds",
+    type=_SECONDS,
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="When to try a version again that cannot be loaded; five times.",
+)
+@click.option("--tensorflow-model-server", "program", metavar="PATH", help="TensorFlow Serving, if not on the PATH.")
+@click.option("--own-server", is_flag=True, help="tfx-ner's own server, also where TensorFlow Serving is installed.")
+@click.pass_context
+def serve(
+    context: click.Context,
+    model_base_path: Optional[str],
+    model_name: str,
+    model_config_file: Optional[str],
+    rest_port: int,
+    grpc_port: int,
+    host: str,
+    seconds: float,
+    max_request_mb: float,
+    batch_size: int,
+    ssl_config_file: Optional[str],
+    cors: bool,
+    wait: bool,
+    poll_seconds: float,
+    retry_seconds: float,
+    program: Optional[str],
+    own_server: bool,
+) -> None:
+    """Serve a folder of published versions, by REST and gRPC, and a page to try them on.
+
+    TensorFlow Serving is started where it is installed, with batching, monitoring and warm-up. Elsewhere tfx-ner's own
+    server speaks the same protocol; it is a stand-in for development. A version that is published while it runs takes
+    the place of the one before it.
+
+    It runs until it is told to stop (Ctrl-C or SIGTERM), and answers what is in flight first.
+    """
+    from serving.server import stock
+
+    if (model_base_path is None) == (model_config_file is None):
+        raise UserError("expected one of --model-base-path and --model-config-file")
+    if own_server and program:
+        raise UserError("found both --own-server and --tensorflow-model-server; expected one of them")
+    for file in (model_config_file, ssl_config_file):
+        if file and not Path(file).is_file():
+            raise UserError(f"{file}: no such file")
+    if model_base_path is not None:
+        stock.refuse_name(model_name)
+        stock.refuse_without_version(Path(model_base_path), wait)
+    found = None if own_server else stock.find(program)
+    if found:
+        if context.get_parameter_source("host") is ParameterSource.COMMANDLINE and host not in ("0.0.0.0", "::"):
+            raise UserError(
+                f"--host {host}: TensorFlow Serving listens on every address; leave --host out, or add --own-server"
+            )
+        options = stock.StockOptions(
+            model_name,
+            Path(model_base_path).absolute() if model_base_path else None,
+            Path(model_config_file).absolute() if model_config_file else None,
+            rest_port,
+            grpc_port,
+            seconds,
+            batch_size,
+            poll_seconds,
+            retry_seconds,
+            Path(ssl_config_file).absolute() if ssl_config_file else None,
+            cors,
+        )
+        command = stock.command(found, options, Path(tempfile.mkdtemp(prefix="tfx-ner-serve-")))
+        print(f"starting TensorFlow Serving: {' '.join(command)}", file=sys.stderr)
+        print("it listens on every address of this machine and asks for no password; it has no page", file=sys.stderr)
+        sys.stderr.flush()
+        os.execv(found, command)
+
+    print("this is tfx-ner's own server, a stand-in for development: it is not TensorFlow Serving", file=sys.stderr)
+    sys.stderr.flush()
+    logging.basicConfig(level=logging.CRITICAL, format="%(message)s")
+    logging.getLogger("serving").setLevel(logging.INFO)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
+    warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
+    import tensorflow as tf
+
+    from serving.server import config, main
+    from serving.server.batching import Limits
+    from serving.server.models import ModelConfig
+    from serving.server.versions import Retries
+
+    tf.get_logger().setLevel("ERROR")
+    main.run(
+        config.read(model_config_file)
+        if model_config_file
+        else [ModelConfig(model_name, Path(model_base_path).absolute())],
+        main.Options(
+            host=host,
+            rest_port=rest_port,
+            grpc_port=grpc_port,
+            seconds=seconds,
+            most_bytes=int(max_request_mb * 2**20),
+            limits=Limits(rows=batch_size),
+            retries=Retries(seconds=retry_seconds),
+            poll_seconds=poll_seconds,
+            ssl_config_file=ssl_config_file,
+            cors=cors,
+            wait=wait,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The project's own server for development: it speaks TensorFlow Serving's protocol, REST and gRPC."""

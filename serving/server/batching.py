@@ -1,0 +1,251 @@
+"""Micro-batching: rows of concurrent requests to one signature run through the model together.
+
+A request that finds the server idle runs at once. What arrives during a run is gathered, and runs together next.
+Everything here but the run itself happens on the event loop, so there are no locks.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Optional
+
+import numpy as np
+
+from serving.server.signature import Signature
+from serving.server.status import Code, RequestError
+
+Tensors = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`rows` at most in a batch, batches `at_once`, requests that may be `queued`, and the seconds that a batch may
+    `gather`, where several callers ask one after the other.
+    """
+
+    rows: int = 64
+    at_once: int = 1
+    queued: int = 1000
+    gather: float = 0.01
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request to a signature of a loaded version.
+
+    Args:
+      key: requests of the same key may share a batch: the version's and signature's identity.
+      run: the model's outputs for inputs, blocking, within so many seconds.
+      deadline: by `time.monotonic`; past it the request is not begun any more.
+    """
+
+    key: Hashable
+    signature: Signature
+    run: Callable[[Tensors, float], Tensors]
+    inputs: Tensors
+    deadline: float
+
+
+@dataclass(eq=False)
+class _Waiting:
+    job: Job
+    rows: int
+    answer: asyncio.Future
+    done: Callable[[], None]
+    since: float = field(default_factory=time.monotonic)
+
+    def expire(self) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(RequestError(Code.DEADLINE_EXCEEDED, "Deadline exceeded"))
+
+    def finish(self, outcome) -> None:
+        """Answers the caller, who may have gone, with outputs or an error."""
+        self.done()
+        if self.answer.done():
+            return
+        if isinstance(outcome, BaseException):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
+
+class Batcher:
+    """Runs jobs on `pool`, several in one batch where that may be.
+
+    Args:
+      observe: is told of each batch: its requests, its rows, and the seconds that each request waited.
+    """
+
+    def __init__(
+        self,
+        pool: Executor,
+        limits: Limits = Limits(),
+        observe: Callable[[int, int, Sequence[float]], None] = lambda requests, rows, waited: None,
+    ):
+        self._pool, self._limits, self._observe = pool, limits, observe
+        self._queues: dict[Hashable, deque[_Waiting]] = {}
+        self._queued = self._queued_rows = self._running = 0
+        self._usual = 1.0  # requests that were there at once, of late
+        self._timer: Optional[asyncio.TimerHandle] = None
+
+    async def run(self, job: Job, done: Callable[[], None] = lambda: None) -> Tensors:
+        """The model's outputs for a job.
+
+        `done` is called once the model has finished with it, which may be after the caller has gone.
+        Raises RequestError: what the model raises, UNAVAILABLE where the queue is full, DEADLINE_EXCEEDED.
+        """
+        if self._queued >= self._limits.queued:
+            done()
+            raise RequestError(Code.UNAVAILABLE, "The batch scheduling queue to which this task was submitted is full")
+        rows = _rows(job)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(job, rows or 1, loop.create_future(), done)
+        shared: Hashable = object()
+        if rows is not None:
+            shared = (job.key, tuple((alias, job.inputs[alias].shape[1:]) for alias in sorted(job.inputs)))
+        self._queues.setdefault(shared, deque()).append(waiting)
+        self._queued += 1
+        self._queued_rows += waiting.rows
+        self._start()
+        # A run may go on behind a caller who has gone: others may share it.
+        timer = loop.call_later(max(job.deadline - time.monotonic(), 0), waiting.expire)
+        try:
+            return await waiting.answer
+        finally:
+            timer.cancel()
+
+    def _start(self) -> None:
+        """Runs what waits, unless there is reason to wait a moment longer.
+
+        Callers who ask one after the other come back right after they were answered. To run the first of them alone would
+        make all the others wait, so as long as there are several, half of them are waited for.
+        """
+        while self._running < self._limits.at_once and self._queued:
+            if self._queued < self._usual / 2 and self._queued_rows < self._limits.rows:
+                self._timer = self._timer or asyncio.get_running_loop().call_later(self._limits.gather, self._run_next)
+                return
+            self._run_next()
+
+    def _run_next(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._running >= self._limits.at_once or not (batch := self._take()):
+            return
+        self._usual = max(len(batch) + self._queued, self._usual * 0.9)
+        self._running += 1
+        task = asyncio.get_running_loop().run_in_executor(self._pool, _run, batch, self._limits.rows)
+        task.add_done_callback(lambda task: self._finish(batch, task))
+
+    def _take(self) -> list[_Waiting]:
+        """The next batch: of the key whose first request has waited longest; empty if there is none."""
+        now = time.monotonic()
+        while self._queues:
+            key = min(self._queues, key=lambda one: self._queues[one][0].since)
+            queue, batch, rows = self._queues[key], [], 0
+            while queue and (not batch or rows + queue[0].rows <= self._limits.rows):
+                one = queue.popleft()
+                self._queued -= 1
+                self._queued_rows -= one.rows
+                if one.answer.done() or one.job.deadline <= now:
+                    one.finish(RequestError(Code.DEADLINE_EXCEEDED, "Deadline exceeded"))
+                    continue
+                batch.append(one)
+                rows += one.rows
+            if not queue:
+                del self._queues[key]
+            if batch:
+                self._observe(len(batch), rows, [now - one.since for one in batch])
+                return batch
+        return []
+
+    def _finish(self, batch: list[_Waiting], task: asyncio.Future) -> None:
+        self._running -= 1
+        self._start()
+        error = task.exception()
+        answers = [error] * len(batch) if error else task.result()
+        for one, answer in zip(batch, answers):
+            one.finish(answer)
+
+
+def _rows(job: Job) -> Optional[int]:
+    """The rows of a request that may share a batch, else None."""
+    if not job.signature.batches:
+        return None
+    sizes = {array.shape[0] for array in job.inputs.values()}
+    return sizes.pop() if len(sizes) == 1 and 0 not in sizes else None
+
+
+def _run(batch: Sequence[_Waiting], most_rows: int) -> list:
+    """An answer, or the error, for each request of a batch."""
+    job = batch[0].job
+    if len(batch) == 1:
+        return [_attempt(job, most_rows)]
+    rows = [one.rows for one in batch]
+    together = {alias: np.concatenate([one.job.inputs[alias] for one in batch]) for alias in job.inputs}
+    try:
+        outputs = job.run(together, _left(max(one.job.deadline for one in batch)))
+        return list(_parts(job.signature, outputs, rows))
+    except Exception:  # one request must not spoil its neighbours
+        return [_attempt(one.job, most_rows) for one in batch]
+
+
+def _attempt(job: Job, most_rows: int):
+    """The answer to one request, or the error. One that is larger than a batch runs in pieces, for the memory's sake."""
+    try:
+        rows = _rows(job)
+        if rows is None or rows <= most_rows:
+            return job.run(job.inputs, _left(job.deadline))
+        pieces = [
+            job.run(
+                {alias: array[start : start + most_rows] for alias, array in job.inputs.items()}, _left(job.deadline)
+            )
+            for start in range(0, rows, most_rows)
+        ]
+        return {alias: _joined([piece[alias] for piece in pieces]) for alias in job.signature.outputs}
+    except Exception as error:
+        return error
+
+
+def _left(deadline: float) -> float:
+    """The seconds until a deadline. Raises RequestError where it has passed."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise RequestError(Code.DEADLINE_EXCEEDED, "Deadline exceeded")
+    return left
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays one below the other, narrower ones filled up with nothing."""
+    shape = (sum(len(array) for array in arrays), *np.max([array.shape[1:] for array in arrays], axis=0))
+    fill = b"" if arrays[0].dtype == object else 0
+    whole, start = np.full([int(size) for size in shape], fill, arrays[0].dtype), 0
+    for array in arrays:
+        whole[(slice(start, start + len(array)), *(slice(size) for size in array.shape[1:]))] = array
+        start += len(array)
+    return whole
+
+
+def _parts(signature: Signature, outputs: Tensors, rows: Sequence[int]) -> Iterator[Tensors]:
+    """Each request's rows of a batch's outputs, as wide as they would be alone. Raises ValueError if they are not rows."""
+    if any(array.shape[:1] != (sum(rows),) for array in outputs.values()):
+        raise ValueError("outputs without a row for each of the inputs'")
+    ends = list(accumulate(rows))
+    for start, end in zip([0, *ends], ends):
+        yield _part(signature, outputs, start, end)
+
+
+def _part(signature: Signature, outputs: Tensors, start: int, end: int) -> Tensors:
+    """The outputs of some rows, as wide as they would be alone."""
+    part = {alias: array[start:end] for alias, array in outputs.items()}
+    if not signature.counts_rows:
+        return part
+    width = int(part["count"].max(initial=0))
+    return {
+        alias: array[:, :width] if array.ndim > 1 and signature.outputs[alias].shape[1] is None else array
+        for alias, array in part.items()
+    }

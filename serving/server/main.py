@@ -1,0 +1,218 @@
+"""The server as a whole: models, gRPC and REST on one event loop, from the first load to an orderly end."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Optional
+
+import uvicorn
+
+from components.errors import UserError
+from serving.server import grpc_api, rest_api, servable, tls
+from serving.server.batching import Batcher, Limits
+from serving.server.in_flight import InFlight
+from serving.server.metrics import Metrics
+from serving.server.models import ModelConfig, Models
+from serving.server.predicting import Predictor
+from serving.server.status import RequestError
+from serving.server.versions import Retries
+
+log = logging.getLogger("serving.server")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to serve. Ports of 0 are chosen by the system; `seconds` and `most_bytes` limit a request."""
+
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    seconds: float = 30.0
+    most_bytes: int = 16 * 2**20
+    limits: Limits = field(default_factory=Limits)
+    retries: Retries = field(default_factory=Retries)
+    poll_seconds: float = 1.0
+    ssl_config_file: Optional[str] = None
+    cors: bool = False
+    wait: bool = False
+
+
+def run(models: Sequence[ModelConfig], options: Options) -> None:
+    """Serves until SIGTERM or SIGINT, and then until what is in flight is answered.
+
+    Raises UserError where a model or a port cannot be had.
+    """
+    asyncio.run(_serve(models, options))
+
+
+class _Rest(uvicorn.Server):
+    """Leaves signals to `_serve`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):
+        yield
+
+
+async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stopper(stop))
+    rest_socket = bound(options.host, options.rest_port)
+    metrics = Metrics()
+    models = Models(_loader(metrics), options.retries, options.poll_seconds)
+    predictor = Predictor(
+        models,
+        Batcher(ThreadPoolExecutor(options.limits.at_once, thread_name_prefix="model"), options.limits, metrics.batch),
+        metrics,
+        options.seconds,
+    )
+
+    def reload(configs) -> asyncio.Future:
+        return loop.run_in_executor(None, models.configure, configs)
+
+    in_flight = InFlight()
+    grpc_server, health = grpc_api.make_server(predictor, reload, options.most_bytes, in_flight)
+    grpc_port = _grpc_port(grpc_server, options)
+    gc.freeze()  # what is there now stays; looking for garbage after a version is unloaded must not hold requests up
+    loading = asyncio.ensure_future(_load(models, configs, options.wait))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        _leave()
+    loading.result()
+    models.start()
+    rest = _Rest(
+        uvicorn.Config(
+            rest_api.make_app(predictor, options.most_bytes, options.cors, model=configs[0].name),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=int(options.seconds) + 1,
+        )
+    )
+    rest_socket.listen(1024)
+    serving = asyncio.ensure_future(rest.serve([rest_socket]))
+    await grpc_server.start()
+    await grpc_api.set_health(health, True)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    log.info("REST and page on http://%s:%d", host, rest_socket.getsockname()[1])
+    log.info("gRPC%s on %s:%d", " with TLS" if options.ssl_config_file else "", host, grpc_port)
+    if not is_loopback(options.host):
+        log.warning("%s can be reached from other machines, and nobody is asked for a password", options.host)
+    await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+    log.info("stopping: requests in flight are answered first")
+    models.stop()
+    await grpc_api.set_health(health, False)
+    rest.should_exit = True
+    await asyncio.gather(_stop_grpc(grpc_server, in_flight, options.seconds), serving)
+    log.info("stopped")
+    _leave()
+
+
+async def _stop_grpc(server, in_flight: InFlight, seconds: float) -> None:
+    stopping = asyncio.ensure_future(server.stop(seconds))  # takes no more calls from here on
+    await in_flight.wait_for_none(seconds)
+    await server.stop(0.2)  # who watches its health would hold it up; the last answers are on their way
+    await stopping
+
+
+def _stopper(stop: asyncio.Event):
+    def ask() -> None:
+        if stop.is_set():
+            log.warning("stopped at once")
+            _leave(1)
+        stop.set()
+
+    return ask
+
+
+def _leave(code: int = 0) -> None:
+    """Ends the process without tearing TensorFlow down: a thread may be loading a model, and nobody waits for that."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _loader(metrics: Metrics):
+    def load(name: str, path: Path) -> servable.SavedModel:
+        log.info("%s: version %s is loading", name, path.name)
+        try:
+            model = servable.SavedModel(path)
+        except RequestError:
+            metrics.load(str(path), ok=False)
+            raise
+        metrics.load(str(path), ok=True)
+        started, status = time.monotonic(), "OK"
+        try:
+            model.warm_up()
+        except BaseException:
+            model.close()
+            status = "INTERNAL"
+            raise
+        finally:
+            metrics.warmup(str(path), status, time.monotonic() - started)
+        return model
+
+    return load
+
+
+async def _load(models: Models, configs: Sequence[ModelConfig], wait: bool) -> None:
+    """Loads the models for the first time; with `wait`, until each has a version. Raises UserError."""
+    waiting = False
+    while True:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, models.configure, configs)
+            return
+        except RequestError as error:
+            if not wait:
+                raise UserError(error.message) from None
+            if not waiting:
+                log.info("waiting: %s", error.message)
+            waiting = True
+        await asyncio.sleep(1)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket of that address. Raises UserError where it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        return bound
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another --rest-port or --host"
+        ) from None
+
+
+def _grpc_port(server, options: Options) -> int:
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = f"{host}:{options.grpc_port}"
+    try:
+        if options.ssl_config_file:
+            return server.add_secure_port(address, tls.credentials(options.ssl_config_file))
+        return server.add_insecure_port(address)
+    except RuntimeError:
+        raise UserError(f"cannot listen on {address}; choose another --grpc-port or --host") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,88 @@
+"""What the server counts, under TensorFlow Serving's names; its names begin with a colon, its latencies are microseconds."""
+
+import re
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+PATH = "/monitoring/prometheus/metrics"
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+_MICROSECONDS = tuple(10 * 1.8**n for n in range(33))  # TensorFlow Serving's buckets
+_SIZES = tuple(2**n for n in range(14))
+_TOTAL = re.compile(rb"^((?:# (?:HELP|TYPE) )?:tensorflow:[a-z_:]+?)_total(?=[ {])", re.MULTILINE)
+
+_child = cache(lambda metric, *labels: metric.labels(*labels))
+
+
+class Metrics:
+    """A server's metrics, in a registry of their own."""
+
+    def __init__(self):
+        disable_created_metrics()
+        self._registry = registry = CollectorRegistry()
+        name = ":tensorflow:serving:{}".format
+        self._requests = Counter(
+            name("request_count"), "The total number of requests.", ["model_name", "status"], registry=registry
+        )
+        labels = ["model_name", "API", "entrypoint"]
+        self._latency = Histogram(
+            name("request_latency"),
+            "The total time spent on a request.",
+            labels,
+            buckets=_MICROSECONDS,
+            registry=registry,
+        )
+        self._runtime = Histogram(
+            name("runtime_latency"), "The time the model took.", labels, buckets=_MICROSECONDS, registry=registry
+        )
+        self._warmup = Histogram(
+            name("model_warmup_latency"),
+            "The time the warm-up requests took.",
+            ["model_path", "status"],
+            buckets=_MICROSECONDS,
+            registry=registry,
+        )
+        self._queuing = Histogram(
+            name("batching_session:queuing_latency"),
+            "The time requests waited for their batch.",
+            buckets=_MICROSECONDS,
+            registry=registry,
+        )
+        self._batch = Histogram(
+            name("batching_session:processed_batch_size"), "Rows of a batch.", buckets=_SIZES, registry=registry
+        )
+        self._loads = Counter(
+            ":tensorflow:cc:saved_model:load_attempt_count",
+            "The number of times a SavedModel was loaded.",
+            ["model_path", "status"],
+            registry=registry,
+        )
+
+    def request(self, model: str, status: str, api: str, entrypoint: str, seconds: float) -> None:
+        """A request has ended. `model` is that of a served model: others would let callers fill the memory with names."""
+        _child(self._requests, model, status).inc()
+        _child(self._latency, model, api, entrypoint).observe(seconds * 1e6)
+
+    def runtime(self, model: str, api: str, entrypoint: str, seconds: float) -> None:
+        """The model has answered."""
+        _child(self._runtime, model, api, entrypoint).observe(seconds * 1e6)
+
+    def batch(self, requests: int, rows: int, waited) -> None:
+        """A batch begins."""
+        self._batch.observe(rows)
+        for seconds in waited:
+            self._queuing.observe(seconds * 1e6)
+
+    def warmup(self, path: str, status: str, seconds: float) -> None:
+        """A version has been warmed up, or not."""
+        self._warmup.labels(path, status).observe(seconds * 1e6)
+
+    def load(self, path: str, ok: bool) -> None:
+        """A SavedModel was loaded, or could not be."""
+        self._loads.labels(path, "success" if ok else "fail").inc()
+
+    def text(self) -> bytes:
+        """Prometheus's text format. Its client ends counters' names in `_total`; TensorFlow Serving does not."""
+        return _TOTAL.sub(rb"\1", generate_latest(self._registry))

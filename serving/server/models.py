@@ -1,0 +1,154 @@
+"""The models that a server serves, by name, with the labels of their versions; a thread looks for new versions."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, Optional
+
+from serving.server.status import Code, RequestError
+from serving.server.versions import Lease, Policy, Retries, State, Status, T, Versions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model to serve: `labels` name versions, and go only on those that are available."""
+
+    name: str
+    base_path: Path
+    policy: Policy = field(default_factory=Policy)
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+class Models(Generic[T]):
+    """All models of a server. `configure` loads them, `start` keeps looking for new versions until `stop`."""
+
+    def __init__(self, load: Callable[[str, Path], T], retries: Retries, poll_seconds: float = 1.0):
+        self._load, self._retries, self._poll_seconds = load, retries, poll_seconds
+        self._models: dict[str, Versions[T]] = {}
+        self._labels: dict[str, dict[str, int]] = {}
+        self._leaving: list[Versions[T]] = []
+        self._stepping = threading.RLock()
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="versions", daemon=True)
+
+    def configure(self, configs: Iterable[ModelConfig]) -> None:
+        """Serves these models and no others; returns once they are loaded.
+
+        Raises RequestError where a model has no version that can be loaded, or a label's version is not available. The
+        models that did load are then served all the same, and labels stay as they were.
+        """
+        configs = list(configs)
+        wanted = {config.name: config for config in configs}
+        if len(wanted) < len(configs):
+            raise RequestError(Code.INVALID_ARGUMENT, "Illegal to list model twice in config list")
+        with self._stepping:
+            asked = {name: self._versions(config) for name, config in wanted.items()}
+            for versions in asked.values():
+                versions.step()
+            # A model that has moved to a place without a version that loads stays where it was.
+            kept = {name: one if _serves(one) else self._models.get(name, one) for name, one in asked.items()}
+            for versions in {*self._models.values(), *asked.values()} - {*kept.values()}:
+                versions.close()
+                self._leaving.append(versions)
+            self._models = kept
+            self._labels = {name: labels for name, labels in self._labels.items() if name in kept}
+            self._wake.set()
+            for versions in asked.values():
+                _refuse_unserved(versions)
+            for config in wanted.values():
+                _refuse_unavailable(config, asked[config.name])
+            self._labels = {config.name: dict(config.labels) for config in wanted.values()}
+
+    def start(self) -> None:
+        """Begins to look for new versions."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Looks no more; what is loaded stays so."""
+        self._stopped.set()
+        self._wake.set()
+
+    def lease(self, name: str, version: Optional[int] = None, label: Optional[str] = None) -> Lease[T]:
+        """Keeps a version of a model loaded until the lease is released. Raises RequestError."""
+        if name not in self._models:
+            asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
+        return self._models[name].acquire(self._numbered(name, version, label))
+
+    def statuses(self, name: str, version: Optional[int] = None, label: Optional[str] = None) -> list[Status]:
+        """The states of a model's versions, or of the one that is named. Raises RequestError."""
+        versions = self._models.get(name)
+        statuses = versions.statuses() if versions else []
+        if not statuses:
+            raise RequestError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
+        version = self._numbered(name, version, label)
+        chosen = [status for status in statuses if version in (None, status.version)]
+        if not chosen:
+            raise RequestError(Code.NOT_FOUND, f"Could not find version {version} of model {name}")
+        return chosen
+
+    def _numbered(self, name: str, version: Optional[int], label: Optional[str]) -> Optional[int]:
+        if label is None:
+            return version
+        if label not in self._labels.get(name, {}):
+            raise RequestError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+        return self._labels[name][label]
+
+    def _versions(self, config: ModelConfig) -> Versions[T]:
+        old = self._models.get(config.name)
+        if old and old.base_path == config.base_path:
+            old.policy = config.policy
+            return old
+        return Versions(
+            config.name,
+            config.base_path,
+            lambda path: self._load(config.name, path),
+            config.policy,
+            retries=self._retries,
+            wake=self._wake.set,
+        )
+
+    def _poll(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.wait(self._poll_seconds)
+            self._wake.clear()
+            if self._stopped.is_set():
+                return
+            with self._stepping:
+                for versions in [*self._models.values(), *self._leaving]:
+                    try:
+                        versions.step()
+                    except Exception as error:  # a fault here must not end the polling
+                        log.error("%s: %s", versions.name, " ".join(str(error).split()) or type(error).__name__)
+                self._leaving = [versions for versions in self._leaving if not versions.idle]
+
+
+def _serves(versions: Versions) -> bool:
+    return any(status.state is State.AVAILABLE for status in versions.statuses())
+
+
+def _refuse_unserved(versions: Versions) -> None:
+    if _serves(versions):
+        return
+    statuses = versions.statuses()
+    if not statuses:
+        raise RequestError(Code.NOT_FOUND, f"no version of model {versions.name} in {versions.base_path}")
+    raise RequestError(
+        statuses[0].code,
+        f"version {statuses[0].version} of model {versions.name} cannot be loaded: {statuses[0].message}",
+    )
+
+
+def _refuse_unavailable(config: ModelConfig, versions: Versions) -> None:
+    states = {status.version: status.state for status in versions.statuses()}
+    for label, version in config.labels.items():
+        if states.get(version) is not State.AVAILABLE:
+            raise RequestError(
+                Code.FAILED_PRECONDITION,
+                f"Request to assign label {label} to version {version} of model {config.name}, which is not currently"
+                " available for inference",
+            )

@@ -1,0 +1,140 @@
+"""A SavedModel as TensorFlow Serving runs it: in a session, by tag `serve`, its signatures by name."""
+
+import contextlib
+import ctypes
+import gc
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from serving.server import tensors
+from serving.server.signature import Signature, TensorSpec
+from serving.server.status import Code, RequestError
+
+WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
+MOST_WARMUPS = 1000
+# TensorFlow puts these above an error's own words.
+_HEADINGS = ("Graph execution error:", "Detected at node", "<stack traces unavailable>", "File ")
+
+
+class SavedModel:
+    """A loaded SavedModel. Raises RequestError where the folder holds none that can be loaded."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            with graph.as_default():
+                meta = tf.compat.v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(path))
+            self.definitions = {
+                name: definition for name, definition in meta.signature_def.items() if name != "__saved_model_init_op"
+            }
+            self.signatures = {name: _signature(definition) for name, definition in self.definitions.items()}
+            self._runs = {
+                name: self._session.make_callable(
+                    {alias: info.name for alias, info in sorted(definition.outputs.items())},
+                    [info.name for _, info in sorted(definition.inputs.items())],
+                    accept_options=True,
+                )
+                for name, definition in self.definitions.items()
+            }
+        except Exception as error:
+            self._session.close()
+            raise _as_request_error(error) from None
+
+    def run(
+        self, signature: str, inputs: Mapping[str, np.ndarray], seconds: Optional[float] = None
+    ) -> dict[str, np.ndarray]:
+        """The signature's outputs by alias, for inputs that fit it.
+
+        Raises RequestError where the model fails, DEADLINE_EXCEEDED where it takes more than `seconds`.
+        """
+        options = tf.compat.v1.RunOptions(timeout_in_ms=0 if seconds is None else max(1, int(seconds * 1000)))
+        try:
+            return self._runs[signature](*(inputs[alias] for alias in sorted(inputs)), options=options)
+        except Exception as error:
+            raise _as_request_error(error) from None
+
+    def warm_up(self) -> int:
+        """Runs the warm-up requests that lie in the SavedModel; gives their number. Raises RequestError if one fails."""
+        number = 0
+        for number, request in enumerate(_warmup_requests(self.path / WARMUP), 1):  # noqa: B007 - counted
+            name = request.model_spec.signature_name or "serving_default"
+            if name not in self.signatures:
+                raise RequestError(Code.FAILED_PRECONDITION, f'warm-up: Serving signature key "{name}" not found.')
+            inputs = {alias: tensors.array_of(proto, alias) for alias, proto in request.inputs.items()}
+            tensors.check_inputs(self.signatures[name], inputs)
+            self.run(name, inputs)
+        return number
+
+    def close(self) -> None:
+        """Frees the model and gives its memory back to the system."""
+        self._session.close()
+        # Session and graph refer to each other, and a graph is large: left to itself, Python collects it many versions later.
+        self._session, self._runs = None, {}
+        gc.collect()
+        _trim()
+
+
+def _trim() -> None:
+    # Memory in small pieces, as a model's is, stays with the process otherwise.
+    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _warmup_requests(path: Path) -> Iterator:
+    if not path.is_file():
+        return
+    try:
+        for number, record in enumerate(tf.compat.v1.io.tf_record_iterator(str(path))):
+            if number == MOST_WARMUPS:
+                raise RequestError(
+                    Code.INVALID_ARGUMENT, f"Number of warmup records exceeds the maximum ({MOST_WARMUPS}) in {path}"
+                )
+            kind = (entry := prediction_log_pb2.PredictionLog.FromString(record)).WhichOneof("log_type")
+            if kind != "predict_log":
+                raise RequestError(
+                    Code.UNIMPLEMENTED, f"warm-up: {path} holds a {kind}; only predict_log is known here"
+                )
+            yield entry.predict_log.request
+    except RequestError:
+        raise
+    except Exception as error:
+        raise RequestError(Code.DATA_LOSS, f"{path}: cannot read the warm-up requests ({_line(error)})") from None
+
+
+def _signature(definition) -> Signature:
+    return Signature(
+        {alias: _spec(info) for alias, info in definition.inputs.items()},
+        {alias: _spec(info) for alias, info in definition.outputs.items()},
+        definition.method_name,
+    )
+
+
+def _spec(info) -> TensorSpec:
+    shape: Optional[tuple] = None
+    if not info.tensor_shape.unknown_rank:
+        shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
+    return TensorSpec(tf.as_dtype(info.dtype).name, shape)
+
+
+def _as_request_error(error: Exception) -> RequestError:
+    if isinstance(error, RequestError):
+        return error
+    if isinstance(error, tf.errors.OpError):
+        return RequestError(Code(error.error_code), _line(error))
+    if isinstance(error, OSError):  # TensorFlow's loader, where there is no SavedModel
+        return RequestError(Code.NOT_FOUND, _line(error))
+    return RequestError(Code.INTERNAL, _line(error))
+
+
+def _line(error: Exception) -> str:
+    # The first line that says something; what follows is the graph's history, of no use to whoever asked.
+    lines = (line.strip() for line in str(error).splitlines())
+    said = (line for line in lines if line and not line.startswith(_HEADINGS))
+    return next(said, type(error).__name__)

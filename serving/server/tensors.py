@@ -1,0 +1,99 @@
+"""Between TensorProto and NumPy, and whether inputs fit a signature."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2, types_pb2
+
+from serving.server.signature import Signature
+from serving.server.status import Code, RequestError
+
+# A TensorProto may say in a few bytes that one value fills any shape; more than this is refused.
+MOST_VALUES = 2**24
+
+# By TensorFlow's name: the field that holds the values, and the type's number.
+_FIELDS = {
+    name: (field, tf.as_dtype(name).as_datatype_enum)
+    for names, field in (
+        ("float32", "float_val"),
+        ("float64", "double_val"),
+        ("int8 int16 int32 uint8 uint16", "int_val"),
+        ("uint32", "uint32_val"),
+        ("int64", "int64_val"),
+        ("uint64", "uint64_val"),
+        ("bool", "bool_val"),
+        ("string", "string_val"),
+    )
+    for name in names.split()
+}
+
+
+def array_of(proto: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
+    """The values of a TensorProto. Raises RequestError, INVALID_ARGUMENT, where it cannot be decoded."""
+    try:
+        shape = [dim.size for dim in proto.tensor_shape.dim]
+        size = 1
+        for dim in shape:
+            if dim < 0:
+                raise ValueError
+            size *= dim
+        if proto.tensor_shape.unknown_rank or size > MOST_VALUES:
+            raise ValueError
+        if proto.dtype == types_pb2.DT_STRING:
+            return _strings(proto, shape, size)
+        array = tf.make_ndarray(proto)
+    except Exception:  # NumPy and TensorFlow raise what they like for bytes that make no tensor
+        raise RequestError(Code.INVALID_ARGUMENT, f"tensor parsing error: {alias}") from None
+    return array
+
+
+def _strings(proto: tensor_pb2.TensorProto, shape: list[int], size: int) -> np.ndarray:
+    values = list(proto.string_val)
+    if proto.tensor_content or len(values) > size:
+        raise ValueError
+    values += [values[-1] if values else b""] * (size - len(values))
+    array = np.empty(size, object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+def fill(proto: tensor_pb2.TensorProto, array: np.ndarray, dtype: str) -> None:
+    """Writes an array into a TensorProto: values in the repeated field of their type, as TensorFlow Serving answers."""
+    if dtype not in _FIELDS:
+        proto.CopyFrom(tf.make_tensor_proto(array, tf.as_dtype(dtype)))
+        return
+    field, proto.dtype = _FIELDS[dtype]
+    for size in array.shape:
+        proto.tensor_shape.dim.add().size = size
+    getattr(proto, field).extend(array.ravel().tolist())
+
+
+def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
+    """Raises RequestError, INVALID_ARGUMENT, where names, types or shapes are not the signature's."""
+    if inputs.keys() != signature.inputs.keys():
+        sent, wanted = sorted(inputs), sorted(signature.inputs)
+        raise RequestError(
+            Code.INVALID_ARGUMENT,
+            f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{','.join(sent)}}}) !="
+            f" len({{{','.join(wanted)}}}). Sent extra: {{{','.join(sorted(set(sent) - set(wanted)))}}}."
+            f" Missing but required: {{{','.join(sorted(set(wanted) - set(sent)))}}}.",
+        )
+    for place, alias in enumerate(sorted(inputs)):
+        spec, array = signature.inputs[alias], inputs[alias]
+        dtype = "string" if array.dtype == object else array.dtype.name
+        if dtype != spec.dtype:
+            raise RequestError(
+                Code.INVALID_ARGUMENT, f"Expects arg[{place}] to be {_said(spec.dtype)} but {_said(dtype)} is provided"
+            )
+        if not spec.fits(array.shape):
+            wanted_shape = ",".join("?" if size is None else str(size) for size in spec.shape)
+            raise RequestError(
+                Code.INVALID_ARGUMENT,
+                f"Expects {alias} to have the shape [{wanted_shape}] but [{','.join(map(str, array.shape))}] is provided",
+            )
+
+
+def _said(dtype: str) -> str:
+    """A type as TensorFlow's messages name it."""
+    return {"float16": "half", "float32": "float", "float64": "double"}.get(dtype, dtype)

@@ -1,0 +1,223 @@
+"""Micro-batching of concurrent requests, with runs that the test holds up and lets go."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from serving.server.batching import Batcher, Job, Limits
+from serving.server.signature import Signature, TensorSpec
+from serving.server.status import Code, RequestError
+
+SIGNATURE = Signature(
+    {"text": TensorSpec("string", (None,))},
+    {"count": TensorSpec("int64", (None,)), "type": TensorSpec("string", (None, None))},
+)
+
+
+class Model:
+    """Answers with a text's words, in rows as wide as the longest of the batch; a run waits while `gate` is shut."""
+
+    def __init__(self):
+        self.gate, self.batches, self.began = threading.Event(), [], threading.Semaphore(0)
+        self.gate.set()
+
+    def __call__(self, inputs, seconds):
+        texts = [text.decode() for text in inputs["text"]]
+        self.batches.append(texts)
+        self.began.release()
+        assert self.gate.wait(30)
+        if "bad" in texts:
+            raise RequestError(Code.INVALID_ARGUMENT, "bad is bad")
+        words = [text.split() for text in texts]
+        width = max(map(len, words))
+        rows = [[word.encode() for word in row] + [b""] * (width - len(row)) for row in words]
+        return {
+            "count": np.array([len(row) for row in words]),
+            "type": np.array(rows, object).reshape(len(rows), width),
+        }
+
+    async def has_begun(self):
+        await asyncio.get_running_loop().run_in_executor(None, self.began.acquire)
+
+
+@pytest.fixture
+def model():
+    model = Model()
+    yield model
+    model.gate.set()
+
+
+def job(model, *texts, key="key", signature=SIGNATURE, seconds=30.0):
+    inputs = {"text": np.array([text.encode() for text in texts], object)}
+    return Job(key, signature, model, inputs, time.monotonic() + seconds)
+
+
+AT_ONCE = Limits(gather=0.0)
+
+
+def run(story, limits=AT_ONCE, observe=lambda *_: None):
+    with ThreadPoolExecutor(4) as pool:
+
+        async def whole():
+            return await story(Batcher(pool, limits, observe))
+
+        return asyncio.run(whole())
+
+
+def words(outputs):
+    return [[word.decode() for word in row] for row in outputs["type"]]
+
+
+async def held_up(batcher, model, *jobs):
+    """The answers, or errors, of jobs that all come while the model runs something else."""
+    model.gate.clear()
+    first = asyncio.ensure_future(batcher.run(job(model, "first")))
+    await model.has_begun()
+    tasks = [asyncio.ensure_future(batcher.run(one)) for one in jobs]
+    await asyncio.sleep(0)
+    model.gate.set()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    await first
+    return answers
+
+
+def test_a_request_that_finds_the_server_idle_runs_by_itself(model):
+    async def story(batcher):
+        return [words(await batcher.run(job(model, text))) for text in ("a b", "c")]
+
+    assert run(story) == [[["a", "b"]], [["c"]]] and model.batches == [["a b"], ["c"]]
+
+
+def test_what_comes_during_a_run_runs_together_next(model):
+    async def story(batcher):
+        return await held_up(batcher, model, job(model, "a"), job(model, "b", "c"), job(model, "d"))
+
+    assert [words(one) for one in run(story)] == [[["a"]], [["b"], ["c"]], [["d"]]]
+    assert model.batches == [["first"], ["a", "b", "c", "d"]]
+
+
+def test_an_answer_is_as_wide_as_it_would_be_alone(model):
+    async def story(batcher):
+        return await held_up(batcher, model, job(model, "a"), job(model, "b c d e", ""), job(model, ""))
+
+    assert [words(one) for one in run(story)] == [[["a"]], [["b", "c", "d", "e"], [""] * 4], [[]]]
+    assert len(model.batches) == 2
+
+
+def test_a_batch_has_so_many_rows_at_most(model):
+    async def story(batcher):
+        return await held_up(batcher, model, *(job(model, *"ab") for _ in range(4)))
+
+    run(story, Limits(rows=5, gather=0.0))
+    assert [len(batch) for batch in model.batches] == [1, 4, 4]
+
+
+def test_a_request_larger_than_a_batch_runs_in_pieces_and_comes_back_whole(model):
+    async def story(batcher):
+        return await batcher.run(job(model, "a", "b b b", "c c", "d", "e e"))
+
+    answer = run(story, Limits(rows=2))
+    assert [len(batch) for batch in model.batches] == [2, 2, 1]
+    assert words(answer) == [["a", "", ""], ["b"] * 3, ["c", "c", ""], ["d", "", ""], ["e", "e", ""]]
+    assert answer["count"].tolist() == [1, 3, 2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"key": "another"}, {"signature": Signature(SIGNATURE.inputs, {"type": SIGNATURE.outputs["type"]})}],
+    ids=["of another version", "that cannot be taken apart again"],
+)
+def test_requests_that_do_not_belong_together_run_apart(model, other):
+    async def story(batcher):
+        return await held_up(batcher, model, job(model, "a", **other), job(model, "b"), job(model, "c", **other))
+
+    assert [words(one) for one in run(story)] == [[["a"]], [["b"]], [["c"]]]
+    assert not any("b" in batch and len(batch) > 1 for batch in model.batches)
+
+
+def test_a_request_that_fails_does_not_spoil_its_neighbours(model):
+    async def story(batcher):
+        return await held_up(batcher, model, job(model, "a"), job(model, "bad"), job(model, "c"))
+
+    first, bad, last = run(story)
+    assert words(first) == [["a"]] and words(last) == [["c"]]
+    assert isinstance(bad, RequestError) and bad.message == "bad is bad"
+
+
+def test_a_full_queue_refuses(model):
+    async def story(batcher):
+        return await held_up(batcher, model, *(job(model, text) for text in "abc"))
+
+    *answered, refused = run(story, Limits(queued=2, gather=0.0))
+    assert [words(one) for one in answered] == [[["a"]], [["b"]]]
+    assert refused.code is Code.UNAVAILABLE and "queue" in refused.message
+
+
+def test_a_request_whose_deadline_has_passed_is_never_begun(model):
+    async def story(batcher):
+        return await held_up(batcher, model, job(model, "a"), job(model, "late", seconds=-1))
+
+    answered, late = run(story)
+    assert words(answered) == [["a"]] and late.code is Code.DEADLINE_EXCEEDED
+    assert not any("late" in batch for batch in model.batches)
+
+
+def test_a_caller_waits_no_longer_than_the_deadline_and_the_version_is_kept_until_the_run_ends(model):
+    released = []
+
+    async def story(batcher):
+        model.gate.clear()
+        with pytest.raises(RequestError) as raised:
+            await batcher.run(job(model, "a", seconds=0.05), lambda: released.append(len(model.batches)))
+        assert raised.value.code is Code.DEADLINE_EXCEEDED and not released
+        model.gate.set()
+        await batcher.run(job(model, "b"))
+
+    run(story)
+    assert released == [1]
+
+
+def test_a_caller_who_goes_away_leaves_the_others_be(model):
+    released = []
+
+    async def story(batcher):
+        model.gate.clear()
+        first = asyncio.ensure_future(batcher.run(job(model, "a"), lambda: released.append("a")))
+        await model.has_begun()
+        gone = asyncio.ensure_future(batcher.run(job(model, "gone"), lambda: released.append("gone")))
+        stays = asyncio.ensure_future(batcher.run(job(model, "b")))
+        await asyncio.sleep(0)
+        gone.cancel()
+        first.cancel()
+        await asyncio.sleep(0)
+        model.gate.set()
+        return await stays
+
+    assert words(run(story)) == [["b"]]
+    assert sorted(released) == ["a", "gone"] and not any("gone" in batch for batch in model.batches)
+
+
+def test_several_callers_who_ask_one_after_the_other_share_batches(model):
+    async def story(batcher):
+        async def caller(name):
+            for turn in range(8):
+                await batcher.run(job(model, f"{name}{turn}"))
+
+        await asyncio.gather(*(caller(name) for name in "abcdefgh"))
+
+    run(story, Limits(gather=5.0))
+    assert len(model.batches) <= 8 * 8 / 3
+
+
+def test_batches_are_told_of(model):
+    told = []
+
+    async def story(batcher):
+        await held_up(batcher, model, job(model, "a"), job(model, "b", "c"))
+
+    run(story, observe=lambda requests, rows, waited: told.append((requests, rows, len(waited))))
+    assert told == [(1, 1, 1), (2, 3, 2)]
