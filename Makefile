@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 WORKDIR ?= work/demo
+SEEDS ?= 3
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -20,6 +21,14 @@ test-fast: setup ## run the tests that need no TensorFlow
 test-current: ## run every test on the newer stack, in a Debian 13 root of its own
 	@tests/current/run.sh
 
+# Before anything is installed: without a corpus there is nothing to measure.
+benchmark: ## train and measure tfx-ner, CRFsuite and spaCy on CORPUS=DIR [SEEDS=3 JSON=FILE VECTORS=FILE]
+	@[ -n "$(CORPUS)" ] || { echo "benchmark: expected a corpus, as in: make benchmark CORPUS=path/to/corpus" >&2; exit 2; }
+	@requirements/setup.sh
+	@requirements/setup-benchmark.sh
+	@$(BIN)/python benchmarks/compare.py "$(CORPUS)" --seeds "$(SEEDS)" \
+		$(if $(JSON),--json "$(JSON)") $(if $(VECTORS),--vectors "$(VECTORS)") $(OPTIONS)
+
 lint: setup ## look the code over with ruff
 	@$(BIN)/ruff check .
 
@@ -29,10 +38,10 @@ setup: ## make .venv from this machine's lock file; does nothing if that is done
 lock: setup ## write the lock files anew, with the newest versions that work together
 	@requirements/lock.sh
 
-audit: setup ## look up known vulnerabilities in both lock files
+audit: setup ## look up known vulnerabilities in the lock files
 	@requirements/audit.sh
 
 clean: ## remove .venv and what the commands made
-	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-benchmark build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-current lint setup lock audit clean
+.PHONY: help demo test test-fast test-current benchmark lint setup lock audit clean

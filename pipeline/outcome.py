@@ -84,6 +84,8 @@ def read(
     blessed = blessing.custom_properties["blessed"].int_value == 1
     candidate = _load(evaluation.uri, tfma.CANDIDATE_KEY) or _load(evaluation.uri, "")
     baseline = _load(evaluation.uri, tfma.BASELINE_KEY)
+    if baseline:
+        candidate = {slice_: _without_differences(values) for slice_, values in candidate.items()}
     scores = candidate[_OVERALL]
     return Outcome(
         overall=_parts(scores),
@@ -123,6 +125,11 @@ def _load(path: str, model: str) -> dict[tuple, dict[str, float]]:
         if result.slicing_metrics
         else {}
     )
+
+
+def _without_differences(values: Mapping[str, float]) -> dict[str, float]:
+    """Without what TFMA adds where there are two models: beside each metric the difference between them."""
+    return {name: value for name, value in values.items() if name.removesuffix("_diff") not in values.keys() - {name}}
 
 
 def _types(scores: Mapping[str, float]) -> list[str]:

@@ -234,6 +234,14 @@ def test_a_model_on_changed_data_is_compared_with_the_one_before(kept):
     assert f"The model before it: F1 {outcome['before']['f1']:.4f} on the same data" in kept["allowed"].out
 
 
+def test_beside_another_model_the_scores_are_of_the_types_alone(kept):
+    """TFMA adds the difference of each metric between the two models."""
+    outcome = json.loads(kept["allowed"].kept("outcome.json"))
+    assert sorted(outcome["per_type"]) == ["LOC", "ORG", "PER"]
+    assert set(outcome["recall_by_novelty"]) <= {"seen", "seen_as_other", "unseen"}
+    assert "diff" not in kept["allowed"].out
+
+
 def test_a_much_worse_model_is_refused_against_the_one_before(kept):
     swapped = kept["swapped"]
     assert swapped.code == 3

@@ -1,0 +1,67 @@
+"""The corpus that is compared on: read once, and written out for the tools that do not read it themselves."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.comparison import columns
+from components.corpus import reading, writing
+from components.errors import UserError
+from components.ner import scores, tags
+from components.ner.sentence import Sentence, Span
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus and its splits as CoNLL files in IOB2.
+
+    `path` and `options` are how tfx-ner reads it; `files` and `sizes`, which counts sentences, tokens and entities, are by
+    split; `evaluated_on` is test, or dev where there is no test, and `gold` are its sentences.
+    """
+
+    path: str
+    options: reading.ReadOptions
+    files: Mapping[str, Path]
+    sizes: Mapping[str, Mapping[str, int]]
+    evaluated_on: str
+    gold: tuple[Sentence, ...]
+
+
+def write_out(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
+    """Reads a corpus and writes its splits into the folder. Raises UserError where tfx-ner cannot read it."""
+    splits = reading.find_splits(path)
+    by_split: dict[str, list[Sentence]] = {name: [] for name in splits.names}
+    for split, sentence in reading.read_corpus(splits, options):
+        by_split[split].append(sentence)
+    files = {split: folder / f"{split}.conll" for split in by_split}
+    for split, sentences in by_split.items():
+        with files[split].open("w", encoding="utf-8", newline="\n") as file:
+            try:
+                writing.write_conll(file, sentences)
+            except ValueError as error:
+                raise UserError(f"{path}: {error}; the other tools read CoNLL") from None
+    sizes = {
+        split: {
+            "sentences": len(sentences),
+            "tokens": sum(len(one.tokens) for one in sentences),
+            "entities": sum(len(one.spans) for one in sentences),
+        }
+        for split, sentences in by_split.items()
+    }
+    return Corpus(os.path.abspath(path), options, files, sizes, splits.evaluation, tuple(by_split[splits.evaluation]))
+
+
+def f1(corpus: Corpus, predictions: Path) -> float:
+    """The F1 of a file of predictions, the same count for every tool.
+
+    Raises ValueError where it does not hold the sentences that are evaluated on.
+    """
+    return sum(scores.score_all(_pairs(corpus, predictions)).values(), scores.PRF()).f1
+
+
+def _pairs(corpus: Corpus, predictions: Path) -> list[tuple[tuple[Span, ...], tuple[Span, ...]]]:
+    predicted = list(columns.read(str(predictions)))
+    if [tuple(tokens) for tokens, *_ in predicted] != [one.tokens for one in corpus.gold]:
+        raise ValueError(f"{predictions} does not hold the sentences of {corpus.evaluated_on}")
+    return [(one.spans, tags.spans_of(found[-1])) for one, found in zip(corpus.gold, predicted)]

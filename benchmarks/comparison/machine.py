@@ -1,0 +1,25 @@
+"""What it was measured on."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`cores` are those that this process, and so what it starts, may use."""
+
+    cores: int
+    processor: str
+    python: str
+
+
+def this() -> Machine:
+    """The machine that this runs on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return Machine(len(os.sched_getaffinity(0)), names[0] if names else "processor unknown", platform.python_version())

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Makes .venv-benchmark, where what tfx-ner is compared with is installed from its own lock, for .venv's Python.
+# Runs after setup.sh; a second call sees by the stamp that nothing has changed, and does nothing.
+set -eu
+
+cd "$(dirname "$0")/.."
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
+folder=.venv-benchmark
+lock=requirements/benchmark.txt
+
+made_from() {
+    .venv/bin/python -c 'import sys; print(sys.version, sys.base_prefix)'
+    cat "$lock" requirements/setup-benchmark.sh | sha256sum
+}
+
+if [ ! -x .venv/bin/python ]; then
+    echo "tfx-ner: .venv is not here; make setup makes it" >&2
+    exit 1
+fi
+mkdir -p "$folder"
+exec 9>"$folder/setup.lock"
+flock 9 # two calls at once would install over each other
+if [ "$(cat "$folder/setup.stamp" 2>/dev/null)" = "$(made_from)" ] && "$folder/bin/python" -c '' 2>/dev/null; then
+    exit
+fi
+
+echo "tfx-ner: installing CRFsuite and spaCy for $(.venv/bin/python --version) into $folder (300 MB)" >&2
+uv=$(requirements/get-uv.sh .venv/uv .venv/bin/python python3)
+find "$folder" -mindepth 1 -maxdepth 1 ! -name 'setup.lock' -exec rm -rf {} +
+"$uv" venv --quiet --allow-existing --python "$(readlink -f .venv/bin/python)" "$folder"
+# Wheels only: a machine without a compiler can measure too.
+VIRTUAL_ENV="$PWD/$folder" "$uv" pip sync --quiet --only-binary :all: --require-hashes "$lock"
+made_from >"$folder/setup.stamp"

@@ -1,0 +1,58 @@
+"""CRFsuite and spaCy in their own environment, on a few sentences."""
+
+import json
+
+import pytest
+
+SENTENCES = [
+    [["Ada", "Lee", "spoke"], ["B-PER", "I-PER", "O"]],
+    [["In", "Rio"], ["O", "B-LOC"]],
+    [["a", " ", "b"], ["O", "O", "O"]],
+]
+
+
+@pytest.fixture
+def spent(project, tmp_path):
+    """Runs a program of the comparison there."""
+    from benchmarks.comparison import cost, tools
+
+    if not tools.OTHERS.exists():
+        pytest.skip("CRFsuite and spaCy are not installed: make benchmark installs them in .venv-benchmark")
+
+    def run(*arguments):
+        return cost.of([str(tools.OTHERS), *map(str, arguments)], tmp_path / "log", project)
+
+    return run
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    from benchmarks.comparison import columns
+
+    columns.write(str(tmp_path / "corpus.conll"), SENTENCES)
+    return tmp_path / "corpus.conll"
+
+
+def test_crfsuite_learns_its_sentences_by_heart(spent, corpus, tmp_path):
+    from benchmarks.comparison import columns
+
+    model, predictions, figures = (tmp_path / name for name in ("model", "predictions", "figures"))
+    program = ("-m", "benchmarks.comparison.crfsuite_tagger")
+    spent(*program, "train", corpus, model)
+    spent(*program, "tag", corpus, model, predictions, figures, 100)
+    assert list(columns.read(str(predictions))) == [[tokens, tags, tags] for tokens, tags in SENTENCES]
+    assert json.loads(figures.read_text())["model_mb"] == model.stat().st_size / 1e6
+
+
+def test_spacy_gets_the_same_tokens_and_entities(spent, corpus, tmp_path):
+    spent("-m", "benchmarks.comparison.spacy_tagger", "prepare", "xx", corpus, tmp_path / "corpus.spacy")
+    look = (
+        "import json, spacy, sys; from spacy.training import Corpus;"
+        " from benchmarks.comparison.spacy_tagger import tags_of; nlp = spacy.blank('xx');"
+        " found = [[[token.text for token in example.predicted], tags_of(example.reference)]"
+        " for example in Corpus(sys.argv[1])(nlp)];"
+        " json.dump(found, open(sys.argv[2], 'w'))"
+    )
+    spent("-c", look, tmp_path / "corpus.spacy", tmp_path / "found")
+    visible = [[[token.replace(" ", "␣") for token in tokens], tags] for tokens, tags in SENTENCES]
+    assert json.loads((tmp_path / "found").read_text()) == visible
