@@ -1,10 +1,12 @@
 """A published model in this process: entities in text, and tags for tokens. Needs TensorFlow, not TFX."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from components.errors import UserError
 from components.ner import tags
@@ -13,7 +15,8 @@ from serving import card, quiet
 from serving.entity import Entity
 
 _T = TypeVar("_T")
-_BATCH = 256
+_BATCH, _CHARACTERS = 512, 200_000
+_AT_ONCE = 2
 
 
 def find(path: str | os.PathLike) -> Path:
@@ -70,24 +73,23 @@ class PublishedModel:
 
     def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
         """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
-        for batch in _batches(texts, _BATCH):
-            encoded = [text.encode("utf-8", "replace") for text in batch]
-            found = {key: value.numpy() for key, value in self._text(text=self._tf.constant(encoded)).items()}
-            for row, text in enumerate(batch):
-                yield (
-                    text,
-                    tuple(
-                        Entity(text[start:end], type_.decode(), int(start), int(end), float(score))
-                        for start, end, type_, score in islice(
-                            zip(*(found[key][row] for key in ("start", "end", "type", "score"))),
-                            int(found["count"][row]),
-                        )
-                    ),
-                )
+        # Two batches at a time: while one waits on a step of its recurrence, the other computes.
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            running: deque[tuple[list[str], Future]] = deque()
+            for batch in _batches(texts, len):
+                running.append((batch, pool.submit(self._found, batch)))
+                if len(running) > _AT_ONCE:
+                    yield from _entities(*running.popleft())
+            while running:
+                yield from _entities(*running.popleft())
+
+    def _found(self, texts: Sequence[str]) -> dict[str, Any]:
+        encoded = [text.encode("utf-8", "replace") for text in texts]
+        return {key: value.numpy() for key, value in self._text(text=self._tf.constant(encoded)).items()}
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
         """The entities of each sentence given as tokens, as spans of those tokens."""
-        for batch in _batches(sentences, _BATCH):
+        for batch in _batches(sentences, lambda tokens: sum(map(len, tokens))):
             found = self._examples(examples=self._tf.constant([self._example(tokens) for tokens in batch]))
             for tokens, row in zip(batch, found["tags"].numpy()):
                 yield tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
@@ -100,7 +102,29 @@ class PublishedModel:
         ).SerializeToString()
 
 
-def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
+def _entities(texts: Sequence[str], answer: Future) -> Iterator[tuple[str, tuple[Entity, ...]]]:
+    """Each text with its entities, from the dense outputs of the signature."""
+    found = answer.result()
+    for row, text in enumerate(texts):
+        values = zip(*(found[key][row] for key in ("start", "end", "type", "score")))
+        yield (
+            text,
+            tuple(
+                Entity(text[start:end], type_.decode(), int(start), int(end), float(score))
+                for start, end, type_, score in islice(values, int(found["count"][row]))
+            ),
+        )
+
+
+def _batches(items: Iterable[_T], characters: Callable[[_T], int]) -> Iterator[list[_T]]:
+    """Items in batches of limited number and length: what the model needs of memory grows with both."""
+    batch: list[_T] = []
+    length = 0
+    for item in items:
+        batch.append(item)
+        length += characters(item)
+        if len(batch) == _BATCH or length >= _CHARACTERS:
+            yield batch
+            batch, length = [], 0
+    if batch:
         yield batch

@@ -165,7 +165,7 @@ def serve(
             grpc_port=grpc_port,
             seconds=seconds,
             most_bytes=int(max_request_mb * 2**20),
-            limits=Limits(rows=batch_size),
+            limits=Limits(rows=batch_size, at_once=2),  # one computes while the other waits on a step of its recurrence
             retries=Retries(seconds=retry_seconds),
             poll_seconds=poll_seconds,
             ssl_config_file=ssl_config_file,
