@@ -8,7 +8,7 @@ import os
 import grpc
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
@@ -20,7 +20,7 @@ MANY = settings(
     max_examples=REQUESTS,
     deadline=None,
     database=None,
-    phases=[Phase.generate, Phase.shrink],
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
 # What a wrong request may end in. UNKNOWN and INTERNAL are not among them, nor is UNAVAILABLE: nothing is overloaded.
@@ -119,8 +119,11 @@ def requests(draw):
 def test_grpc_answers_whatever_is_asked(server):
     codes = set()
 
+    # A right one among them, and a wrong one: what is made up may be neither.
     @MANY
     @given(requests())
+    @example(request("Ada"))
+    @example(predict_pb2.PredictRequest())
     def ask(asked):
         try:
             server.prediction.Predict(asked, timeout=60)
