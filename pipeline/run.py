@@ -46,6 +46,8 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole, trial
     workdir.make()
     with workdir.locked():
         folder = _new_folder(workdir.runs)
+        kept = folder / "config.yaml"
+        kept.write_text(config.dump(), encoding="utf-8")
         options = ReadOptions(scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding)
         found = survey.look(corpus_path, options, folder / "left-out.jsonl")
         console.surveyed(found, label, folder)
@@ -53,7 +55,7 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole, trial
             work = _Work(workdir, found, options, label, console, folder)
             if trials:
                 config = _tune(config, work, trials)
-            (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
+                kept.write_text(config.dump(), encoding="utf-8")
             outcome = _run(config, work)
         (folder / "outcome.json").write_text(
             json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"

@@ -3,9 +3,13 @@
 import os
 
 import pytest
+import yaml
+from rich.console import Console
 
 from components.errors import UserError
-from pipeline.run import Failure, user_error
+from pipeline.config import Config
+from pipeline.console import RunConsole
+from pipeline.run import Failure, run, user_error
 from pipeline.workdir import Workdir
 
 
@@ -37,6 +41,15 @@ def test_a_failure_names_the_node_the_reason_and_the_log(tmp_path):
     assert str(Failure("Trainer", "out of memory", tmp_path / "log.txt")) == (
         f"Trainer failed: out of memory. The log has the whole story: {tmp_path / 'log.txt'}"
     )
+
+
+def test_a_run_that_is_refused_keeps_its_configuration(tmp_path):
+    corpus, work = tmp_path / "a.conll", tmp_path / "work"
+    corpus.write_text("Anna B-PER\nleft\n\n")
+    with pytest.raises(UserError, match=r"a\.conll:"):
+        run(Config(workdir=str(work)), str(corpus), "a", RunConsole(Console(quiet=True)))
+    [folder] = (work / "runs").iterdir()
+    assert Config.model_validate(yaml.safe_load((folder / "config.yaml").read_text())).workdir == str(work)
 
 
 def test_a_workdir_that_is_held_says_by_whom(tmp_path):
