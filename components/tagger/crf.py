@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components.tagger.packing import Packing, inverse, rows, walk
+from components.tagger.packing import Packing, inverse, walk
 
 ILLEGAL = -1e4
 _TINY = 1e-37  # keeps the logarithm of a sum that underflowed finite
@@ -120,13 +120,14 @@ def log_sums(emissions: tf.Tensor, packing: Packing, chain: Chain) -> LogSums:
     tags = chain.start.shape[0]
     first = tf.tile(tf.stack([chain.start, chain.end])[:, None], [1, packing.counts[0], 1])
 
-    def step(start, n, state):
-        logs = state[0][:, :n] + rows(packed, start, n)
+    def step(state, come):
+        logs = state[0] + come[0]
         highest = tf.reduce_max(logs, 2, keepdims=True)
         reach = tf.math.log(tf.maximum(tf.exp(logs - highest) @ weights, _TINY)) + highest
-        return (reach,), (tf.reshape(logs, [2 * n, tags]),)
+        return (reach,), (tf.reshape(logs, [-1, tags]),)
 
-    sums = tf.gather(walk(packing.counts, step, (first,), [tf.TensorSpec([None, tags])])[0], packing.places)
+    sums = walk(packing.counts, step, (first,), (packed,), [tf.TensorSpec([None, tags])])[0]
+    sums = tf.gather(sums, packing.places)
     sums = tf.reshape(sums, [-1, 2, tags])
     ahead, back = sums[:, 0], sums[:, 1] - emissions
     total = tf.reduce_logsumexp(tf.gather(ahead, _last(packing)) + chain.end, 1)
@@ -143,25 +144,23 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     tags = chain.start.shape[0]
     # Reading ahead only: the places in flat order, by packed place.
     order = tf.boolean_mask(packing.readings // 2, packing.readings % 2 == 0)
-    packed = tf.gather(emissions, order)
-    first = tf.tile(chain.start[None], [packing.counts[0], 1])
+    first = tf.tile(chain.start[None, None], [1, packing.counts[0], 1])
     into = tf.transpose(chain.transitions)  # [to, from]
 
-    def step(start, n, state):
-        best = state[0][:n] + packed[start : start + n]
-        return (tf.reduce_max(best[:, None] + into, 2),), (best,)
+    def step(state, come):
+        best = state[0] + come[0]
+        return (tf.reduce_max(best[:, :, None] + into, 3),), (tf.reshape(best, [-1, tags]),)
 
-    best = walk(packing.counts, step, (first,), [tf.TensorSpec([None, tags])])[0]
+    best = walk(packing.counts, step, (first,), (tf.gather(emissions, order),), [tf.TensorSpec([None, tags])])[0]
     # What follows a token: one of the tags, or the end.
     onward = tf.concat([into, chain.end[None]], 0)
 
-    def back(start, n, state):
-        after = tf.pad(state[0], [[0, n - tf.size(state[0])]], constant_values=tags)
-        path = tf.argmax(best[start : start + n] + tf.gather(onward, after), 1, tf.int32)
-        return (path,), (path,)
+    def back(state, come):
+        path = tf.argmax(come[0] + tf.gather(onward, state[0][:, :, 0]), 2, tf.int32)
+        return (path[:, :, None],), (tf.reshape(path, [-1]),)
 
-    nothing = tf.zeros([0], tf.int32)
-    path = walk(packing.counts, back, (nothing,), [tf.TensorSpec([None], tf.int32)], back=True)[0]
+    nothing = tf.zeros([1, 0, 1], tf.int32)
+    path = walk(packing.counts, back, (nothing,), (best,), [tf.TensorSpec([None], tf.int32)], back=True, fill=tags)[0]
     return tf.gather(path, inverse(order))
 
 

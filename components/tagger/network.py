@@ -58,14 +58,15 @@ class CharacterCNN(keras.layers.Layer):
 
     def call(self, characters: tf.Tensor) -> tf.Tensor:
         window = self.kernel.shape[0]
-        # What each character adds to the response at each place of the window: there are far fewer than there are in tokens.
-        table = tf.einsum("cd,wdf->wcf", tf.convert_to_tensor(self.embedding.embeddings), self.kernel)
-        table = tf.concat([tf.zeros_like(table[:, :1]), table[:, 1:]], 1)
         padded = tf.pad(characters + 1, [[0, 0], [(window - 1) // 2, window // 2]])
+        # What each different character adds to the response at each place of the window: far fewer than there are in tokens.
+        different, numbers = tf.unique(tf.reshape(padded, [-1]))
+        table = tf.einsum("cd,wdf->wcf", self.embedding(different), self.kernel)
+        table = tf.where((different > 0)[:, None], table, 0.0)
         present = tf.cast(tf.where(characters >= 0), tf.int32)
-        owner, width = present[:, 0], tf.shape(padded)[1]
-        place, padded = owner * width + present[:, 1], tf.reshape(padded, [-1])
-        responses = tf.add_n([tf.gather(table[n], tf.gather(padded, place + n)) for n in range(window)])
+        owner = present[:, 0]
+        place = owner * tf.shape(padded)[1] + present[:, 1]
+        responses = tf.add_n([tf.gather(table[n], tf.gather(numbers, place + n)) for n in range(window)])
         return tf.nn.relu(tf.math.segment_max(responses, owner) + self.bias)
 
 

@@ -41,37 +41,54 @@ def inverse(permutation: tf.Tensor) -> tf.Tensor:
     return tf.scatter_nd(permutation[:, None], tf.range(tf.size(permutation)), tf.shape(permutation))
 
 
-def rows(values: tf.Tensor, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """What both directions have at a step, `[2, count, width]`, of packed values `[2 * tokens, width]`."""
-    return tf.reshape(values[2 * start : 2 * (start + count)], [2, count, values.shape[1]])
-
-
 def walk(
     counts: tf.Tensor,
-    step: Callable[[tf.Tensor, tf.Tensor, tuple], tuple[tuple, tuple]],
+    step: Callable[[tuple, tuple], tuple[tuple, tuple]],
     state: tuple[tf.Tensor, ...],
+    read: Sequence[tf.Tensor],
     kept: Sequence[tf.TensorSpec],
     *,
     back: bool = False,
+    fill: int = 0,
 ) -> list[tf.Tensor]:
     """Runs `step` over all steps, or from the last one back, and gives what it kept, in packed order.
 
     Args:
       counts: as `Packing` has them.
-      step: takes how many tokens of one direction came before, how many come, and the state; gives the state, and a tensor for
-        each of `kept`. Going ahead the state it gets has as many sentences as come, or more; going back as many, or fewer.
-      state: at the beginning.
+      step: takes the state and what is read at a step, each `[directions, sentences of this step, width]`; gives the state after it,
+        and a tensor `[directions * sentences, ...]` for each of `kept`.
+      state: at the beginning, `[directions, sentences, width]`. Sentences that have ended are cut off; going back, those that
+        come in get `fill`.
+      read: packed, `[directions * tokens, ...]`.
       kept: what each step keeps; the first dimension is None.
     """
-    ends, steps = tf.cumsum(counts), tf.size(counts)
+    directions, steps = state[0].shape[0], tf.size(counts)
+    # What a step has to know is laid out before: where few sentences are read, a step costs what the number of its operations is.
+    if back:
+        coming = counts - tf.concat([counts[1:], tf.shape(state[0])[1:2]], 0)
+        fits = tf.pad(coming[:, None, None], [[0, 0], [1, 1], [1, 0]])  # paddings [steps, 3, 2]
+    else:
+        fits = tf.pad(counts[:, None], [[0, 0], [1, 1]], constant_values=-1)  # sizes [steps, 3], -1 for all
+    inputs = [
+        tf.TensorArray(part.dtype, steps, infer_shape=False, element_shape=[None, *part.shape[1:]]).split(
+            part, directions * counts
+        )
+        for part in read
+    ]
+
+    def fitted(part, fit):
+        found = tf.pad(part, fit, constant_values=fill) if back else tf.slice(part, [0, 0, 0], fit)
+        found.set_shape([directions, None, part.shape[2]])
+        return found
 
     def body(t, state, arrays):
-        state, values = step(ends[t] - counts[t], counts[t], state)
+        come = tuple(tf.reshape(array.read(t), [directions, -1, *part.shape[1:]]) for array, part in zip(inputs, read))
+        fit = tf.gather(fits, t)
+        state, values = step(tuple(fitted(part, fit) for part in state), come)
         return t + (-1 if back else 1), state, tuple(array.write(t, value) for array, value in zip(arrays, values))
 
     arrays = tuple(tf.TensorArray(spec.dtype, steps, infer_shape=False, element_shape=spec.shape) for spec in kept)
-    # How many sentences a state has changes from step to step; that axis is followed by a width, if any.
-    shapes = tuple(tf.TensorShape([*part.shape[:-2], None, *part.shape[1:][-1:]]) for part in state)
+    shapes = tuple(tf.TensorShape([directions, None, part.shape[2]]) for part in state)
     *_, arrays = tf.while_loop(
         (lambda t, *_: t >= 0) if back else (lambda t, *_: t < steps),
         body,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.tagger.packing import Packing, rows, walk
+from components.tagger.packing import Packing, walk
 
 
 class States(NamedTuple):
@@ -75,19 +75,19 @@ def _run(
     units = recurrent.shape[1]
     widths = {"outputs": units, "cells": units, "gates": 3 * units, "candidates": units}
 
-    def step(start, n, state):
+    def step(state, come):
         output, cell = state
-        projected = tf.reshape(tf.gather(table, entries[2 * start : 2 * (start + n)]), [2, n, 4 * units])
-        inner = projected + output[:, :n] @ recurrent
-        gates, candidate = tf.sigmoid(inner[:, :, : 3 * units]), tf.tanh(inner[:, :, 3 * units :])
+        inner = tf.gather(table, come[0]) + output @ recurrent
+        gates, candidate = tf.split(inner, [3 * units, units], axis=2)
+        gates, candidate = tf.sigmoid(gates), tf.tanh(candidate)
         let_in, forget, let_out = tf.split(gates, 3, axis=2)
-        cell = forget * cell[:, :n] + let_in * candidate
+        cell = forget * cell + let_in * candidate
         output = let_out * tf.tanh(cell)
         values = {"outputs": output, "cells": cell, "gates": gates, "candidates": candidate}
-        return (output, cell), tuple(tf.reshape(values[name], [2 * n, widths[name]]) for name in keep)
+        return (output, cell), tuple(tf.reshape(values[name], [-1, widths[name]]) for name in keep)
 
     zeros = tf.zeros([2, tf.reduce_max(counts), units])
-    return walk(counts, step, (zeros, zeros), [tf.TensorSpec([None, widths[name]]) for name in keep])
+    return walk(counts, step, (zeros, zeros), (entries,), [tf.TensorSpec([None, widths[name]]) for name in keep])
 
 
 def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
@@ -106,20 +106,19 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
         axis=1,
     )
 
-    def step(start, n, state):
+    def step(state, come):
         gates_after, cell_after = state
-        # A sentence that ended has no step after this one: zeros.
-        ended = [[0, 0], [0, n - tf.shape(cell_after)[1]], [0, 0]]
-        onward = tf.matmul(gates_after, recurrent, transpose_b=True)
-        output = rows(upstream, start, n) + tf.pad(onward, ended)
-        cell = tf.pad(cell_after, ended) + output * rows(output_to_cell, start, n)
-        by_cell = tf.tile(cell, [1, 1, 3]) * rows(cell_to_gates, start, n)
-        to_gate = output * rows(output_to_gate, start, n)
-        gates = tf.concat([by_cell[:, :, : 2 * units], to_gate, by_cell[:, :, 2 * units :]], axis=2)
-        return (gates, cell * rows(forget, start, n)), (tf.reshape(gates, [2 * n, 4 * units]),)
+        upstream, output_to_cell, cell_to_gates, output_to_gate, forget = come
+        output = upstream + tf.matmul(gates_after, recurrent, transpose_b=True)
+        cell = cell_after + output * output_to_cell
+        by_cell = tf.tile(cell, [1, 1, 3]) * cell_to_gates
+        gates = tf.concat([by_cell[:, :, : 2 * units], output * output_to_gate, by_cell[:, :, 2 * units :]], axis=2)
+        return (gates, cell * forget), (tf.reshape(gates, [-1, 4 * units]),)
 
+    # A sentence that ended has no step after its last one: zeros.
     state = tf.zeros([2, 0, 4 * units]), tf.zeros([2, 0, units])
-    return walk(counts, step, state, [tf.TensorSpec([None, 4 * units])], back=True)[0]
+    read = (upstream, output_to_cell, cell_to_gates, output_to_gate, forget)
+    return walk(counts, step, state, read, [tf.TensorSpec([None, 4 * units])], back=True)[0]
 
 
 def _of_step_before(packed: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
