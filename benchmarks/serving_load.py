@@ -5,12 +5,16 @@
 Each client asks with one text at a time, a paragraph unless --texts names a file, and waits for the answer. Clients run in
 processes of their own, on the same cores as the server.
 In process, the model is called with batches of as many texts as there are clients, one call after the other;
-every round measures it anew right before and after the server, for the machine's pace changes.
-`added` is the server's median over the model's; `of the model` is the server's throughput as a part of the model's.
+every round measures it anew right before and after the server, for the machine's pace changes. One client is asked about
+in turn with the model, text by text, which leaves the pace out: `added` is what a request takes longer at the median than the
+model's call for the same text right before it, and from 8 clients on the server's median over the model's. `of the model` is the
+server's throughput as a part of the model's.
 """
 
 import argparse
 import asyncio
+import contextlib
+import functools
 import json
 import os
 import re
@@ -43,6 +47,7 @@ _TEXTS = tuple(
     )
 )
 _PROCESSES = 2  # of clients
+_WARM = 20  # requests that do not count
 
 
 def main() -> None:
@@ -58,7 +63,7 @@ def main() -> None:
     texts = Path(options.texts).read_text(encoding="utf-8").splitlines() if options.texts else list(_TEXTS)
     if options.child:
         transport, port, clients = options.child.split(",")
-        taken = asyncio.run(_CLIENTS[transport](int(port), int(clients), texts, options.seconds))
+        taken = asyncio.run(_asking(transport, int(port), int(clients), texts, options.seconds))
         json.dump(taken, sys.stdout)
         return
 
@@ -72,6 +77,13 @@ def main() -> None:
             print(f"{os.cpu_count()} cores; texts per second, and milliseconds of a request\n")
             print(f"{'':>16} {'clients':>7} {'texts/s':>9} {'p50':>8} {'p99':>8} {'added':>8} {'of the model':>13}")
             for clients in map(int, options.clients.split(",")):
+                if clients == 1:
+                    for row in _alone(
+                        model, {name: ports[name] for name in options.transports.split(",")}, texts, options.seconds
+                    ):
+                        rows.append(row)
+                        _show(row)
+                    continue
                 before = _in_process(model, clients, texts, options.seconds / 2)
                 asked = {
                     transport: _asked(options, transport, ports[transport], clients)
@@ -136,30 +148,66 @@ def _server(base_path: str, folder: Path):
     return server, dict(zip(("rest", "grpc"), found))
 
 
-_LOADED: dict = {}
+@functools.lru_cache(maxsize=1)
+def _model_call(model: Path):
+    """What calls the model with texts and gives the seconds that it took."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(model))
+    call = loaded.signatures["serving_default"]
+
+    def ask(texts: list[str]) -> float:
+        encoded = [text.encode() for text in texts]
+        started = time.perf_counter()
+        for value in call(text=tf.constant(encoded)).values():
+            value.numpy()
+        return time.perf_counter() - started
+
+    ask.model = loaded  # its variables live as long as it does
+    return ask
 
 
 def _in_process(model: Path, batch: int, texts: list[str], seconds: float) -> list[float]:
     """Seconds of each call of the model with a batch of texts, for so long."""
-    if not _LOADED:
-        import tensorflow as tf
-
-        _LOADED["tf"], _LOADED["model"] = tf, tf.saved_model.load(str(model))
-    tf, call, source = _LOADED["tf"], _LOADED["model"].signatures["serving_default"], cycle(texts)
-
-    def ask() -> float:
-        text = [text.encode() for text in islice(source, batch)]
-        started = time.perf_counter()
-        for value in call(text=tf.constant(text)).values():
-            value.numpy()
-        return time.perf_counter() - started
-
+    call, source = _model_call(model), cycle(texts)
     for _ in range(5):
-        ask()
+        call(list(islice(source, batch)))
     taken, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end:
-        taken.append(ask())
+        taken.append(call(list(islice(source, batch))))
     return taken
+
+
+def _alone(model: Path, ports: dict[str, int], texts: list[str], seconds: float) -> list[dict]:
+    """The rows of a single caller, who asks the model and each transport in turn, text by text."""
+
+    async def ask_all() -> dict[str, list[float]]:
+        taken: dict[str, list[float]] = {name: [] for name in ("in process", *ports)}
+        async with contextlib.AsyncExitStack() as stack:
+            asking = {name: await stack.enter_async_context(_ALONE[name](port)) for name, port in ports.items()}
+            call = _model_call(model)
+            end = None
+            for number, text in enumerate(cycle(texts)):
+                if number == _WARM:
+                    taken = {name: [] for name in taken}
+                    end = time.perf_counter() + seconds * len(taken)
+                elif end and time.perf_counter() >= end:
+                    return taken
+                taken["in process"].append(call([text]))
+                for name, ask in asking.items():
+                    started = time.perf_counter()
+                    await ask(text)
+                    taken[name].append(time.perf_counter() - started)
+
+    taken = asyncio.run(ask_all())
+    base, rows = taken["in process"], []
+    for name, seconds_of_each in taken.items():
+        row = {"how": name, "clients": 1, **_figures(seconds_of_each, 1, sum(seconds_of_each))}
+        if name != "in process":
+            longer = statistics.median(one - model for one, model in zip(seconds_of_each, base))
+            row.update(added_ms=round(longer * 1e3, 2), of_the_model=round(sum(base) / sum(seconds_of_each), 3))
+        rows.append(row)
+    return rows
 
 
 def _asked(options: argparse.Namespace, transport: str, port: int, clients: int) -> list[float]:
@@ -177,8 +225,13 @@ def _asked(options: argparse.Namespace, transport: str, port: int, clients: int)
     return [second for one in running for second in json.loads(one.communicate()[0])]
 
 
-async def _asking(ask, clients: int, texts: list[str], seconds: float) -> list[float]:
+async def _asking(transport: str, port: int, clients: int, texts: list[str], seconds: float) -> list[float]:
     """Runs clients side by side; what they take counts once all are warm."""
+    async with _CLIENTS[transport](port, clients) as ask:
+        return await _side_by_side(ask, clients, texts, seconds)
+
+
+async def _side_by_side(ask, clients: int, texts: list[str], seconds: float) -> list[float]:
     taken: list[float] = []
     warm = time.perf_counter() + 1.5
     end = warm + seconds
@@ -197,26 +250,31 @@ async def _asking(ask, clients: int, texts: list[str], seconds: float) -> list[f
     return taken
 
 
-async def _grpc(port: int, clients: int, texts: list[str], seconds: float) -> list[float]:
+@contextlib.asynccontextmanager
+async def _grpc(port: int, clients: int = 1):
+    """What sends a text by gRPC and waits for the answer."""
     import grpc
 
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.unary_unary(_PREDICT)
+
+        async def ask(text: str) -> None:
+            if len(await call(_predict_request(text))) < 50:
+                raise RuntimeError("no answer")
+
+        yield ask
+
+
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
+
+
+def _predict_request(text: str) -> bytes:
     # Field numbers by hand: the clients' own work must be small, for they run on the server's cores.
     def field(number: int, value: bytes) -> bytes:
         return _varint(number << 3 | 2) + _varint(len(value)) + value
 
-    def request(text: str) -> bytes:
-        encoded = text.encode()
-        tensor = b"\x08\x07" + field(2, field(2, b"\x08\x01")) + field(8, encoded)
-        return field(1, field(1, b"ner")) + field(2, field(1, b"text") + field(2, tensor))
-
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-
-        async def ask(text: str) -> None:
-            if len(await call(request(text))) < 50:
-                raise RuntimeError("no answer")
-
-        return await _asking(ask, clients, texts, seconds)
+    tensor = b"\x08\x07" + field(2, field(2, b"\x08\x01")) + field(8, text.encode())
+    return field(1, field(1, b"ner")) + field(2, field(1, b"text") + field(2, tensor))
 
 
 def _varint(number: int) -> bytes:
@@ -227,7 +285,9 @@ def _varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-async def _rest(port: int, clients: int, texts: list[str], seconds: float) -> list[float]:
+@contextlib.asynccontextmanager
+async def _rest(port: int, clients: int = 1):
+    """What sends a text by REST and waits for the answer; `clients` may at once."""
     pool: list = [await asyncio.open_connection("127.0.0.1", port) for _ in range(clients)]
 
     async def ask(text: str) -> None:
@@ -242,10 +302,26 @@ async def _rest(port: int, clients: int, texts: list[str], seconds: float) -> li
         await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
         pool.append(connection)
 
-    return await _asking(ask, clients, texts, seconds)
+    yield ask
+
+
+@contextlib.asynccontextmanager
+async def _blocking_grpc(port: int):
+    """As `_grpc`, for a caller who has nothing else to do meanwhile."""
+    import grpc
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.unary_unary(_PREDICT)
+
+        async def ask(text: str) -> None:
+            if len(call(_predict_request(text))) < 50:
+                raise RuntimeError("no answer")
+
+        yield ask
 
 
 _CLIENTS = {"grpc": _grpc, "rest": _rest}
+_ALONE = {"grpc": _blocking_grpc, "rest": _rest}
 
 if __name__ == "__main__":
     main()

@@ -122,10 +122,14 @@ class Batcher:
         """Runs what waits, unless there is reason to wait a moment longer.
 
         Callers who ask one after the other come back right after they were answered. To run the first of them alone would
-        make all the others wait, so as long as there are several, half of them are waited for.
+        make all the others wait, so as long as there are several, they are waited for: all where they are few, for a small batch
+        takes nearly as long as a large one, and half of them where that is enough for two batches side by side.
         """
+        few = self._usual < self._limits.rows / 2
         while self._running < self._limits.at_once and self._queued:
-            if self._queued < self._usual / 2 and self._queued_rows < self._limits.rows:
+            if few and self._running:
+                return
+            if self._queued < self._usual / (1 if few else 2) and self._queued_rows < self._limits.rows:
                 self._timer = self._timer or asyncio.get_running_loop().call_later(self._limits.gather, self._run_next)
                 return
             self._run_next()
