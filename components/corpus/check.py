@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field
 
 from components.corpus.files import lines
 from components.corpus.find import Splits, find_splits
+from components.corpus.find_corpus import find_corpus
 from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, judge, unseen_share
 from components.corpus.gather import Gathered
 from components.corpus.reading import DEFAULTS, SKIP, ReadOptions, cut_of, is_json, make_plan, records
 from components.corpus.records import Read, Rejected
+from components.corpus.spans import is_spans
 from components.corpus.splits import split_of
 from components.errors import UserError
 
@@ -63,7 +65,7 @@ class CheckReport:
 
 def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
     """Reads all of a corpus, past every problem. Raises UserError only where there is no corpus at all."""
-    found = find_splits(path)
+    found = find_corpus(path) if is_spans(path) else find_splits(path)
     splits, unreadable = _readable(found, options)
     plan = make_plan(splits, options)
     gathered = Gathered(splits.names)

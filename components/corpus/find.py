@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from components.corpus.files import base_name
+from components.corpus.spans import DataSpan
 from components.errors import UserError
 
 _SPLIT_WORDS = {
@@ -27,7 +29,9 @@ _NO_CORPUS = {
     *("requirements", "labels", "vocab"),
 }
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_EXPECTED = "files named after train, dev and test, or one file, in CoNLL columns or JSON Lines"
+_NO_DEV = "No dev is here: a hash cuts a tenth of train off as dev."
+_FORMATS = "in CoNLL columns or JSON Lines"
+_EXPECTED = f"files named after train, dev and test, or one file, {_FORMATS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,15 @@ class Splits:
     """The files of a corpus.
 
     `files` maps 'train', 'dev' and 'test' to their files in order, or 'all' to files that a hash is to split. `notes`
-    say what was decided, for the user.
+    say what was decided, for the user. `spans` are those that the files are of, in order, if any; `test_is` says what test is
+    where it is none of the corpus's own.
     """
 
     path: str
     files: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    spans: tuple[DataSpan, ...] = ()
+    test_is: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,15 +59,40 @@ class Splits:
         """The split to evaluate on: test, or dev where there is no test."""
         return self.names[-1]
 
+    @property
+    def evaluated_on(self) -> str:
+        """What is evaluated on, for the user."""
+        return self.test_is or self.evaluation
 
-def find_splits(path: str | os.PathLike[str]) -> Splits:
+    def span_of(self, file: str) -> DataSpan | None:
+        """The span that a file is of, if it is of any."""
+        return next((span for span in self.spans if f"{file}/".startswith(f"{span.path}/")), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `of_dict` takes, as JSON has it; the notes are left out."""
+        return {**asdict(self), "notes": ()}
+
+    @classmethod
+    def of_dict(cls, values: Mapping[str, Any]) -> Splits:
+        """The reverse of `as_dict`."""
+        files = {name: tuple(files) for name, files in values["files"].items()}
+        spans = tuple(DataSpan(**span) for span in values["spans"])
+        return cls(values["path"], files, (), spans, values["test_is"])
+
+
+def find_splits(path: str | os.PathLike[str], own_test: bool = True) -> Splits:
     """The splits in a file or a folder, by the files' names.
+
+    Args:
+      path: the file or folder.
+      own_test: whether test comes from it too; where it comes from elsewhere, files named test are left aside.
 
     Raises UserError where there is no corpus that a model could be trained on.
     """
     path = os.fspath(path)
     if os.path.isfile(path):
-        return Splits(path, {"all": (path,)}, (_hash_note(base_name(path)),))
+        files = {"all" if own_test else "train": (path,)}
+        return Splits(path, files, (_hash_note(base_name(path)) if own_test else _NO_DEV,))
     if not os.path.isdir(path):
         raise UserError(f"{path}: there is no such file or folder; expected {_EXPECTED}")
     names = {name: splits_named(name) for name in _candidates(path)}
@@ -78,11 +110,23 @@ def find_splits(path: str | os.PathLike[str]) -> Splits:
             named[splits[0]] = (*named.get(splits[0], ()), os.path.join(path, name))
     if named:
         notes += [f"{name} is left aside: its name holds no split, others' names do." for name in unnamed]
-        return _complete(path, named, notes)
+        return _complete(path, named, notes) if own_test else _without_test(path, named, notes)
     if unnamed:
         files = tuple(os.path.join(path, name) for name in unnamed)
+        if not own_test:
+            return _without_test(path, {"train": files}, notes)
         return Splits(path, {"all": files}, (*notes, _hash_note(*unnamed)))
     raise UserError(f"{path}: found {', '.join(names)}, whose names hold more than one split; expected {_EXPECTED}")
+
+
+def corpus_files(path: str) -> tuple[str, ...]:
+    """All labelled files of a path, whatever split their names hold. Raises UserError where there is none."""
+    if os.path.isfile(path):
+        return (path,)
+    names = _candidates(path) if os.path.isdir(path) else []
+    if not names:
+        raise UserError(f"{path}: found no labelled text there; expected a file or a folder of them, {_FORMATS}")
+    return tuple(os.path.join(path, name) for name in names if len(splits_named(name)) < 2)
 
 
 def splits_named(name: str) -> tuple[str, ...]:
@@ -104,15 +148,28 @@ def _hash_note(*names: str) -> str:
 
 def _complete(path: str, named: dict[str, tuple[str, ...]], notes: list[str]) -> Splits:
     """Decides what is done about the splits that are missing."""
-    if "train" not in named:
-        raise UserError(f"{path}: found {' and '.join(named)} and no train; expected a file with train in its name")
+    _refuse_without_train(path, named)
     if len(named) == 1:
         return Splits(path, {"all": named["train"]}, (*notes, _hash_note(*map(base_name, named["train"]))))
     if "dev" not in named:
-        notes.append("No dev is here: a hash cuts a tenth of train off as dev.")
+        notes.append(_NO_DEV)
     if "test" not in named:
         notes.append("No test is here: the model is evaluated on dev, which also chose it, so its scores flatter it.")
     return Splits(path, {split: named[split] for split in _SPLIT_WORDS if split in named}, tuple(notes))
+
+
+def _without_test(path: str, named: dict[str, tuple[str, ...]], notes: list[str]) -> Splits:
+    """The same where test comes from elsewhere."""
+    _refuse_without_train(path, named)
+    notes += [f"{base_name(file)} is left aside: another test is given." for file in named.get("test", ())]
+    if "dev" not in named:
+        notes.append(_NO_DEV)
+    return Splits(path, {split: named[split] for split in ("train", "dev") if split in named}, tuple(notes))
+
+
+def _refuse_without_train(path: str, named: Mapping[str, tuple[str, ...]]) -> None:
+    if "train" not in named:
+        raise UserError(f"{path}: found {' and '.join(named)} and no train; expected a file with train in its name")
 
 
 def _candidates(folder: str) -> list[str]:

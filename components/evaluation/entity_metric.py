@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.ingest import examples, features
-from components.ner import scores, tags
+from components.ingest import features
+from components.ner import novelty, scores, tags
 
 NAME = "entity"
 _PARTS = ("f1", "precision", "recall", "support")
-_KINDS = {examples.SEEN: "seen", examples.SEEN_AS_OTHER: "seen_as_other", examples.UNSEEN: "unseen"}
+_KINDS = {novelty.SEEN: "seen", novelty.SEEN_AS_OTHER: "seen_as_other", novelty.UNSEEN: "unseen"}
 
 
 def metric_name(part: str, type_: str = "") -> str:
@@ -109,7 +109,7 @@ def counts_of(gold: list[str], predicted: list[str], seen: list[int]) -> Counts:
     Args:
       gold: its tags.
       predicted: tags for it, filled with "" beyond its end.
-      seen: for each true entity, whether train has it (`components.ingest.examples`).
+      seen: for each true entity, whether train has it (`components.ner.novelty`).
     """
     true = tags.spans_of(gold, "IOB2")
     found = set(tags.spans_of([tag or "O" for tag in predicted[: len(gold)]], "IOB2"))

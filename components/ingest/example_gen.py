@@ -13,6 +13,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.corpus import reading
+from components.corpus.fingerprint import fingerprint
+from components.errors import UserError
 from components.ingest import source
 
 
@@ -28,15 +30,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         corpus = json.loads(exec_properties["corpus"])
         artifact = artifact_utils.get_single_instance(output_dict["examples"])
         options = reading.ReadOptions(**corpus["options"])
-        names = reading.find_splits(corpus["path"]).names
-        artifact.split_names = artifact_utils.encode_split_names(list(names))
+        splits = reading.Splits.of_dict(corpus["splits"])
+        artifact.split_names = artifact_utils.encode_split_names(list(splits.names))
+        if splits.spans:
+            artifact.span, artifact.version = splits.spans[-1].number, splits.spans[-1].version
         with self._make_beam_pipeline() as pipeline:
-            splits = source.examples_of(pipeline, corpus["path"], options)
+            found = source.examples_of(pipeline, splits, options)
             # Not TFX's own WriteSplit: it shuffles every split, which Beam's local runner does in memory, and the
             # Trainer shuffles anyway.
-            for split, examples in splits.items():
+            for split, examples in found.items():
                 path = os.path.join(artifact_utils.get_split_uri([artifact], split), "data_tfrecord")
                 examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(path, file_name_suffix=".gz")
+        if fingerprint(splits) != corpus["fingerprint"]:
+            raise UserError(f"{splits.path}: the data changed while it was read. Start again when it is whole")
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, "tfrecords_gzip")
 
@@ -51,7 +57,7 @@ class CorpusExampleGen(base_beam_component.BaseBeamComponent):
     """Labelled text to tf.Examples in the splits train, dev and test.
 
     Args:
-      path: the corpus, a file or a folder.
+      splits: the files of the corpus.
       options: how to read it.
       fingerprint: a hash of the corpus's content: a touched file with the same content is not read again.
       code: a hash of the sources that this step depends on.
@@ -60,9 +66,9 @@ class CorpusExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(self, path: str, options: reading.ReadOptions, fingerprint: str, code: str):
+    def __init__(self, splits: reading.Splits, options: reading.ReadOptions, fingerprint: str, code: str):
         settings = {"scheme": options.scheme, "bad_lines": options.bad_lines, "encoding": options.encoding}
         corpus = json.dumps(
-            {"path": path, "options": settings, "fingerprint": fingerprint, "code": code}, sort_keys=True
+            {"splits": splits.as_dict(), "options": settings, "fingerprint": fingerprint, "code": code}, sort_keys=True
         )
         super().__init__(_Spec(corpus=corpus, examples=types.Channel(type=standard_artifacts.Examples)))

@@ -1,51 +1,59 @@
 """Sentences as tf.Examples (`components.ingest.features` says what they hold)."""
 
-from collections.abc import Mapping
+from collections.abc import Container
 
 import tensorflow as tf
 
 from components.ingest import features
-from components.ner.sentence import Sentence, Span
+from components.ner.lengths import length_class
+from components.ner.novelty import KnownEntities, novelty
+from components.ner.sentence import Sentence
+from components.ner.tags import spans_of
 
-# Classes of sentence length, the largest number of tokens in each; scores are sliced by them.
-_LENGTHS = ((10, "up to 10 tokens"), (25, "11 to 25 tokens"), (50, "26 to 50 tokens"))
-_LONGER = "over 50 tokens"
-
-UNSEEN, SEEN, SEEN_AS_OTHER = 0, 1, 2  # an entity against those of train
-
-KnownEntities = Mapping[str, frozenset[str]]
-"""The types that each entity of train has there, by its tokens joined with a space."""
+_OF_SPANS = (features.ARRIVAL, features.FAMILIAR)  # absent where there are none
 
 
-def surface(tokens: tuple[str, ...], span: Span) -> str:
-    """The key of an entity among `KnownEntities`."""
-    return " ".join(tokens[span.start : span.end])
+def of_sentence(
+    sentence: Sentence, known: KnownEntities, arrival: str = "", words: Container[str] | None = None
+) -> tf.train.Example:
+    """The example of a sentence, its entities compared with those of train.
 
-
-def of_sentence(sentence: Sentence, known: KnownEntities) -> tf.train.Example:
-    """The example of a sentence, its entities compared with those of train."""
+    Args:
+      sentence: it.
+      known: entities of train.
+      arrival: whether it is of the newest span or of an earlier one, "" if that is no question.
+      words: with which its tokens are compared, in lower case; None if they are not.
+    """
     values: dict[str, list] = {
         features.TOKENS: list(sentence.tokens),
         features.TAGS: list(sentence.tags),
         features.DOCUMENT: [sentence.document],
         features.SENTENCE: [sentence.id],
-        features.LENGTH: [next((name for most, name in _LENGTHS if len(sentence.tokens) <= most), _LONGER)],
+        features.LENGTH: [length_class(len(sentence.tokens))],
         features.STARTS: [start for start, _ in sentence.offsets or ()],
         features.ENDS: [end for _, end in sentence.offsets or ()],
-        features.SEEN: [
-            _novelty(known.get(surface(sentence.tokens, span), frozenset()), span.type) for span in sentence.spans
-        ],
+        features.SEEN: [novelty(known, sentence.tokens, span) for span in sentence.spans],
+        features.ARRIVAL: [arrival] if arrival else [],
+        features.FAMILIAR: []
+        if words is None
+        else ["yes" if token.lower() in words else "no" for token in sentence.tokens],
     }
     example = tf.train.Example()
     for feature in features.FEATURES:
-        _fill(example.features.feature[feature.name], feature, values[feature.name])
+        if values[feature.name] or feature.name not in _OF_SPANS:
+            _fill(example.features.feature[feature.name], feature, values[feature.name])
     return example
 
 
-def _novelty(types: frozenset[str], name: str) -> int:
-    if name in types:
-        return SEEN
-    return SEEN_AS_OTHER if types else UNSEEN
+def sentence_of(serialized: bytes) -> Sentence:
+    """The sentence of a serialised example: its tokens, entities, document and identity."""
+    found = tf.train.Example.FromString(serialized).features.feature
+
+    def texts(name: str) -> tuple[str, ...]:
+        return tuple(value.decode("utf-8") for value in found[name].bytes_list.value)
+
+    [document], [identity] = texts(features.DOCUMENT), texts(features.SENTENCE)
+    return Sentence(texts(features.TOKENS), spans_of(texts(features.TAGS)), document, identity)
 
 
 def _fill(target: tf.train.Feature, feature: features.Feature, values: list) -> None:

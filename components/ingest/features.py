@@ -11,6 +11,10 @@ STARTS = "starts"
 ENDS = "ends"
 LENGTH = "length"
 SEEN = "entity_seen"
+ARRIVAL = "arrival"
+FAMILIAR = "token_familiar"
+
+NEWEST, EARLIER = "newest", "earlier"  # values of ARRIVAL
 
 
 @dataclass(frozen=True)
@@ -34,4 +38,10 @@ FEATURES = (
     Feature(
         SEEN, "int", always=False
     ),  # for each entity: 1 if train has it with this type, 2 with another type only, else 0
+    Feature(
+        ARRIVAL, "bytes", always=False, one=True
+    ),  # of which span, where there are several: the newest or an earlier one
+    Feature(
+        FAMILIAR, "bytes", always=False
+    ),  # for each token that those were not trained on: whether their train has it
 )

@@ -54,7 +54,7 @@ class Executor(base_executor.BaseExecutor):
             contract.write(contract.make(labels.types_of(tags)), path)
             _record(path).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         target = Path(artifact_utils.get_single_uri(output_dict["schema"])) / "schema.pbtxt"
-        tfdv.write_schema_text(contract.read(path), str(target))
+        tfdv.write_schema_text(contract.completed(contract.read(path)), str(target))
 
 
 def _record(path: Path) -> Path:

@@ -6,7 +6,6 @@ TFX's ExampleValidator reports anomalies and lets the pipeline go on; this compo
 import os
 from typing import Any
 
-import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
@@ -16,8 +15,11 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.utils import io_utils
 
 from components.errors import UserError
-from components.validation import statistics
+from components.features import labels
+from components.ingest import features
+from components.validation import contract, drift, statistics
 
+STOP = "stop"
 STATISTICS_ID = "statistics_id"
 
 
@@ -28,7 +30,7 @@ class DataBlessing(Artifact):
 
 
 class Executor(base_executor.BaseExecutor):
-    """Raises UserError for anomalies in any split, or for drift of train against the data accepted before."""
+    """Raises UserError for anomalies in any split, or for drift past the contract's thresholds unless it is only to be told."""
 
     def Do(
         self,
@@ -37,25 +39,34 @@ class Executor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
-        found = [
-            f"in {split}, {text}"
-            for split in artifact_utils.decode_split_names(anomalies.split_names)
-            for text in describe(_read_anomalies(anomalies, split))
-        ]
-        current = artifact_utils.get_single_instance(input_dict["statistics"])
+        counted = artifact_utils.get_single_instance(input_dict["statistics"])
+        current, newest = statistics.load(counted), exec_properties["newest"]
         schema = io_utils.SchemaReader().read(
             io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(input_dict["schema"]))
         )
-        if not found and input_dict.get("baseline"):
-            before = statistics.load(artifact_utils.get_single_instance(input_dict["baseline"]))["train"]
-            drift = tfdv.validate_statistics(statistics.load(current)["train"], schema, previous_statistics=before)
-            found = [f"train against the run before, {text}" for text in describe(drift)]
+        tags = frozenset(labels.label_map(contract.types_of(schema)))
+        found = [
+            f"in {split}{span_with_others(current[split], tags, newest)}, {text}"
+            for split in artifact_utils.decode_split_names(anomalies.split_names)
+            for text in describe(_read_anomalies(anomalies, split))
+        ]
         if found:
             raise UserError(
                 f"the data breaks the contract: {'; '.join(found)}. Mend the data, or change the contract"
                 f" in {exec_properties['contract']}"
             )
-        artifact_utils.get_single_instance(output_dict["blessing"]).set_int_custom_property(STATISTICS_ID, current.id)
+        baseline = input_dict.get("baseline")
+        before = statistics.load(artifact_utils.get_single_instance(baseline)) if baseline else None
+        drifts = drift.measure(current, before, schema, newest)
+        past = [one for one in drifts if one.past]
+        if past and exec_properties["drift"] == STOP:
+            raise UserError(
+                f"the data has drifted, {past[0].between}: {'; '.join(map(str, past))}. Look at the data; then go on with"
+                f" --set drift=warn, or change the contract in {exec_properties['contract']}"
+            )
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        drift.write(drifts, blessing.uri)
+        blessing.set_int_custom_property(STATISTICS_ID, counted.id)
 
 
 def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
@@ -69,6 +80,16 @@ def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
     return phrases
 
 
+def span_with_others(split: statistics.Statistics, tags: frozenset[str], newest: str) -> str:
+    """Of which span a split has other tags than those, as far as that can be told: " of span 6", or " before span 6" if it is
+    not the newest; "" without spans or without such tags.
+    """
+    if not newest or tags.issuperset(statistics.values(split, features.TAGS)):
+        return ""
+    in_newest = statistics.of_arrival(split, features.NEWEST) or split
+    return f" of {newest}" if not tags.issuperset(statistics.values(in_newest, features.TAGS)) else f" before {newest}"
+
+
 def _read_anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
     result = anomalies_pb2.Anomalies()
     path = os.path.join(artifact_utils.get_split_uri([artifact], split), "SchemaDiff.pb")
@@ -77,7 +98,12 @@ def _read_anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anoma
 
 
 class _Spec(ComponentSpec):
-    PARAMETERS = {"contract": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "contract": ExecutionParameter(type=str),
+        "drift": ExecutionParameter(type=str),
+        "newest": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
     INPUTS = {
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
@@ -96,6 +122,8 @@ class DataGate(base_component.BaseComponent):
       schema: the contract.
       baseline: statistics of the data accepted before this; none on the first run.
       contract: path of the contract, for the message.
+      drift: `STOP` or "warn", what to do about drift.
+      newest: the newest span of the data, "" if it is not of spans.
       code: a hash of the sources that this step depends on.
     """
 
@@ -109,6 +137,8 @@ class DataGate(base_component.BaseComponent):
         schema: types.BaseChannel,
         baseline: types.BaseChannel,
         contract: str,
+        drift: str,
+        newest: str,
         code: str,
     ):
         super().__init__(
@@ -118,6 +148,8 @@ class DataGate(base_component.BaseComponent):
                 schema=schema,
                 baseline=baseline,
                 contract=contract,
+                drift=drift,
+                newest=newest,
                 code=code,
                 blessing=types.Channel(type=DataBlessing),
             )

@@ -54,6 +54,26 @@ def test_a_domain_may_stand_in_the_feature_itself(contract, tmp_path):
     assert contract.types_of(contract.read(path)) == ("X",)
 
 
+def test_a_contract_bounds_the_drift_of_all_that_is_compared(contract):
+    bounded = [feature.name for feature in contract.make(["PER"]).feature if feature.HasField("drift_comparator")]
+    assert bounded == ["tokens", "tags", "length", "token_familiar"]
+
+
+def test_an_older_contract_is_completed_by_whole_features_and_else_left_as_its_owner_has_it(contract, tmp_path):
+    path = tmp_path / "a.pbtxt"
+    path.write_text(
+        'feature { name: "tokens" type: BYTES presence { min_count: 5 } }'
+        'feature { name: "tags" type: BYTES string_domain { value: "O" value: "B-X" value: "I-X" } }'
+    )
+    own = contract.read(path)
+    completed = contract.completed(own)
+    assert list(completed.feature[:2]) == list(own.feature)
+    assert [feature.name for feature in completed.feature] == ["tokens", "tags"] + [
+        feature.name for feature in contract.make(["X"]).feature if feature.name not in ("tokens", "tags")
+    ]
+    assert contract.completed(completed) == completed
+
+
 def test_the_run_that_makes_it_and_the_next_are_the_same_to_the_cache(state, made, tmp_path):
     before = state(tmp_path / "schema" / "schema.pbtxt")
     assert state(made()) == before

@@ -58,13 +58,15 @@ def through_beam(corpora):
     import apache_beam as beam
     import tensorflow as tf
 
-    from components.corpus.reading import ReadOptions
+    from components.corpus.reading import ReadOptions, find_splits
     from components.ingest import source
 
     def read(name, **options):
         target = corpora / f"out-{name}-{len(options)}"
         with beam.Pipeline() as pipeline:
-            for split, examples in source.examples_of(pipeline, str(corpora / name), ReadOptions(**options)).items():
+            for split, examples in source.examples_of(
+                pipeline, find_splits(str(corpora / name)), ReadOptions(**options)
+            ).items():
                 examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(
                     str(target / split / "e"), file_name_suffix=".gz"
                 )

@@ -1,0 +1,74 @@
+"""The corpus of a run: that of a path, or of the spans there together, with what it is evaluated on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from components.corpus.files import base_name
+from components.corpus.find import Splits, corpus_files, find_splits, splits_named
+from components.corpus.spans import DataSpan, find_spans, is_spans
+from components.corpus.window import EVERYTHING, Choice, Window, choose
+from components.errors import UserError
+
+
+def find_corpus(path: str | os.PathLike[str], choice: Choice = EVERYTHING) -> Splits:
+    """The splits in a file or folder, or in the spans there that are chosen, put together split by split.
+
+    A golden set, or the newest span held out, is all of test: the corpus's own is then left aside.
+
+    Raises:
+      UserError: there is no corpus that a model could be trained on, or as `window.choose` does.
+    """
+    path = os.path.abspath(os.fspath(path))
+    if choice.held_out and choice.golden:
+        raise UserError(
+            "spans.newest=held-out and golden: found both, and one thing to evaluate on is expected; leave one out"
+        )
+    own_test = choice.golden is None and not choice.held_out
+    if is_spans(path):
+        window = choose(path, find_spans(path, choice.rules), choice)
+        splits = _together(path, window, own_test)
+        if window.held_out:
+            splits = _tested_on(splits, corpus_files(window.held_out.path), f"{window.held_out}, held out")
+    elif choice.of_spans:
+        raise UserError(f"{path}: found no spans, which {choice.of_spans} is about; expected folders as span-1 there")
+    else:
+        splits = find_splits(path, own_test)
+    if choice.golden is None:
+        return splits
+    golden = os.path.abspath(choice.golden)
+    files = corpus_files(golden)
+    named = tuple(file for file in files if splits_named(base_name(file)) == ("test",))
+    return _tested_on(splits, named or files, f"the golden set {base_name(golden)}")
+
+
+def _together(path: str, window: Window, own_test: bool) -> Splits:
+    """The splits of the spans that are trained on, put together."""
+    files: dict[str, tuple[str, ...]] = {}
+    notes: dict[str, list[DataSpan]] = {}
+    for span in window.trained:
+        found = find_splits(span.path, own_test)
+        for name, more in found.files.items():
+            files[name] = (*files.get(name, ()), *more)
+        for note in found.notes:
+            notes.setdefault(note, []).append(span)
+    return Splits(path, files, (_chosen(window), *_told_once(notes, len(window.trained))), window.all)
+
+
+def _chosen(window: Window) -> str:
+    numbers = ", ".join(str(span).removeprefix("span ") for span in window.trained)
+    trained = f"Trained on span{'s' if len(window.trained) > 1 else ''} {numbers}"
+    return f"{trained}; {window.held_out} is held out to evaluate on." if window.held_out else f"{trained}."
+
+
+def _told_once(notes: dict[str, list[DataSpan]], all_spans: int) -> Iterator[str]:
+    """Each note once, with the spans that it is about unless it is about all."""
+    for note, spans in notes.items():
+        yield note if len(spans) == all_spans else f"{', '.join(map(str, spans))}: {note}"
+
+
+def _tested_on(splits: Splits, test: tuple[str, ...], test_is: str) -> Splits:
+    """The splits with another test."""
+    return replace(splits, files={**splits.files, "test": test}, test_is=test_is)

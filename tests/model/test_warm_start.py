@@ -1,0 +1,108 @@
+"""Starting from a published model's weights: what has a name there is found by it, the rest begins anew."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.features import preprocessing
+from components.settings import Model
+from components.tagger.network import Sizes
+from components.tagger.tagger import Tagger
+from components.training.warm_start import take_over
+from serving import card
+
+SETTINGS = {"word_dimensions": 6, "character_filters": 4, "lstm_units": 5}
+LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+BEFORE = {
+    preprocessing.WORDS: [b"ada", b"basel", b"in"],
+    preprocessing.CHARACTERS: [b"a", b"b"],
+    preprocessing.AFFIXES: [b"^ad", b"el$"],
+}
+
+
+def tagger(names, labels=LABELS, **settings):
+    sizes = Sizes(
+        *(len(names[name]) for name in (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES))
+    )
+    return Tagger(sizes, labels, Model(**{**SETTINGS, **settings}))
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A model as it lies in a version folder, every weight of it different, and its tagger."""
+
+    def make(names=BEFORE, labels=LABELS, **settings):
+        model = tagger(names, labels, **settings)
+        for number, variable in enumerate(model.variables):
+            if np.issubdtype(variable.dtype, np.floating):
+                count = int(np.prod(variable.shape))
+                variable.assign(np.reshape(np.arange(count, dtype=np.float32) + 1000 * number, variable.shape))
+        module = tf.Module()
+        module.weights = [variable.value for variable in model.variables]
+        tf.saved_model.save(module, str(tmp_path / "1"))
+        for name, strings in names.items():
+            (tmp_path / "1" / "assets" / name).write_bytes(b"".join(string + b"\n" for string in strings))
+        card.write(card.Card(labels, "1"), tmp_path / "1")
+        return model, tmp_path / "1"
+
+    return make
+
+
+def test_the_same_vocabularies_and_sizes_give_the_same_weights_but_for_what_is_fitted_on_dev(published):
+    before, path = published()
+    now = tagger(BEFORE)
+    taken = take_over(now, BEFORE, path)
+    assert (taken.weights, taken.words, taken.of_words) == (taken.of_weights, 3, 3)
+    different = [
+        one.path
+        for one, other in zip(now.variables, before.variables)
+        if not np.array_equal(one, other) and np.issubdtype(one.dtype, np.floating)
+    ]
+    assert [path.rpartition("/")[2] for path in different] == ["temperature", "boldness"]
+
+
+def test_words_characters_and_affixes_are_found_by_their_strings(published):
+    before, path = published()
+    names = {
+        preprocessing.WORDS: [b"in", b"turin", b"ada"],
+        preprocessing.CHARACTERS: [b"b", b"c", b"a"],
+        preprocessing.AFFIXES: [b"el$"],
+    }
+    now = tagger(names)
+    anew = np.array(now.network.words.embeddings[1])
+    assert take_over(now, names, path).words == 2
+    old, new = np.array(before.network.words.embeddings), np.array(now.network.words.embeddings)
+    assert np.array_equal(new[[0, 2, 3]], old[[2, 0, 3]]) and np.array_equal(new[1], anew)
+    old, new = (np.array(one.network.characters.embedding.embeddings) for one in (before, now))
+    assert np.array_equal(new[[0, 1, 3, 4]], old[[0, 2, 1, 3]])  # 0 is the padding, the last what is outside
+    old, new = (np.array(one.network.affixes.embeddings) for one in (before, now))
+    assert np.array_equal(new, old[[1, 2]])
+
+
+def test_labels_are_found_by_their_names(published):
+    before, path = published(labels=("O", "B-PER", "I-PER"))
+    now = tagger(BEFORE)
+    take_over(now, BEFORE, path)
+    old, new = np.array(before.network.emissions.kernel), np.array(now.network.emissions.kernel)
+    assert np.array_equal(new[:, [0, 3, 4]], old)
+    old, new = np.array(before.transitions), np.array(now.transitions)
+    assert np.array_equal(new[np.ix_([0, 3, 4], [0, 3, 4])], old) and not new[1].any()
+
+
+def test_weights_of_another_shape_begin_anew(published):
+    before, path = published(lstm_units=7)
+    now = tagger(BEFORE)
+    reader = np.array(now.network.readers[0].kernel)
+    taken = take_over(now, BEFORE, path)
+    assert 0 < taken.weights < taken.of_weights and taken.words == 3
+    assert np.array_equal(np.array(now.network.readers[0].kernel), reader)
+    assert np.array_equal(np.array(now.network.words.embeddings), np.array(before.network.words.embeddings))
+
+
+def test_another_number_of_layers_takes_nothing_over(published):
+    _, path = published(lstm_layers=2)
+    now = tagger(BEFORE)
+    words = np.array(now.network.words.embeddings)
+    taken = take_over(now, BEFORE, path)
+    assert (taken.weights, taken.words) == (0, 0) and taken.of_weights > 10
+    assert np.array_equal(np.array(now.network.words.embeddings), words)
