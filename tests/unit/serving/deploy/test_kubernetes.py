@@ -1,11 +1,12 @@
 """The manifests, against the types of Kubernetes' own client, which knows every field and which ones have to be there."""
 
-import re
 import shutil
 import subprocess
 
 import pytest
 import yaml
+
+from tests.unit.kubernetes_types import faults, kind_of
 
 MANIFESTS = (
     "kubernetes/namespace.yaml kubernetes/storage.yaml kubernetes/network.yaml kubernetes/service.yaml"
@@ -14,52 +15,13 @@ MANIFESTS = (
 ).split()
 
 
-@pytest.fixture(scope="module")
-def faults():
-    """What is wrong with a value of one of Kubernetes' types: unknown fields, missing ones, values of another type."""
-    kubernetes = pytest.importorskip("kubernetes.client")
-
-    def look(value, kind, place):
-        if match := re.fullmatch(r"list\[(.+)\]", kind):
-            if not isinstance(value, list):
-                return [f"{place}: expected a list"]
-            return [fault for n, one in enumerate(value) for fault in look(one, match[1], f"{place}[{n}]")]
-        if match := re.fullmatch(r"dict\(str, (.+)\)", kind):
-            if not isinstance(value, dict):
-                return [f"{place}: expected a mapping"]
-            return [fault for key, one in value.items() for fault in look(one, match[1], f"{place}.{key}")]
-        plain = {"str": str, "int": int, "bool": bool, "float": (int, float), "object": object}
-        if kind in plain:
-            fits = isinstance(value, plain[kind]) and (kind in ("bool", "object") or not isinstance(value, bool))
-            return [] if fits else [f"{place}: {value!r} is no {kind}"]
-        model = getattr(kubernetes, kind)
-        if not isinstance(value, dict):
-            return [f"{place}: expected {kind}"]
-        names = {name: attribute for attribute, name in model.attribute_map.items()}
-        found = [f"{place}: unknown field {key}" for key in value.keys() - names.keys()]
-        for key in value.keys() & names.keys():
-            found += look(value[key], model.openapi_types[names[key]], f"{place}.{key}")
-        try:
-            model(**{names[key]: value[key] for key in value.keys() & names.keys()})
-        except ValueError as error:  # the client's own checks: what has to be there, what it may be
-            found.append(f"{place}: {error}")
-        return found
-
-    return look
-
-
-def kind_of(manifest):
-    version = manifest["apiVersion"].rpartition("/")[2]
-    return f"{version.capitalize()}{manifest['kind']}"
-
-
 @pytest.mark.parametrize("path", MANIFESTS)
-def test_a_manifest_is_of_its_type(faults, read, path):
+def test_a_manifest_is_of_its_type(read, path):
     for manifest in read(path):
         assert faults(manifest, kind_of(manifest), manifest["kind"]) == []
 
 
-def test_a_misspelled_or_missing_field_would_be_seen(faults, read):
+def test_a_misspelled_or_missing_field_would_be_seen(read):
     [deployment] = read("kubernetes/base/deployment.yaml")
     pod = deployment["spec"]["template"]["spec"]
     pod["containers"][0]["readynessProbe"] = {}
@@ -69,7 +31,7 @@ def test_a_misspelled_or_missing_field_would_be_seen(faults, read):
     assert "unknown field readynessProbe" in found and "'25' is no int" in found and "selector" in found
 
 
-def test_the_pods_of_kserve_are_of_their_type(faults, read):
+def test_the_pods_of_kserve_are_of_their_type(read):
     kinds = {manifest["kind"]: manifest for manifest in read("kserve/inferenceservice.yaml")}
     assert faults(kinds["ConfigMap"], "V1ConfigMap", "ConfigMap") == []
     runtime = kinds["ServingRuntime"]["spec"]
@@ -139,7 +101,7 @@ def built(deploy):
     return build
 
 
-def test_kustomize_builds_two_tracks_that_do_not_take_each_others_pods(built, faults):
+def test_kustomize_builds_two_tracks_that_do_not_take_each_others_pods(built):
     stable, canary = built("kubernetes"), built("kubernetes/canary")
     for track, found in (("stable", stable), ("canary", canary)):
         for manifest in found.values():

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Makes .venv-benchmark, where what tfx-ner is compared with is installed from its own lock, for .venv's Python.
-# Runs after setup.sh; a second call sees by the stamp that nothing has changed, and does nothing.
+# setup-beside.sh NAME WHAT: makes .venv-NAME, where WHAT, as the user is told, is installed from requirements/NAME.txt,
+# for .venv's Python. Runs after setup.sh; a second call sees by the stamp that nothing has changed, and does nothing.
 set -eu
 
 cd "$(dirname "$0")/.."
 unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
-folder=.venv-benchmark
-lock=requirements/benchmark.txt
+folder=.venv-$1
+lock=requirements/$1.txt
 
 made_from() {
     .venv/bin/python -c 'import sys; print(sys.version, sys.base_prefix)'
-    cat "$lock" requirements/setup-benchmark.sh | sha256sum
+    cat "$lock" requirements/setup-beside.sh | sha256sum
 }
 
 if [ ! -x .venv/bin/python ]; then
@@ -24,10 +24,10 @@ if [ "$(cat "$folder/setup.stamp" 2>/dev/null)" = "$(made_from)" ] && "$folder/b
     exit
 fi
 
-echo "tfx-ner: installing CRFsuite and spaCy for $(.venv/bin/python --version) into $folder (300 MB)" >&2
+echo "tfx-ner: installing $2 for $(.venv/bin/python --version) into $folder" >&2
 uv=$(requirements/get-uv.sh .venv/uv .venv/bin/python python3)
 find "$folder" -mindepth 1 -maxdepth 1 ! -name 'setup.lock' -exec rm -rf {} +
 "$uv" venv --quiet --allow-existing --python "$(readlink -f .venv/bin/python)" "$folder"
-# Wheels only: a machine without a compiler can measure too.
+# Wheels only: a machine without a compiler can do it too.
 VIRTUAL_ENV="$PWD/$folder" "$uv" pip sync --quiet --only-binary :all: --require-hashes "$lock"
 made_from >"$folder/setup.stamp"

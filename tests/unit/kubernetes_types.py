@@ -1,0 +1,43 @@
+"""Kubernetes' manifests, against the types of its own client, which knows every field and which ones have to be there."""
+
+import re
+
+import pytest
+
+
+def kind_of(manifest):
+    """The type of a manifest."""
+    version = manifest["apiVersion"].rpartition("/")[2]
+    return f"{version.capitalize()}{manifest['kind']}"
+
+
+def faults(value, kind, place):
+    """What is wrong with a value of one of Kubernetes' types: unknown fields, missing ones, values of another type.
+
+    Skips the test where the client is not there.
+    """
+    kubernetes = pytest.importorskip("kubernetes.client")
+    if match := re.fullmatch(r"list\[(.+)\]", kind):
+        if not isinstance(value, list):
+            return [f"{place}: expected a list"]
+        return [fault for n, one in enumerate(value) for fault in faults(one, match[1], f"{place}[{n}]")]
+    if match := re.fullmatch(r"dict\(str, (.+)\)", kind):
+        if not isinstance(value, dict):
+            return [f"{place}: expected a mapping"]
+        return [fault for key, one in value.items() for fault in faults(one, match[1], f"{place}.{key}")]
+    plain = {"str": str, "int": int, "bool": bool, "float": (int, float), "object": object}
+    if kind in plain:
+        fits = isinstance(value, plain[kind]) and (kind in ("bool", "object") or not isinstance(value, bool))
+        return [] if fits else [f"{place}: {value!r} is no {kind}"]
+    model = getattr(kubernetes, kind)
+    if not isinstance(value, dict):
+        return [f"{place}: expected {kind}"]
+    names = {name: attribute for attribute, name in model.attribute_map.items()}
+    found = [f"{place}: unknown field {key}" for key in value.keys() - names.keys()]
+    for key in value.keys() & names.keys():
+        found += faults(value[key], model.openapi_types[names[key]], f"{place}.{key}")
+    try:
+        model(**{names[key]: value[key] for key in value.keys() & names.keys()})
+    except ValueError as error:  # the client's own checks: what has to be there, what it may be
+        found.append(f"{place}: {error}")
+    return found

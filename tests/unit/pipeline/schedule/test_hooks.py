@@ -1,0 +1,143 @@
+"""Commands and webhooks: what they are given, and what becomes of those that fail."""
+
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from components.errors import UserError
+from pipeline import config
+from pipeline.schedule import hooks
+
+FACTS = {"event": "success", "f1": 0.5, "version": "17", "reason": ""}
+
+
+@pytest.fixture
+def webhook(monkeypatch):
+    """A server that answers as told, one answer after the other, and keeps what was POSTed to it."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.got.append((self.path, self.headers["Content-Type"], json.loads(body)))
+            self.send_response(self.server.answers.pop(0))
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.got, server.answers = [], [200]
+    server.url = f"http://127.0.0.1:{server.server_port}/services/secret"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def call(project):
+    """Calls a hook with a clock that does not really wait."""
+    return lambda *hook, seconds=30, log="": hooks.call(hook, FACTS, seconds, project.time.clock, log)
+
+
+def test_a_webhook_gets_the_facts_as_json(webhook, call):
+    assert call(webhook.url) is None
+    assert webhook.got == [("/services/secret", "application/json", FACTS)]
+
+
+@pytest.mark.parametrize("passing", [500, 503, 429])
+def test_a_webhook_that_is_busy_is_asked_again(webhook, call, project, passing):
+    webhook.answers = [passing, 204]
+    assert call(webhook.url) is None
+    assert len(webhook.got) == 2 and project.time.naps == [5]
+
+
+def test_after_three_times_it_is_left_at_that(webhook, call):
+    webhook.answers = [500] * 5
+    assert call(webhook.url) == f"http://127.0.0.1:{webhook.server_port}: answered 500"
+    assert len(webhook.got) == 3
+
+
+@pytest.mark.parametrize("answer", [400, 404, 302])
+def test_a_webhook_that_refuses_is_not_asked_again(webhook, call, answer):
+    webhook.answers = [answer] * 3
+    problem = call(webhook.url)
+    assert problem.endswith(f"answered {answer}") and "secret" not in problem and len(webhook.got) == 1
+
+
+def test_a_webhook_that_is_not_there_is_told_without_its_secret(webhook, call):
+    webhook.server_close()
+    problem = call(webhook.url.replace("http://", "http://user:pass@"))
+    assert problem.startswith(f"http://127.0.0.1:{webhook.server_port}: ")
+    assert "secret" not in problem and "pass" not in problem
+
+
+def test_what_a_command_prints_goes_to_the_log(call, tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text("the run\n")
+    assert call(sys.executable, "-c", "print('told')", log=str(log)) is None
+    assert log.read_text() == "the run\ntold\n"
+
+
+def test_a_command_is_run_without_a_shell(call, tmp_path):
+    assert call(sys.executable, "-c", "import sys; sys.exit(sys.argv[1] != '$HOME;x')", "$HOME;x") is None
+
+
+def test_a_command_need_not_read_what_it_is_given(call):
+    assert call("true") is None
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (["false"], "false: ended with 1"),
+        (["/nowhere/x"], "/nowhere/x: No such file or directory"),
+    ],
+)
+def test_a_command_that_fails_says_how(call, command, problem):
+    assert call(*command) == problem
+
+
+def test_a_command_that_hangs_is_killed_with_what_it_started(call, tmp_path, eventually):
+    pid = tmp_path / "pid"
+    assert call("sh", "-c", f"sleep 600 & echo $! > {pid}; wait", seconds=1) == "sh: took longer than 1 s"
+    number = int(pid.read_text())
+
+    def gone():
+        try:
+            with open(f"/proc/{number}/stat") as stat:
+                return stat.read().split()[2] == "Z"
+        except OSError:
+            return True
+
+    eventually(gone)
+
+
+@pytest.mark.parametrize(
+    ("setting", "hook"),
+    [
+        ("schedule.on_success=notify --to 'a b'", ("notify", "--to", "a b")),
+        ("schedule.on_success=[notify, --to, a b]", ("notify", "--to", "a b")),
+        ("schedule.on_success=https://example.org/x", ("https://example.org/x",)),
+    ],
+)
+def test_a_hook_is_set_as_text_or_as_a_list(setting, hook):
+    assert config.load(None, [setting], {}).schedule.on_success == hook
+
+
+@pytest.mark.parametrize("hook", ["ftp://example.org", "https://example.org extra", "''", "7", "say 'a", "[]"])
+def test_what_is_no_hook_is_refused(hook):
+    with pytest.raises(UserError, match=r"^--set: schedule\.on_failure: "):
+        config.load(None, [f"schedule.on_failure={hook}"], {})
+
+
+def test_an_address_is_not_kept_with_the_run():
+    settings = config.load(None, ["schedule.on_failure=https://example.org/secret"], {})
+    assert "secret" not in settings.dump()

@@ -1,0 +1,141 @@
+"""Whether anything is new: data, settings, contract and code, each told from what it was."""
+
+import os
+
+import pytest
+
+from components.errors import UserError
+from pipeline import config, sources
+from pipeline.schedule import inputs
+
+
+@pytest.fixture
+def made(project):
+    """What the project is made from now, and what has changed since it was read."""
+
+    class Made:
+        def config(self, *settings):
+            return config.load(None, settings, {"data": str(project.data), "workdir": str(project.work)})
+
+        def read(self, *settings):
+            return inputs.read(inputs.look(self.config(*settings)), self.config(*settings))
+
+        def changes(self, before, *settings):
+            return inputs.changes(inputs.look(self.config(*settings)), before, self.config(*settings))
+
+    return Made()
+
+
+def test_nothing_is_new_where_nothing_changed(made):
+    assert made.changes(made.read()) == ()
+
+
+def test_a_file_of_the_same_size_and_other_content_is_new(made, project):
+    before = made.read()
+    project.write("train.conll", "Bea\tB-PER\nspoke\tO\n\n")
+    assert made.changes(before) == ("changed data: train.conll",)
+
+
+def test_other_content_with_the_old_time_of_change_is_new(made, project):
+    file = project.data / "train.conll"
+    before, seen = made.read(), file.stat()
+    project.write("train.conll", "Bea\tB-PER\nspoke\tO\n\n")
+    os.utime(file, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert made.changes(before) == ("changed data: train.conll",)
+
+
+def test_the_same_content_written_again_is_not_new(made, project):
+    before = made.read()
+    project.write("train.conll")
+    os.utime(project.data / "train.conll", (1, 1))
+    assert made.changes(before) == ()
+
+
+def test_a_file_is_read_again_only_until_its_new_time_is_kept(made, project, monkeypatch):
+    before = made.read()
+    os.utime(project.data / "train.conll", (1, 1))
+    now = inputs.look(made.config())
+    kept = inputs.as_seen(before, now)
+    monkeypatch.setattr(inputs, "content_hash", lambda path: pytest.fail("it was read"))
+    assert inputs.changes(now, kept, made.config()) == ()
+
+
+def test_new_and_missing_files_are_named(made, project):
+    before = made.read()
+    project.write("dev.conll")
+    assert made.changes(before) == ("new data: dev.conll",)
+    before = made.read()
+    (project.data / "dev.conll").unlink()
+    assert made.changes(before) == ("data is gone: dev.conll",)
+
+
+def test_files_that_are_no_data_do_not_matter(made, project):
+    before = made.read()
+    project.write("README.md")
+    assert made.changes(before) == ()
+
+
+def test_spans_are_named(made, project):
+    (project.data / "train.conll").unlink()
+    for number in (1, 2):
+        project.write("all.conll", folder=project.data / f"span-{number}")
+    before = made.read()
+    project.write("all.conll", folder=project.data / "span-3")
+    assert made.changes(before) == ("new data: span 3",)
+    project.write("all.conll", "Bea\tB-PER\n\n", folder=project.data / "span-3" / "version-1")
+    assert made.changes(before) == ("new data: span 3 version 1",)
+
+
+def test_a_span_outside_the_window_does_not_matter(made, project):
+    (project.data / "train.conll").unlink()
+    for number in (1, 2):
+        project.write("all.conll", folder=project.data / f"span-{number}")
+    before = made.read("window=1")
+    project.write("all.conll", "Bea\tB-PER\n\n", folder=project.data / "span-1")
+    assert made.changes(before, "window=1") == ()
+
+
+def test_settings_that_matter_are_named(made):
+    before = made.read()
+    assert made.changes(before, "training.epochs=2", "gate.minimum_f1=0.1") == (
+        "changed settings: gate.minimum_f1, training.epochs",
+    )
+
+
+@pytest.mark.parametrize("setting", ["schedule.retries=7", "orchestrator=local", "beam.workers=2"])
+def test_settings_of_how_and_when_do_not_matter(made, setting):
+    assert made.changes(made.read(), setting) == ()
+
+
+def test_no_password_is_kept(made):
+    assert "geheim" not in made.read("metadata.kind=mysql", "metadata.password=geheim").model_dump_json()
+
+
+def test_a_contract_that_the_run_made_is_not_new_but_a_later_edit_is(made, project):
+    before = made.read()
+    contract = project.write("schema.pbtxt", "feature {}", project.work / "schema")
+    assert made.changes(before) == ()
+    after = inputs.with_contract(before, made.config())
+    assert made.changes(after) == ()
+    contract.write_text("feature { name: 'x' }")
+    assert made.changes(after) == ("changed contract",)
+    contract.unlink()
+    assert made.changes(after) == ("changed contract",)
+
+
+def test_code_is_new_when_a_source_changes(made, monkeypatch):
+    before = made.read()
+    monkeypatch.setattr(sources, "whole_hash", lambda: "other")
+    assert made.changes(before) == ("changed code of tfx-ner or its libraries",)
+
+
+def test_data_that_is_not_there_is_refused(made, project):
+    (project.data / "train.conll").unlink()
+    with pytest.raises(UserError, match="found no corpus"):
+        made.read()
+
+
+def test_a_span_that_is_not_whole_is_refused(made, project):
+    project.write("all.conll", folder=project.data / "span-1")
+    with pytest.raises(UserError, match="span 1 is not whole: _SUCCESS"):
+        made.read("spans.marker=_SUCCESS")
