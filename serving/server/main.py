@@ -19,7 +19,7 @@ from typing import Optional
 import uvicorn
 
 from components.errors import UserError
-from serving.server import grpc_api, rest_api, servable, tls
+from serving.server import config, grpc_api, rest_api, servable, tls
 from serving.server.batching import Batcher, Limits
 from serving.server.in_flight import InFlight
 from serving.server.metrics import Metrics
@@ -33,7 +33,9 @@ log = logging.getLogger("serving.server")
 
 @dataclass(frozen=True)
 class Options:
-    """How to serve. Ports of 0 are chosen by the system; `seconds` and `most_bytes` limit a request."""
+    """How to serve. Ports of 0 are chosen by the system; `seconds` and `most_bytes` limit a request; changes of
+    `model_config_file` are taken over.
+    """
 
     host: str = "127.0.0.1"
     rest_port: int = 8501
@@ -46,6 +48,7 @@ class Options:
     ssl_config_file: Optional[str] = None
     cors: bool = False
     wait: bool = False
+    model_config_file: Optional[str] = None
 
 
 def run(models: Sequence[ModelConfig], options: Options) -> None:
@@ -93,6 +96,7 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
         _leave()
     loading.result()
     models.start()
+    following = asyncio.ensure_future(_follow(options.model_config_file, configs, reload, options.poll_seconds))
     rest = _Rest(
         uvicorn.Config(
             rest_api.make_app(predictor, options.most_bytes, options.cors, model=configs[0].name),
@@ -114,6 +118,7 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
         log.warning("%s can be reached from other machines, and nobody is asked for a password", options.host)
     await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
     log.info("stopping: requests in flight are answered first")
+    following.cancel()
     models.stop()
     await grpc_api.set_health(health, False)
     rest.should_exit = True
@@ -183,6 +188,24 @@ async def _load(models: Models, configs: Sequence[ModelConfig], wait: bool) -> N
                 log.info("waiting: %s", error.message)
             waiting = True
         await asyncio.sleep(1)
+
+
+async def _follow(file: Optional[str], configs: Sequence[ModelConfig], reload, seconds: float) -> None:
+    """Takes over what is written into a `models.config`. What cannot be served is told, and tried again at the next look."""
+    served, told = list(configs), ""
+    while file:
+        await asyncio.sleep(seconds)
+        try:
+            wanted = config.read(file)
+            if wanted != served:
+                await reload(wanted)
+                served, told = wanted, ""
+                log.info("%s: taken over", file)
+        except (UserError, RequestError) as error:
+            message = error.message if isinstance(error, RequestError) else str(error)
+            if message != told:
+                log.warning("%s: not taken over: %s", file, message)
+            told = message
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -102,6 +102,8 @@ def command(program: str, options: StockOptions, folder: Path) -> list[str]:
         "enable_model_warmup": "true",
         "enable_grpc_healthcheck_service": "true",
     }
+    if options.model_config_file:
+        flags["model_config_file_poll_wait_seconds"] = max(1, round(options.poll_seconds))
     if options.ssl_config_file:
         flags["ssl_config_file"] = options.ssl_config_file
     if options.cors:

@@ -1,7 +1,10 @@
 """A run that is killed is simply started again; two runs in one workdir don't meet."""
 
 import json
+import os
+import random
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -19,6 +22,7 @@ NODES = (
     "Trainer",
     "ModelBefore",
     "Evaluator",
+    "TypeGate",
     "Pusher",
 )
 LONG = ("CorpusExampleGen", "StatisticsGen", "Transform", "Evaluator")  # seconds: killed in their midst
@@ -47,7 +51,46 @@ def killed(teller):
     return kept
 
 
-STORIES = {"killed": killed}
+def at_random(teller):
+    """Runs with ever new settings, each killed at a random moment and then started again; somebody looks for versions meanwhile.
+
+    `KILLS` in the environment says how many, `KILLS_SEED` at which moments.
+    """
+    from components.publishing import versions
+
+    chance = random.Random(int(os.environ.get("KILLS_SEED", "1")))
+    data, work, program = teller.corpus("data", train=60, dev=20, test=20), teller.folder / "work", teller.program
+    settings = ("--set=training.epochs=1", "--set=gate.tolerance=1", "--set=gate.type_tolerance=1")
+    whole = program.run(data, work, *settings)
+    kept = {"whole": whole, "tries": [], "broken": set()}
+    done, serving = threading.Event(), work / "serving" / "ner"
+
+    def look():
+        while not done.wait(0.01):
+            kept["broken"] |= {
+                number for number in versions.versions(serving) if versions.missing_parts(serving / str(number))
+            }
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for number in range(int(os.environ.get("KILLS", "2"))):
+            more = (*settings, f"--set=training.seed={number + 2}")
+            before, moment = set(versions.versions(serving)), chance.uniform(0, whole.seconds)
+            with program.started(data, work, *more) as process:
+                end = time.monotonic() + moment
+                process.wait_for(lambda end=end: time.monotonic() > end)
+                process.kill()
+            again = program.run(data, work, *more)
+            verified = program.command("runs", "verify", "--workdir", work)
+            kept["tries"].append((moment, len({*versions.versions(serving)} - before), again, verified))
+    finally:
+        done.set()
+        looking.join()
+    return kept
+
+
+STORIES = {"killed": killed, "at random": at_random}
 
 
 def logs(work):
@@ -77,7 +120,7 @@ def test_a_run_killed_in_a_node_picks_up_there(kept, node):
 
 
 def test_it_says_that_the_node_did_not_finish_the_last_time(kept):
-    for killed_in, following in (("Transform", "Trainer"), ("Evaluator", "Pusher")):
+    for killed_in, following in (("Transform", "Trainer"), ("Evaluator", "TypeGate")):
         assert kept[following].nodes[killed_in] == ("ran", "it did not finish the last time")
 
 
@@ -127,3 +170,24 @@ def test_a_second_run_beside_the_first_ends_at_once_and_says_who_is_at_work(kept
 
 def test_after_a_kill_of_its_holder_the_workdir_is_free(kept):
     assert kept["StatisticsGen"].nodes["CorpusExampleGen"] == ("ran", "it did not finish the last time")
+
+
+@pytest.fixture
+def tries(told):
+    return told("at random")["tries"]
+
+
+def test_after_a_kill_at_any_moment_the_run_that_is_started_again_ends_well(tries):
+    assert tries and {again.code for _, _, again, _ in tries} == {0}, tries
+
+
+def test_after_a_kill_at_any_moment_metadata_and_files_agree(tries):
+    assert [(moment, verified.out) for moment, _, _, verified in tries if verified.code] == []
+
+
+def test_after_a_kill_at_any_moment_there_is_one_version_more(tries):
+    assert [(moment, new) for moment, new, _, _ in tries if new != 1] == []
+
+
+def test_whoever_looks_meanwhile_sees_whole_versions_only(told):
+    assert told("at random")["broken"] == set()

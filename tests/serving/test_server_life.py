@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_management_pb2, prediction_service_pb2_grpc
 
 from components.errors import UserError
+from components.publishing import labels
 from serving.server import config, main
 from tests.serving import small_models
 from tests.serving.running import outputs, request
@@ -169,6 +170,31 @@ def reload(server, text):
     asked = model_management_pb2.ReloadConfigRequest()
     text_format.Parse(text, asked.config)
     return server.models.HandleReloadConfigRequest(asked, timeout=120).status
+
+
+def test_labels_in_the_configuration_file_are_followed(start, versions, tmp_path):
+    """As `tfx-ner models` writes them: a canary comes, is promoted, and taken back."""
+    live = shutil.copytree(versions, tmp_path / "models" / "ner")
+
+    def label(stable, canary=None):
+        labels.write(live, labels.Labels(stable, canary))
+
+    def answers(name):
+        return server.http(f"/v1/models/ner/labels/{name}:predict", {"instances": ["Ada"]})[0]
+
+    label(2)
+    server = start("--model-config-file", live.parent / labels.CONFIG)
+    assert (answers("stable"), answers("canary")) == (200, 400)
+    label(2, canary=3)
+    server.wait_for(lambda: answers("canary") == 200)
+    label(3)
+    server.wait_for(lambda: server.states() == {3: "AVAILABLE", 2: "END"})
+    assert (answers("stable"), answers("canary")) == (200, 400)
+    label(7)
+    server.wait_for(lambda: "not taken over" in server.said)
+    label(2)
+    server.wait_for(lambda: server.states()[2] == "AVAILABLE")
+    assert answers("stable") == 200
 
 
 def test_the_configuration_is_reloaded(start, versions):

@@ -1,0 +1,149 @@
+"""`tfx-ner models`."""
+
+import datetime
+import getpass
+from typing import Optional
+
+import click
+from rich.console import Console
+
+from components.errors import UserError
+from pipeline.commands import options
+
+_version = click.argument("version", type=click.IntRange(min=1), required=False)
+
+
+@click.group(cls=options.WithDefault)
+def models() -> None:
+    """Show what is published, and roll back, promote or remove versions.
+
+    After a rollback nothing goes live by itself: runs go on, and what they publish waits beside the withdrawn versions
+    until `promote` puts one live, or `release` lets the next one through.
+    """
+
+
+@models.command("list")
+@_version
+@options.json_file
+@options.place
+def show(
+    version: Optional[int],
+    json_file: Optional[str],
+    workdir: Optional[str],
+    config_file: Optional[str],
+    assignments: tuple[str, ...],
+) -> None:
+    """List the versions, or show one.
+
+    One version is shown with where it came from: data, configuration and code by hash, packages, scores.
+    """
+    options.refuse_unwritable(json_file)
+    place, settings = _place(workdir, config_file, assignments)
+
+    from components.publishing import hold
+    from pipeline import store as metadata
+    from pipeline.history import model_tables
+    from pipeline.history import models as history
+
+    found = history.models(metadata.opened(metadata.connection(settings.metadata, place)), place)
+    held = hold.read(place.withdrawn)
+    if version is not None:
+        found = [one for one in found if one.version == version]
+        if not found:
+            known = ", ".join(map(str, place.versions.all)) or "none"
+            raise UserError(f"there is no version {version}; there are {known}")
+    if json_file != "-":
+        screen = Console(highlight=False)
+        if version is None:
+            model_tables.show_models(screen, found, held)
+        else:
+            model_tables.show_model(screen, found[0])
+    options.write_json({"hold": vars(held) if held else None, "models": [one.as_dict() for one in found]}, json_file)
+
+
+@models.command()
+@_version
+@click.option("--because", metavar="TEXT", default="", help="Why, for `models list` and the next runs.")
+@options.place
+def rollback(
+    version: Optional[int],
+    because: str,
+    workdir: Optional[str],
+    config_file: Optional[str],
+    assignments: tuple[str, ...],
+) -> None:
+    """Let an earlier version serve.
+
+    Without VERSION the newest step is taken back: the canary, else the version that serves. The versions above it are
+    withdrawn, and nothing new goes live until `promote` or `release`.
+    """
+    from components.publishing import changes
+
+    place, _ = _place(workdir, config_file, assignments)
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    with place.locked():
+        made = changes.rollback(place.versions, version, now, _user(), because)
+    print(f"version {made.kept} serves; {made.left} is in {place.withdrawn}")
+    print("what runs publish is held until `tfx-ner models promote VERSION` or `tfx-ner models release`")
+
+
+@models.command()
+@_version
+@options.place
+def promote(
+    version: Optional[int], workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]
+) -> None:
+    """Let a withdrawn version or the canary serve.
+
+    Without VERSION it is the canary. The hold that a rollback has left is lifted.
+    """
+    from components.publishing import changes
+
+    place, _ = _place(workdir, config_file, assignments)
+    with place.locked():
+        promoted = changes.promote(place.versions, version)
+    print(f"version {promoted} serves, and what runs publish goes live again")
+
+
+@models.command()
+@options.place
+def release(workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]) -> None:
+    """Lift the hold.
+
+    The next model that the gate lets through goes live. What was withdrawn stays so.
+    """
+    from components.publishing import changes
+
+    place, _ = _place(workdir, config_file, assignments)
+    with place.locked():
+        lifted = changes.release(place.versions)
+    print(f"released; it was {lifted}")
+
+
+@models.command()
+@click.option("--keep", type=click.IntRange(min=0), required=True, metavar="N", help="Keep the newest N.")
+@options.place
+def prune(keep: int, workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]) -> None:
+    """Remove old versions.
+
+    Never what serves, its fallback, a canary, or what a hold names.
+    """
+    from components.publishing import changes
+
+    place, _ = _place(workdir, config_file, assignments)
+    with place.locked():
+        gone = changes.prune(place.versions, keep)
+    print(f"removed {', '.join(map(str, gone)) or 'nothing'}")
+
+
+def _place(workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]):
+    from pipeline.history import place
+
+    return place.find(workdir, config_file, assignments)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"  # a container's user need not have a name

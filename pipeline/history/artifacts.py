@@ -1,0 +1,58 @@
+"""The folders of artifacts, and their states in ML Metadata, which are changed in step: marked, removed, deleted.
+
+A folder goes out of sight by one rename before its files are removed, so that no cache takes half of it for a result.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.workdir import Workdir
+
+Artifact = metadata_store_pb2.Artifact
+_REMOVED = ".removed-"
+
+
+def known(store, workdir: Workdir) -> list[Artifact]:
+    """The artifacts of the work folder that ML Metadata knows, in whatever state."""
+    root = f"{workdir.artifacts}/"
+    return [artifact for artifact in store.get_artifacts() if artifact.uri.startswith(root)]
+
+
+def folders(workdir: Workdir) -> Iterator[Path]:
+    """Every folder that an artifact could be in: NODE/KEY/EXECUTION."""
+    return (path for path in workdir.artifacts.glob("[!.]*/[!.]*/[!.]*") if path.is_dir())
+
+
+def delete(store, artifacts: Iterable[Artifact]) -> None:
+    """Removes artifacts with their folders; begun again, it goes on where it was."""
+    artifacts = list(artifacts)
+    _mark(store, artifacts, Artifact.MARKED_FOR_DELETION)
+    for artifact in artifacts:
+        remove(Path(artifact.uri))
+    _mark(store, artifacts, Artifact.DELETED)
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder; nobody sees half of it."""
+    if folder.is_dir():
+        shutil.rmtree(folder.rename(folder.with_name(f"{_REMOVED}{folder.name}")))
+
+
+def half_removed(workdir: Workdir) -> Iterator[Path]:
+    """What a kill left of folders that were being removed."""
+    return workdir.artifacts.glob(f"*/*/{_REMOVED}*")
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _mark(store, artifacts: list[Artifact], state: int) -> None:
+    for artifact in artifacts:
+        artifact.state = state
+    if artifacts:
+        store.put_artifacts(artifacts)

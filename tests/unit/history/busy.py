@@ -1,0 +1,39 @@
+"""What a test kills at any moment: a run, a rollback, a promotion and prunings, one after the other.
+
+python -m tests.unit.history.busy FOLDER WEIGHTS
+"""
+
+import sys
+from pathlib import Path
+
+from components.publishing import changes, hold, versions
+from pipeline.history import prune, tidy
+from tests.unit.history.past import Past
+
+
+def main(root: str, weights: str) -> None:
+    past = Past(Path(root))
+    folders = past.workdir.versions
+    with past.workdir.locked():
+        print("at work", flush=True)
+        tidy.tidy(past.store, past.workdir)
+        undo(folders)  # by whoever finds a rollback half done
+        past.run(weights=weights)
+        if len(versions.versions(folders.live)) > 1:
+            changes.rollback(folders, None, "now", "me", "")
+            undo(folders)
+        changes.prune(folders, 2)
+        prune.prune(past.store, past.workdir, 2)
+
+
+def undo(folders) -> None:
+    """Ends a rollback, and lets the version serve that was rolled back."""
+    held = hold.read(folders.withdrawn)
+    if held and max(versions.versions(folders.live)) >= held.left:
+        changes.rollback(folders, held.kept, "now", "me", "")
+    if held:
+        changes.promote(folders, held.left)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,193 @@
+"""ML Metadata and the files: what agrees, what does not, what the next run clears away, and what pruning leaves."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from components.publishing import changes, hold, labels
+from pipeline.history import artifacts, clearing, prune, runs, tidy
+from pipeline.history.verify import verify
+
+STATES = pb.Artifact
+
+
+def faults(past):
+    return [fault.what for fault in verify(past.store, past.workdir).faults]
+
+
+def states(past):
+    return {artifact.id: artifact.state for artifact in past.store.get_artifacts_by_type("Model")}
+
+
+@pytest.fixture
+def live(past):
+    return past.workdir.serving
+
+
+def test_after_runs_that_ended_everything_agrees(past):
+    past.run()
+    past.run()
+    report = verify(past.store, past.workdir)
+    assert report.faults == () and (report.artifacts, report.runs, report.versions) == (4, 2, 2)
+
+
+def newest(folder):
+    return max((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+
+
+SPOILT = {
+    "folder of Model .* is gone": lambda work: shutil.rmtree(newest(work.artifacts / "Trainer" / "model")),
+    "Model .* is not whole, it has no Format-Serving/saved_model.pb": lambda work: (
+        newest(work.artifacts / "Trainer" / "model") / "Format-Serving" / "saved_model.pb"
+    ).unlink(),
+    "no artifact in ML Metadata is there": lambda work: (work.artifacts / "Trainer" / "model" / "77").mkdir(),
+    "was being removed": lambda work: (work.artifacts / "Trainer" / "model" / ".removed-5").mkdir(),
+    "is not whole, it has no variables/variables.index": lambda work: (
+        newest(work.serving) / "variables" / "variables.index"
+    ).unlink(),
+    "no run published it": lambda work: shutil.copytree(newest(work.serving), work.serving / "5"),
+    "version published last is gone": lambda work: shutil.rmtree(newest(work.serving)),
+    "a copy that was not finished": lambda work: (work.serving / ".partial-9").mkdir(),
+    "label canary is on version 9, which is not live": lambda work: labels.write(
+        work.serving, labels.Labels(int(newest(work.serving).name), 9)
+    ),
+    "rollback from 1 to 0 was killed": lambda work: hold.put(work.withdrawn, hold.Hold(1, 0, "now", "me", "")),
+    "folder of a run is gone": lambda work: shutil.rmtree(next(work.runs.iterdir())),
+    "has no outcome.json": lambda work: next(work.runs.glob("*/outcome.json")).unlink(),
+    "ML Metadata knows no such run": lambda work: (work.runs / "20250101-000000-000000").mkdir(),
+    "process 4 was killed": lambda work: (work.root / ".lock.holder").write_text("process 4"),
+}
+
+
+@pytest.mark.parametrize("message", SPOILT)
+def test_what_does_not_agree_is_named(past, message):
+    past.run()
+    SPOILT[message](past.workdir)
+    report = verify(past.store, past.workdir)
+    assert len(report.faults) == 1
+    assert re.search(message, report.faults[0].what), report.faults[0].what
+    assert report.faults[0].advice
+
+
+def test_what_a_kill_leaves_is_named_and_the_next_run_clears_it(past):
+    past.run()
+    past.running()
+    (past.workdir.serving / ".partial-7").mkdir()
+    (past.workdir.artifacts / "Trainer" / "model" / ".removed-3").mkdir()
+    (past.workdir.runs / "20260102-000000-000000").mkdir()
+    assert len(faults(past)) == 5
+    tidy.tidy(past.store, past.workdir)
+    assert faults(past) == []
+    assert [run.state for run in runs.runs(past.store, past.workdir)] == ["published", "did not finish"]
+
+
+def test_tidying_leaves_what_is_whole_alone(past):
+    past.run()
+    before = sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name)
+    tidy.tidy(past.store, past.workdir)
+    assert sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name) == before
+
+
+def test_pruning_removes_what_only_old_runs_need(past):
+    old = past.run(publish=False, verdict="refused")
+    new = past.run()
+    removed = prune.prune(past.store, past.workdir, keep=1)
+    assert removed.artifacts == (old.uri,) and removed.bytes > 0
+    assert not Path(old.uri).exists() and Path(new.uri).is_dir()
+    assert states(past) == {old.id: STATES.DELETED, new.id: STATES.LIVE}
+    assert faults(past) == []
+
+
+def test_pruning_leaves_what_a_kept_run_took_from_the_cache(past):
+    old = past.run(publish=False, verdict="refused")
+    past.run(cached=old, publish=False, verdict="refused")
+    assert prune.prune(past.store, past.workdir, keep=1).artifacts == ()
+
+
+def test_pruning_leaves_what_published_versions_were_made_from(past):
+    served = past.run()
+    for _ in range(3):
+        past.run(publish=False, verdict="refused")
+    prune.prune(past.store, past.workdir, keep=1)
+    assert Path(served.uri).is_dir() and states(past)[served.id] == STATES.LIVE
+
+
+def test_when_a_version_is_pruned_what_it_was_made_from_may_go(past):
+    first = past.run()
+    for _ in range(3):
+        past.run()
+    changes.prune(past.workdir.versions, 1)
+    prune.prune(past.store, past.workdir, keep=1)
+    assert not Path(first.uri).exists() and faults(past) == []
+
+
+def test_what_a_model_was_only_compared_with_may_go(past):
+    """A resolver gives out what it found: the model that serves, beside the new one that is compared with it."""
+    old = past.run()
+    new = past.run(compared_with=old)
+    past.run(cached=new, publish=False)
+    changes.prune(past.workdir.versions, 1)
+    past.workdir.versions.place(past.workdir.versions.all[0]).rename(past.workdir.root / "moved-away")
+    assert old.uri in prune.prune(past.store, past.workdir, keep=1).artifacts
+
+
+def test_runs_younger_than_an_age_are_spared(past):
+    past.run(publish=False, started=4e9)
+    past.run(publish=False)
+    past.run(publish=False)
+    assert len(prune.prune(past.store, past.workdir, keep=1, older_than=86_400).artifacts) == 1
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_pruning_that_is_killed_is_finished_by_the_next_run(past, monkeypatch, renames):
+    for _ in range(3):
+        past.run(publish=False, verdict="refused")
+    past.run()
+    remove, left = artifacts.remove, [renames]
+
+    def killing(folder):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        remove(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(artifacts, "remove", killing)
+        try:
+            prune.prune(past.store, past.workdir, keep=1)
+        except KeyboardInterrupt:
+            assert any("was being pruned" in what for what in faults(past))
+    tidy.tidy(past.store, past.workdir)
+    assert faults(past) == [] and list(states(past).values()).count(STATES.DELETED) == 3
+
+
+def test_by_choice_old_artifacts_go_after_each_run(past):
+    old = past.run(publish=False)
+    with clearing.around(past.connection, past.workdir, keep_runs=1):
+        new = past.run(publish=False)
+    assert not Path(old.uri).exists() and Path(new.uri).is_dir()
+
+
+def test_by_default_they_stay(past):
+    old = past.run(publish=False)
+    with clearing.around(past.connection, past.workdir):
+        past.run(publish=False)
+    assert Path(old.uri).is_dir()
+
+
+def test_what_a_run_that_failed_has_half_made_is_cleared_away(past):
+    with pytest.raises(OSError), clearing.around(past.connection, past.workdir):
+        (past.workdir.artifacts / "Trainer" / "model" / "9").mkdir(parents=True)
+        raise OSError("no space left on device")
+    assert faults(past) == []
+
+
+def test_while_a_run_is_at_work_nothing_is_verified(past):
+    from components.errors import UserError
+
+    with past.workdir.locked(), pytest.raises(UserError, match=f"process {os.getpid()} is at work here"):
+        verify(past.store, past.workdir)

@@ -1,0 +1,72 @@
+"""SIGKILL at random moments of runs, rollbacks and prunings, each followed by a restart.
+
+`KILLS` in the environment says how many, `KILLS_SEED` at which moments.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from components.publishing import versions
+from pipeline.history.verify import verify
+from tests.unit.history.past import Past
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def started(root, weights):
+    command = [sys.executable, "-m", "tests.unit.history.busy", str(root), str(weights)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    return process
+
+
+def ended(process):
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+
+
+def test_killed_at_any_moment_and_started_again_all_agrees_and_no_version_is_ever_broken(tmp_path):
+    chance = random.Random(int(os.environ.get("KILLS_SEED", "1")))
+    began = time.monotonic()
+    ended(started(tmp_path, "first"))
+    ended(started(tmp_path, "second"))
+    whole = (time.monotonic() - began) / 2
+    past, broken, done = Past(tmp_path), set(), threading.Event()
+    live = past.workdir.serving
+
+    def is_broken(version):
+        try:
+            return bool(versions.missing_parts(version)) and version.is_dir()
+        except FileNotFoundError:
+            return False  # it was withdrawn meanwhile
+
+    def look():
+        while not done.is_set():
+            serves = live / str(max(versions.versions(live), default="none"))
+            # Twice, for a version may be withdrawn and come back between two looks at it.
+            if is_broken(serves) and is_broken(serves) or serves.name == "none":
+                broken.add(serves.name)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for weights in range(int(os.environ.get("KILLS", "3"))):
+            process = started(tmp_path, weights)
+            time.sleep(chance.uniform(0, whole))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            ended(started(tmp_path, weights))
+            assert verify(past.store, past.workdir).faults == ()
+            everywhere = [past.workdir.versions.place(number) for number in past.workdir.versions.all]
+            models = [(place / "saved_model.pb").read_text() for place in everywhere]
+            assert len(models) == len(set(models)) and str(weights) in models
+    finally:
+        done.set()
+        looking.join()
+    assert broken == set()

@@ -1,0 +1,150 @@
+"""The runs of a work folder, as ML Metadata remembers them and as a user reads them."""
+
+import io
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from components.errors import UserError
+from pipeline.history import record, runs, tables
+from pipeline.history.facts import Facts
+
+
+def shown(show, *arguments, width=80):
+    """What is printed on a terminal of that width, line by line."""
+    file = io.StringIO()
+    show(Console(file=file, width=width, highlight=False), *arguments)
+    return file.getvalue().splitlines()
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+facts = st.builds(
+    Facts, texts, texts, texts, texts, texts, st.floats(0, 1e10), st.integers(0, 1 << 30), texts, texts, texts,
+    packages=st.dictionaries(texts, texts),
+    spans=st.lists(st.fixed_dictionaries({"number": st.integers(0), "version": st.integers(0)})),
+    seconds=st.none() | st.floats(0, 1e6),
+    verdict=texts,
+    code=st.none() | st.integers(0, 3),
+    reasons=st.lists(texts),
+    overall=st.none() | st.dictionaries(texts, st.floats(0, 1), min_size=1),
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(facts)
+def test_facts_come_back_as_they_were(one):
+    again = Facts.of(one.run, one.properties())
+    assert again.properties() == one.properties() and (again.code, again.overall) == (one.code, one.overall)
+
+
+def test_what_a_later_program_remembers_besides_is_left_out():
+    properties = {
+        "workdir": "w",
+        "because": "b",
+        "corpus": "c",
+        "data": "d",
+        "started": "1",
+        "process": "1",
+        "host": "h",
+    }
+    assert Facts.of("r", {**properties, "config_hash": "", "code_hash": "", "mood": "good"}).because == "b"
+
+
+def test_runs_come_in_the_order_they_started(past):
+    for because in ("first", "second", "third"):
+        past.run(because=because)
+    assert [run.facts.because for run in runs.runs(past.store, past.workdir)] == ["first", "second", "third"]
+
+
+def test_a_run_that_is_at_work_is_running(past, this_host):
+    past.running(process=os.getpid(), host=this_host)
+    with past.workdir.locked():
+        assert runs.runs(past.store, past.workdir)[0].state == "running"
+
+
+@pytest.mark.parametrize("killed", [{"process": 2**22 + 1}, {"host": "elsewhere"}])
+def test_a_run_whose_process_is_gone_did_not_finish(past, this_host, killed):
+    past.running(**{"process": os.getpid(), "host": this_host, **killed})
+    with past.workdir.locked():
+        assert runs.runs(past.store, past.workdir)[0].state == "did not finish"
+
+
+def test_what_a_run_raised_is_remembered_and_raised_on(past):
+    one = past.record()
+    with pytest.raises(UserError), record.ending(one):
+        raise UserError("a.conll:3: found x")
+    [run] = runs.runs(past.store, past.workdir)
+    assert (run.state, run.facts.code, run.facts.error) == ("bad input", 2, "a.conll:3: found x")
+    assert run.facts.seconds is not None
+
+
+def test_another_failure_is_told_from_bad_input(past):
+    one = past.record()
+    with pytest.raises(OSError), record.ending(one):
+        raise OSError("no space left on device")
+    [run] = runs.runs(past.store, past.workdir)
+    assert (run.state, run.facts.code) == ("failed", 1)
+
+
+def test_a_name_may_be_shortened_as_long_as_one_run_begins_so(past):
+    past.run()
+    past.run()
+    found = runs.runs(past.store, past.workdir)
+    assert runs.named(found, "20260101-000002") == found[1]
+    for name, message in (("2026", "2 runs begin so"), ("1999", "no such run")):
+        with pytest.raises(UserError, match=message):
+            runs.named(found, name)
+
+
+def test_settings_are_compared_with_those_of_the_run_before(past):
+    past.run()
+    past.run()
+    first, second = runs.runs(past.store, past.workdir)
+    assert runs.before([first, second], second) == first and runs.before([first, second], first) is None
+    assert runs.changed_settings(past.workdir, first, second) == {"training.epochs": (1, 2)}
+    (past.workdir.runs / first.name / "config.yaml").unlink()
+    assert runs.changed_settings(past.workdir, first, second) == {}
+
+
+def test_the_nodes_of_a_run_that_was_killed_are_what_ml_metadata_knows(past):
+    past.running()
+    [run] = runs.runs(past.store, past.workdir)
+    [node] = runs.nodes(past.store, run)
+    assert (node["node"], node["state"], node["cached"]) == ("Trainer", "did not finish", False)
+
+
+def test_the_table_of_runs_fits_80_columns(past):
+    spans = [{"number": number, "version": 0} for number in (1, 2, 3, 5, 7, 9, 11, 13, 15)]
+    past.run(because="span 15 is whole and this is a long reason", spans=spans)
+    past.run(because="[markup] is no markup", verdict="did not finish")
+    lines = shown(tables.show_runs, runs.runs(past.store, past.workdir))
+    assert all(len(line) <= 80 for line in lines) and len(lines) == 3
+    assert "20260101-000001" in lines[1] and "0.6000" in lines[1] and "published" in lines[1] and "…" in lines[1]
+    assert "[markup]" in lines[2]
+
+
+def test_one_run_shows_all_that_is_known_of_it(past):
+    past.run()
+    past.run(because="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000})
+    first, run = runs.runs(past.store, past.workdir)
+    changed = runs.changed_settings(past.workdir, first, run)
+    told = "\n".join(shown(tables.show_run, run, [], first, changed, past.workdir.runs / run.name))
+    for part in (
+        "published",
+        "new data",
+        "toy, /data/toy",
+        "train 1,000",
+        "abc",
+        "tfx 1",
+        "training.epochs",
+        "1 -> 2",
+        "PER",
+    ):
+        assert part in told
+
+
+def test_without_runs_there_is_a_line_that_says_so():
+    assert shown(tables.show_runs, []) == ["No runs yet."]

@@ -1,0 +1,114 @@
+"""A full disk, a read-only folder, a clock set back: one clear line, nothing lost, and the next time it works."""
+
+import datetime
+import os
+import subprocess
+
+import pytest
+from rich.console import Console
+
+from components.errors import UserError
+from components.publishing import hold, versions
+from pipeline import run as runs
+from pipeline import store
+from pipeline.config import Config
+from pipeline.console import RunConsole
+from tests.unit.history.past import Past
+
+
+def mount(*arguments):
+    """Mounts, or skips the test where that is not allowed."""
+    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def unmounted():
+    """Unmounts these folders at the end."""
+    mounted = []
+    yield mounted
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path, unmounted):
+    """A disk of 400 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=400k", "tmpfs", folder)
+    unmounted.append(folder)
+    return folder
+
+
+def fill(folder, leave):
+    """Fills the disk but for `leave` bytes."""
+    status = os.statvfs(folder)
+    (folder / "fill").write_bytes(b"x" * max(0, status.f_bavail * status.f_bsize - leave))
+
+
+def corpus(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("Anna B-PER\nleft\n\n")  # is refused before TFX is needed
+    return path
+
+
+@pytest.mark.parametrize("leave", [0, 4_096, 16_384, 65_536])
+def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(small_disk, tmp_path, leave):
+    settings, console = Config(workdir=str(small_disk / "work")), RunConsole(Console(quiet=True))
+    fill(small_disk, leave)
+    with pytest.raises((OSError, UserError, store.StoreError)) as caught:
+        runs.run(settings, str(corpus(tmp_path)), "a", console)
+    told = str(caught.value)
+    assert ("No space left" in told or "disk is full" in told) and "\n" not in told and "INSERT" not in told
+    (small_disk / "fill").unlink()
+    with pytest.raises(UserError, match=r"a\.conll:2"):
+        runs.run(settings, str(corpus(tmp_path)), "a", console)
+
+
+@pytest.fixture
+def read_only(past, unmounted):
+    """The serving folder, which can only be read until `mount -o remount,rw`."""
+    past.run()
+    past.run()
+    folder = past.workdir.serving
+    mount("--bind", folder, folder)
+    unmounted.append(folder)
+    mount("-o", "remount,ro,bind", folder)
+    return folder
+
+
+@pytest.fixture
+def past(tmp_path):
+    return Past(tmp_path)
+
+
+def test_into_a_read_only_folder_nothing_is_published_and_later_it_is(past, read_only):
+    with pytest.raises(OSError, match="Read-only file system"):
+        past.run()
+    assert len(versions.versions(read_only)) == 2
+    mount("-o", "remount,rw,bind", read_only)
+    past.run()
+    assert len(versions.versions(read_only)) == 3
+
+
+def test_in_a_read_only_folder_nothing_is_rolled_back_and_nothing_held(past, read_only, tfx_ner):
+    answer = tfx_ner("models", "rollback", "--workdir", past.workdir.root)
+    assert answer.code == 1 and "Read-only file system" in answer.err and answer.err.count("\n") == 1
+    assert len(versions.versions(read_only)) == 2 and hold.read(past.workdir.withdrawn) is None
+
+
+def test_across_file_systems_a_rollback_is_refused(past, read_only, tfx_ner):
+    mount("-o", "remount,rw,bind", read_only)
+    answer = tfx_ner("models", "rollback", "--workdir", past.workdir.root)
+    assert answer.code == 2 and "different file systems" in answer.err
+    assert hold.read(past.workdir.withdrawn) is None and not list(read_only.glob(".partial*"))
+
+
+def test_with_a_clock_set_back_a_run_still_comes_after_those_before_it(tmp_path):
+    later = tmp_path / (datetime.datetime.now() + datetime.timedelta(days=400)).strftime("%Y%m%d-%H%M%S-%f")
+    later.mkdir()
+    (tmp_path / "notes").mkdir()
+    first, second = runs._new_folder(tmp_path), runs._new_folder(tmp_path)
+    assert later.name < first.name < second.name

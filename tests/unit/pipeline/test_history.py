@@ -1,0 +1,103 @@
+"""`tfx-ner runs` and `tfx-ner models` as a user calls them."""
+
+import json
+
+import pytest
+
+from tests.unit.history.past import Past
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A work folder in which three runs published a version each."""
+    past = Past(tmp_path)
+    for because in ("by hand", "span 2 is whole", "span 3 is whole"):
+        past.run(because=because)
+    return past.workdir
+
+
+@pytest.fixture
+def told(tfx_ner, work):
+    return lambda *arguments: tfx_ner(*arguments, "--workdir", work.root)
+
+
+def test_runs_are_listed_and_one_is_shown(told):
+    listed = told("runs")
+    assert listed.code == 0 and listed.out.count("published") == 3 and "span 3 is whole" in listed.out
+    assert told("runs", "--last", 1).out.count("published") == 1
+    one = told("runs", "20260101-000002")
+    assert one.code == 0 and "span 2 is whole" in one.out and "training.epochs" in one.out
+
+
+def test_runs_as_json(told, tmp_path):
+    assert json.loads(told("runs", "--json", "-").out)["runs"][0]["because"] == "by hand"
+    assert told("runs", "20260101-000003", "--json", tmp_path / "a.json").code == 0
+    one = json.loads((tmp_path / "a.json").read_text())
+    assert one["before_it"] == "20260101-000002-000000"
+    assert one["changed_settings"] == {"training.epochs": {"before": 2, "now": 3}}
+
+
+def test_verify_ends_with_1_where_something_is_amiss(told, work):
+    assert told("runs", "verify").code == 0
+    (work.serving / ".partial-1").mkdir()
+    answer = told("runs", "verify")
+    assert answer.code == 1 and "a copy that was not finished. The next run clears it away" in answer.out
+    assert json.loads(told("runs", "verify", "--json", "-").out)["faults"]
+
+
+def test_back_and_forth(told, work):
+    first, second, third = work.versions.all
+    assert told("models", "rollback", "--because", "bad").out.startswith(f"version {second} serves; {third} is in ")
+    listed = told("models")
+    assert "withdrawn" in listed.out and "Held since the rollback" in listed.out and "(bad)" in listed.out
+    states = {one["version"]: one["state"] for one in json.loads(told("models", "list", "--json", "-").out)["models"]}
+    assert states == {first: "fallback", second: "serving", third: "withdrawn"}
+    assert told("models", "promote", third).out == f"version {third} serves, and what runs publish goes live again\n"
+    told("models", "rollback", first)
+    assert told("models", "release").out.startswith("released; it was held since the rollback")
+    assert told("models", "prune", "--keep", 0).out == f"removed {second}, {third}\n"
+
+
+def test_one_version_is_shown_with_where_it_came_from(told, work):
+    answer = told("models", "list", work.versions.all[1])
+    assert all(part in answer.out for part in ("20260101-000002", "span 2 is whole", "toy, /data/toy", "PER"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("runs", "nix"), "nix: no such run"),
+        (("runs", "2026"), "3 runs begin so"),
+        (("runs", "prune", "--keep", 1, "--older-than", "soon"), "--older-than soon: expected a length of time"),
+        (("models", "rollback", 5), "there is no version 5"),
+        (("models", "promote", 5), "5 is neither withdrawn nor a canary"),
+        (("models", "release"), "nothing is held"),
+        (("models", "list", 5), "there is no version 5"),
+    ],
+)
+def test_what_cannot_be_is_one_line(told, arguments, message):
+    answer = told(*arguments)
+    assert answer.code == 2 and message in answer.err and answer.err.count("\n") == 1
+
+
+def test_a_folder_without_runs_is_refused(tfx_ner, tmp_path):
+    for command in ("runs", "models"):
+        answer = tfx_ner(command, "--workdir", tmp_path)
+        assert answer.code == 2 and "no run has been here" in answer.err
+
+
+def test_nothing_of_it_imports_tfx_or_tensorflow(in_a_process, work):
+    said = in_a_process(
+        f"""
+import sys
+from pipeline import cli
+for arguments in (["runs"], ["runs", "verify"], ["models"], ["models", "rollback"], ["runs", "prune", "--keep", "1"]):
+    sys.argv = ["tfx-ner", *arguments, "--workdir", {str(work.root)!r}]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        assert not ended.code, arguments
+print("heavy:", [name for name in ("tensorflow", "tfx", "apache_beam", "pandas") if name in sys.modules])
+"""
+    )
+    assert said.endswith("heavy: []\n")

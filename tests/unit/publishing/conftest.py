@@ -1,0 +1,27 @@
+"""What the tests of publishing share."""
+
+import pytest
+
+from components.publishing.versions import Folders
+from serving import card
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Makes a folder like a SavedModel with the given weights."""
+
+    def make(weights="1"):
+        folder = tmp_path / f"model-{weights}"
+        (folder / "variables").mkdir(parents=True)
+        (folder / "saved_model.pb").write_text("graph")
+        (folder / "variables" / "variables.index").write_text(weights)
+        (folder / "variables" / "variables.data-00000-of-00001").write_text(weights)
+        card.write(card.Card(("O", "B-PER", "I-PER"), "0"), folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return Folders(tmp_path / "serving" / "ner", tmp_path / "withdrawn" / "ner")

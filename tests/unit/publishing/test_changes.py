@@ -1,0 +1,227 @@
+"""Rolling back, promoting, releasing and pruning: what serves, and what is left when a command is killed on its way."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.errors import UserError
+from components.publishing import changes, hold, labels, versions
+from components.publishing.versions import Folders, publish
+
+
+@pytest.fixture
+def published(model, folders, monkeypatch):
+    """Publishes so many models, as versions 1, 2, 3 …"""
+    monkeypatch.setattr(versions.time, "time", lambda: 1)
+
+    def publish_them(count, **more):
+        return [int(publish(model(str(number)), folders, **more).name) for number in range(1, count + 1)]
+
+    return publish_them
+
+
+def rollback(folders, version=None):
+    return changes.rollback(folders, version, "2026-01-01", "me", "it was bad")
+
+
+def live(folders):
+    return versions.versions(folders.live)
+
+
+def withdrawn(folders):
+    return versions.versions(folders.withdrawn)
+
+
+def test_without_a_version_it_goes_back_one(published, folders):
+    published(3)
+    made = rollback(folders)
+    assert (made.left, made.kept) == (3, 2) and hold.read(folders.withdrawn) == made
+    assert (live(folders), withdrawn(folders)) == ([1, 2], [3])
+
+
+def test_every_version_above_the_one_named_is_withdrawn(published, folders):
+    published(4)
+    rollback(folders, 1)
+    assert (live(folders), withdrawn(folders)) == ([1], [2, 3, 4])
+
+
+def test_back_to_a_version_that_was_withdrawn(published, folders):
+    published(3)
+    (folders.withdrawn).mkdir(parents=True)
+    (folders.live / "1").rename(folders.withdrawn / "1")
+    rollback(folders, 1)
+    assert (live(folders), withdrawn(folders)) == ([1], [2, 3])
+
+
+def test_what_serves_changes_once(published, folders, monkeypatch):
+    """A server that looks after each rename sees the old version, and then the new one."""
+    published(5)
+    seen, rename = [], Path.rename
+
+    def watched(path, target):
+        result = rename(path, target)
+        seen.append(max(live(folders)))
+        return result
+
+    monkeypatch.setattr(Path, "rename", watched)
+    rollback(folders, 2)
+    assert seen == sorted(seen, reverse=True) and set(seen) == {5, 2}
+
+
+@pytest.mark.parametrize("renames", range(6))
+def test_a_rollback_that_is_killed_is_held_and_goes_on_when_done_again(published, folders, monkeypatch, renames):
+    published(4)
+    rename, left = Path.rename, [renames]
+
+    def killing(path, target):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killing)
+        try:
+            rollback(folders, 2)
+        except KeyboardInterrupt:
+            assert max(live(folders)) in (2, 4)
+            assert hold.read(folders.withdrawn) or live(folders) == [1, 2, 3, 4]
+    if max(live(folders)) > 2:
+        rollback(folders, 2)
+    assert (live(folders), withdrawn(folders)) == ([1, 2], [3, 4])
+    assert hold.read(folders.withdrawn).left == 4
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (9, "not lower than any live version"),
+        (3, "not lower than any live version"),
+        (0, "there is no version 0; there are 1"),
+    ],
+)
+def test_a_version_one_cannot_go_back_to_is_refused_and_nothing_is_held(published, folders, version, message):
+    published(3)
+    with pytest.raises(UserError, match=message):
+        rollback(folders, version)
+    assert hold.read(folders.withdrawn) is None and live(folders) == [1, 2, 3]
+
+
+def test_a_version_that_is_not_whole_is_refused(published, folders):
+    published(2)
+    (folders.live / "1" / "saved_model.pb").unlink()
+    with pytest.raises(UserError, match=r"has no saved_model\.pb"):
+        rollback(folders)
+    assert hold.read(folders.withdrawn) is None
+
+
+def test_with_one_version_or_none_there_is_nothing_to_go_back_to(published, folders):
+    with pytest.raises(UserError, match="no version serves"):
+        rollback(folders)
+    published(1)
+    with pytest.raises(UserError, match="1 is the only version"):
+        rollback(folders)
+
+
+def test_two_file_systems_are_refused_before_anything_changes(published, folders, monkeypatch):
+    published(2)
+
+    def across(*_):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(Path, "rename", across)
+    with pytest.raises(UserError, match="different file systems"):
+        rollback(folders)
+    assert hold.read(folders.withdrawn) is None and live(folders) == [1, 2]
+
+
+def test_promote_puts_a_withdrawn_version_live_and_lifts_the_hold(published, folders):
+    published(3)
+    rollback(folders, 1)
+    assert changes.promote(folders, 3) == 3
+    assert (live(folders), withdrawn(folders), hold.read(folders.withdrawn)) == ([1, 3], [2], None)
+
+
+def test_promote_does_not_go_back(published, folders):
+    published(3)
+    rollback(folders, 1)
+    changes.promote(folders, 3)
+    with pytest.raises(UserError, match="lower than what is live"):
+        changes.promote(folders, 2)
+
+
+def test_promote_refuses_what_is_no_candidate(published, folders):
+    published(2)
+    for version, message in (
+        (2, "serves already"),
+        (7, "neither withdrawn nor a canary"),
+        (None, "no canary to promote"),
+    ):
+        with pytest.raises(UserError, match=message):
+            changes.promote(folders, version)
+
+
+def test_release_lets_the_next_model_through(published, model, folders):
+    published(2)
+    rollback(folders)
+    changes.release(folders)
+    assert publish(model("9"), folders).parent == folders.live
+    with pytest.raises(UserError, match="nothing is held"):
+        changes.release(folders)
+
+
+def test_prune_spares_what_serves_its_fallback_and_what_a_hold_names(published, folders):
+    published(6)
+    rollback(folders, 4)
+    assert changes.prune(folders, 0) == [1, 2, 5]
+    assert (live(folders), withdrawn(folders)) == ([3, 4], [6])
+
+
+def test_a_pruned_version_is_not_published_again(published, folders):
+    published(3)
+    rollback(folders)
+    changes.release(folders)
+    assert changes.prune(folders, 0) == [3]
+    assert versions.lost_version(folders) == ""
+
+
+@settings(max_examples=20, deadline=None)
+@given(steps=st.lists(st.sampled_from(["publish", "canary", "rollback", "promote", "release", "prune"]), max_size=12))
+def test_whatever_is_done_something_whole_serves_and_prune_leaves_it(tmp_path_factory, steps):
+    root = tmp_path_factory.mktemp("steps")
+    folders = Folders(root / "serving" / "ner", root / "withdrawn" / "ner")
+    for count, step in enumerate(["publish", *steps]):
+        before, held = versions.serving(folders), hold.read(folders.withdrawn)
+        try:
+            if step in ("publish", "canary"):
+                publish(_model(root / f"model-{count}", str(count)), folders, canary=step == "canary")
+            elif step == "rollback":
+                rollback(folders)
+            elif step == "promote":
+                changes.promote(folders, max(withdrawn(folders), default=None))
+            elif step == "release":
+                changes.release(folders)
+            else:
+                changes.prune(folders, 1)
+        except UserError:
+            assert (versions.serving(folders), hold.read(folders.withdrawn)) == (before, held)
+        serves = versions.serving(folders)
+        assert serves is not None and not versions.missing_parts(folders.place(serves))
+        if held and step in ("publish", "canary", "prune"):
+            assert serves == before, "nothing goes live by itself while held"
+        found = labels.read(folders.live)
+        assert found is None or {found.stable, found.canary} - {None} <= set(live(folders))
+
+
+def _model(folder, weights):
+    from serving import card
+
+    (folder / "variables").mkdir(parents=True)
+    for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-0"):
+        (folder / name).write_text(weights)
+    card.write(card.Card(("O",), "0"), folder)
+    return folder

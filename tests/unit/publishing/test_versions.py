@@ -1,0 +1,132 @@
+"""Publishing: a version appears whole or not at all, and its number is always the highest."""
+
+import os
+import threading
+
+import pytest
+
+from components.publishing import hold, versions
+from components.publishing.versions import publish
+
+HOLD = hold.Hold(2, 1, "now", "me", "")
+
+
+def content(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_version_is_the_whole_model_under_the_time(model, folders, monkeypatch):
+    monkeypatch.setattr(versions.time, "time", lambda: 1_700_000_000.9)
+    source = model()
+    target = publish(source, folders)
+    assert target == folders.live / "1700000000" and content(target) == content(source)
+
+
+def test_a_clock_set_back_still_gives_a_higher_version(model, folders, monkeypatch):
+    monkeypatch.setattr(versions.time, "time", lambda: 2_000_000_000)
+    publish(model("1"), folders)
+    monkeypatch.setattr(versions.time, "time", lambda: 1_000_000_000)
+    assert publish(model("2"), folders).name == "2000000001"
+
+
+def test_two_models_within_a_second_are_two_versions(model, folders, monkeypatch):
+    monkeypatch.setattr(versions.time, "time", lambda: 1_700_000_000)
+    publish(model("1"), folders)
+    publish(model("2"), folders)
+    assert versions.versions(folders.live) == [1_700_000_000, 1_700_000_001]
+
+
+def test_the_same_model_is_not_published_twice(model, folders):
+    first = publish(model(), folders)
+    assert publish(first, folders) == first and folders.all == [int(first.name)]
+
+
+def test_what_a_killed_run_left_is_removed(model, folders):
+    (folders.live / ".partial-17").mkdir(parents=True)
+    (folders.live / ".partial-17" / "saved_model.pb").write_text("half")
+    target = publish(model(), folders)
+    assert sorted(path.name for path in folders.live.iterdir()) == [".latest", target.name]
+
+
+def test_a_copy_that_fails_leaves_nothing(model, folders, monkeypatch):
+    def full(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(versions.whole, "sync", full)
+    with pytest.raises(OSError):
+        publish(model(), folders)
+    assert list(folders.live.iterdir()) == []
+
+
+def test_who_polls_meanwhile_sees_whole_versions_only(model, folders):
+    seen, done = set(), threading.Event()
+
+    def poll():
+        while not done.is_set():
+            for number in versions.versions(folders.live):
+                seen.add(len(content(folders.live / str(number))))
+
+    watcher = threading.Thread(target=poll)
+    watcher.start()
+    for n in range(20):
+        publish(model(str(n)), folders)
+    done.set()
+    watcher.join()
+    assert seen == {4}
+
+
+def test_other_names_in_the_folder_are_no_versions(folders):
+    for name in ("1", "02", "x", "1.5", ".partial-3", "٣"):
+        (folders.live / name).mkdir(parents=True)
+    (folders.live / "7").write_text("a file")
+    assert versions.versions(folders.live) == [1, 2]
+
+
+def test_a_lost_version_is_known_by_its_record(model, folders):
+    assert versions.lost_version(folders) == ""
+    target = publish(model(), folders)
+    assert versions.lost_version(folders) == ""
+    os.rename(target, target.with_name("kept-elsewhere"))
+    assert versions.lost_version(folders) == target.name
+
+
+def test_a_withdrawn_version_is_not_lost(model, folders):
+    target = publish(model(), folders)
+    folders.withdrawn.mkdir(parents=True)
+    target.rename(folders.withdrawn / target.name)
+    assert versions.lost_version(folders) == ""
+
+
+def test_while_held_a_model_is_put_with_those_withdrawn_under_the_highest_number(model, folders):
+    first = publish(model("1"), folders)
+    hold.put(folders.withdrawn, HOLD)
+    second = publish(model("2"), folders)
+    assert second.parent == folders.withdrawn and int(second.name) > int(first.name)
+    assert versions.serving(folders) == int(first.name)
+
+
+def test_a_withdrawn_model_is_not_published_again(model, folders):
+    source = model()
+    target = publish(source, folders)
+    folders.withdrawn.mkdir(parents=True)
+    target.rename(folders.withdrawn / target.name)
+    assert publish(source, folders) == folders.withdrawn / target.name
+    assert versions.versions(folders.live) == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001", "assets.extra/ner.json"],
+)
+def test_a_version_without_a_part_is_not_whole(model, part):
+    version = model()
+    assert versions.missing_parts(version) == ()
+    (version / part).unlink()
+    [missing] = versions.missing_parts(version)
+    assert missing in part
+
+
+def test_a_version_with_a_card_cut_off_is_not_whole(model):
+    version = model()
+    (version / "assets.extra" / "ner.json").write_text("{")
+    assert versions.missing_parts(version) == ("a readable assets.extra/ner.json",)
