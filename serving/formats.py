@@ -23,7 +23,7 @@ main .text {{ margin-block: 1rem; }}
 """
 _PAGE_END = "</main></body></html>\n"
 # The look of the page that a server offers.
-_STYLE = Path(__file__).parent / "page" / "entities.css"
+STYLE = Path(__file__).parent / "page" / "entities.css"
 
 
 def table(recognised: Recognised) -> Iterator[str]:
@@ -54,7 +54,7 @@ def conll(recognised: Recognised) -> Iterator[str]:
 
 def page(recognised: Recognised) -> Iterator[str]:
     """One HTML page without outside resources; each type has its colour, the score shows on hover and focus."""
-    yield _PAGE.format(style=_STYLE.read_text(encoding="utf-8"))
+    yield _PAGE.format(style=STYLE.read_text(encoding="utf-8"))
     for text, entities in recognised:
         place, pieces = 0, []
         for entity in entities:

@@ -89,10 +89,15 @@ class PublishedModel:
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
         """The entities of each sentence given as tokens, as spans of those tokens."""
+        return (spans for spans, _ in self.tagged(sentences))
+
+    def tagged(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
+        """As `tag`, with the score of each entity."""
         for batch in _batches(sentences, lambda tokens: sum(map(len, tokens))):
             found = self._examples(examples=self._tf.constant([self._example(tokens) for tokens in batch]))
-            for tokens, row in zip(batch, found["tags"].numpy()):
-                yield tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
+            for tokens, row, scores in zip(batch, found["tags"].numpy(), found["scores"].numpy()):
+                spans = tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
+                yield spans, tuple(float(scores[span.start]) for span in spans)
 
     def _example(self, tokens: Sequence[str]) -> bytes:
         train = self._tf.train

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from components.evaluation.reliability import expected_error
 from components.ner import scores, tags
 from components.ner.sentence import Span
 from components.tagger.packing import pack
@@ -79,15 +80,6 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     best = _minimum(surprise, _LOWEST, _HIGHEST)
     tagger.temperature.assign(np.exp(best))
     return Calibration(boldness, float(np.exp(best)), by_boldness[boldness], expected_error(scored(best), right))
-
-
-def expected_error(scores: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error (Naeini, Cooper and Hauskrecht 2015): how far mean score and share of right answers lie apart,
-    over bins of equal width, weighted by what is in them.
-    """
-    place = np.minimum((np.asarray(scores) * bins).astype(int), bins - 1)
-    apart = np.bincount(place, scores, bins) - np.bincount(place, right, bins)
-    return float(np.abs(apart).sum() / max(len(place), 1))
 
 
 def _batches(tagger: Tagger, data: tf.data.Dataset):

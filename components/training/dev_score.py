@@ -11,10 +11,11 @@ from components.ner import scores, tags
 from components.tagger.sentences import vocables_of_sentences
 
 F1 = "val_f1"
+SECONDS = "seconds"
 
 
 class DevScore(keras.callbacks.Callback):
-    """Adds entity precision, recall and F1 on dev to an epoch's logs, and reports a line of them.
+    """Adds entity precision, recall and F1 on dev, and the seconds of its steps, to an epoch's logs; reports a line of them.
 
     The model counts as the known way's tokens see it; the Evaluator counts again over the corpus's own tokens.
     """
@@ -39,6 +40,7 @@ class DevScore(keras.callbacks.Callback):
         trained = time.monotonic() - self._started
         result = sum(scores.score_all(self._decoded()).values(), scores.PRF())
         logs[F1], logs["val_precision"], logs["val_recall"] = result.f1, result.precision, result.recall
+        logs[SECONDS] = trained
         self._report(
             {
                 "epoch": epoch + 1,

@@ -17,9 +17,10 @@ from components.settings import Model, Training
 from components.tagger import vectors
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
-from components.training import dataset, dev_score
+from components.training import dataset, dev_score, warm_start
 from components.training.best_weights import BestWeights
 from components.training.optimizer import SparseAdam
+from components.training.record import EpochRecord
 from components.validation import contract
 
 _DEV_BATCH = 256
@@ -27,22 +28,28 @@ _DEV_BATCH = 256
 
 @dataclass(frozen=True)
 class Material:
-    """What is fitted on: Transform's output, the label map, files of transformed examples, and one of pretrained vectors, if any."""
+    """What is fitted on: Transform's output, the label map, files of transformed examples, and, if there are, one of pretrained
+    vectors and the SavedModel to start from."""
 
     transform: tft.TFTransformOutput
     labels: tuple[str, ...]
     train: list[str]
     dev: list[str]
     vectors: str | None
+    start: str | None = None
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A tagger with its best weights, dev as it takes it, and what they reach there: f1, precision, recall, epoch."""
+    """A tagger with its best weights, dev as it takes it, and what they reach there: f1, precision, recall, epoch.
+
+    `epochs` has the figures of each epoch, as `components.training.record` has them.
+    """
 
     tagger: Tagger
     dev: tf.data.Dataset
     best: dict[str, float]
+    epochs: list[dict[str, float]]
 
 
 def material(fn_args: FnArgs) -> Material:
@@ -53,6 +60,7 @@ def material(fn_args: FnArgs) -> Material:
         _files(fn_args.train_files),
         _files(fn_args.eval_files),
         fn_args.custom_config.get("vectors"),
+        fn_args.base_model,
     )
 
 
@@ -75,6 +83,10 @@ def fit(
     """
     keras.utils.set_random_seed(training.seed)
     tagger = _tagger(given, settings)
+    if given.start:
+        vocabularies = (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
+        names = {name: given.transform.vocabulary_by_name(name) for name in vocabularies}
+        progress.report("warm_start", **warm_start.take_over(tagger, names, given.start)._asdict())
     spec = given.transform.transformed_feature_spec()
     train = dataset.batches(given.train, spec, training.batch_size, shuffle_seed=training.seed)
     dev = dataset.batches(given.dev, spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words)
@@ -89,6 +101,7 @@ def fit(
     )
     checkpoints.mkdir(parents=True, exist_ok=True)
     keep = BestWeights(checkpoints, training.patience)
+    record = EpochRecord(checkpoints / "epochs.json", int(counts.sum()))
     tagger.fit(
         train,
         epochs=training.epochs,
@@ -97,13 +110,14 @@ def fit(
             # Adds dev's scores to the logs, so it comes first.
             dev_score.DevScore(dev, tagger.labels, report=report, epochs=training.epochs),
             keep,
+            record,
             keras.callbacks.BackupAndRestore(str(checkpoints / "backup")),
             *callbacks,
         ],
     )
-    best = keep.restore()
+    fitted = Fitted(tagger, dev, keep.restore(), record.read())
     shutil.rmtree(checkpoints)
-    return Fitted(tagger, dev, best)
+    return fitted
 
 
 def _files(patterns: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
 from components.settings import Model, Training
+from components.training import record
 from components.training.calibration import calibrate
 from components.training.fitting import fit, material
 from serving import card, signatures, warmup
@@ -36,6 +37,16 @@ def run_fn(fn_args: FnArgs) -> None:
         temperature=calibration.temperature,
         f1=calibration.dev.f1,
         error=calibration.error,
+    )
+    record.write(
+        fn_args.model_run_dir,
+        fitted.epochs,
+        {
+            "best_epoch": fitted.best["epoch"],
+            "boldness": calibration.boldness,
+            "temperature": calibration.temperature,
+            "calibration_error": calibration.error,
+        },
     )
 
     path = fn_args.serving_model_dir

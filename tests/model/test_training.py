@@ -7,6 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.evaluation.reliability import expected_error
 from components.tagger import crf
 from components.tagger.packing import pack
 from components.tagger.sentences import Sentences, vocables_of_sentences
@@ -110,14 +111,14 @@ def test_best_weights_and_patience_outlive_a_kill(tmp_path):
 
 
 def test_expected_error_of_scores_that_hold_what_they_say_is_none():
-    assert calibration.expected_error(np.array([0.75] * 4), np.array([1, 1, 1, 0], bool)) == pytest.approx(0)
+    assert expected_error(np.array([0.75] * 4), np.array([1, 1, 1, 0], bool)) == pytest.approx(0)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1))
 def test_expected_error_is_between_the_mean_difference_and_one(pairs):
     scores, right = (np.array(part) for part in zip(*pairs))
-    error = calibration.expected_error(scores, right)
+    error = expected_error(scores, right)
     assert abs(scores.mean() - right.mean()) - 1e-9 <= error <= 1
 
 

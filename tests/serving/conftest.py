@@ -1,4 +1,4 @@
-"""What the tests of serving share: small models, and a server that serves them."""
+"""What the tests of serving share: small models, a server that serves them, and a browser."""
 
 import shutil
 
@@ -52,3 +52,37 @@ def start(tmp_path):
     yield start_server
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    path = shutil.which("chromium")
+    if not path:
+        pytest.skip("needs a browser: Debian's package chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Opens an address in a page of its own; a complaint in the console that was not announced fails the test."""
+    contexts, complaints, expected = [], [], []
+
+    def open_page(address, expect_complaints=False, **options):
+        contexts.append(chromium.new_context(**options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        expected.append(expect_complaints)
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert any(expected) or complaints == []

@@ -1,0 +1,83 @@
+"""From a report's figures to its page. Whatever comes from outside (words, types, names, reasons) is escaped by Jinja."""
+
+import base64
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from components.report.figures import Figures
+from components.report.page import charts, comparison, pictures, sections, wording
+from components.report.page.sentences import parts
+from components.report.page.standouts import KINDS, standouts
+from serving.formats import STYLE, other_hue
+
+_FOLDER = Path(__file__).parent
+_SHORT = 200  # characters of a name or a reason
+
+
+def render(figures: Figures) -> str:
+    """The report of a run as one HTML file."""
+    return _page("report.html", figures=figures, standouts=standouts(figures), script=_read("report.js"))
+
+
+def render_comparison(a: Figures, b: Figures) -> str:
+    """Two runs side by side as one HTML file; differences are `b` less `a`."""
+    return _page("comparison.html", a=a, b=b, script="")
+
+
+def _page(template: str, script: str, **values: object) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    html = (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(STYLE.read_text(encoding="utf-8") + _read("report.css")),
+            script=Markup(script),
+            script_source=f"'sha256-{digest}'" if script else "'none'",
+            **values,
+        )
+    )
+    # What no file of UTF-8 and no HTML may hold: a token that JSON spelled as half a pair, and NUL.
+    return html.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        {
+            name: getattr(wording, name)
+            for name in ("breakable", "count", "percent", "score", "seconds", "signed", "when")
+        },
+        anchor=anchor,
+        hue=other_hue,
+        parts=parts,
+        short=lambda text: wording.cut(str(text), _SHORT),
+    )
+    environment.globals.update(
+        charts=charts, pictures=pictures, sections=sections, comparison=comparison, kinds=KINDS, many=wording.many
+    )
+    return environment
+
+
+def anchor(type_: str) -> str:
+    """The id of a type's section, and with # before it the way there.
+
+    >>> anchor("PER"), anchor("a b<c>")
+    ('type-PER', 'type-a%20b%3Cc%3E')
+    """
+    return "type-" + quote(type_.encode("utf-8", "replace"), safe="")

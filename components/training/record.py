@@ -1,0 +1,56 @@
+"""The record of a training: the figures of each epoch, and what was fitted after the last.
+
+    {"epochs": [{"epoch": 1, "loss": …, "precision": …, "recall": …, "f1": …, "learning_rate": …, "seconds": …, "tokens": …}, …],
+     "best_epoch": …, "boldness": …, "temperature": …, "calibration_error": …}
+
+Precision, recall and F1 are of entities on dev; `seconds` are those of the steps alone, `tokens` those of train.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+
+from components.training import dev_score
+
+FILE = "training.json"
+
+
+class EpochRecord(keras.callbacks.Callback):
+    """Keeps the figures of each epoch in a file, for after a kill an epoch is all that is run again.
+
+    Args:
+      path: the file.
+      tokens: in an epoch.
+    """
+
+    def __init__(self, path: Path, tokens: int):
+        super().__init__()
+        self._path, self._tokens = path, tokens
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = {
+            "epoch": epoch + 1,
+            "loss": float(logs["loss"]),
+            "precision": logs["val_precision"],
+            "recall": logs["val_recall"],
+            "f1": logs[dev_score.F1],
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "seconds": logs[dev_score.SECONDS],
+            "tokens": self._tokens,
+        }
+        partial = self._path.with_suffix(".partial")
+        partial.write_text(json.dumps([*(one for one in self.read() if one["epoch"] <= epoch), figures]))
+        partial.replace(self._path)
+
+    def read(self) -> list[dict[str, float]]:
+        """The epochs until now."""
+        return json.loads(self._path.read_text()) if self._path.exists() else []
+
+
+def write(folder: str, epochs: list[dict[str, float]], fitted: Mapping[str, float]) -> None:
+    """Writes the record into a folder; `fitted` has what is not of an epoch."""
+    os.makedirs(folder, exist_ok=True)
+    Path(folder, FILE).write_text(json.dumps({"epochs": epochs, **fitted}, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,175 @@
+"""The report of a run: what its Report node measured, with what only the run knows, as JSON and as a page. Needs no TFX."""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from components.errors import UserError
+from components.report import card, figures
+from pipeline.config import Config
+from pipeline.history.facts import Facts
+
+if TYPE_CHECKING:
+    from pipeline.outcome import Outcome
+
+NODE = "Report"  # measures what the report shows
+JSON, PAGE, CARD = "report.json", "index.html", "model-card.json"
+_MOST_HISTORY = 60  # runs
+
+
+def assemble(
+    measured: figures.Measured,
+    spans: tuple[figures.SpanFigures, ...],
+    facts: Facts,
+    config: Config,
+    outcome: "Outcome",
+    before: Iterable[Facts],
+) -> figures.Figures:
+    """The whole report.
+
+    Args:
+      measured: what the Report node did.
+      spans: what is in each span of data.
+      facts: what is remembered of the run.
+      config: its configuration.
+      outcome: what came of it.
+      before: what is remembered of the runs before it, oldest first.
+    """
+    began = _moment(facts.started)
+    evaluation = measured.evaluation
+    data = replace(
+        measured.data,
+        drift=tuple(
+            figures.Drift(one["of"], one["measure"], one["value"], one["threshold"], one["between"])
+            for one in outcome.drift
+        ),
+        spans=spans,
+    )
+    return figures.Figures(
+        verdict=figures.Verdict(
+            run=facts.run,
+            began=began,
+            corpus=facts.corpus,
+            model=config.name,
+            published=outcome.published,
+            reasons=outcome.reasons if not outcome.held else (*outcome.reasons, outcome.held),
+            nothing_ran=outcome.nothing_ran,
+            incomparable=outcome.incomparable,
+            minimum_f1=config.gate.minimum_f1,
+            tolerance=config.gate.tolerance,
+            evaluated_on=outcome.evaluated_on,
+            history=tuple(_earlier(before))[-_MOST_HISTORY:],
+        ),
+        evaluation=evaluation,
+        data=data,
+        training=measured.training,
+        provenance=figures.Provenance(
+            configuration=yaml.safe_load(config.dump()),
+            versions=facts.packages,
+            hashes={"data": facts.data_hash, "configuration": facts.config_hash, "code": facts.code_hash},
+            nodes=tuple(_node(node) for node in outcome.nodes),
+        ),
+        card=card.model_card(
+            name=config.name,
+            version=outcome.version,
+            date=began,
+            corpus=facts.corpus,
+            data_hash=facts.data_hash,
+            sizes=config.model,
+            said=config.card,
+            evaluation=evaluation,
+            data=data,
+        ),
+    )
+
+
+def write(report: figures.Figures, reports: Path) -> Path:
+    """Writes a report into the folder of reports, and returns the page's path."""
+    folder = reports / report.verdict.run
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / JSON, figures.as_json(report))
+    _write(folder / CARD, card.as_json(report.card))
+    return write_page(report, folder)
+
+
+def write_page(report: figures.Figures, folder: Path) -> Path:
+    """Writes the page of a report into its folder, and returns its path."""
+    from components.report import page
+
+    _write(folder / PAGE, page.render(report))
+    return folder / PAGE
+
+
+def write_comparison(old: figures.Figures, new: figures.Figures, folder: Path) -> Path:
+    """Writes the page of two runs side by side into the folder of the second one's report, and returns its path."""
+    from components.report import page
+
+    path = folder / f"against-{old.verdict.run}.html"
+    _write(path, page.render_comparison(old, new))
+    return path
+
+
+def find(reports: Path, run: str | None) -> Path:
+    """The folder of a run's report, by the name of the run or what it begins with; of the newest run for None.
+
+    Raises UserError where there is none, or several.
+    """
+    found = sorted(path.parent for path in reports.glob(f"*/{JSON}"))
+    if not found:
+        raise UserError(f"{reports}: no report is here; name a work folder in which a run has ended with --workdir")
+    if run is None:
+        return found[-1]
+    matching = [folder for folder in found if folder.name == run] or [
+        folder for folder in found if folder.name.startswith(run)
+    ]
+    if len(matching) != 1:
+        said = f"{len(matching)} reports begin so" if matching else "there is no such report"
+        raise UserError(
+            f"{run}: {said}; expected one of {', '.join(folder.name for folder in (matching or found)[-5:])}"
+        )
+    return matching[0]
+
+
+def read(folder: Path) -> figures.Figures:
+    """A report from its folder. Raises UserError where it cannot be read."""
+    path = folder / JSON
+    try:
+        return figures.read(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the report ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(
+            f"{path}: not a report of this version of the program ({_first_line(error)}); run it again"
+        ) from None
+
+
+def _earlier(before: Iterable[Facts]) -> Iterable[figures.EarlierRun]:
+    for facts in before:
+        if facts.overall:
+            published = facts.verdict in ("published", "canary")
+            yield figures.EarlierRun(
+                facts.run, _moment(facts.started), facts.overall["f1"], published, facts.evaluated_on
+            )
+
+
+def _node(node: Mapping[str, object]) -> figures.Node:
+    return figures.Node(node["node"], node["seconds"], node["cached"], node["reason"])
+
+
+def _moment(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds).isoformat(timespec="seconds")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _write(path: Path, text: str) -> None:
+    """The file is there whole or not at all. What UTF-8 cannot hold, as in the names of some files, becomes a question mark."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8", errors="replace")
+    partial.replace(path)

@@ -1,0 +1,80 @@
+"""Pairs of true and found entities, and what the confusion matrix makes of them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.ner.scores import score_all
+from components.ner.sentence import Span
+from components.report.alignment import Pair, align, overlap
+from components.report.confusion import confusion
+from tests.unit.report.predicted import TYPES, predictions, spans
+
+SOME = settings(deadline=None)
+
+
+@SOME
+@given(st.integers(1, 12).flatmap(lambda tokens: st.tuples(spans(tokens), spans(tokens))))
+def test_every_entity_is_in_one_pair_and_pairs_overlap(both):
+    gold, found = both
+    pairs = align(gold, found)
+    assert sorted(pair.gold for pair in pairs if pair.gold) == sorted(gold)
+    assert sorted(pair.found for pair in pairs if pair.found) == sorted(found)
+    assert all(overlap(pair.gold, pair.found) > 0 for pair in pairs if pair.gold and pair.found)
+
+
+@SOME
+@given(st.integers(1, 12).flatmap(lambda tokens: st.tuples(spans(tokens), spans(tokens))))
+def test_what_is_left_over_overlaps_nothing_else_that_is_left_over(both):
+    pairs = align(*both)
+    missed = [pair.gold for pair in pairs if pair.found is None]
+    invented = [pair.found for pair in pairs if pair.gold is None]
+    assert not any(overlap(gold, found) > 0 for gold in missed for found in invented)
+
+
+@SOME
+@given(predictions())
+def test_the_correct_pairs_are_those_that_the_scores_count(made):
+    pairs = [pair for one in made for pair in align(*one.pair)]
+    assert sum(pair.kind == "correct" for pair in pairs) == sum(
+        counts.tp for counts in score_all(one.pair for one in made).values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("gold", "found", "kind"),
+    [
+        (Span(0, 2, "PER"), Span(0, 2, "PER"), "correct"),
+        (Span(0, 2, "PER"), Span(0, 2, "LOC"), "type"),
+        (Span(0, 2, "PER"), Span(0, 1, "PER"), "borders"),
+        (Span(0, 2, "PER"), Span(1, 3, "LOC"), "both"),
+        (Span(0, 2, "PER"), None, "missed"),
+        (None, Span(0, 2, "PER"), "invented"),
+    ],
+)
+def test_what_is_wrong_with_a_pair(gold, found, kind):
+    assert Pair(gold, found).kind == kind
+
+
+def test_the_larger_overlap_is_paired_before_the_same_type():
+    gold, found = (Span(0, 4, "PER"),), (Span(0, 3, "LOC"), Span(3, 4, "PER"))
+    assert align(gold, found) == (Pair(gold[0], found[0]), Pair(None, found[1]))
+
+
+def test_of_equal_overlaps_the_same_type_is_paired():
+    gold, found = (Span(0, 2, "PER"),), (Span(0, 1, "LOC"), Span(1, 2, "PER"))
+    assert Pair(gold[0], found[1]) in align(gold, found)
+
+
+@SOME
+@given(predictions())
+def test_the_margins_of_the_confusion_are_the_support_and_what_was_found(made):
+    matrix = confusion((pair for one in made for pair in align(*one.pair)), TYPES)
+    counts = score_all(one.pair for one in made)
+    for place, type_ in enumerate(TYPES):
+        row, column = matrix.counts[place], [line[place] for line in matrix.counts]
+        here = counts.get(type_)
+        assert sum(row) == (here.support if here else 0)
+        assert sum(column) == (here.tp + here.fp if here else 0)
+        assert row[place] >= (here.tp if here else 0)
+    assert matrix.labels[-1] == "O" and matrix.counts[-1][-1] == 0

@@ -1,0 +1,87 @@
+"""The model card: the owner's words, the figures, and what these warn of."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from components.ner.scores import PRF
+from components.report import card
+from components.report.figures import Overlap, Score
+from components.settings import Card, Model
+from tests.unit.report import made_figures
+
+
+@pytest.fixture(scope="module")
+def report():
+    return made_figures.figures(sentences=300)
+
+
+SAYS_NOTHING = Card()
+
+
+def made(report, said=SAYS_NOTHING, **changes):
+    return card.model_card(
+        "ner", "17", "2026-11-22T02:00:00", "made", "0123", Model(), said,
+        replace(report.evaluation, **changes.pop("evaluation", {})), replace(report.data, **changes.pop("data", {})),
+    )  # fmt: skip
+
+
+def test_it_has_the_owners_words(report):
+    said = Card(intended_use="News.", licence="CC BY 4.0", limits="No health data.", contact="ada@example.org")
+    found = made(report, said)
+    assert (found.details.licence, found.details.contact) == ("CC BY 4.0", "ada@example.org")
+    assert (found.considerations.intended_use, found.considerations.limits) == ("News.", "No health data.")
+
+
+def test_its_scores_are_those_of_the_report(report):
+    values = {(metric.name, metric.slice): metric.value for metric in made(report).metrics}
+    assert values["F1", "all"] == report.evaluation.overall.f1
+    assert all(values["F1", one.type] == one.score.f1 for one in report.evaluation.types)
+
+
+def test_its_data_are_those_of_the_report(report):
+    found = made(report)
+    sizes = {one.name: (one.sentences, one.tokens, one.entities) for one in report.data.splits}
+    for data in (found.training_data, found.evaluation_data):
+        assert (data.sentences, data.tokens, data.entities) == sizes[data.split] and data.hash == "0123"
+    assert (found.training_data.split, found.evaluation_data.split) == ("train", report.evaluation.split)
+
+
+def test_it_says_how_the_tagger_is_built(report):
+    found = card.model_card(
+        "ner", "", "", "made", "", Model(lstm_units=7, lstm_layers=2, output="softmax"), Card(),
+        report.evaluation, report.data,
+    )  # fmt: skip
+    assert "2 layers, 7 units" in found.details.architecture and "softmax" in found.details.architecture
+
+
+def test_it_warns_of_a_type_that_is_hardly_measured(report):
+    first, *others = report.evaluation.types
+    few = replace(first, score=Score.of(PRF(3, 0, 1)))
+    caveats = made(report, evaluation={"types": (few, *others)}).considerations.caveats
+    assert any("mostly chance" in line and first.type in line for line in caveats)
+    assert not any("mostly chance" in line for line in made(report).considerations.caveats)
+
+
+def test_it_warns_of_a_type_that_is_never_found(report):
+    first, *others = report.evaluation.types
+    never = replace(first, score=Score.of(PRF(0, 0, 99)))
+    caveats = made(report, evaluation={"types": (never, *others)}).considerations.caveats
+    assert f"Never found rightly: {first.type}." in caveats
+
+
+def test_it_warns_of_sentences_that_train_has_too(report):
+    overlap = Overlap("train", report.evaluation.split, 60, 0.2, 10, 0.1)
+    caveats = made(report, data={"overlaps": (overlap,)}).considerations.caveats
+    assert any("20% of the sentences measured on are in train too" in line for line in caveats)
+
+
+def test_its_json_has_the_sections_of_the_paper(report):
+    values = json.loads(card.as_json(made(report, Card(intended_use="News.", limits="No health data."))))
+    assert list(values) == [
+        "model_details", "intended_use", "metrics", "evaluation_data", "training_data", "ethical_considerations",
+        "caveats_and_recommendations",
+    ]  # fmt: skip
+    assert (values["intended_use"], values["ethical_considerations"]) == ("News.", "No health data.")
+    assert set(values["model_details"]["types"]) == set(made_figures.THREE)

@@ -1,0 +1,282 @@
+"""The sections of a report: they count every entity once, and agree with each other and with the scores."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from components.ner.scores import PRF, score_all
+from components.ner.sentence import Sentence, Span
+from components.report.error_groups import EXAMPLES, EXAMPLES_OF_REST, GROUPS, borders
+from components.report.evaluation import Before, evaluation
+from components.report.figures import Score
+from components.report.predictions import Prediction
+from components.report.slices import case_of
+from components.report.suspects import KEPT, SURE, Labels
+from tests.unit.report.predicted import TYPES, predictions
+
+NO_TRAIN = Labels(())
+SOME = settings(max_examples=25, deadline=None)  # all sections are computed in each
+
+
+def measured(made, labels=NO_TRAIN, before=None):
+    return evaluation("test", made, TYPES, labels, before)
+
+
+def counts_of(score):
+    return PRF(score.tp, score.fp, score.fn)
+
+
+def one(tokens, gold=(), found=(), scores=None, id="a:1"):
+    """A sentence of words, its true entities and the found ones."""
+    return Prediction(Sentence(tuple(tokens.split()), tuple(gold), id=id), tuple(found), scores or (0.5,) * len(found))
+
+
+@SOME
+@given(predictions())
+def test_types_add_up_to_all_and_are_the_scores(made):
+    found = measured(made)
+    assert {type_.type: counts_of(type_.score) for type_ in found.types} == {
+        **dict.fromkeys(TYPES, PRF()),
+        **score_all(one.pair for one in made),
+    }
+    assert sum((counts_of(type_.score) for type_ in found.types), PRF()) == counts_of(found.overall)
+
+
+@SOME
+@given(predictions())
+def test_outcomes_add_up_to_the_support_and_to_what_was_found(made):
+    whole = measured(made)
+    for became, score in ((whole.outcomes, whole.overall), *((type_.outcomes, type_.score) for type_ in whole.types)):
+        alike = became.correct + became.wrong_type + became.wrong_borders + became.wrong_both
+        assert alike + became.missed == score.support and became.correct == score.tp
+        if score is whole.overall:
+            assert alike + became.invented == score.tp + score.fp
+
+
+@SOME
+@given(predictions())
+def test_every_way_to_slice_adds_up_to_all(made):
+    found = measured(made, Labels(one.sentence for one in made[::2]))
+    for parts in vars(found.slices).values():
+        assert sum((counts_of(part.score) for part in parts), PRF()) == counts_of(found.overall)
+    assert sum(part.sentences for part in found.slices.sentence_length) == len(made)
+
+
+@SOME
+@given(predictions())
+def test_the_curve_begins_with_the_whole_score_and_falls(made):
+    found = measured(made)
+    curves = {"": (found.thresholds.overall, found.overall)} | {
+        type_.type: (found.thresholds.per_type[type_.type], type_.score) for type_ in found.types
+    }
+    for curve, whole in curves.values():
+        assert curve.scores[0] == whole
+        for counts in (curve.found, curve.right):
+            assert len(counts) == 101 and list(counts) == sorted(counts, reverse=True)
+        assert all(right <= number for right, number in zip(curve.right, curve.found))
+    best = [score.f1 for score in found.thresholds.overall.scores]
+    assert best[found.thresholds.best] == max(best)
+
+
+def test_a_score_that_equals_the_threshold_is_kept():
+    made = [one("a b", [Span(0, 1, "PER")], [Span(0, 1, "PER"), Span(1, 2, "PER")], (0.29, 0.7))]
+    curve = measured(made).thresholds.overall
+    assert [curve.found[at] for at in (29, 30, 70, 71)] == [2, 1, 1, 0]
+
+
+@SOME
+@given(predictions())
+def test_the_bins_of_reliability_hold_every_found_entity(made):
+    found = measured(made)
+    bins = found.reliability.bins
+    assert sum(part.count for part in bins) == found.overall.tp + found.overall.fp
+    assert sum(round(part.count * part.accuracy) for part in bins) == found.overall.tp
+    assert all(part.low <= part.confidence <= part.high for part in bins)
+    assert 0 <= found.reliability.error <= 1
+
+
+@SOME
+@given(predictions())
+def test_every_error_is_in_one_group(made):
+    found = measured(made)
+    became = found.outcomes
+    by_kind = {"missed": 0, "borders": 0, "type": 0, "both": 0, "invented": 0}
+    for kind in found.errors.kinds:
+        assert kind.count == sum(group.count for group in kind.groups) > 0
+        by_kind[kind.kind] += kind.count
+    assert by_kind == {
+        "missed": became.missed,
+        "borders": became.wrong_borders,
+        "type": became.wrong_type,
+        "both": became.wrong_both,
+        "invented": became.invented,
+    }
+    assert found.errors.count == sum(by_kind.values())
+
+
+@SOME
+@given(predictions())
+def test_an_example_shows_the_sentence_it_is_of(made):
+    for kind in measured(made).errors.kinds:
+        for group in kind.groups:
+            for example in group.examples:
+                source = made[example.number].sentence
+                assert example.tokens == source.tokens and example.id == source.id
+                assert [(span.start, span.end, span.type) for span in example.gold] == [
+                    (span.start, span.end, span.type) for span in source.spans
+                ]
+                assert group.label == "" or len({example.start, example.end}) == 2
+
+
+def test_examples_are_few_however_many_errors_there_are():
+    made = [
+        one(f"word{number} saw Ada and Bob{number % 30}", [Span(2, 3, "PER"), Span(4, 5, "PER")], id=f"a:{number}")
+        for number in range(5_000)
+    ]
+    [kind] = measured(made).errors.kinds
+    assert kind.count == 10_000 and [group.count for group in kind.groups][:2] == [5_000, 167]
+    assert (kind.groups[0].label, kind.groups[0].of) == ("Ada", 5_000)
+    assert len(kind.groups) == GROUPS + 1 and kind.groups[-1].label == ""
+    assert max(len(group.examples) for group in kind.groups[:-1]) == EXAMPLES
+    assert len(kind.groups[-1].examples) == EXAMPLES_OF_REST
+
+
+def test_words_that_go_wrong_once_are_no_group_of_their_own():
+    made = [one("Ada saw Bob", [Span(0, 1, "PER"), Span(2, 3, "PER")], id="a:1"), one("Bob", [Span(0, 1, "PER")])]
+    [kind] = measured(made).errors.kinds
+    assert [(group.label, group.count, group.of) for group in kind.groups] == [("Bob", 2, 2), ("", 1, None)]
+
+
+def test_invented_entities_show_the_surest_first():
+    made = [one(f"w{n} x", [], [Span(1, 2, "PER")], (score,), id=str(n)) for n, score in enumerate((0.2, 0.9, 0.5))]
+    [kind] = measured(made).errors.kinds
+    assert [example.predicted[0].score for example in kind.groups[0].examples] == [0.9, 0.5, 0.2]
+
+
+def test_borders_say_which_words_made_the_difference():
+    made = [one("the Ada Inc .", [Span(1, 3, "ORG")], [Span(0, 2, "ORG")])] * 3
+    [kind] = measured(made).errors.kinds
+    [group] = kind.groups
+    assert (group.label, group.words) == ("starts too early, ends too early", {"the": 3, "Inc": 3})
+    assert len(group.examples) == 1  # the same sentence once
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Span(2, 5, "PER"), "starts too early"),
+        (Span(4, 5, "PER"), "starts too late"),
+        (Span(3, 6, "PER"), "ends too late"),
+        (Span(3, 4, "PER"), "ends too early"),
+        (Span(2, 6, "PER"), "starts too early, ends too late"),
+    ],
+)
+def test_borders(found, said):
+    assert borders(Span(3, 5, "PER"), found) == said
+
+
+def test_a_long_sentence_is_cut_to_what_is_around_the_error():
+    words = " ".join(f"w{n}" for n in range(1000))
+    gold = [Span(0, 1, "PER"), Span(478, 481, "LOC"), Span(500, 502, "PER")]
+    [kind] = measured([one(words, gold, gold[:2])]).errors.kinds
+    [example] = kind.groups[0].examples
+    assert (example.before, example.after, len(example.tokens)) == (480, 478, 42)
+    assert example.tokens[example.start : example.end] == ("w500", "w501")
+    assert [(span.start, span.end) for span in example.gold] == [(0, 1), (20, 22)]
+
+
+@pytest.mark.parametrize(
+    ("words", "case"),
+    [
+        ("NATO", "ALL UPPER"),
+        ("nato", "all lower"),
+        ("New York", "Title Case"),
+        ("A", "Title Case"),
+        ("University of Oxford", "mixed case"),
+        ("iPhone 4", "mixed case"),
+        ("42 - 7", "no upper or lower case"),
+        ("北京", "no upper or lower case"),
+    ],
+)
+def test_case(words, case):
+    assert case_of(words) == case
+
+
+def test_a_found_entity_counts_in_the_slice_of_its_own_words():
+    train = Labels([one("Ada", [Span(0, 1, "PER")]).sentence])
+    made = [one("Ada York", [Span(0, 1, "LOC")], [Span(0, 1, "PER"), Span(1, 2, "LOC")])]
+    parts = {part.name: counts_of(part.score) for part in measured(made, train).slices.novelty}
+    assert parts == {"seen in train": PRF(fp=1), "seen with another type": PRF(fn=1), "unseen": PRF(fp=1)}
+
+
+@SOME
+@given(predictions())
+def test_a_model_beside_itself_is_no_better(made):
+    against = measured(made, before=Before("17", [one.spans for one in made])).against
+    assert (against.difference, against.p, against.model) == (0.0, 1.0, "17")
+
+
+def test_the_model_before_is_measured_on_the_same_sentences():
+    made = [one("Ada York", [Span(0, 1, "PER"), Span(1, 2, "LOC")], [Span(0, 1, "PER"), Span(1, 2, "LOC")])] * 20
+    found = measured(made, before=Before("17", [(Span(0, 1, "PER"),)] * 20))
+    assert found.against.before == Score.of(PRF(20, 0, 20)) and found.against.difference == pytest.approx(1 / 3)
+    assert [(type_.type, type_.before.f1) for type_ in found.types] == [("LOC", 0), ("ORG", 0), ("PER", 1)]
+
+
+def test_types_that_are_only_found_are_there_too():
+    found = measured([one("Ada", [], [Span(0, 1, "GOD")])])
+    assert [(type_.type, type_.score.fp) for type_ in found.types] == [("GOD", 1), ("LOC", 0), ("ORG", 0), ("PER", 0)]
+
+
+def test_nothing_at_all_has_figures_too():
+    found = measured([])
+    assert (found.overall, found.errors.kinds, found.reliability.bins) == (Score.of(PRF()), (), ())
+    assert found.thresholds.overall.scores[50].f1 == 0 and found.slices.novelty == ()
+
+
+def test_sure_and_wrong_is_suspicious_the_surest_first():
+    made = [
+        one("Ada", [Span(0, 1, "LOC")], [Span(0, 1, "PER")], (0.95,)),
+        one("Bob", [], [Span(0, 1, "PER")], (0.99,)),
+        one("Eve", [Span(0, 1, "PER")], [Span(0, 1, "PER")], (1.0,)),
+        one("Kim", [], [Span(0, 1, "PER")], (SURE - 0.01,)),
+    ]
+    found = measured(made).suspects
+    assert [(item.gold, item.predicted.score, item.example.number) for item in found.disagreements] == [
+        ("O", 0.99, 1),
+        ("LOC", 0.95, 0),
+    ]
+    assert found.disagreement_count == 2
+
+
+def test_the_lists_of_suspects_are_bounded_and_their_totals_exact():
+    made = [one(f"w{n}", [], [Span(0, 1, "PER")], (0.99,)) for n in range(3 * KEPT)]
+    train = [one(f"x{n // 2}", [Span(0, 1, TYPES[n % 2])]).sentence for n in range(4 * KEPT)]
+    found = measured(made, Labels(train)).suspects
+    assert (found.disagreement_count, len(found.disagreements)) == (3 * KEPT, KEPT)
+    assert (found.conflict_count, len(found.conflicts)) == (2 * KEPT, KEPT)
+
+
+def test_the_same_words_with_several_labels_in_train():
+    york = Span(0, 2, "LOC")
+    train = [
+        one("New York", [york], id="a:1").sentence,
+        one("New York", [york], id="a:2").sentence,
+        one("in New York", [], id="a:3").sentence,
+        one("New York Times", [Span(0, 3, "ORG")], id="a:4").sentence,  # the words are inside of another: no conflict
+        one("New", [], id="a:5").sentence,
+    ]
+    [conflict] = measured([], Labels(train)).suspects.conflicts
+    assert (conflict.words, conflict.labels, conflict.rare, conflict.ids) == (
+        "New York",
+        {"LOC": 2, "O": 1},
+        1,
+        ("a:3",),
+    )
+
+
+def test_scores_lie_with_the_entities_that_they_are_of():
+    made = one("a b c", [Span(2, 3, "PER")], [Span(0, 1, "PER"), Span(2, 3, "PER")], (0.1, 0.9))
+    assert [(span.start, score, right) for span, score, right in made.judged()] == [(0, 0.1, False), (2, 0.9, True)]
+    assert replace(made, spans=(), scores=()).pair == ((Span(2, 3, "PER"),), ())

@@ -1,0 +1,98 @@
+"""True and found entities marked in a sentence: nothing is lost, and what overlaps stands together."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.report.figures import Example, Found
+from components.report.page.sentences import LONGEST_TOKEN, Place, parts
+
+
+@st.composite
+def entities(draw, length):
+    """Sorted disjoint entities in a sentence."""
+    found, at = [], 0
+    while at < length and draw(st.booleans()):
+        start = draw(st.integers(at, length - 1))
+        end = draw(st.integers(start + 1, length))
+        found.append(Found(start, end, draw(st.sampled_from("AB"))))
+        at = end
+    return tuple(found)
+
+
+@st.composite
+def examples(draw):
+    tokens = tuple(draw(st.lists(st.text("abc<&", min_size=1, max_size=3), min_size=1, max_size=12)))
+    gold, found = draw(entities(len(tokens))), draw(entities(len(tokens)))
+    return Example("a", 0, tokens, gold, found, 0, len(tokens))
+
+
+def example(tokens, gold=(), found=(), start=0, end=1):
+    return Example("a", 0, tuple(tokens.split()), gold, found, start, end)
+
+
+def text(part):
+    return part if isinstance(part, str) else "".join(piece.text for piece in part.pieces)
+
+
+def words(example_, side, entity):
+    """The words that are marked with an entity."""
+    return "".join(
+        piece.text
+        for place in parts(example_)
+        if isinstance(place, Place)
+        for piece in place.pieces
+        if getattr(piece, side) is entity
+    )
+
+
+@given(examples())
+def test_the_words_are_the_sentences(example_):
+    assert " ".join(map(text, parts(example_))) == " ".join(example_.tokens)
+
+
+@given(examples())
+def test_each_entity_marks_its_own_words(example_):
+    for side, marked in (("gold", example_.gold), ("found", example_.predicted)):
+        for entity in marked:
+            assert words(example_, side, entity) == " ".join(example_.tokens[entity.start : entity.end])
+
+
+@given(examples())
+def test_each_entity_is_named_once(example_):
+    places = [part for part in parts(example_) if isinstance(part, Place)]
+    assert tuple(one for place in places for one in place.gold) == example_.gold
+    assert tuple(one for place in places for one in place.found) == example_.predicted
+
+
+@given(examples())
+def test_a_place_is_right_where_both_say_the_same(example_):
+    for place in parts(example_):
+        if isinstance(place, Place):
+            assert place.right == (list(place.gold) == list(place.found))
+
+
+def test_what_overlaps_stands_together():
+    one = example("a b c d e", (Found(0, 2, "X"), Found(3, 4, "X")), (Found(1, 4, "Y", 0.5),))
+    [place, rest] = parts(one)
+    assert [piece.text for piece in place.pieces] == ["a", " ", "b", " ", "c", " ", "d"]
+    assert [bool(piece.gold) for piece in place.pieces] == [True, True, True, False, False, False, True]
+    assert [bool(piece.found) for piece in place.pieces] == [False, False, True, True, True, True, True]
+    assert rest == "e" and not place.right
+
+
+def test_neighbours_that_touch_stand_apart():
+    assert len([*parts(example("a b", (Found(0, 1, "X"), Found(1, 2, "X"))))]) == 2
+
+
+def test_the_subject_is_what_the_example_is_about():
+    places = [*parts(example("a b c", (Found(0, 1, "X"), Found(2, 3, "X")), start=2, end=3))]
+    assert [part.subject for part in places if isinstance(part, Place)] == [False, True]
+
+
+def test_a_character_that_turns_the_direction_of_what_follows_is_shown_by_its_number():
+    assert [*parts(example("a \u202e b"))] == ["a ⟨U+202E⟩ b"]
+
+
+def test_an_endless_token_is_cut():
+    [shown] = parts(example("x" * 10_000))
+    assert len(shown) == LONGEST_TOKEN and shown.endswith("…")

@@ -1,0 +1,63 @@
+"""The corpus in figures."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.ner.sentence import Sentence, Span
+from components.report.splits import splits
+
+
+def sentence(text, *spans, document=""):
+    return Sentence(tuple(text.split()), spans, document)
+
+
+ADA = Span(0, 1, "PER")
+
+
+def test_sizes_and_what_train_has_not():
+    (train, test), _ = splits(
+        {
+            "train": [
+                sentence("Ada saw", ADA, document="a"),
+                sentence("Ada Lovelace", Span(0, 2, "PER"), document="b"),
+            ],
+            "test": [sentence("Ada sang", ADA), sentence("Bob saw Ada", ADA, Span(2, 3, "LOC"))],
+        }
+    )
+    assert (train.sentences, train.tokens, train.entities, train.documents, train.longest) == (2, 4, 2, 2, 2)
+    assert (train.unknown_tokens, train.unknown_entities) == (None, None)
+    assert test.types == {"LOC": 1, "PER": 2}
+    assert test.unknown_tokens == pytest.approx(2 / 5)  # sang, Bob
+    assert test.unknown_entities == pytest.approx(2 / 3)  # Bob, and Ada as LOC
+
+
+def test_splits_that_share_sentences_and_entities():
+    long = "Ada saw a very long film"
+    _, (overlap,) = splits({"train": [sentence(long, ADA)], "test": [sentence(long, ADA), sentence("Ada", ADA)]})
+    assert (overlap.left, overlap.right) == ("train", "test")
+    assert (overlap.sentences, overlap.sentence_share) == (1, 0.5)
+    assert (overlap.entities, overlap.entity_share) == (2, 1.0)
+
+
+def test_train_is_read_first_wherever_it_stands():
+    test, train = [sentence("Ada saw", ADA)], [sentence("Ada sang", ADA)]
+    (of_test, of_train), _ = splits({"test": test, "train": train})
+    assert (of_test.name, of_test.unknown_tokens) == ("test", 0.5) and of_train.unknown_tokens is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 300), max_size=20))
+def test_every_sentence_is_in_the_bin_of_its_length(lengths):
+    (train,), _ = splits({"train": [sentence("a " * length) for length in lengths]})
+    assert sum(part.count for part in train.lengths) == len(lengths)
+    for part in train.lengths:
+        assert part.count == sum(part.low <= length <= part.high for length in lengths)
+    assert all(later.low == earlier.high + 1 for earlier, later in pairwise(train.lengths))
+
+
+def test_an_empty_split_has_figures_too():
+    (train, test), (overlap,) = splits({"train": [], "test": []})
+    assert (train.sentences, test.unknown_tokens, overlap.sentence_share, train.lengths) == (0, 0, 0, ())
