@@ -12,10 +12,12 @@ demo: setup ## run the pipeline on the starter corpus, into WORKDIR=work/demo
 
 # The fast ones run by themselves: some make sure that nothing imports TensorFlow, which the others do.
 test: setup ## run every test: the fast ones, then those that run whole pipelines
+	@requirements/setup-nervaluate.sh
 	@$(BIN)/python -m pytest tests/unit
 	@$(BIN)/python -m pytest $(filter-out tests/unit/ tests/current/,$(wildcard tests/*/))
 
 test-fast: setup ## run the tests that need no TensorFlow
+	@requirements/setup-nervaluate.sh
 	@$(BIN)/python -m pytest tests/unit
 
 test-current: ## run every test on the newer stack, in a Debian 13 root of its own
@@ -25,9 +27,12 @@ test-current: ## run every test on the newer stack, in a Debian 13 root of its o
 benchmark: ## train and measure tfx-ner, CRFsuite and spaCy on CORPUS=DIR [SEEDS=3 JSON=FILE VECTORS=FILE]
 	@[ -n "$(CORPUS)" ] || { echo "benchmark: expected a corpus, as in: make benchmark CORPUS=path/to/corpus" >&2; exit 2; }
 	@requirements/setup.sh
-	@requirements/setup-benchmark.sh
+	@requirements/setup-beside.sh benchmark "CRFsuite and spaCy (300 MB)"
 	@$(BIN)/python benchmarks/compare.py "$(CORPUS)" --seeds "$(SEEDS)" \
 		$(if $(JSON),--json "$(JSON)") $(if $(VECTORS),--vectors "$(VECTORS)") $(OPTIONS)
+
+airflow: setup ## make the environment in which the tests read the DAG with Airflow
+	@requirements/setup-beside.sh airflow "Airflow (200 MB)"
 
 lint: setup ## look the code over with ruff
 	@$(BIN)/ruff check .
@@ -42,6 +47,6 @@ audit: setup ## look up known vulnerabilities in the lock files
 	@requirements/audit.sh
 
 clean: ## remove .venv and what the commands made
-	@rm -rf .venv .venv-benchmark build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-benchmark .venv-airflow build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-current benchmark lint setup lock audit clean
+.PHONY: help demo test test-fast test-current benchmark airflow lint setup lock audit clean

@@ -1,6 +1,6 @@
 """What a user can set about each step, with its default and its limits. `pipeline.config` puts them together."""
 
-from typing import Literal
+from typing import Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,23 @@ class Settings(BaseModel):
     """A group of settings: unknown keys are errors, values cannot be changed once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Spans(Settings):
+    """Which spans of data a run takes, and when one is whole."""
+
+    first: Optional[int] = Field(None, ge=0, description="number of the first span to take; it has to be there")
+    last: Optional[int] = Field(
+        None, ge=0, description="number of the newest span to take; it has to be there. Without it the newest there is"
+    )
+    newest: Literal["train", "held-out"] = Field(
+        "train", description="train on the newest span as on the others, or hold it out, whole, to evaluate on"
+    )
+    gaps: Literal["stop", "allow"] = Field("stop", description="what to do where a number between two spans is missing")
+    marker: Optional[str] = Field(
+        None, min_length=1, description="file written last into a span, as _SUCCESS: without it the span is not whole"
+    )
+    quiet_seconds: float = Field(0, ge=0, description="seconds nothing in a span may have changed for it to be whole")
 
 
 class Vocabulary(Settings):
@@ -59,6 +76,7 @@ class Training(Settings):
     gradient_norm: float = Field(5.0, gt=0, description="longest gradient; longer ones are scaled down to it")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
     threads: int = Field(0, ge=0, le=1_024, description="threads for TensorFlow, 0 for one a core")
+    warm_start: bool = Field(False, description="start from the weights of the model that serves, as far as they fit")
 
 
 class Gate(Settings):
@@ -69,5 +87,42 @@ class Gate(Settings):
         0.02,
         ge=0,
         le=1,
-        description="F1 a new model may lose against the one before it; the seed alone moves it by about 0.01",
+        description="F1 a new model may lose against the one that serves; the seed alone moves it by about 0.01",
     )
+    type_tolerance: float = Field(
+        0.1, ge=0, le=1, description="F1 that any single type may lose against the model that serves"
+    )
+    type_support: int = Field(
+        50, ge=1, description="entities of a type in the evaluated split below which its own loss does not count"
+    )
+
+
+class Publish(Settings):
+    """How a model that the gate let through is published."""
+
+    canary: bool = Field(
+        False,
+        description="put it beside the one that serves, under the label canary, until `tfx-ner models promote`;"
+        " servers have to read WORKDIR/serving/models.config",
+    )
+    base_path: Optional[str] = Field(
+        None,
+        min_length=1,
+        description="folder of this model's versions as servers see it, for models.config; as /models/ner in a container",
+    )
+
+
+class Card(Settings):
+    """What the model card says and only its owner knows."""
+
+    intended_use: str = Field("", description="what the model is meant for, and by whom")
+    licence: str = Field("", description="terms under which the model may be used")
+    limits: str = Field("", description="what it must not be used for, and what it does not do well")
+    contact: str = Field("", description="whom to ask about it")
+
+
+class Keep(Settings):
+    """Whose artifacts are kept; what goes is that of runs older than both say, after each run. See `tfx-ner runs prune`."""
+
+    runs: int = Field(0, ge=0, description="the last so many runs keep their artifacts; 0: all do")
+    days: int = Field(0, ge=0, description="with keep.runs, younger runs keep theirs, too")

@@ -10,10 +10,14 @@ from pipeline import __version__, exits
 
 _COMMANDS = {
     "run": "Run the pipeline once: from labelled text to a published model.",
+    "schedule": "Run the pipeline whenever there is something new.",
     "check": "Look at a corpus before time is spent on it.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",
     "serve": "Serve a folder of published versions, by REST and gRPC.",
+    "report": "Write the report of a run again, or show two runs side by side.",
+    "runs": "Show what ran, why, and what came of it.",
+    "models": "Show what is published, and roll back, promote or remove versions.",
 }
 
 

@@ -1,14 +1,18 @@
 """The configuration of a run: one validated model, from YAML, with `--set KEY=VALUE` on top; needs no TFX."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from components.corpus.spans import Rules
+from components.corpus.window import Choice
 from components.errors import UserError
-from components.settings import Gate, Model, Settings, Training, Vocabulary
+from components.settings import Card, Gate, Keep, Model, Publish, Settings, Spans, Training, Vocabulary
+from pipeline import durations
 from pipeline.workdir import Workdir
 
 
@@ -61,6 +65,57 @@ class Metadata(Settings):
     )
 
 
+def _is_a_duration(text: Any) -> Any:
+    durations.seconds(str(text))
+    return text
+
+
+_Duration = Annotated[str, BeforeValidator(_is_a_duration)]
+
+
+class Schedule(Settings):
+    """When `tfx-ner schedule` looks for something new, what a run may take, and who is told how it ended."""
+
+    cron: Optional[str] = Field(None, min_length=1, description="times as crontab writes them, as in '0 2 * * *'")
+    every: Optional[_Duration] = Field(None, description="time between two looks, as 6h or 1h30m")
+    timezone: Optional[str] = Field(
+        None, min_length=1, description="whose clock cron goes by, as Europe/Berlin; without it the machine's"
+    )
+    poll: _Duration = Field(
+        "30s", description="time between two looks of --watch; what changed meanwhile is still being written"
+    )
+    limit: _Duration = Field("12h", description="longest that a run may take; then it is ended, and tried again")
+    grace: _Duration = Field("30s", description="what a run gets to end when it is told to, before it is killed")
+    retries: int = Field(3, ge=0, le=100, description="times a run is tried again that failed for no fault of the data")
+    backoff: _Duration = Field(
+        "1m", description="wait before it is tried again; twice as long each time, an hour at most"
+    )
+    keep_logs: int = Field(30, ge=1, description="logs of runs to keep in WORKDIR/schedule/logs")
+    on_success: Optional[tuple[str, ...]] = Field(
+        None, description="command, or a webhook's address, to call when a model was published"
+    )
+    on_failure: Optional[tuple[str, ...]] = Field(None, description="the same when a run failed, or could not start")
+    on_refusal: Optional[tuple[str, ...]] = Field(None, description="the same when the gate let nothing through")
+    hook_timeout: _Duration = Field("30s", description="longest that such a call may take")
+
+    @field_validator("on_success", "on_failure", "on_refusal", mode="before")
+    @classmethod
+    def _is_a_hook(cls, hook: Any) -> Any:
+        """A command as one text is split as a shell would; none is ever run by one."""
+        words = shlex.split(hook) if isinstance(hook, str) else hook
+        if words is None:
+            return None
+        if (
+            not words
+            or not isinstance(words, (list, tuple))
+            or not all(word and isinstance(word, str) for word in words)
+        ):
+            raise ValueError("expected a command, as text or a list of words, or an address with http:// or https://")
+        if "://" in words[0] and (len(words) > 1 or not words[0].startswith(("http://", "https://"))):
+            raise ValueError("expected one address with http:// or https://")
+        return words
+
+
 class Config(Settings):
     """Everything that can be set. Each run keeps its own as `config.yaml`."""
 
@@ -84,16 +139,38 @@ class Config(Settings):
         min_length=1,
         description="file of pretrained word vectors: GloVe's or word2vec's text, or fastText's .vec, plain or gzip",
     )
+    window: Optional[int] = Field(
+        None, ge=1, description="spans to train on, the newest ones; without it all. One that is held out comes on top"
+    )
+    spans: Spans = Field(default_factory=Spans, description="which spans of data a run takes")
+    golden: Optional[str] = Field(
+        None, min_length=1, description="labelled text, a file or a folder, to evaluate on in place of the data's own"
+    )
+    drift: Literal["stop", "warn"] = Field(
+        "stop", description="what to do where the data has drifted past the contract's thresholds"
+    )
     vocabulary: Vocabulary = Field(default_factory=Vocabulary, description="what Transform counts")
     model: Model = Field(default_factory=Model, description="the tagger's sizes")
     training: Training = Field(default_factory=Training, description="how the tagger is fitted")
     gate: Gate = Field(default_factory=Gate, description="what a model must reach to be published")
+    publish: Publish = Field(default_factory=Publish, description="how a model is published")
+    keep: Keep = Field(default_factory=Keep, description="which old artifacts are kept")
+    card: Card = Field(default_factory=Card, description="what the model card says and only its owner knows")
     beam: Beam = Field(default_factory=Beam, description="what Beam gets")
     metadata: Metadata = Field(default_factory=Metadata, description="where ML Metadata lives")
+    schedule: Schedule = Field(default_factory=Schedule, description="when runs start by themselves, and who is told")
+
+    @property
+    def choice(self) -> Choice:
+        """Which spans of the data are asked for, and what to evaluate on."""
+        spans = self.spans
+        rules = Rules(spans.marker, spans.quiet_seconds)
+        held_out, gaps = spans.newest == "held-out", spans.gaps == "allow"
+        return Choice(self.window, spans.first, spans.last, held_out, gaps, rules, self.golden)
 
     def dump(self) -> str:
-        """The configuration as YAML, without the password."""
-        values = self.model_dump(by_alias=True, mode="json")
+        """The configuration as YAML, without the password and the schedule, in which addresses of webhooks are as good as one."""
+        values = self.model_dump(by_alias=True, mode="json", exclude={"schedule"})
         values["metadata"].pop("password")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
@@ -48,7 +49,8 @@ class RunConsole(logging.Handler):
         sys.stdout.flush()
         sys.stderr.flush()
         kept = os.dup(1), os.dup(2)
-        terminal = open(os.dup(kept[0]), "w", encoding="utf-8")  # noqa: SIM115 - it outlives this statement, and is closed below
+        shown_on = kept[1] if self._console.stderr else kept[0]
+        terminal = open(os.dup(shown_on), "w", encoding="utf-8")  # noqa: SIM115 - it outlives this statement, and is closed below
         console, self._console = (
             self._console,
             Console(file=terminal, no_color=self._console.no_color, width=self._console.width),
@@ -138,9 +140,25 @@ class RunConsole(logging.Handler):
             soft_wrap=True,
         )
 
+    def no_report(self, reason: str, log: Path) -> None:
+        """Tells why there is no report."""
+        self._console.print(
+            f"[yellow]No report[/]: {escape(reason)}. The log has the whole story: {escape(str(log))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
     def _vectors(self, known: int, words: int, others: int, dimensions: int) -> None:
         self._console.print(
             f"  vectors of {dimensions} dimensions for {known:,} of {words:,} words of train, and {others:,} others",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _warm_start(self, weights: int, of_weights: int, words: int, of_words: int) -> None:
+        self._console.print(
+            f"  from the model that serves: {weights} of {of_weights} weights, with {words:,} of {of_words:,} words;"
+            " the rest begins anew",
             highlight=False,
             soft_wrap=True,
         )
@@ -153,17 +171,23 @@ class RunConsole(logging.Handler):
         )
 
 
+BAR_WIDTH = 10  # in characters: with types of 30 a table of scores still fits 80
+
+
 def score_table(title: str, per_type: Mapping[str, Mapping], overall: Mapping) -> Table:
-    """Precision, recall, F1 and support for each type, and for all."""
+    """Precision, recall, F1 with a bar, and support for each type, and for all; longer names of types are folded."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("type")
-    for name in ("precision", "recall", "F1", "support"):
-        table.add_column(name, justify="right")
+    table.add_column("type", overflow="fold", min_width=6)
+    for name in ("precision", "recall", "F1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(width=BAR_WIDTH)
+    table.add_column("support", justify="right", no_wrap=True)
     rows = [(escape(name), scores, None) for name, scores in per_type.items()] + [("all", overall, "bold")]
     for name, scores, style in rows:
         table.add_row(
             name,
             *(f"{scores[part]:.4f}" for part in ("precision", "recall", "f1")),
+            Bar(1, 0, scores["f1"], width=BAR_WIDTH),
             f"{scores['support']:,}",
             style=style,
         )
@@ -179,16 +203,24 @@ def show_outcome(console: Console, outcome) -> None:
     novelty = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in outcome.recall_by_novelty.items())
     if novelty:
         console.print(f"Recall by whether train has the entity: {novelty}", highlight=False, soft_wrap=True)
+    _show_drift(console, outcome.drift)
     if outcome.before:
         change = outcome.overall["f1"] - outcome.before["f1"]
         console.print(
-            f"The model before it: F1 {outcome.before['f1']:.4f} on the same data, {change:+.4f}",
+            f"The model that serves: F1 {outcome.before['f1']:.4f} on the same data, {change:+.4f}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif outcome.forced:
+        console.print(
+            "Not compared with the model that serves, by --force-baseline: the lower bound alone decides.",
             highlight=False,
             soft_wrap=True,
         )
     elif outcome.incomparable:
         console.print(
-            "The model before it has other signatures and cannot be measured beside it: the lower bound alone decides.",
+            "The model that serves has other signatures, or is not of this workdir's runs, and cannot be measured beside it:"
+            " the lower bound alone decides.",
             highlight=False,
             soft_wrap=True,
         )
@@ -200,7 +232,18 @@ def show_outcome(console: Console, outcome) -> None:
     if outcome.nothing_ran:
         console.print("Everything was cached: no step had to run, and nothing new was published.", highlight=False)
     if outcome.published:
-        console.print("[green]Published[/]:", outcome.published, highlight=False, soft_wrap=True)
+        how = "Published as canary" if outcome.canary else "Published"
+        console.print(f"[green]{how}[/]:", outcome.published, highlight=False, soft_wrap=True)
+        if outcome.canary:
+            console.print("It is on trial; `tfx-ner models promote` lets it serve.", highlight=False, soft_wrap=True)
+    elif outcome.held:
+        console.print(f"[yellow]Not live[/]: {escape(outcome.held)}.", highlight=False, soft_wrap=True)
+        if outcome.version:
+            console.print(
+                f"`tfx-ner models promote {outcome.version}` puts version {outcome.version} live and lifts the hold.",
+                highlight=False,
+                soft_wrap=True,
+            )
     else:
         console.print(
             "[yellow]Not published[/]:",
@@ -208,6 +251,21 @@ def show_outcome(console: Console, outcome) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    if outcome.report:
+        console.print("Report:", outcome.report, highlight=False, soft_wrap=True)
+
+
+def _show_drift(console: Console, drift) -> None:
+    """What has moved, and of that in yellow what is past its threshold."""
+    for between in dict.fromkeys(one["between"] for one in drift):
+        figures = [
+            f"[yellow]{one['of']} {one['value']:.3f}, past {one['threshold']:g}[/]"
+            if one["past"]
+            else f"{one['of']} {one['value']:.3f} of {one['threshold']:g}"
+            for one in drift
+            if one["between"] == between
+        ]
+        console.print(f"Drift, {between}: {'; '.join(figures)}", highlight=False, soft_wrap=True)
 
 
 def show_settings(console: Console, settings, prefix: str = "") -> None:

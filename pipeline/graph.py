@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Optional
 
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
@@ -15,12 +16,15 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import pipeline
 from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
+from tfx_bsl.public.proto import slicing_spec_pb2
 
 from components.corpus.reading import ReadOptions, Splits
 from components.evaluation import baselines, entity_metric
+from components.evaluation.type_gate import TypeGate
 from components.ingest import features
 from components.ingest.example_gen import CorpusExampleGen
 from components.publishing import pusher
+from components.report.component import Report
 from components.validation.contract_component import Contract
 from components.validation.gate import DataBlessing, DataGate
 from pipeline import __version__
@@ -48,7 +52,9 @@ class _Data:
     """The steps up to Transform."""
 
     example_gen: CorpusExampleGen
+    statistics_gen: StatisticsGen
     contract: Contract
+    validator: ExampleValidator
     transform: Transform
     steps: tuple[BaseNode, ...]
 
@@ -58,13 +64,12 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 
     # Reads the corpus into tf.Examples, in the splits train, dev and, mostly, test.
     example_gen = CorpusExampleGen(
-        corpus.splits.path, corpus.options, corpus.fingerprint, code_hash("components.ingest.example_gen")
+        corpus.splits, corpus.options, corpus.fingerprint, code_hash("components.ingest.example_gen")
     )
 
-    # Counts what is in them. Sketches, as the ids of sentences are all different.
+    # Counts what is in them.
     statistics_gen = StatisticsGen(
-        examples=example_gen.outputs["examples"],
-        stats_options=tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True),
+        examples=example_gen.outputs["examples"], stats_options=statistics_options(corpus.splits)
     )
 
     # Puts the contract in force, or makes it on the first run.
@@ -90,6 +95,8 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         schema=contract.outputs["schema"],
         baseline=data_before.outputs["statistics"],
         contract=schema_path,
+        drift=config.drift,
+        newest=str(corpus.splits.spans[-1]) if corpus.splits.spans else "",
         code=code_hash("components.validation.gate"),
     )
 
@@ -110,7 +117,15 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
     transform.add_upstream_node(data_gate)
 
     steps = (example_gen, statistics_gen, contract, validator, data_before, data_gate, transform)
-    return _Data(example_gen, contract, transform, steps)
+    return _Data(example_gen, statistics_gen, contract, validator, transform, steps)
+
+
+def statistics_options(splits: Splits) -> tfdv.StatsOptions:
+    """What TFDV counts: everything, and of several spans also the newest and those before it apart."""
+    by_arrival = slicing_spec_pb2.SlicingSpec(feature_keys=[features.ARRIVAL])
+    slices = slicing_spec_pb2.SlicingConfig(slicing_specs=[by_arrival]) if len(splits.spans) > 1 else None
+    # Sketches, as the ids of sentences are all different.
+    return tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True, slicing_config=slices)
 
 
 def create_tuning(
@@ -138,10 +153,28 @@ def create_tuning(
 
 
 def create_pipeline(
-    config: Config, workdir: Workdir, corpus: Corpus, connection: metadata_store_pb2.ConnectionConfig
+    config: Config,
+    workdir: Workdir,
+    corpus: Corpus,
+    connection: metadata_store_pb2.ConnectionConfig,
+    serves: Optional[int] = None,
+    compare: bool = True,
 ) -> pipeline.Pipeline:
-    """The pipeline that takes `corpus` to a published model in `workdir`."""
+    """The pipeline that takes `corpus` to a published model in `workdir`, where the version `serves` serves.
+
+    The new model is compared with that one if `compare` says so.
+    """
     data = _data_steps(config, workdir, corpus)
+    version = str(serves or "")
+
+    # Finds weights to start from, if that is asked for.
+    weights_before = Resolver(
+        strategy_class=baselines.WeightsBefore,
+        config={"version": version},
+        model=Channel(type=standard_artifacts.Model, producer_component_id="Trainer"),
+        current=data.transform.outputs["transform_graph"],
+    ).with_id("WeightsBefore")
+    start = (weights_before,) if config.training.warm_start else ()
 
     # Fits the tagger, and keeps the weights that are best on dev. After a kill it goes on, if nothing has changed since.
     training = {
@@ -159,16 +192,17 @@ def create_pipeline(
         examples=data.transform.outputs["transformed_examples"],
         transform_graph=data.transform.outputs["transform_graph"],
         schema=data.contract.outputs["schema"],
+        base_model=weights_before.outputs["model"] if start else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
         custom_config={**training, "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint))},
     )
 
-    # Finds the model blessed before this one.
+    # Finds the model that serves.
     model_before = Resolver(
         strategy_class=baselines.ModelBefore,
+        config={"version": version if compare else ""},
         model=Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
-        blessing=Channel(type=standard_artifacts.ModelBlessing),
         current=trainer.outputs["model"],
     ).with_id("ModelBefore")
 
@@ -182,18 +216,46 @@ def create_pipeline(
         example_splits=[corpus.splits.evaluation],
     )
 
+    # Holds it back if a single type has lost too much.
+    type_gate = TypeGate(
+        evaluation=evaluator.outputs["evaluation"],
+        evaluator_blessing=evaluator.outputs["blessing"],
+        model=trainer.outputs["model"],
+        baseline_model=model_before.outputs["model"],
+        tolerance=config.gate.type_tolerance,
+        support=config.gate.type_support,
+        code=code_hash("components.evaluation.type_gate"),
+    )
+
     # Publishes what is blessed.
     publisher = Pusher(
         model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
+        model_blessing=type_gate.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(workdir.serving))
         ),
         custom_executor_spec=executor_spec.ExecutorClassSpec(pusher.Executor),
-        custom_config={"lost": pusher.lost_version(workdir.serving), "code": code_hash("components.publishing.pusher")},
+        custom_config={
+            **pusher.place(workdir.versions, config.publish.canary, config.publish.base_path),
+            "code": code_hash("components.publishing.pusher"),
+        },
     )
 
-    return _pipeline(config, workdir, connection, [*data.steps, trainer, model_before, evaluator, publisher])
+    # Measures both from all sides, for the report. At the end, for nothing else waits for it, whatever the gate said.
+    report = Report(
+        examples=data.example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=model_before.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        statistics=data.statistics_gen.outputs["statistics"],
+        anomalies=data.validator.outputs["anomalies"],
+        evaluated_on=corpus.splits.evaluation,
+        code=code_hash("components.report.component"),
+    )
+    report.add_upstream_node(publisher)
+
+    steps = [*data.steps, *start, trainer, model_before, evaluator, type_gate, publisher, report]
+    return _pipeline(config, workdir, connection, steps)
 
 
 def _pipeline(

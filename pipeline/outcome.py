@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Optional
 
@@ -10,20 +10,32 @@ import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from components.evaluation import entity_metric
+from components.corpus.find import Splits
+from components.evaluation import baselines, entity_metric, results, type_gate
+from components.publishing import hold, labels
+from components.publishing.versions import Folders
+from components.report import component, figures
+from components.validation import drift
+from pipeline import exits
 from pipeline.observe import LOOKS_UP
+from pipeline.report import NODE
 
-_OVERALL = ()
 _MODEL_ID = "current_model_id"
+_Event = metadata_store_pb2.Event
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Scores are dicts of precision, recall, f1 and support; those of the model before are None where there was none.
 
-    `recall_by_novelty` is the recall of entities that train has (`seen`), has with another type (`seen_as_other`) or has
-    not (`unseen`); `incomparable` says that there is an earlier model, which cannot be measured on the same data because its
-    signatures are others; `published` is the version's folder, None where the gate let nothing through.
+    `recall_by_novelty` is the recall of entities that train has (`seen`), has with another type (`seen_as_other`) or
+    has not (`unseen`); `incomparable` says that another model serves, which cannot be measured on the same data
+    because its signatures are others or it is not of this workdir's runs; `published` is the version's folder, None
+    where the gate let nothing through or the version must not serve: then `held` says why. `version` is its number
+    wherever it is; `canary` says that it is on trial. `spans` are the numbers and versions of those that the data is
+    of; `report` is the path of the run's report, "" if there is none; `drift` is what
+    `components.validation.drift.Drift` says, and whether it is `past` the contract's threshold; `forced` says that
+    the user wanted no comparison with the model that serves.
     """
 
     overall: Mapping[str, float]
@@ -35,7 +47,14 @@ class Outcome:
     blessed: bool
     reasons: tuple[str, ...]
     published: Optional[str]
+    report: str = ""
+    version: str = ""
+    held: str = ""
+    canary: bool = False
     evaluated_on: str = ""
+    spans: tuple[Mapping[str, int], ...] = ()
+    drift: tuple[Mapping[str, object], ...] = ()
+    forced: bool = False
     nodes: tuple[Mapping[str, object], ...] = field(default=())
 
     @property
@@ -44,8 +63,26 @@ class Outcome:
         steps = [node for node in self.nodes if node["reason"] != LOOKS_UP]
         return bool(steps) and all(node["cached"] for node in steps)
 
+    @property
+    def verdict(self) -> str:
+        """What came of it, in a word, for the history."""
+        if self.published:
+            return "unchanged" if self.nothing_ran else "canary" if self.canary else "published"
+        return "held" if self.held else "refused"
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return exits.DONE if self.published else exits.REFUSED
+
+    @property
+    def remembered(self) -> dict:
+        """What the history keeps of it."""
+        kept = ("overall", "per_type", "before", "reasons", "evaluated_on", "version", "nodes")
+        return {name: getattr(self, name) for name in kept}
+
     def as_dict(self) -> dict:
-        return asdict(self)
+        return {**asdict(self), "nothing_ran": self.nothing_ran}
 
 
 def best_settings(
@@ -57,47 +94,81 @@ def best_settings(
     return json.loads(Path(best.uri, "best_hyperparameters.txt").read_text())["values"]
 
 
+def measured(connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[str, int]) -> figures.Measured:
+    """The figures of the run's report, the model before under the version that it was published as."""
+    with metadata.Metadata(connection) as handle:
+        found = _output(handle, executions[NODE], "figures")
+        version = _version_before(handle.store, executions[NODE])
+    result = figures.read_measured(Path(found.uri, component.FILE).read_bytes())
+    against = result.evaluation.against
+    if not against or not version:
+        return result
+    return replace(result, evaluation=replace(result.evaluation, against=replace(against, model=version)))
+
+
+def _version_before(store, execution: int) -> str:
+    """The version that the execution's baseline model was published as, "" if that is not known."""
+    before = [
+        event.artifact_id
+        for event in store.get_events_by_execution_ids([execution])
+        if event.type == _Event.INPUT and event.path.steps[0].key == "baseline_model"
+    ]
+    taking = {event.execution_id for event in store.get_events_by_artifact_ids(before) if event.type == _Event.INPUT}
+    pushed = [
+        event.artifact_id
+        for event in store.get_events_by_execution_ids(sorted(taking))
+        if event.type == _Event.OUTPUT and event.path.steps[0].key == "pushed_model"
+    ]
+    versions = [one.custom_properties["pushed_version"].string_value for one in store.get_artifacts_by_id(pushed)]
+    return next(filter(None, versions), "")
+
+
 def read(
     connection: metadata_store_pb2.ConnectionConfig,
+    folders: Folders,
     executions: Mapping[str, int],
-    evaluated_on: str,
+    splits: Splits,
+    serves: Optional[int],
+    forced: bool,
     nodes: tuple[Mapping[str, object], ...],
 ) -> Outcome:
     """The outcome of a run.
 
     Args:
       connection: ML Metadata.
+      folders: where published versions lie.
       executions: id of each node's execution in this run.
-      evaluated_on: name of the evaluated split.
+      splits: the corpus.
+      serves: the version that served before it.
+      forced: whether the new model was not to be compared with that.
       nodes: what became of each node, to be kept with the outcome.
     """
     with metadata.Metadata(connection) as handle:
         evaluation = _output(handle, executions["Evaluator"], "evaluation")
-        blessing = _output(handle, executions["Evaluator"], "blessing")
+        blessing = _output(handle, executions["TypeGate"], "blessing")
         pushed = _output(handle, executions["Pusher"], "pushed_model")
-        earlier = [
-            one
-            for one in handle.store.get_artifacts_by_type("ModelBlessing")
-            if one.custom_properties["blessed"].int_value == 1
-            and one.custom_properties[_MODEL_ID].int_value != blessing.custom_properties[_MODEL_ID].int_value
-        ]
+        accepted = _output(handle, executions["DataGate"], "blessing")
+        model = blessing.custom_properties[_MODEL_ID].int_value
+        serves_other = serves is not None and baselines.model_of(handle.store, str(serves)) != model
     blessed = blessing.custom_properties["blessed"].int_value == 1
-    candidate = _load(evaluation.uri, tfma.CANDIDATE_KEY) or _load(evaluation.uri, "")
-    baseline = _load(evaluation.uri, tfma.BASELINE_KEY)
-    if baseline:
-        candidate = {slice_: _without_differences(values) for slice_, values in candidate.items()}
-    scores = candidate[_OVERALL]
+    candidate, baseline = results.load(evaluation.uri)
+    scores = candidate[results.OVERALL]
     return Outcome(
-        overall=_parts(scores),
-        per_type={name: _parts(scores, name) for name in _types(scores)},
-        by_length={slice_[0][1]: _parts(values) for slice_, values in candidate.items() if slice_ != _OVERALL},
+        overall=results.parts(scores),
+        per_type={name: results.parts(scores, name) for name in results.types_in(scores)},
+        by_length={
+            slice_[0][1]: results.parts(values) for slice_, values in candidate.items() if slice_ != results.OVERALL
+        },
         recall_by_novelty=_novelty(scores),
-        before=_parts(baseline[_OVERALL]) if baseline else None,
-        incomparable=bool(earlier) and not baseline,
+        before=results.parts(baseline[results.OVERALL]) if baseline else None,
+        incomparable=serves_other and not baseline and not forced,
+        forced=forced,
         blessed=blessed,
-        reasons=tuple(_reasons(evaluation.uri)),
-        published=_published(pushed) if blessed else None,
-        evaluated_on=evaluated_on,
+        reasons=(*_reasons(evaluation.uri), *type_gate.read_reasons(blessing.uri)),
+        **_whereabouts(folders, _published(pushed) if blessed else ""),
+        evaluated_on=splits.evaluated_on,
+        spans=tuple({"number": span.number, "version": span.version} for span in splits.spans),
+        drift=tuple({**asdict(one), "past": one.past} for one in drift.read(accepted.uri)),
         nodes=nodes,
     )
 
@@ -111,35 +182,6 @@ def _output(handle: metadata.Metadata, execution: int, key: str) -> metadata_sto
     ]
     [artifact] = handle.store.get_artifacts_by_id(ids)
     return artifact
-
-
-def _load(path: str, model: str) -> dict[tuple, dict[str, float]]:
-    """Metric values by slice and name, of one of the models in an evaluation; none if that model is not in it."""
-    result = tfma.load_eval_result(path, model_name=model)
-    return (
-        {
-            tuple(slice_): {name: next(iter(value.values())) for name, value in metrics[""][""].items()}
-            for slice_, metrics in result.slicing_metrics
-            if metrics
-        }
-        if result.slicing_metrics
-        else {}
-    )
-
-
-def _without_differences(values: Mapping[str, float]) -> dict[str, float]:
-    """Without what TFMA adds where there are two models: beside each metric the difference between them."""
-    return {name: value for name, value in values.items() if name.removesuffix("_diff") not in values.keys() - {name}}
-
-
-def _types(scores: Mapping[str, float]) -> list[str]:
-    prefix = entity_metric.metric_name("f1", "x")[:-1]
-    return sorted(name[len(prefix) :] for name in scores if name.startswith(prefix))
-
-
-def _parts(scores: Mapping[str, float], type_: str = "") -> dict[str, float]:
-    parts = {part: scores[entity_metric.metric_name(part, type_)] for part in ("precision", "recall", "f1", "support")}
-    return {**parts, "support": int(parts["support"])}
 
 
 def _novelty(scores: Mapping[str, float]) -> dict[str, float]:
@@ -168,4 +210,17 @@ def _reasons(path: str) -> list[str]:
 
 
 def _published(pushed: metadata_store_pb2.Artifact) -> str:
-    return json.loads((Path(pushed.uri) / "published.json").read_text(encoding="utf-8"))["path"]
+    """The number of the version that was published."""
+    return Path(json.loads((Path(pushed.uri) / "published.json").read_text(encoding="utf-8"))["path"]).name
+
+
+def _whereabouts(folders: Folders, version: str) -> dict[str, object]:
+    """What has become of a version: it may be live, on trial, withdrawn or pruned."""
+    place = folders.place(int(version)) if version else None
+    if place is None:
+        return {"published": None, "held": f"version {version} was removed" if version else ""}
+    if place.parent == folders.live:
+        found = labels.read(folders.live)
+        return {"published": str(place), "version": version, "canary": bool(found and found.canary == int(version))}
+    held = hold.read(folders.withdrawn)
+    return {"published": None, "version": version, "held": str(held) if held else f"version {version} was withdrawn"}

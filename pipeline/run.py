@@ -1,22 +1,27 @@
 """One run of the pipeline, from a configuration to an outcome."""
 
+import contextlib
 import datetime
 import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 import yaml
 
+from components.corpus.fingerprint import content_hash
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
+from components.publishing import versions
 from components.tagger import vectors
 from components.validation import contract
-from pipeline import survey
+from pipeline import report, store, survey
 from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
+from pipeline.history import clearing, record
+from pipeline.history.facts import Facts
 from pipeline.workdir import Workdir
 
 
@@ -27,7 +32,15 @@ class Failure(Exception):
         super().__init__(f"{node} failed: {error}. The log has the whole story: {log}")
 
 
-def run(config: Config, corpus_path: str, label: str, console: RunConsole, trials: int = 0):
+def run(
+    config: Config,
+    corpus_path: str,
+    label: str,
+    console: RunConsole,
+    trials: int = 0,
+    because: str = record.BY_HAND,
+    force_baseline: bool = False,
+):
     """Runs the pipeline once and returns its `pipeline.outcome.Outcome`.
 
     Args:
@@ -36,30 +49,42 @@ def run(config: Config, corpus_path: str, label: str, console: RunConsole, trial
       label: what to call the corpus.
       console: tells the user how far it is.
       trials: how many settings to try before, on the same data; the best ones are used, and kept for later runs.
+      because: why it is run, for the history.
+      force_baseline: whether the new model is not to be compared with the one that serves.
 
     Raises:
       UserError: bad data, or data that breaks the contract.
       Failure: any other failure of a node.
+      StoreError: ML Metadata cannot be read or written.
     """
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
     config = _with_checked_vectors(_with_checked_schema(config, workdir))
     workdir.make()
-    with workdir.locked():
+    connection = store.connection(config.metadata, workdir)
+    with workdir.locked(), clearing.around(connection, workdir, config.keep.runs, config.keep.days):
         folder = _new_folder(workdir.runs)
         kept = folder / "config.yaml"
         kept.write_text(config.dump(), encoding="utf-8")
-        options = ReadOptions(scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding)
-        found = survey.look(corpus_path, options, folder / "left-out.jsonl")
-        console.surveyed(found, label, folder)
+        data = os.path.abspath(corpus_path)
+        remembered = record.begun(connection, folder.name, config, str(workdir.root), label, data, because)
+        with record.ending(remembered):
+            options = ReadOptions(scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding)
+            found = survey.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
+            spans = [{"number": span.number, "version": span.version} for span in found.splits.spans]
+            remembered.add(data_hash=found.fingerprint, sentences=found.sentences, spans=spans)
+            console.surveyed(found, label, folder)
+            with console.capturing(folder / "log.txt"):
+                serves = versions.serving(workdir.versions)
+                work = _Work(workdir, connection, found, options, label, console, folder, serves, force_baseline)
+                if trials:
+                    config = _tune(config, work, trials)
+                    kept.write_text(config.dump(), encoding="utf-8")
+                outcome = _run(config, work)
+            _keep(outcome, folder)
+        remembered.end(outcome.verdict, outcome.code, **outcome.remembered)
         with console.capturing(folder / "log.txt"):
-            work = _Work(workdir, found, options, label, console, folder)
-            if trials:
-                config = _tune(config, work, trials)
-                kept.write_text(config.dump(), encoding="utf-8")
-            outcome = _run(config, work)
-        (folder / "outcome.json").write_text(
-            json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+            outcome = _with_report(outcome, remembered.facts, config, work)
+        _keep(outcome, folder)
         return outcome
 
 
@@ -84,16 +109,15 @@ def _with_checked_vectors(config: Config) -> Config:
 
 
 def _new_folder(runs: Path) -> Path:
-    """A folder for this run, named by the time it starts."""
-    now = datetime.datetime.now()
-    for extra in range(1_000):
-        folder = runs / (now + datetime.timedelta(microseconds=extra)).strftime("%Y%m%d-%H%M%S-%f")
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue
-    raise UserError(f"{runs}: cannot make a folder for this run")
+    """A folder for this run, named by the time it starts; its name is behind those there, also when the clock was set back."""
+    now, form = datetime.datetime.now(), "%Y%m%d-%H%M%S-%f"
+    for name in sorted((path.name for path in runs.iterdir()), reverse=True):
+        with contextlib.suppress(ValueError):  # a folder that is not a run's
+            now = max(now, datetime.datetime.strptime(name, form) + datetime.timedelta(microseconds=1))
+            break
+    folder = runs / now.strftime(form)
+    folder.mkdir()
+    return folder
 
 
 @dataclass(frozen=True)
@@ -101,28 +125,68 @@ class _Work:
     """What a run is done with, beside its configuration."""
 
     workdir: Workdir
+    connection: object  # of ML Metadata
     found: survey.Survey
     options: ReadOptions
     label: str
     console: RunConsole
     folder: Path
+    serves: Optional[int]  # the version that does, before the run
+    force_baseline: bool
 
 
 def _run(config: Config, work: _Work):
     """Executes the pipeline and reads its outcome."""
-    connection = _execute(config, work)
+    _execute(config, work)
     from pipeline import outcome
 
     console = work.console
-    return outcome.read(connection, console.executions, work.found.splits.evaluation, console.nodes)
+    return outcome.read(
+        work.connection,
+        work.workdir.versions,
+        console.executions,
+        work.found.splits,
+        work.serves,
+        work.force_baseline,
+        console.nodes,
+    )
+
+
+def _keep(outcome, folder: Path) -> None:
+    """Writes the outcome into the run's folder; it is there whole or not at all."""
+    partial = folder / "outcome.partial"
+    partial.write_text(json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / "outcome.json")
+
+
+def _with_report(outcome, facts: Facts, config: Config, work: _Work):
+    """The outcome with its report. Where there can be none, that is told and no more: the run has ended as it has."""
+    from pipeline import outcome as outcomes
+    from pipeline.history import runs
+
+    console = work.console
+    console.working("writing the report")
+    try:
+        if console.failure:
+            raise console.failure.error
+        earlier = [one.facts for one in runs.runs(store.opened(work.connection), work.workdir) if one.name != facts.run]
+        measured = outcomes.measured(work.connection, console.executions)
+        page = report.write(
+            report.assemble(measured, work.found.spans, facts, config, outcome, earlier), work.workdir.reports
+        )
+    except Exception as error:  # whatever it is
+        logging.getLogger().exception("no report")
+        console.no_report(_last_line(error), work.folder / "log.txt")
+        return outcome
+    return replace(outcome, report=str(page))
 
 
 def _tune(config: Config, work: _Work, trials: int) -> Config:
     """Searches for settings, keeps the best in the workdir, and returns the configuration with them."""
-    connection = _execute(config, work, trials)
+    _execute(config, work, trials)
     from pipeline import outcome
 
-    best = outcome.best_settings(connection, work.console.executions)
+    best = outcome.best_settings(work.connection, work.console.executions)
     groups: dict[str, dict] = {}
     for key, value in best.items():
         group, _, name = key.partition(".")
@@ -134,8 +198,8 @@ def _tune(config: Config, work: _Work, trials: int) -> Config:
     return with_settings(config, best)
 
 
-def _execute(config: Config, work: _Work, trials: int = 0):
-    """Runs every node of the pipeline, or of the search over `trials` settings, and returns how to reach ML Metadata."""
+def _execute(config: Config, work: _Work, trials: int = 0) -> None:
+    """Runs every node of the pipeline, or of the search over `trials` settings."""
     # Imported here: TFX takes longer to import than a user waits for an error in the configuration.
     console = work.console
     console.working("starting TFX")
@@ -143,26 +207,25 @@ def _execute(config: Config, work: _Work, trials: int = 0):
     logging.getLogger().setLevel(logging.INFO)
     from pipeline import graph, orchestrators
 
-    connection = orchestrators.connection(config.metadata, work.workdir)
-    orchestrators.check(connection)
-    vectors_content = survey.content_hash(config.vectors) if config.vectors else ""
+    vectors_content = content_hash(config.vectors) if config.vectors else ""
     corpus = graph.Corpus(work.found.splits, work.options, work.found.fingerprint, work.label, vectors_content)
     steps = (
-        graph.create_tuning(config, work.workdir, corpus, connection, trials)
+        graph.create_tuning(config, work.workdir, corpus, work.connection, trials)
         if trials
-        else graph.create_pipeline(config, work.workdir, corpus, connection)
+        else graph.create_pipeline(config, work.workdir, corpus, work.connection, work.serves, not work.force_baseline)
     )
     try:
-        orchestrators.execute(steps, config.orchestrator)
+        orchestrators.execute(steps, config.orchestrator, f"{work.folder.name}{'.tuning' if trials else ''}")
     except Exception as error:  # whatever a node raised, through Beam or not
         cause = console.failure.error if console.failure else error
+        if console.failure and console.failure.node == report.NODE:
+            return  # the last one, and what came of the run is there without it
         told = user_error(cause)
         if told:
             raise UserError(told) from error
         logging.getLogger().exception("the run failed")
         node = console.failure.node if console.failure else "the orchestrator"
         raise Failure(node, _last_line(cause), work.folder / "log.txt") from error
-    return connection
 
 
 def _limit_threads(threads: int) -> None:

@@ -20,12 +20,27 @@ _LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "apache-beam
 @cache
 def code_hash(*modules: str) -> str:
     """A hash of the sources of these modules and of what they import from the project, directly or not."""
-    digest = hashlib.sha256()
-    for library in _LIBRARIES:
-        digest.update(f"{library} {importlib.metadata.version(library)}\n".encode())
+    digest = _libraries()
     for module in sorted(reachable(*modules)):
         digest.update(module.encode() + b"\n" + _path(module).read_bytes())
     return digest.hexdigest()[:16]
+
+
+def whole_hash() -> str:
+    """A hash of all sources that steps run, whichever they are: it is there at once, and not kept for the next call."""
+    digest = _libraries()
+    for package in _PACKAGES:
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            digest.update(f"{path.relative_to(_ROOT)}\n".encode() + path.read_bytes())
+    digest.update((_ROOT / "pipeline" / "graph.py").read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _libraries():
+    digest = hashlib.sha256()
+    for library in _LIBRARIES:
+        digest.update(f"{library} {importlib.metadata.version(library)}\n".encode())
+    return digest
 
 
 def reachable(*modules: str) -> set[str]:

@@ -1,42 +1,60 @@
 """A look at a corpus before a run: bad lines are refused before any time is spent, and its content gets a hash."""
 
-import hashlib
 import json
-import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.corpus import reading
+from components.corpus.find_corpus import find_corpus
+from components.corpus.fingerprint import fingerprint
 from components.corpus.records import BadLine
+from components.corpus.spans import DataSpan
+from components.corpus.window import EVERYTHING, Choice
+from components.report.figures import SpanFigures
+
+_SENTENCE = ""  # no name of a type
 
 
 @dataclass(frozen=True)
 class Survey:
-    """`fingerprint`: hash of the files' content by split; `sentences`: number by split; `left_out`: bad sentences."""
+    """`fingerprint`: hash of the files' content by split; `sentences`: number by split; `left_out`: bad sentences; `spans`: what
+    is in each span, if the corpus is of spans.
+    """
 
     splits: reading.Splits
     fingerprint: str
     sentences: dict[str, int]
     left_out: int
+    spans: tuple[SpanFigures, ...]
 
 
-def look(path: str, options: reading.ReadOptions, aside: Path) -> Survey:
+def look(path: str, options: reading.ReadOptions, aside: Path, choice: Choice = EVERYTHING) -> Survey:
     """Reads the whole corpus once.
 
     Args:
-      path: a file or a folder.
+      path: a file or a folder, or where spans are.
       options: how to read it.
       aside: file for the sentences left out, one JSON object each; not made where there are none.
+      choice: which spans to take, and what to evaluate on.
 
     Raises:
-      UserError: as `components.corpus.reading` does.
+      UserError: as `components.corpus.find_corpus` and `components.corpus.reading` do.
     """
-    splits = reading.find_splits(os.path.abspath(path))
+    splits = find_corpus(path, choice)
     sentences = dict.fromkeys(splits.names, 0)
+    by_span: dict[DataSpan, Counter[str]] = {span: Counter() for span in splits.spans}
     with _Aside(aside) as write:
-        for split, _ in reading.read_corpus(splits, options, write):
+        for split, sentence in reading.read_corpus(splits, options, write):
             sentences[split] += 1
-    return Survey(splits, _fingerprint(splits), sentences, write.count)
+            span = splits.span_of(sentence.file)
+            if span:
+                by_span[span].update([_SENTENCE, *(entity.type for entity in sentence.spans)])
+    spans = tuple(
+        SpanFigures(span.number, span.version, counts.pop(_SENTENCE, 0), dict(sorted(counts.items())))
+        for span, counts in by_span.items()
+    )
+    return Survey(splits, fingerprint(splits), sentences, write.count, spans)
 
 
 class _Aside:
@@ -58,20 +76,3 @@ class _Aside:
     def __exit__(self, *_):
         if self._file is not None:
             self._file.close()
-
-
-def _fingerprint(splits: reading.Splits) -> str:
-    digest = hashlib.sha256()
-    for split, files in splits.files.items():
-        for file in files:
-            digest.update(f"{split} {os.path.basename(file)} {content_hash(file)}\n".encode())
-    return digest.hexdigest()
-
-
-def content_hash(file: str) -> str:
-    """A hash of what is in a file."""
-    digest = hashlib.sha256()
-    with open(file, "rb") as content:
-        for block in iter(lambda: content.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()

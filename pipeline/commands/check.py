@@ -1,14 +1,17 @@
 """`tfx-ner check`."""
 
 import sys
+from collections import Counter
 from typing import Optional
 
 import click
+from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from pipeline.commands import options
+from pipeline.console import BAR_WIDTH
 from pipeline.exits import BAD_INPUT, DONE
 
 _MARKS = {"good": "[green]✔[/]", "warning": "[yellow]⚠[/]", "failure": "[red]✘[/]"}
@@ -40,9 +43,10 @@ def _show(console: Console, report) -> None:
         console.print(escape(note), soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column(overflow="fold", min_width=16)
     for split in report.splits:
-        table.add_column(split, justify="right")
+        table.add_column(split, justify="right", no_wrap=True)
+    table.add_column(width=BAR_WIDTH)
     for name in ("sentences", "tokens", "entities", "documents", "longest"):
         table.add_row(
             name if name != "longest" else "longest sentence",
@@ -52,8 +56,13 @@ def _show(console: Console, report) -> None:
         "unseen in train",
         *("" if figures.unseen is None else f"{figures.unseen:.0%}" for figures in report.splits.values()),
     )
-    for type_ in sorted({type_ for figures in report.splits.values() for type_ in figures.types}):
-        table.add_row(f"  {escape(type_)}", *(f"{figures.types.get(type_, 0):,}" for figures in report.splits.values()))
+    counts = sum((Counter(figures.types) for figures in report.splits.values()), Counter())
+    for type_ in sorted(counts):
+        table.add_row(
+            f"  {escape(type_)}",
+            *(f"{figures.types.get(type_, 0):,}" for figures in report.splits.values()),
+            Bar(max(counts.values()), 0, counts[type_], width=BAR_WIDTH),
+        )
     console.print(table)
     console.print()
     for finding in report.findings:

@@ -22,6 +22,31 @@ json_file = click.option(
 )
 
 
+def place(command):
+    """Options that say which work folder a command is about, for `pipeline.history.place.find`."""
+    for option in (
+        click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting, as for `run`."),
+        click.option(
+            "--config", "config_file", metavar="FILE", help="Settings as YAML; those of the newest run if not given."
+        ),
+        click.option("--workdir", metavar="DIR", help="The work folder; ./work if not given."),
+    ):
+        command = option(command)
+    return command
+
+
+class WithDefault(click.Group):
+    """A group whose first command is meant where none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [next(iter(self.commands)), *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 def read_options(assignments: tuple[str, ...]) -> ReadOptions:
     """How to read a corpus, from `--set`. Raises UserError for another key or a bad value."""
     from pipeline import config

@@ -8,11 +8,15 @@ from typing import Optional
 import click
 from rich.console import Console
 
-from pipeline.exits import DONE, REFUSED
+from pipeline.commands import options
 
 
 @click.command()
-@click.option("--data", metavar="PATH", help="Labelled text, a file or a folder; the starter corpus if not given.")
+@click.option(
+    "--data",
+    metavar="PATH",
+    help="Labelled text: a file, a folder, or a folder of spans (span-1, …); the starter corpus if not given.",
+)
 @click.option("--config", "config_file", metavar="FILE", help="Settings as YAML.")
 @click.option(
     "--set",
@@ -35,6 +39,15 @@ from pipeline.exits import DONE, REFUSED
     metavar="N",
     help="Try N settings first, the present ones among them; the best on dev hold from then on.",
 )
+@click.option(
+    "--because", metavar="TEXT", default="by hand", show_default=True, help="Why it is run, for `tfx-ner runs`."
+)
+@click.option(
+    "--force-baseline",
+    is_flag=True,
+    help="Do not compare with the model that serves, as after a change of labels; gate.minimum_f1 holds still.",
+)
+@options.json_file
 @click.option("--show-settings", is_flag=True, help="List every setting with its default, and stop.")
 def run(
     data: Optional[str],
@@ -43,15 +56,19 @@ def run(
     workdir: Optional[str],
     orchestrator: Optional[str],
     trials: int,
+    because: str,
+    force_baseline: bool,
+    json_file: Optional[str],
     show_settings: bool,
 ) -> None:
     """Run the pipeline once: from labelled text to a published model."""
     from pipeline import config, console, starter
 
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, stderr=json_file == "-")
     if show_settings:
         console.show_settings(screen, config.Config)
         return
+    options.refuse_unwritable(json_file)
     settings = config.load(config_file, assignments, {"data": data, "workdir": workdir, "orchestrator": orchestrator})
     if settings.data is None:
         path, label = str(starter.corpus()), "the starter corpus"
@@ -62,9 +79,10 @@ def run(
 
     from pipeline.run import run as run_pipeline
 
-    outcome = run_pipeline(settings, path, label, console.RunConsole(screen), trials)
+    outcome = run_pipeline(settings, path, label, console.RunConsole(screen), trials, because, force_baseline)
     console.show_outcome(screen, outcome)
-    _leave(DONE if outcome.published else REFUSED)
+    options.write_json(outcome.as_dict(), json_file)
+    _leave(outcome.code)
 
 
 def _leave(code: int) -> None:

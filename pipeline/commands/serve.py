@@ -23,7 +23,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--model-config-file",
     metavar="FILE",
-    help="Several models, or one with labels, in TensorFlow Serving's form, instead of the two above.",
+    help="Several models, or one with labels, in TensorFlow Serving's form, instead of the two above; changes are taken over.",
 )
 @click.option("--rest-port", type=_PORT, default=8501, show_default=True, help="REST and the page; 0 for any free one.")
 @click.option("--grpc-port", type=_PORT, default=8500, show_default=True, help="gRPC; 0 for any free one.")
@@ -171,5 +171,6 @@ def serve(
             ssl_config_file=ssl_config_file,
             cors=cors,
             wait=wait,
+            model_config_file=model_config_file,
         ),
     )

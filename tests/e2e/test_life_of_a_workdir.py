@@ -1,10 +1,14 @@
 """One workdir from its first run on: cached reruns, changes of settings, sources, data and contract, and the gate."""
 
+import contextlib
 import json
 import shutil
 import time
+from pathlib import Path
 
 import pytest
+
+from tests.e2e.program import SMALL
 
 pytestmark = pytest.mark.e2e
 
@@ -17,8 +21,13 @@ NODES = [
     "Transform",
     "Trainer",
     "Evaluator",
+    "TypeGate",
     "Pusher",
+    "Report",
 ]
+
+
+NOVELTY = {"seen in train": "seen", "seen with another type": "seen_as_other", "unseen": "unseen"}
 
 
 def life(teller):
@@ -30,8 +39,11 @@ def life(teller):
 
     kept["contract"] = contract.read_text()
     kept["tree"] = sorted(path.relative_to(work / "serving").as_posix() for path in (work / "serving").rglob("*"))
-    kept["again"] = program.run(data, work)
+    kept["again figures"] = work.parent / "again.json"
+    kept["again"] = program.run(data, work, "--json", kept["again figures"])
     kept["local"] = program.run(data, work, "--orchestrator", "local")
+    for name in ("scheduled", "nothing new"):
+        kept[name] = program.command("schedule", "--once", "--data", data, "--workdir", work, *SMALL)
 
     kept["tolerance"] = program.run(data, work, "--set", "gate.tolerance=0.03")
     kept["refused"] = program.run(data, work, "--set", "gate.minimum_f1=1.0")
@@ -41,7 +53,8 @@ def life(teller):
     kept["lost"] = program.run(data, work)
 
     edit(program.source / "components" / "evaluation" / "entity_metric.py")
-    kept["metric edited"] = program.run(data, work)
+    with broken(program.source / "components" / "report" / "evaluation.py"):
+        kept["metric edited"] = program.run(data, work)
     edit(program.source / "components" / "ingest" / "examples.py")
     with program.started(data, work) as process:
         process.wait_for(lambda: " StatisticsGen " in process.out)
@@ -78,9 +91,76 @@ def edit(source):
     source.write_text(source.read_text() + "\n# A remark.\n")
 
 
+@contextlib.contextmanager
+def broken(source):
+    """The sources of the report with a fault in them."""
+    whole = source.read_text()
+    assert whole.count("    counts = ") == 1
+    source.write_text(whole.replace("    counts = ", "    raise RuntimeError('out of ink')\n    counts = "))
+    yield
+    source.write_text(whole)
+
+
+def report_of(result):
+    [line] = [line for line in result.out.splitlines() if line.startswith("Report: ")]
+    page = Path(line.removeprefix("Report: "))
+    assert page == result.runs[-1].parents[1] / "reports" / result.runs[-1].name / "index.html" and page.exists()
+    return json.loads(page.with_name("report.json").read_text(encoding="utf-8"))
+
+
 @pytest.fixture
 def kept(told):
     return told("life")
+
+
+@pytest.mark.parametrize("name", ["first", "again", "refused"])
+def test_a_run_leaves_a_report_with_its_scores_whatever_came_of_it(kept, name):
+    outcome, report = json.loads(kept[name].kept("outcome.json")), report_of(kept[name])
+    scores = {
+        one["type"]: {part: one["score"][part] for part in outcome["overall"]} for one in report["evaluation"]["types"]
+    }
+    overall = {part: report["evaluation"]["overall"][part] for part in outcome["overall"]}
+    assert overall == pytest.approx(outcome["overall"])
+    assert {type_: pytest.approx(parts) for type_, parts in outcome["per_type"].items()} == scores
+    parts = {NOVELTY[part["name"]]: part["score"] for part in report["evaluation"]["slices"]["novelty"]}
+    recall = {name: score["recall"] for name, score in parts.items() if score["support"]}
+    assert recall == pytest.approx(outcome["recall_by_novelty"])
+    assert (report["verdict"]["published"], report["verdict"]["reasons"]) == (outcome["published"], outcome["reasons"])
+
+
+def test_a_report_has_the_epochs_and_the_nodes_and_the_runs_before(kept):
+    report, runs = report_of(kept["refused"]), kept["refused"].runs
+    assert [epoch["epoch"] for epoch in report["training"]["epochs"]] == kept["first"].epochs
+    assert all(epoch["tokens"] > 0 and epoch["learning_rate"] > 0 for epoch in report["training"]["epochs"])
+    assert [node["name"] for node in report["provenance"]["nodes"] if not node["name"].endswith("Before")] == NODES
+    assert {one["run"] for one in report["verdict"]["history"]} <= {run.name for run in runs[:-1]}
+    assert report["verdict"]["history"][0]["published"]
+
+
+def test_every_found_entity_has_its_score(kept):
+    """At the other tokens of an entity the score is none."""
+    evaluation = report_of(kept["first"])["evaluation"]
+    found = evaluation["overall"]["tp"] + evaluation["overall"]["fp"]
+    curve = evaluation["thresholds"]["overall"]["found"]
+    assert found > 0 and (curve[0], curve[1]) == (found, found)
+    assert sum(part["count"] for part in evaluation["reliability"]["bins"]) == found
+
+
+def test_a_report_compares_with_the_model_that_serves(kept):
+    """The swapped corpus's model is measured beside that of the corpus before."""
+    swapped = kept["swapped"]
+    report, outcome = report_of(swapped), json.loads(swapped.kept("outcome.json"))
+    against = report["evaluation"]["against"]
+    assert against["model"] in swapped.versions
+    assert against["before"]["f1"] == pytest.approx(outcome["before"]["f1"])
+    assert against["interval"]["low"] <= against["difference"] <= against["interval"]["high"]
+
+
+def test_a_fault_in_the_report_loses_nothing_else(kept):
+    run = kept["metric edited"]
+    assert (run.code, run.err, run.nodes["Report"]) == (0, "", ("failed", ""))
+    assert "Published: " in run.out and "\nNo report: out of ink. The log has the whole story: " in run.out
+    assert "out of ink" in run.kept("log.txt") and json.loads(run.kept("outcome.json"))["published"]
 
 
 def test_the_first_run_publishes(kept):
@@ -153,6 +233,19 @@ def test_the_same_again_runs_nothing_and_says_so(kept, name):
     assert again.versions == kept["first"].versions and again.epochs == []
 
 
+def test_the_schedule_finds_the_model_published_and_after_that_nothing_new(kept):
+    scheduled, nothing_new = kept["scheduled"], kept["nothing new"]
+    assert (scheduled.code, scheduled.err) == (0, "")
+    assert " run: the first run on this schedule (process " in scheduled.out
+    assert " nothing new to publish: the model is published already, F1 " in scheduled.out
+    assert (nothing_new.code, nothing_new.err) == (0, "")
+    assert nothing_new.out.count("\n") == 1 and nothing_new.out.endswith(": no run\n")
+
+
+def test_a_run_writes_its_outcome_where_it_is_asked_to(kept):
+    assert json.loads(kept["again figures"].read_text()) == json.loads(kept["again"].kept("outcome.json"))
+
+
 def test_the_same_again_shows_the_same_scores(kept):
     first, again = (json.loads(kept[name].kept("outcome.json")) for name in ("first", "again"))
     for key in ("overall", "per_type", "by_length", "before", "published"):
@@ -161,7 +254,7 @@ def test_the_same_again_shows_the_same_scores(kept):
 
 def test_another_setting_of_the_gate_reruns_only_the_evaluator_and_what_follows(kept):
     result = kept["tolerance"]
-    assert result.code == 0 and result.ran == ["Evaluator", "Pusher"]
+    assert result.code == 0 and result.ran == ["Evaluator", "TypeGate", "Pusher"]
     assert result.nodes["Evaluator"][1].startswith("changed: ")
     assert result.versions == kept["first"].versions
 
@@ -182,7 +275,7 @@ def test_a_deleted_version_is_published_again(kept):
 
 def test_a_change_of_the_metrics_source_reruns_the_evaluator_and_what_follows(kept):
     assert kept["metric edited"].code == 0
-    assert kept["metric edited"].ran == ["Evaluator", "Pusher"]
+    assert kept["metric edited"].ran == ["Evaluator", "TypeGate", "Pusher"]
 
 
 def test_a_change_of_the_readers_source_reruns_from_the_reader_on(kept):
@@ -211,7 +304,10 @@ def test_drift_of_tags_stops_the_run_before_training(kept):
     drift = kept["drift"]
     assert drift.code == 2 and drift.err.count("\n") == 1
     assert "drift" not in drift.nodes and "Transform" not in drift.nodes
-    assert all(part in drift.err for part in ("breaks the contract", "feature tags", "Jensen-Shannon"))
+    assert all(
+        part in drift.err
+        for part in ("the data has drifted, train against the run before: ", "tags: Jensen-Shannon", "--set drift=warn")
+    )
 
 
 def test_the_contract_of_the_first_run_is_kept(kept):
@@ -231,7 +327,7 @@ def test_an_edited_contract_lets_the_new_type_through(kept):
 def test_a_model_on_changed_data_is_compared_with_the_one_before(kept):
     outcome = json.loads(kept["allowed"].kept("outcome.json"))
     assert outcome["before"] and outcome["before"]["support"] == outcome["overall"]["support"]
-    assert f"The model before it: F1 {outcome['before']['f1']:.4f} on the same data" in kept["allowed"].out
+    assert f"The model that serves: F1 {outcome['before']['f1']:.4f} on the same data" in kept["allowed"].out
 
 
 def test_beside_another_model_the_scores_are_of_the_types_alone(kept):

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from components.ner.tags import spans_of
+from tests import nervaluate_counts
+
 pytestmark = pytest.mark.e2e
 
 CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
@@ -82,6 +85,40 @@ def test_evaluate_gives_the_figures_of_seqeval_and_of_the_run(corpus, told, seqe
     figures = rounded(json.loads(kept["json"].read_text()))
     assert figures == seqeval_figures(kept["conll"])
     assert figures == rounded(json.loads(kept["run"].kept("outcome.json")))
+
+
+def test_the_report_has_the_figures_of_seqeval_and_of_nervaluate(corpus, told, seqeval_figures):
+    kept = told(corpus)
+    run = kept["run"].runs[-1]
+    report = json.loads((run.parents[1] / "reports" / run.name / "report.json").read_text(encoding="utf-8"))[
+        "evaluation"
+    ]
+    parts = ("precision", "recall", "f1", "support")
+    scores = {one["type"]: {part: round(one["score"][part], 4) for part in parts} for one in report["types"]}
+    expected = seqeval_figures(kept["conll"])
+    assert {part: round(report["overall"][part], 4) for part in parts} == expected["overall"]
+    assert {type_: scores[type_] for type_ in expected["per_type"]} == expected["per_type"]
+    assert all(not one["score"]["support"] for one in report["types"] if one["type"] not in expected["per_type"])
+
+    count = nervaluate_counts.nervaluate()
+    overall, per_type = count(list(pairs_in(kept["conll"])), TYPES[corpus])
+    assert report["matches"] == {way: pytest.approx(counts) for way, counts in overall.items()}
+    matches = {one["type"]: one["matches"] for one in report["types"]}
+    for type_, ways in per_type.items():
+        assert matches[type_] == {way: pytest.approx(counts) for way, counts in ways.items()}
+
+
+def pairs_in(conll):
+    """True and found entities of each sentence that `evaluate --predictions` wrote."""
+    gold, found = [], []
+    for line in [*conll.read_text(encoding="utf-8").split("\n"), ""]:
+        columns = line.split("\t")
+        if len(columns) == 3 and columns[0] != "-DOCSTART-":
+            gold.append(columns[1])
+            found.append(columns[2])
+        elif gold:
+            yield spans_of(gold), spans_of(found)
+            gold, found = [], []
 
 
 def test_most_of_these_models_find_something(told):

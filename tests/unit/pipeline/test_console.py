@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from components import progress
@@ -80,7 +81,30 @@ def test_the_score_table_ends_with_all_types(screen):
     lines = [line.split() for line in shown(screen).splitlines()]
     assert lines[0] == ["Title"] and lines[1] == ["type", "precision", "recall", "F1", "support"]
     assert [line[0] for line in lines[2:]] == ["LOC", "[b]", "all"]
-    assert lines[2][1:] == ["0.5000", "0.2500", "0.3333", "1,234"]
+    assert lines[2][1:] == ["0.5000", "0.2500", "0.3333", "███▎", "1,234"]
+
+
+@pytest.mark.parametrize("name", ["x" * 30, "y" * 200, "[b] " * 30, "名" * 40])
+def test_the_score_table_keeps_within_80_columns(name):
+    screen = Console(file=io.StringIO(), width=80)
+    right = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1_234_567}
+    screen.print(score_table("Title", {name: right, "none": {**right, "f1": 0.0}}, SCORES))
+    lines = shown(screen).splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert all(figure in shown(screen) for figure in (" 1.0000 ", " 1,234,567", "█" * 10 + "  "))
+    start = "".join(line[:30].strip() for line in lines[2:-2])
+    assert start.startswith(name[:15]) and "…" not in shown(screen)
+
+
+@pytest.mark.parametrize("name", ["x" * 30, "y" * 100])
+def test_check_keeps_its_table_within_80_columns(tfx_ner, write, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    for split in ("train", "dev", "test"):
+        path = write(f"corpus/{split}.conll", f"Ada\tB-{name}\nspoke\tO\n\nBea\tB-LOC\n\n" * 400)
+    table = tfx_ner("check", Path(path).parent).out.split("\n\n")[1].splitlines()
+    assert max(map(cell_len, table)) <= 80
+    assert "".join(line[:34].strip() for line in table[-8:]).endswith(name[-10:]) and "…" not in "".join(table)
+    assert any(line.split()[1:] == ["400", "400", "400", "█" * 10] for line in table)
 
 
 @dataclass
@@ -92,11 +116,22 @@ class Outcome:
     published: Optional[str] = "/w/serving/ner/17"
     before: Optional[dict] = None
     incomparable: bool = False
+    forced: bool = False
+    version: str = ""
+    held: str = ""
+    canary: bool = False
+    drift: tuple = ()
     reasons: tuple = ()
     overall: dict = field(default_factory=lambda: SCORES)
     per_type: dict = field(default_factory=lambda: {"LOC": SCORES})
     recall_by_novelty: dict = field(default_factory=lambda: {"seen": 0.9, "seen_as_other": 0.5})
     evaluated_on: str = "test"
+    report: str = ""
+
+
+def test_the_outcome_ends_with_where_the_report_is(screen):
+    show_outcome(screen, Outcome(report="/w/reports/17/index.html"))
+    assert shown(screen).endswith("\nReport: /w/reports/17/index.html\n")
 
 
 def test_the_outcome_says_where_the_model_is(screen):
@@ -117,7 +152,31 @@ def test_the_outcome_says_that_the_model_before_cannot_be_compared(screen):
 
 def test_the_outcome_compares_with_the_model_before(screen):
     show_outcome(screen, Outcome(before={**SCORES, "f1": 0.5}))
-    assert "The model before it: F1 0.5000 on the same data, -0.1667" in shown(screen)
+    assert "The model that serves: F1 0.5000 on the same data, -0.1667" in shown(screen)
+
+
+def test_the_outcome_says_that_no_comparison_was_wanted(screen):
+    show_outcome(screen, Outcome(forced=True))
+    assert "Not compared with the model that serves, by --force-baseline" in shown(screen)
+
+
+def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
+    tags = {"of": "tags", "value": 0.0123, "threshold": 0.1, "past": False, "between": "span 3 against those before it"}
+    words = {**tags, "of": "token frequencies", "value": 0.25, "past": True}
+    show_outcome(screen, Outcome(drift=(tags, words)))
+    expected = "Drift, span 3 against those before it: tags 0.012 of 0.1; token frequencies 0.250, past 0.1"
+    assert expected in shown(screen)
+
+
+def test_while_held_the_outcome_says_since_when_and_how_to_go_on(screen):
+    show_outcome(screen, Outcome(published=None, version="18", held="held since the rollback from 17 to 16 on Monday"))
+    assert "Not live: held since the rollback from 17 to 16 on Monday." in shown(screen)
+    assert "`tfx-ner models promote 18` puts version 18 live and lifts the hold." in shown(screen)
+
+
+def test_a_canary_is_told_from_what_serves(screen):
+    show_outcome(screen, Outcome(canary=True))
+    assert "Published as canary: /w/serving/ner/17" in shown(screen) and "`tfx-ner models promote`" in shown(screen)
 
 
 def test_the_outcome_says_why_nothing_was_published(screen):
@@ -132,7 +191,7 @@ from rich.console import Console
 from components import progress
 from pipeline.console import RunConsole
 
-console = RunConsole(Console())
+console = RunConsole(Console(stderr=len(sys.argv) > 2))
 with console.capturing(Path(sys.argv[1])):
     print("printed")
     print("printed to stderr", file=sys.stderr)
@@ -150,6 +209,13 @@ def test_while_nodes_run_all_but_progress_goes_to_the_log(tmp_path):
     assert done.stdout.splitlines() == ["✓ A                    0.0 s  ran: first run", "after"]
     assert done.stderr == "after, to stderr\n"
     assert sorted(log.read_text().splitlines()) == ["printed", "printed to stderr", "said by a child", "written by C++"]
+
+
+def test_where_standard_output_is_for_figures_progress_goes_to_standard_error(tmp_path):
+    command = [sys.executable, "-c", CAPTURED, tmp_path / "log.txt", "on stderr"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "after\n"
+    assert done.stderr.splitlines() == ["✓ A                    0.0 s  ran: first run", "after, to stderr"]
 
 
 def test_the_outcome_says_that_nothing_had_to_run(screen):

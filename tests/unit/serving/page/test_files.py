@@ -7,7 +7,7 @@ import pytest
 
 from serving import formats
 
-PAGE = formats._STYLE.parent
+PAGE = formats.STYLE.parent
 FILES = sorted(PAGE.iterdir())
 
 

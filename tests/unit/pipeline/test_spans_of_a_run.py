@@ -1,0 +1,86 @@
+"""From the settings about spans to the corpus that a run surveys."""
+
+import pytest
+
+from components.corpus.reading import ReadOptions
+from components.corpus.spans import Rules
+from components.corpus.window import Choice
+from components.errors import UserError
+from pipeline import config, survey
+
+LINE = "Ada\tB-PER\nspoke\tO\n\n"
+
+
+@pytest.fixture
+def days(write, tmp_path):
+    for number in (1, 2, 3):
+        for split in ("train", "dev", "test"):
+            write(f"days/span-{number}/{split}.conll", LINE * number)
+    return tmp_path / "days"
+
+
+def look(days, *settings):
+    choice = config.load(None, settings, {}).choice
+    return survey.look(str(days), ReadOptions(), days.parent / "left-out.jsonl", choice)
+
+
+def test_without_settings_everything_that_is_there_is_taken_at_once():
+    assert config.load(None, (), {}).choice == Choice()
+
+
+def test_every_setting_reaches_the_choice():
+    settings = (
+        "window=3",
+        "golden=golden.conll",
+        "spans.first=1",
+        "spans.last=9",
+        "spans.newest=held-out",
+        "spans.gaps=allow",
+        "spans.marker=_SUCCESS",
+        "spans.quiet_seconds=60",
+    )
+    expected = Choice(3, 1, 9, True, True, Rules("_SUCCESS", 60), "golden.conll")
+    assert config.load(None, settings, {}).choice == expected
+
+
+@pytest.mark.parametrize("setting", ["window=0", "spans.newest=tested", "spans.last=-1", "spans.gaps=no", "drift=off"])
+def test_a_setting_that_makes_no_sense_is_refused(setting):
+    with pytest.raises(UserError, match=setting.partition("=")[0]):
+        config.load(None, (setting,), {})
+
+
+def test_the_spans_of_the_window_are_surveyed(days):
+    assert look(days).sentences == {"train": 6, "dev": 6, "test": 6}
+    assert look(days, "window=2").sentences == {"train": 5, "dev": 5, "test": 5}
+    assert look(days, "window=1", "spans.newest=held-out").sentences == {"train": 2, "dev": 2, "test": 9}
+
+
+def test_a_named_span_that_is_missing_stops_before_anything_is_read(days):
+    with pytest.raises(UserError, match=r"span 4 is not there, which spans\.last names; found 1, 2, 3"):
+        look(days, "spans.last=4")
+
+
+def test_a_span_without_its_marker_stops_the_run(days):
+    for number in (1, 2):
+        (days / f"span-{number}" / "_SUCCESS").touch()
+    with pytest.raises(UserError, match=r"span-3: span 3 is not whole: _SUCCESS is not there yet"):
+        look(days, "spans.marker=_SUCCESS")
+    assert [span.number for span in look(days, "spans.marker=_SUCCESS", "spans.last=2").splits.spans] == [1, 2]
+
+
+def test_the_fingerprint_says_of_which_spans_and_versions_the_data_are(days, write):
+    prints = {look(days, f"spans.last={last}", "window=1").fingerprint for last in (1, 2, 3)}
+    before = look(days, "window=2").fingerprint
+    for split in ("train", "dev", "test"):
+        write(f"days/span-3/version-1/{split}.conll", LINE * 3)  # the same content
+    prints.update((before, look(days, "window=2").fingerprint))
+    assert len(prints) == 5
+
+
+def test_the_same_spans_have_the_same_fingerprint_wherever_they_lie(days):
+    before = look(days).fingerprint
+    assert look(days.rename(days.with_name("moved"))).fingerprint == before
+
+
+def test_tfx_s_pattern_names_the_same_spans(days):
+    assert look(days / "span-{SPAN}").fingerprint == look(days).fingerprint
