@@ -45,7 +45,9 @@ class RunConsole(logging.Handler):
 
     @contextlib.contextmanager
     def capturing(self, log: Path) -> Iterator[None]:
-        """Sends everything that is printed meanwhile, by C++ too, to `log`, and shows progress on the real terminal."""
+        """Sends everything that is printed meanwhile, by C++ too, to `log`, what libraries say of their work among it, and shows
+        progress on the real terminal.
+        """
         sys.stdout.flush()
         sys.stderr.flush()
         kept = os.dup(1), os.dup(2)
@@ -56,6 +58,8 @@ class RunConsole(logging.Handler):
             Console(file=terminal, no_color=self._console.no_color, width=self._console.width),
         )
         progress.LOGGER.addHandler(self)
+        level = logging.root.level
+        logging.root.setLevel(logging.INFO)
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -64,6 +68,7 @@ class RunConsole(logging.Handler):
                 yield
         finally:
             progress.LOGGER.removeHandler(self)
+            logging.root.setLevel(level)
             sys.stdout.flush()
             sys.stderr.flush()
             for descriptor, copy in enumerate(kept, start=1):

@@ -204,7 +204,6 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
     console = work.console
     console.working("starting TFX")
     _limit_threads(config.training.threads)
-    logging.getLogger().setLevel(logging.INFO)
     from pipeline import graph, orchestrators
 
     vectors_content = content_hash(config.vectors) if config.vectors else ""
