@@ -145,9 +145,8 @@ def test_evaluate_says_how_much_it_went_through(kept):
 def test_evaluate_shows_a_table_of_the_same_scores(kept):
     figures = json.loads((kept["folder"] / "tokens.json").read_text())
     [row] = [line.split() for line in kept["tokens"].out.splitlines() if line.startswith("all ")]
-    assert row[1:] == [f"{figures['overall'][part]:.4f}" for part in ("precision", "recall", "f1")] + [
-        str(figures["overall"]["support"])
-    ]
+    assert row[1:4] == [f"{figures['overall'][part]:.4f}" for part in ("precision", "recall", "f1")]
+    assert set(row[4]) <= set("█▉▊▋▌▍▎▏") and row[5:] == [str(figures["overall"]["support"])]
 
 
 def test_predictions_hold_the_corpus_and_the_models_tags(kept):
