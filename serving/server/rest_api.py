@@ -1,6 +1,7 @@
 """The REST side: TensorFlow Serving's documented paths, its metrics, this interface's description, and the page."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -30,6 +31,7 @@ _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/
 _ASK = re.compile(_MODEL + ":(?P<verb>predict|classify|regress)", re.IGNORECASE)
 _LOOK = re.compile(_MODEL + "(?P<metadata>/metadata)?", re.IGNORECASE)
 _BIG = 2**17  # bytes of a body whose parsing would hold up other requests
+_DRAINING = 2.0  # seconds
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 # The page may be pointed at other servers.
 _PAGE_HEADERS = _HEADERS | {
@@ -174,6 +176,9 @@ async def _body(request: Request, most: int, seconds: float) -> bytes:
     length = request.headers.get("content-length", "")
     too_large = _HttpError(413, f"Request body too large: expected at most {most} bytes")
     if length.isdigit() and int(length) > most:
+        # Who still sends would not read the answer: a little of it is listened to.
+        with contextlib.suppress(asyncio.TimeoutError, ClientDisconnect):
+            await asyncio.wait_for(_drain(request, 4 * most), _DRAINING)
         raise too_large
     unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
     pieces, size = [], 0
@@ -197,6 +202,14 @@ async def _body(request: Request, most: int, seconds: float) -> bytes:
     if unpack and size and not unpack.eof:
         raise RequestError(Code.INVALID_ARGUMENT, "Cannot unpack gzip: the body ends too soon")
     return b"".join(pieces)
+
+
+async def _drain(request: Request, most: int) -> None:
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            return
 
 
 async def _perhaps_aside(size: int, function, *arguments):
