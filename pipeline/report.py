@@ -118,7 +118,7 @@ def find(reports: Path, run: str | None) -> Path:
 
     Raises UserError where there is none, or several.
     """
-    found = sorted(path.parent for path in reports.glob(f"*/{JSON}"))
+    found = sorted(path.parent for path in reports.glob(f"[!.]*/{JSON}"))
     if not found:
         raise UserError(f"{reports}: no report is here; name a work folder in which a run has ended with --workdir")
     if run is None:

@@ -162,7 +162,7 @@ def _keep(outcome, folder: Path) -> None:
 def _with_report(outcome, facts: Facts, config: Config, work: _Work):
     """The outcome with its report. Where there can be none, that is told and no more: the run has ended as it has."""
     from pipeline import outcome as outcomes
-    from pipeline.history import runs
+    from pipeline.history import pages, runs
 
     console = work.console
     console.working("writing the report")
@@ -174,9 +174,10 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
         page = report.write(
             report.assemble(measured, work.found.spans, facts, config, outcome, earlier), work.workdir.reports
         )
+        pages.keep(store.opened(work.connection), facts.run, console.executions[report.NODE], page.parent)
     except Exception as error:  # whatever it is
         logging.getLogger().exception("no report")
-        console.no_report(_last_line(error), work.folder / "log.txt")
+        console.no_report(last_line(error), work.folder / "log.txt")
         return outcome
     return replace(outcome, report=str(page))
 
@@ -224,7 +225,7 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
             raise UserError(told) from error
         logging.getLogger().exception("the run failed")
         node = console.failure.node if console.failure else "the orchestrator"
-        raise Failure(node, _last_line(cause), work.folder / "log.txt") from error
+        raise Failure(node, last_line(cause), work.folder / "log.txt") from error
 
 
 def _limit_threads(threads: int) -> None:
@@ -253,6 +254,7 @@ def _without_beam(text: str) -> str:
     return text.partition(" [while running")[0].partition("\n")[0].strip()
 
 
-def _last_line(error: BaseException) -> str:
+def last_line(error: BaseException) -> str:
+    """What an exception says in the end; Beam puts the whole traceback of a worker before it."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__

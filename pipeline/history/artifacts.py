@@ -16,13 +16,13 @@ _REMOVED = ".removed-"
 
 
 def known(store, workdir: Workdir) -> list[Artifact]:
-    """The artifacts of the work folder that ML Metadata knows, in whatever state."""
-    root = f"{workdir.artifacts}/"
-    return [artifact for artifact in store.get_artifacts() if artifact.uri.startswith(root)]
+    """The artifacts of the work folder that ML Metadata knows, in whatever state; the pages of the reports among them."""
+    roots = (f"{workdir.artifacts}/", f"{workdir.reports}/")
+    return [artifact for artifact in store.get_artifacts() if artifact.uri.startswith(roots)]
 
 
 def folders(workdir: Workdir) -> Iterator[Path]:
-    """Every folder that an artifact could be in: NODE/KEY/EXECUTION."""
+    """Every folder that an artifact of a node could be in: NODE/KEY/EXECUTION."""
     return (path for path in workdir.artifacts.glob("[!.]*/[!.]*/[!.]*") if path.is_dir())
 
 
@@ -43,7 +43,8 @@ def remove(folder: Path) -> None:
 
 def half_removed(workdir: Workdir) -> Iterator[Path]:
     """What a kill left of folders that were being removed."""
-    return workdir.artifacts.glob(f"*/*/{_REMOVED}*")
+    yield from workdir.artifacts.glob(f"*/*/{_REMOVED}*")
+    yield from workdir.reports.glob(f"{_REMOVED}*")
 
 
 def size(folder: Path) -> int:

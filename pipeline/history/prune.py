@@ -1,7 +1,7 @@
-"""Removes the artifacts of old runs: their folders, and ML Metadata in step.
+"""Removes the artifacts of old runs, their reports among them: the folders, and ML Metadata in step.
 
 What is needed stays: all that went into or came out of the nodes of the runs that are kept (a cached node's outputs are those of
-an older run), and the whole ancestry of every version that is published or withdrawn.
+an older run), and the whole ancestry of every version that is published or withdrawn, with the report of the run that made it.
 """
 
 import time
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.history import artifacts, runs, tidy
+from pipeline.history import artifacts, pages, runs, tidy
 from pipeline.workdir import Workdir
 
 _Event = metadata_store_pb2.Event
@@ -48,6 +48,7 @@ def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
     events = _Events(store, [one.id for run in found for one in tidy.executions(store, run)])
     needed = events.touched(one.id for run in kept for one in tidy.executions(store, run))
     needed |= events.ancestry(_published(store, workdir))
+    needed |= {page for run in old if _made_a_version(run, workdir) for page in pages.of(store, run.name)}
     candidates = events.touched(one.id for run in old for one in tidy.executions(store, run)) - needed
     gone = [
         one for one in artifacts.known(store, workdir) if one.id in candidates and one.state == artifacts.Artifact.LIVE
@@ -55,6 +56,11 @@ def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
     size = sum(artifacts.size(Path(one.uri)) for one in gone)
     artifacts.delete(store, gone)
     return Removed(tuple(one.uri for one in gone), size)
+
+
+def _made_a_version(run: runs.Run, workdir: Workdir) -> bool:
+    """Whether a version is there that the run made, and not only found to be there."""
+    return run.state != "unchanged" and run.facts.version in {str(version) for version in workdir.versions.all}
 
 
 def _published(store, workdir: Workdir) -> set[int]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from components.publishing import hold, labels, versions
-from pipeline.history import artifacts, runs, tidy
+from pipeline.history import artifacts, pages, runs, tidy
 from pipeline.workdir import Workdir
 
 # What is in an artifact that was written to its end, by its type; "*" stands for each of its splits.
@@ -18,8 +18,11 @@ _PARTS = {
     "Model": ("Format-Serving/saved_model.pb", "Format-Serving/variables/variables.index"),
     "ModelEvaluation": ("metrics*",),
     "ModelBlessing": ("*BLESSED",),
+    pages.TYPE: ("index.html", "report.json"),
 }
 _NEXT_RUN = "The next run clears it away"
+_GONE = "The next run makes it again if it needs it; `tfx-ner runs prune` forgets it if no run does"
+_PAGE_GONE = "Its figures are still there; `tfx-ner runs prune` forgets it when its run is old"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def _artifacts(workdir: Workdir, known: list[artifacts.Artifact]) -> Iterator[Fa
     live = {one.uri: one for one in known if one.state == artifacts.Artifact.LIVE}
     for uri, artifact in live.items():
         if not Path(uri).is_dir():
-            advice = "The next run makes it again if it needs it; `tfx-ner runs prune` forgets it if no run does"
+            advice = _GONE if artifact.type != pages.TYPE else _PAGE_GONE
             yield Fault(f"{uri}: the folder of {artifact.type} {artifact.id} is gone", advice)
             continue
         missing = [part for part in _PARTS.get(artifact.type, ()) if not any(Path(uri).glob(part))]

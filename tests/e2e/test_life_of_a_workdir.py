@@ -128,6 +128,26 @@ def test_a_run_leaves_a_report_with_its_scores_whatever_came_of_it(kept, name):
     assert (report["verdict"]["published"], report["verdict"]["reasons"]) == (outcome["published"], outcome["reasons"])
 
 
+def test_its_page_is_an_artifact_made_from_its_figures(kept):
+    from ml_metadata.proto import metadata_store_pb2
+    from tfx.orchestration import metadata
+    from tfx.types import artifact_utils
+
+    report_of(kept["first"])
+    config = metadata_store_pb2.ConnectionConfig()
+    run = kept["first"].runs[-1]
+    config.sqlite.filename_uri = str(run.parents[1] / "metadata.sqlite")
+    with metadata.Metadata(config) as handle:
+        store = handle.store
+        [page] = [one for one in store.get_artifacts_by_type("ReportPage") if one.uri.endswith(run.name)]
+        [made] = store.get_events_by_artifact_ids([page.id])
+        read = [one for one in store.get_events_by_execution_ids([made.execution_id]) if one.artifact_id != page.id]
+        [figures] = store.get_artifacts_by_id([one.artifact_id for one in read])
+        found = artifact_utils.deserialize_artifact(store.get_artifact_type("ReportPage"), page)
+    assert found.type_name == "ReportPage" and Path(found.uri, "index.html").is_file()
+    assert figures.type == "ReportFigures" and Path(figures.uri, "figures.json").is_file()
+
+
 def test_a_report_has_the_epochs_and_the_nodes_and_the_runs_before(kept):
     report, runs = report_of(kept["refused"]), kept["refused"].runs
     assert [epoch["epoch"] for epoch in report["training"]["epochs"]] == kept["first"].epochs

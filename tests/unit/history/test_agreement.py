@@ -9,7 +9,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.publishing import changes, hold, labels
-from pipeline.history import artifacts, clearing, prune, runs, tidy
+from pipeline.history import artifacts, clearing, pages, prune, runs, tidy
 from pipeline.history.verify import verify
 
 STATES = pb.Artifact
@@ -114,6 +114,65 @@ def test_pruning_leaves_what_published_versions_were_made_from(past):
         past.run(publish=False, verdict="refused")
     prune.prune(past.store, past.workdir, keep=1)
     assert Path(served.uri).is_dir() and states(past)[served.id] == STATES.LIVE
+
+
+def paged(past, **facts):
+    """A run that leaves a page; its folder."""
+    past.run(**facts)
+    run = runs.runs(past.store, past.workdir)[-1]
+    folder = past.workdir.reports / run.name
+    folder.mkdir(parents=True)
+    for name in ("index.html", "report.json"):
+        (folder / name).write_text(name)
+    training = min(one.id for one in tidy.executions(past.store, run))
+    pages.keep(past.store, run.name, training, folder)
+    return folder
+
+
+def test_pages_are_artifacts_made_from_what_their_node_put_out(past):
+    folder = paged(past)
+    [page] = past.store.get_artifacts_by_type("ReportPage")
+    assert page.uri == str(folder) and page.state == STATES.LIVE
+    [made] = [one for one in past.store.get_events_by_artifact_ids([page.id]) if one.type == pb.Event.OUTPUT]
+    [source] = [
+        one for one in past.store.get_events_by_execution_ids([made.execution_id]) if one.type == pb.Event.INPUT
+    ]
+    [model] = past.store.get_artifacts_by_id([source.artifact_id])
+    assert model.type == "Model"
+    assert faults(past) == []
+
+
+@pytest.mark.parametrize(
+    "spoil, said",
+    [
+        (shutil.rmtree, "the folder of ReportPage .* is gone"),
+        (lambda page: (page / "index.html").unlink(), "ReportPage .* is not whole, it has no index.html"),
+    ],
+)
+def test_pages_that_are_lost_are_named(past, spoil, said):
+    spoil(paged(past))
+    [fault] = faults(past)
+    assert re.search(said, fault)
+
+
+def test_pruning_removes_the_pages_of_old_runs_but_not_of_those_whose_version_is_there(past):
+    made, found, refused, newest = (
+        paged(past),
+        paged(past, publish=False, verdict="unchanged"),
+        paged(past, publish=False, verdict="refused"),
+        paged(past),
+    )
+    prune.prune(past.store, past.workdir, keep=1)
+    assert [one.is_dir() for one in (made, found, refused, newest)] == [True, False, False, True]
+    assert list(past.workdir.reports.iterdir()) and faults(past) == []
+
+
+def test_a_page_whose_removal_was_killed_is_cleared_away_by_the_next_run(past):
+    page = paged(past)
+    page.with_name(".removed-old").mkdir()
+    assert len(faults(past)) == 1
+    tidy.tidy(past.store, past.workdir)
+    assert faults(past) == [] and page.is_dir()
 
 
 def test_when_a_version_is_pruned_what_it_was_made_from_may_go(past):
