@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from rich.status import Status
 from rich.table import Table
 
 from components import progress
+from pipeline.capture import captured
 
 
 @dataclass(frozen=True)
@@ -45,37 +44,19 @@ class RunConsole(logging.Handler):
 
     @contextlib.contextmanager
     def capturing(self, log: Path) -> Iterator[None]:
-        """Sends everything that is printed meanwhile, by C++ too, to `log`, what libraries say of their work among it, and shows
-        progress on the real terminal.
-        """
-        sys.stdout.flush()
-        sys.stderr.flush()
-        kept = os.dup(1), os.dup(2)
-        shown_on = kept[1] if self._console.stderr else kept[0]
-        terminal = open(os.dup(shown_on), "w", encoding="utf-8")  # noqa: SIM115 - it outlives this statement, and is closed below
-        console, self._console = (
-            self._console,
-            Console(file=terminal, no_color=self._console.no_color, width=self._console.width),
-        )
+        """Sends everything that is printed meanwhile to `log`, and shows progress on the real terminal."""
+        console = self._console
         progress.LOGGER.addHandler(self)
-        level = logging.root.level
-        logging.root.setLevel(logging.INFO)
-        with log.open("ab") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
         try:
-            with self._console.status("") if self._console.is_terminal else contextlib.nullcontext() as self._status:
-                yield
+            with captured(log, 2 if console.stderr else 1) as terminal:
+                self._console = Console(file=terminal, no_color=console.no_color, width=console.width)
+                with (
+                    self._console.status("") if self._console.is_terminal else contextlib.nullcontext() as self._status
+                ):
+                    yield
         finally:
             progress.LOGGER.removeHandler(self)
-            logging.root.setLevel(level)
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor, copy in enumerate(kept, start=1):
-                os.dup2(copy, descriptor)
-                os.close(copy)
             self._console, self._status = console, None
-            terminal.close()
 
     def surveyed(self, found, label: str, folder: Path) -> None:
         """Tells what is run on."""
@@ -168,9 +149,10 @@ class RunConsole(logging.Handler):
             soft_wrap=True,
         )
 
-    def _calibration(self, boldness: float, temperature: float, f1: float, error: float) -> None:
+    def _calibration(self, boldness: float, temperature: float, odds: float, f1: float, error: float) -> None:
         self._console.print(
-            f"  fitted on dev: boldness {boldness:+.2f}, F1 {f1:.4f}; temperature {temperature:.2f}, scores off by {error:.3f}",
+            f"  fitted on dev: boldness {boldness:+.2f}, F1 {f1:.4f}; temperature {temperature:.2f}, odds times {odds:.2f},"
+            f" scores off by {error:.3f}",
             highlight=False,
             soft_wrap=True,
         )

@@ -504,13 +504,14 @@ class Epoch:
 @dataclass(frozen=True)
 class Training:
     """The epochs, which of them was kept, and what was fitted on dev after it: how boldly O is left, the temperature of the
-    scores, and how far these are off then.
+    scores, by what their odds are multiplied, and how far they are off then.
     """
 
     epochs: tuple[Epoch, ...]
     best_epoch: Optional[int] = None
     boldness: Optional[float] = None
     temperature: Optional[float] = None
+    odds: Optional[float] = None
     calibration_error: Optional[float] = None
 
 

@@ -37,6 +37,15 @@ class OtherWords(tf.Module):
         return tf.where(words == self._unknown, self._table.lookup(text_ops.normalize(surfaces)), words)
 
 
+def with_odds(chances, odds):
+    """Probabilities whose odds are multiplied by `odds`; arrays or tensors.
+
+    >>> with_odds(0.5, 3.0)
+    0.75
+    """
+    return chances * odds / (1 - chances + chances * odds)
+
+
 class Tagger(keras.Model):
     """A BiLSTM tagger over IOB2 tags with a CRF, or a softmax for each token, as its output.
 
@@ -57,6 +66,7 @@ class Tagger(keras.Model):
         self.start = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="start")
         self.end = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="end")
         self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
+        self.odds = self.add_weight(shape=(), initializer="ones", trainable=False, name="odds")
         self.boldness = self.add_weight(shape=(), initializer="zeros", trainable=False, name="boldness")
         self.words = OtherWords(others, sizes.words) if others else None
         self.built = True
@@ -87,7 +97,7 @@ class Tagger(keras.Model):
         packing = pack(batch.lengths)
         emissions = self.network(batch, packing)
         tags = self.best_tags(emissions, packing, self.boldness)
-        return Decoded(tags, self.scores(emissions, tags, packing, self.temperature))
+        return Decoded(tags, self.scores(emissions, tags, packing, self.temperature, self.odds))
 
     def best_tags(self, emissions: tf.Tensor, packing: Packing, boldness: tf.Tensor) -> tf.Tensor:
         """The best legal tags, int32 `[all tokens]`, with `boldness` taken from the score of O at each token: the likeliest tags of
@@ -95,9 +105,16 @@ class Tagger(keras.Model):
         of_outside = tf.one_hot(self.labels.index("O"), len(self.labels))
         return crf.viterbi(emissions - tf.convert_to_tensor(boldness) * of_outside, packing, self.chain)
 
-    def scores(self, emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, temperature: tf.Tensor) -> tf.Tensor:
-        """Probability of each entity at its first token, `[all tokens]`, with all scores divided by the temperature (Guo et al.
-        2017): networks are surer than they should be. The best path is the same at any."""
+    def scores(
+        self, emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, temperature: tf.Tensor, odds: tf.Tensor
+    ) -> tf.Tensor:
+        """Probability of each entity at its first token, `[all tokens]`.
+
+        All scores are divided by the temperature (Guo et al. 2017), for networks are surer than they should be; then the odds of
+        each entity are multiplied by `odds` (the intercept of Platt 1999), for an entity that was chosen is right more often, or
+        less, than one of the same probability that was not. The best path is the same at any.
+        """
         cool = 1 / tf.convert_to_tensor(temperature)
         chain = crf.Chain(*(part * cool for part in self.chain))
-        return crf.entity_scores(emissions * cool, tags, packing, chain, self.labels)
+        chances = crf.entity_scores(emissions * cool, tags, packing, chain, self.labels)
+        return with_odds(chances, tf.convert_to_tensor(odds))

@@ -1,4 +1,4 @@
-"""Fits on dev what training leaves open: how boldly to decode, and the temperature that makes scores of entities probabilities."""
+"""Fits on dev what training leaves open: how boldly to decode, and what makes the scores of entities probabilities."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from components.ner import scores, tags
 from components.ner.sentence import Span
 from components.tagger.packing import pack
 from components.tagger.sentences import vocables_of_sentences
-from components.tagger.tagger import Tagger
+from components.tagger.tagger import Tagger, with_odds
 
 _BOLDNESS = np.arange(-0.5, 2.01, 0.25)
 _WORTH_IT = 0.005  # F1 on dev: the best of many values is a little better by chance
-_LOWEST, _HIGHEST, _NARROW = np.log(0.25), np.log(8.0), 0.05
+_TEMPERATURES, _ODDS, _NARROW = np.log([0.25, 8.0]), np.log([1e-3, 1e3]), 0.05
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
@@ -32,13 +32,14 @@ class Calibration(NamedTuple):
 
     boldness: float
     temperature: float
+    odds: float
     dev: scores.PRF
     error: float
 
 
 def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     """Sets the tagger's boldness to that with the best F1 on dev, if it is better than none by more than chance, and its temperature
-    to that under which the scores of the entities which it then finds are likeliest."""
+    and odds to those under which the scores of the entities which it then finds are likeliest."""
     batches = list(_batches(tagger, dev))
     matrix, vector = tf.TensorSpec([None, len(tagger.labels)]), tf.TensorSpec([None], tf.int32)
     decode = tf.function(
@@ -47,7 +48,9 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
         autograph=False,
     )
     score = tf.function(
-        lambda emissions, tags, lengths, temperature: tagger.scores(emissions, tags, pack(lengths), temperature),
+        lambda emissions, tags, lengths, temperature: tagger.scores(
+            emissions, tags, pack(lengths), temperature, tf.ones([])
+        ),
         input_signature=(matrix, vector, vector, tf.TensorSpec([])),
         autograph=False,
     )
@@ -68,20 +71,31 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     found = decoded(boldness)
     places, right = _places(tagger, batches, found)
     if not right.size:
-        return Calibration(boldness, 1.0, by_boldness[boldness], 0.0)
+        return Calibration(boldness, 1.0, 1.0, by_boldness[boldness], 0.0)
+    # Where few entities are found, all may be right by chance; so nothing is taken to be certain (Platt 1999, 2.2).
+    target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
     def scored(log_temperature: float) -> np.ndarray:
         temperature = tf.constant(np.exp(log_temperature), tf.float32)
         every = [score(batch.emissions, tags, batch.lengths, temperature) for batch, tags in zip(batches, found)]
-        return np.concatenate(every)[places]
+        return np.clip(np.concatenate(every)[places], 1e-6, 1 - 1e-6)
 
-    def surprise(log_temperature: float) -> float:
-        chances = np.clip(scored(log_temperature), 1e-6, 1 - 1e-6)
-        return -np.mean(np.where(right, np.log(chances), np.log1p(-chances)))
+    def surprise(chances: np.ndarray) -> float:
+        return -np.mean(target * np.log(chances) + (1 - target) * np.log1p(-chances))
 
-    best = _minimum(surprise, _LOWEST, _HIGHEST)
-    tagger.temperature.assign(np.exp(best))
-    return Calibration(boldness, float(np.exp(best)), by_boldness[boldness], expected_error(scored(best), right))
+    def best_odds(chances: np.ndarray) -> float:
+        return np.exp(_minimum(lambda log_odds: surprise(with_odds(chances, np.exp(log_odds))), *_ODDS))
+
+    def with_best_odds(chances: np.ndarray) -> np.ndarray:
+        return with_odds(chances, best_odds(chances))
+
+    temperature = _minimum(lambda log_temperature: surprise(with_best_odds(scored(log_temperature))), *_TEMPERATURES)
+    chances = scored(temperature)
+    odds = best_odds(chances)
+    tagger.temperature.assign(np.exp(temperature))
+    tagger.odds.assign(odds)
+    error = expected_error(with_odds(chances, odds), right)
+    return Calibration(boldness, float(np.exp(temperature)), float(odds), by_boldness[boldness], error)
 
 
 def _batches(tagger: Tagger, data: tf.data.Dataset):

@@ -35,6 +35,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "calibration",
         boldness=calibration.boldness,
         temperature=calibration.temperature,
+        odds=calibration.odds,
         f1=calibration.dev.f1,
         error=calibration.error,
     )
@@ -45,6 +46,7 @@ def run_fn(fn_args: FnArgs) -> None:
             "best_epoch": fitted.best["epoch"],
             "boldness": calibration.boldness,
             "temperature": calibration.temperature,
+            "odds": calibration.odds,
             "calibration_error": calibration.error,
         },
     )

@@ -85,7 +85,7 @@ def _axes(tagger: Tagger, names: Names, labels: Sequence[str]) -> dict[int, tupl
 
 
 def _not_taken(tagger: Tagger) -> set[int]:
-    kept = (tagger.temperature, tagger.boldness, tagger.network.pretrained)
+    kept = (tagger.temperature, tagger.odds, tagger.boldness, tagger.network.pretrained)
     states = (variable for variable in tagger.variables if not np.issubdtype(variable.dtype, np.floating))
     return {id(weight) for weight in (*kept, *states)}
 

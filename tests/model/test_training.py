@@ -137,7 +137,11 @@ def test_boldness_finds_the_entities_that_the_best_path_misses(files):
     assert not tagger.decode(vocables_of_sentences(batch)).tags.numpy().any()
     found = calibration.calibrate(tagger, data)
     assert gold.startswith("B-") and found.boldness > 0.8 and found.dev.f1 == 1.0
-    assert (tagger.decode(vocables_of_sentences(batch)).tags.numpy() == 1).all()
+    decoded = tagger.decode(vocables_of_sentences(batch))
+    assert (decoded.tags.numpy() == 1).all()
+    # All are right, so the scores are as sure as so few can make them.
+    number = sum(len(tags.numpy()) for tags in (tagger.decode(vocables_of_sentences(one)).tags for one, _ in data))
+    assert decoded.scores.numpy() == pytest.approx((number + 1) / (number + 2), abs=0.02)
 
 
 def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
@@ -145,5 +149,12 @@ def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
     emissions = tagger(batch)
     packing = pack(batch.lengths)
     tags = crf.viterbi(emissions, packing, tagger.chain)
-    plain, cool = (tagger.scores(emissions, tags, packing, tf.constant(value)).numpy() for value in (1.0, 50.0))
+    plain, cool, surer = (
+        tagger.scores(emissions, tags, packing, tf.constant(temperature), tf.constant(odds)).numpy()
+        for temperature, odds in ((1.0, 1.0), (50.0, 1.0), (1.0, 3.0))
+    )
     assert (plain > 0).any() and cool.max() <= plain.max()
+    there = plain > 0
+    assert ((surer > 0) == there).all()
+    odds_of = [scores[there] / (1 - scores[there]) for scores in (plain, surer)]
+    np.testing.assert_allclose(odds_of[1], 3 * odds_of[0], rtol=1e-3)

@@ -135,6 +135,7 @@ def figures(types=THREE, sentences=150, wrong=0.3, seed=1, words=WORDS, names=NA
             best_epoch=11,
             boldness=1.0,
             temperature=1.67,
+            odds=1.25,
             calibration_error=0.01,
         ),
         provenance=Provenance(
