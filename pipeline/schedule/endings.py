@@ -34,7 +34,7 @@ def ended(flight: Flight, now: datetime.datetime, code: int, note: str, run: str
         if version in flight.versions:
             version, event, reason = "", "", "the model is published already"
     elif code == REFUSED:
-        reason = "; ".join(outcome.get("reasons", ())) or "the gate refused"
+        reason = outcome.get("held") or "; ".join(outcome.get("reasons", ())) or "the gate refused"
         if outcome.get("nothing_ran"):
             event = ""
     else:
@@ -49,6 +49,7 @@ def ended(flight: Flight, now: datetime.datetime, code: int, note: str, run: str
         run=run,
         version=version,
         f1=outcome.get("overall", {}).get("f1"),
+        held=bool(outcome.get("held")),
         log=flight.log,
         inputs=flight.inputs,
     )
@@ -62,7 +63,7 @@ def summary(ended: Ended) -> str:
     took = f", after {durations.shown(ended.seconds)}"
     if ended.version:
         return f"published: version {ended.version}{f1}{took}"
-    what = {DONE: "nothing new to publish", REFUSED: "refused"}.get(ended.code, "failed")
+    what = {DONE: "nothing new to publish", REFUSED: "not live" if ended.held else "refused"}.get(ended.code, "failed")
     return f"{what}: {ended.reason}{f1}{took}"
 
 

@@ -34,7 +34,9 @@ class Flight(_Kept):
 
 
 class Ended(_Kept):
-    """How a run ended: its exit code, and what hooks are told. `inputs` are None if not even these could be found out."""
+    """How a run ended: its exit code, and what hooks are told. `held` says that the gate let the model through, and that it must not
+    serve all the same; `inputs` are None if not even these could be found out.
+    """
 
     code: int
     event: Event
@@ -45,6 +47,7 @@ class Ended(_Kept):
     run: str = ""
     version: str = ""
     f1: Optional[float] = None
+    held: bool = False
     log: str = ""
     inputs: Optional[Inputs] = None
 

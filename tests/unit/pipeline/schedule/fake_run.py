@@ -1,7 +1,7 @@
 """Stands in for `tfx-ner run`: does what `PLAN`, a JSON file beside the work folder, says, and notes that it was called.
 
 The plan is a list of endings, the first for the first call, the last for all from there on: `{"code", "published", "says",
-"reasons", "seconds", "deaf"}`.
+"reasons", "held", "seconds", "deaf"}`.
 """
 
 import datetime
@@ -33,6 +33,7 @@ def main(work: Path, arguments: list[str]) -> int:
             "published": published and str(published),
             "overall": {"f1": ending.get("f1", 0.5)},
             "reasons": ending.get("reasons", []),
+            "held": ending.get("held", ""),
             "nothing_ran": ending.get("nothing_ran", False),
         }
         (run / "outcome.json").write_text(json.dumps(outcome))

@@ -51,6 +51,12 @@ def test_a_refused_run_has_finished(project):
     assert project.turn() == DONE and len(project.reasons) == 1
 
 
+def test_a_model_that_must_not_serve_since_a_rollback_is_no_refused_one(project):
+    project.plan({"code": 3, "held": "held since the rollback from 2 to 1", "f1": 0.7})
+    assert project.turn() == REFUSED
+    assert project.said[-1].startswith("not live: held since the rollback from 2 to 1, F1 0.7000")
+
+
 def test_what_can_pass_is_tried_again_later_and_later(project):
     project.settings += ["schedule.retries=3", "schedule.backoff=20m"]
     project.plan(
