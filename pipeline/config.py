@@ -15,6 +15,9 @@ from components.settings import Card, Gate, Keep, Model, Publish, Settings, Span
 from pipeline import durations
 from pipeline.workdir import Workdir
 
+# What Beam calls DirectRunner looks for another one first, Prism: a program that it fetches from the network and starts.
+LOCAL_RUNNER = "FnApiRunner"
+
 
 class Beam(Settings):
     """What Beam gets, for the steps that are Beam pipelines themselves."""
@@ -38,14 +41,14 @@ class Beam(Settings):
         return options
 
     def arguments(self) -> list[str]:
-        """The command line that Beam's PipelineOptions reads; empty for Beam's defaults."""
+        """The command line that Beam's PipelineOptions reads."""
         if self.runner != "direct":
             return [f"--runner={self.runner}", *self.options]
         if self.workers == 1:
-            return list(self.options)
+            return [f"--runner={LOCAL_RUNNER}", *self.options]
         # In processes: threads share one interpreter and gain nothing.
         return [
-            "--runner=DirectRunner",
+            f"--runner={LOCAL_RUNNER}",
             f"--direct_num_workers={self.workers}",
             "--direct_running_mode=multi_processing",
             *self.options,

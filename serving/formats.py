@@ -40,8 +40,12 @@ def table(recognised: Recognised) -> Iterator[str]:
 def jsonl(recognised: Recognised) -> Iterator[str]:
     """A JSON object for each text: `text`, and `entities` with text, type, start, end and score."""
     for text, entities in recognised:
-        rows = [{**asdict(entity), "score": round(entity.score, 6)} for entity in entities]
-        yield json.dumps({"text": text, "entities": rows}, ensure_ascii=False) + "\n"
+        yield json.dumps({"text": text, "entities": objects(entities)}, ensure_ascii=False) + "\n"
+
+
+def objects(entities: Iterable[Entity]) -> list[dict[str, object]]:
+    """Entities as JSON has them: text, type, start, end and score."""
+    return [{**asdict(entity), "score": round(entity.score, 6)} for entity in entities]
 
 
 def conll(recognised: Recognised) -> Iterator[str]:

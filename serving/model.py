@@ -44,22 +44,39 @@ def find(path: str | os.PathLike) -> Path:
     return versions[-1][1]
 
 
+def identify(path: str | os.PathLike) -> tuple[Path, card.Card]:
+    """The folder of a published model, found as `find` does, and its card.
+
+    Raises UserError where there is none, or one of another project.
+    """
+    folder = find(path)
+    found = card.read(folder)
+    if found is None or found.interface != card.INTERFACE:
+        raise UserError(
+            f"{folder}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
+            " that tfx-ner run published"
+        )
+    return folder, found
+
+
 class PublishedModel:
     """A SavedModel with this project's signatures.
+
+    Args:
+      path: the folder of a version, or of versions: the newest is taken.
+      threads: how many TensorFlow is to take in this process, if it has not begun yet; 0 for one a core.
 
     Raises UserError where the folder holds none, or one of another project.
     """
 
-    def __init__(self, path: str | os.PathLike):
-        self.path = find(path)
-        self.card = card.read(self.path)
-        if self.card is None or self.card.interface != card.INTERFACE:
-            raise UserError(
-                f"{self.path}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
-                " that tfx-ner run published"
-            )
+    def __init__(self, path: str | os.PathLike, threads: int = 0):
+        self.path, self.card = identify(path)
         # Only here: it takes longer than a user waits for an error in the path.
         self._tf = tf = quiet.import_tensorflow()
+        if threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        self._at_once = min(threads or _AT_ONCE, _AT_ONCE)
         try:
             # The loaded object has to be kept: its tables and weights go with it.
             self._loaded = tf.saved_model.load(str(self.path))
@@ -74,11 +91,11 @@ class PublishedModel:
     def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
         """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
         # Two batches at a time: while one waits on a step of its recurrence, the other computes.
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(self._at_once) as pool:
             running: deque[tuple[list[str], Future]] = deque()
             for batch in _batches(texts, len):
                 running.append((batch, pool.submit(self._found, batch)))
-                if len(running) > _AT_ONCE:
+                if len(running) > self._at_once:
                     yield from _entities(*running.popleft())
             while running:
                 yield from _entities(*running.popleft())

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from components.errors import UserError
 
 _HEAD = 8192  # bytes looked at to tell text from anything else
+COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # how such files begin
 _CONVERT = "convert the file to UTF-8, or name its encoding, as in --set encoding=cp1252"
 
 
@@ -46,7 +47,7 @@ def _refuse_unless_text(path: str, head: bytes, codec: str) -> None:
             f"{path}:1: found text in UTF-16; expected {codec}. Convert the file to UTF-8, or read it "
             "with --set encoding=utf-16"
         )
-    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+    if head.startswith(COMPRESSED):
         raise UserError(f"{path}: found a compressed file; expected text. Unpack it first")
     if b"\0" in head:
         line = head[: head.index(b"\0")].count(b"\n") + 1

@@ -156,11 +156,11 @@ def _already_there(model: Path, folders: Folders) -> Optional[Path]:
     candidates += [folders.withdrawn / str(number) for number in reversed(versions(folders.withdrawn))]
     if not candidates:
         return None
-    digest = _digest(model)
-    return next((path for path in candidates if _digest(path) == digest), None)
+    digest = content_hash(model)
+    return next((path for path in candidates if content_hash(path) == digest), None)
 
 
-def _digest(model: Path) -> str:
+def content_hash(model: Path) -> str:
     """A hash of a folder's files, by name and content."""
     digest = hashlib.sha256()
     for path in sorted(path for path in model.rglob("*") if path.is_file()):

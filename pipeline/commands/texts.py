@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Optional, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from components.errors import UserError
+from pipeline.text_bar import text_bar
 
 _T = TypeVar("_T")
 _OFTEN = 0.2  # seconds between looks at the clock's hands
@@ -59,13 +59,7 @@ def with_bar(items: Iterable[_T], texts: Texts) -> Iterator[_T]:
     if not sys.stderr.isatty() or sys.stdout.isatty():
         yield from items
         return
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[lines]:,} texts, {task.fields[speed]:,.0f} a second"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bar:
+    with text_bar(Console(stderr=True)) as bar:
         task = bar.add_task("", total=texts.size, lines=0, speed=0.0)
         started = looked = time.monotonic()
         number = 0

@@ -128,6 +128,11 @@ def test_a_run_leaves_a_report_with_its_scores_whatever_came_of_it(kept, name):
     assert (report["verdict"]["published"], report["verdict"]["reasons"]) == (outcome["published"], outcome["reasons"])
 
 
+def test_beam_looks_for_no_program_in_the_network(kept):
+    assert "Running pipeline with" not in kept["first"].kept("log.txt")
+    assert "prism" not in kept["first"].kept("log.txt").lower()
+
+
 def test_its_page_is_an_artifact_made_from_its_figures(kept):
     from ml_metadata.proto import metadata_store_pb2
     from tfx.orchestration import metadata

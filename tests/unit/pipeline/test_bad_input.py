@@ -121,6 +121,17 @@ BAD_USE = {
         ["check", "{tmp}/good.conll", "--json", "{tmp}/none/a.json"],
         "a.json: cannot write",
     ),
+    "replicas of nothing": (
+        ["run", "--set", "training.replicas=2"],
+        "--set: training: replicas=2 with distribute=none; expected distribute=mirrored",
+    ),
+    "an unknown way to distribute": (["run", "--set", "training.distribute=all"], "training.distribute: found 'all'"),
+    "machines that nobody names": (
+        ["run", "--data", "{tmp}/good.conll", "--workdir", "{tmp}/w", "--set", "training.distribute=multi-worker"],
+        "TF_CONFIG is not set",
+    ),
+    "a worker of no cluster": (["worker"], "TF_CONFIG is not set"),
+    "a worker that waits for an odd time": (["worker", "--wait", "soon"], "--wait soon: expected a length of time"),
     "a check of nothing": (["check", "{tmp}/nowhere"], "nowhere: there is no such file or folder"),
     "a check with a setting of runs": (
         ["check", "{tmp}/good.conll", "--set", "training.epochs=3"],
@@ -211,6 +222,25 @@ def test_bad_use_is_refused_in_one_line(refused, folder, monkeypatch, kind):
     monkeypatch.chdir(folder)
     message = one_line(refused(*(argument.replace("{tmp}", str(folder)) for argument in arguments)))
     assert found in message
+
+
+CLUSTER = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": %d}}'
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "found"),
+    [
+        (0, ["worker"], "TF_CONFIG says that this is the chief"),
+        (1, ["run", "--set", "training.distribute=multi-worker"], "the run on 127.0.0.1:1"),
+        (0, ["run", "--set", "training.distribute=multi-worker", "--tune", "2"], "--tune: the other machines"),
+        (1, ["worker", "--wait", "1s"], "127.0.0.1:1: no chief has come to train"),
+    ],
+)
+def test_a_machine_in_the_wrong_place_is_told_its_own(refused, tmp_path, monkeypatch, number, arguments, found):
+    monkeypatch.setenv("TF_CONFIG", CLUSTER % number)
+    monkeypatch.chdir(tmp_path)
+    assert found in refused(*arguments).splitlines()[-1]
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", USAGE)

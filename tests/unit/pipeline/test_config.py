@@ -186,20 +186,20 @@ def test_every_setting_says_what_it_is():
 @pytest.mark.parametrize(
     ("beam", "expected"),
     [
-        ((), []),
+        ((), ["--runner=FnApiRunner"]),
         (
             ("beam.workers=4",),
-            ["--runner=DirectRunner", "--direct_num_workers=4", "--direct_running_mode=multi_processing"],
+            ["--runner=FnApiRunner", "--direct_num_workers=4", "--direct_running_mode=multi_processing"],
         ),
         (
             ("beam.workers=0",),
-            ["--runner=DirectRunner", "--direct_num_workers=0", "--direct_running_mode=multi_processing"],
+            ["--runner=FnApiRunner", "--direct_num_workers=0", "--direct_running_mode=multi_processing"],
         ),
         (
             ("beam.runner=FlinkRunner", "beam.options=[--flink_master=local]"),
             ["--runner=FlinkRunner", "--flink_master=local"],
         ),
-        (("beam.options=[--temp_location=/t]",), ["--temp_location=/t"]),
+        (("beam.options=[--temp_location=/t]",), ["--runner=FnApiRunner", "--temp_location=/t"]),
     ],
 )
 def test_beam_gets_what_was_set(beam, expected):

@@ -1,0 +1,114 @@
+"""The Beam pipeline: each shard is read, goes through the model as one element, and is written.
+
+A shard as the element makes order, restart and memory a matter of one file, on every runner: nothing is grouped or sorted,
+and no more than a shard is in memory in each process.
+"""
+
+import atexit
+import contextlib
+import io
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Optional
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import create_runner
+
+from components.errors import UserError
+from pipeline import exits
+from pipeline.annotation.output import Output, put
+from pipeline.annotation.reading import Reading, Texts, read
+from pipeline.annotation.shards import Shard
+from pipeline.config import Beam
+from pipeline.schedule.processes import Process
+from serving.model import PublishedModel
+
+
+class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
+    """A published model for RunInference: the inference of a shard is the entities of each of its texts.
+
+    Args:
+      path: the model's folder, as every worker sees it.
+      threads: how many TensorFlow takes in each process, 0 for one a core.
+      starter: the process that waits for the end.
+    """
+
+    def __init__(self, path: Path, threads: int, starter: Process):
+        super().__init__()
+        self._path, self._threads, self._starter = path, threads, starter
+
+    def load_model(self) -> PublishedModel:
+        if os.getpid() != self._starter.pid:
+            # What was annotated is on the disk: at a worker's end TensorFlow need not be torn down, which takes seconds.
+            atexit.register(exits.leave, exits.DONE)
+        return PublishedModel(self._path, self._threads)
+
+    def run_inference(
+        self, batch: Sequence[Texts], model: PublishedModel, inference_args: Optional[dict[str, Any]] = None
+    ) -> list[PredictionResult]:
+        return [PredictionResult(texts, list(model.recognise(texts.texts))) for texts in batch]
+
+    def batch_elements_kwargs(self) -> Mapping[str, Any]:
+        return {"min_batch_size": 1, "max_batch_size": 1}  # the model takes its texts in batches
+
+    def get_num_bytes(self, batch: Sequence[Texts]) -> int:
+        return sum(len(text) for texts in batch for text in texts.texts)
+
+
+def run(
+    shards: Sequence[Shard], reading: Reading, model: Path, output: Output, settings: Beam, options: PipelineOptions
+) -> None:
+    """Annotates the shards; returns when all are written."""
+    threads = 0 if settings.runner == "direct" and settings.workers == 1 else 1
+    starter = Process.of(os.getpid())
+    with beam.Pipeline(options=options) as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(shards)
+            | "Read" >> beam.Map(partial(_read, reading, starter))
+            | "Recognise" >> RunInference(Recogniser(model, threads, starter))
+            | "Write" >> beam.Map(partial(_write, output))
+        )
+
+
+def _read(reading: Reading, starter: Process, shard: Shard) -> Texts:
+    # A worker may outlive whoever started it, and who starts again would do the same shards.
+    if starter.here and not starter.alive:
+        raise RuntimeError("the process that started this annotation has gone")
+    return read(shard, reading)
+
+
+def _write(output: Output, result: PredictionResult) -> None:
+    put(output, result.example, result.inference)
+
+
+def pipeline_options(settings: Beam) -> PipelineOptions:
+    """What Beam gets. Raises UserError for a runner that Beam does not know, and for options that it cannot read.
+
+    An option that is unknown here may be the job server's, where there is one; a local runner has none.
+    """
+    arguments = settings.arguments()
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions(arguments)
+            known, given = options.get_all_options(), options.get_all_options(retain_unknown_options=True)
+    except SystemExit:
+        problem = said.getvalue().strip().rpartition("error: ")[2]
+        raise UserError(f"beam.options: {problem}; expected options as Beam {beam.__version__} takes them") from None
+    unknown = sorted(set(given) - set(known))
+    if unknown and settings.runner == "direct":
+        raise UserError(
+            f"beam.options: --{unknown[0]} is no option of Beam {beam.__version__}; expected those that it knows, as"
+            " --name=value"
+        )
+    try:
+        create_runner(known["runner"])
+    except (ValueError, ImportError, AttributeError) as error:
+        problem = " ".join(str(error).split())
+        raise UserError(f"beam.runner: {settings.runner} cannot be had ({problem})") from None
+    return options

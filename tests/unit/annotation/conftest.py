@@ -1,0 +1,73 @@
+"""What the tests of batch annotation share: shards of a file, read, and written as if a model had seen them."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.annotation import output as outputs
+from pipeline.annotation import reading, shards
+from pipeline.annotation.output import Job, Output
+from pipeline.annotation.reading import Reading
+from serving.entity import Entity
+
+
+def find_names(texts):
+    """Takes words that begin with a capital for entities, in place of a model."""
+    found = []
+    for text in texts:
+        place, entities = 0, []
+        for word in text.split(" "):
+            if word[:1].isupper():
+                entities.append(Entity(word, "NAME", place, place + len(word), 0.9123456789))
+            place += len(word) + 1
+        found.append(tuple(entities))
+    return found
+
+
+@pytest.fixture
+def read_all():
+    """Reads a file in shards of `size` bytes, and gives what is in each."""
+
+    def read(path, form="text", size=1000, field="text", longest=1000):
+        cut = shards.cut([shards.Source.of(path)], form, size)
+        return [reading.read(shard, Reading(form, field, longest)) for shard in cut]
+
+    return read
+
+
+@pytest.fixture
+def job():
+    """The job that a file would be annotated as."""
+
+    def make(*paths, form="text", **changes):
+        facts = {"format": "jsonl", "model": "/models/ner/1", "model_hash": "abc", "shard_bytes": 1000, **changes}
+        return Job(tuple(map(shards.Source.of, paths)), Reading(form, "text", 1000), **facts)
+
+    return make
+
+
+@pytest.fixture
+def annotate(tmp_path, read_all, job):
+    """Annotates files into the folder `out` there without a model; gives the output, its shards, and the summary."""
+
+    def run(*paths, form="text", to="jsonl", size=1000, without=()):
+        cut = shards.cut(list(map(shards.Source.of, paths)), form, size)
+        output = Output(tmp_path / "out", to, len(cut))
+        with outputs.held(output.root, job(*paths, form=form, format=to, shard_bytes=size)):
+            for shard in cut:
+                if shard.number not in without:
+                    texts = reading.read(shard, Reading(form, "text", 1000))
+                    outputs.put(output, texts, find_names(texts.texts))
+            return output, cut, None if without else outputs.finish(output, cut, 0.5)
+
+    return run
+
+
+@pytest.fixture
+def parts():
+    """What the shards hold, one behind the other."""
+
+    def read(output: Output) -> str:
+        return "".join(path.read_text(encoding="utf-8") for path in sorted(Path(output.root).glob("part-*")))
+
+    return read

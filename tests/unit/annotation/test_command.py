@@ -1,0 +1,138 @@
+"""`tfx-ner annotate`, as far as it goes without a model being loaded."""
+
+import json
+import sys
+
+import pytest
+
+from pipeline.annotation import annotate as annotation
+from pipeline.annotation import output as outputs
+from pipeline.annotation import reading, shards
+from serving import card
+from tests.unit.annotation.conftest import find_names
+from tests.unit.pipeline.conftest import tfx_ner  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A folder that looks like a published model, and cannot be loaded."""
+    version = tmp_path / "ner" / "17"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").touch()
+    card.write(card.Card(("O", "B-NAME", "I-NAME"), "0.1.0"), version)
+    return version
+
+
+@pytest.fixture
+def without_model(monkeypatch):
+    """In place of Beam and a model: words with a capital are entities. Gives what was asked for, start by start."""
+    asked = []
+
+    def run(left, of, how, path, output, beam, console):
+        asked.append([shard.number for shard in left])
+        for shard in left:
+            texts = reading.read(shard, how)
+            outputs.put(output, texts, find_names(texts.texts))
+
+    monkeypatch.setattr(annotation, "_run", run)
+    monkeypatch.setattr("pipeline.exits.leave", lambda code: sys.exit(code))
+    return asked
+
+
+@pytest.fixture
+def annotate(tfx_ner, tmp_path, model):  # noqa: F811
+    """Runs the command, into the folder `out` there."""
+    return lambda path, *more: tfx_ner(
+        "annotate", "--input", path, "--output", tmp_path / "out", "--model", model.parent, *more
+    )
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        (("b.txt",), "found b.txt behind the options; put a pattern in quotes"),
+        (("--set", "training.epochs=3"), "--set training.epochs=3: expected a setting of beam here"),
+        (("--set", "beam.wrokers=3"), "unknown key beam.wrokers; expected one of runner, workers, options"),
+        (("--input-format", "parquet"), "found no Parquet"),
+        (("--json", "/nowhere/a.json"), "/nowhere/a.json: cannot write there"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_written(annotate, write, tmp_path, more, said):
+    answer = annotate(write("a.txt", "Ada\n"), *more)
+    assert answer.code == 2 and said in answer.err and "Traceback" not in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_without_a_model_is_told_before_anything_is_written(tfx_ner, write, tmp_path):  # noqa: F811
+    answer = tfx_ner(
+        "annotate", "--input", write("a.txt", "Ada\n"), "--output", tmp_path / "out", "--model", tmp_path / "none"
+    )
+    assert answer.code == 2 and "no published model here" in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_it_says_how_much_was_annotated(annotate, write, without_model, tmp_path):
+    path = write("a.txt", "so Ada\n" * 70 + "x" * 300 + "\n")
+    answer = annotate(path, "--shard-mb", "0.0002", "--longest", "200")
+    assert answer.code == 0 and answer.err == ""
+    assert answer.out.splitlines() == [
+        f"{path}: 791 bytes in 4 shards",
+        "70 texts, 70 entities (NAME 70)",
+        f"Left out: 1 bad lines; they are in {tmp_path / 'out' / '_bad-lines.jsonl'}",
+        f"Shards: {tmp_path / 'out' / 'part-*'}",
+    ]
+
+
+def test_the_second_time_only_what_is_missing_is_done(annotate, write, without_model, tmp_path):
+    path, size = write("a.txt", "so Ada\n" * 100), ("--shard-mb", "0.0002")
+    assert annotate(path, *size).code == 0
+    (tmp_path / "out" / "part-00002-of-00004.jsonl").unlink()
+    assert "3 of them are there from an earlier start; 1 to go" in annotate(path, *size).out
+    again = annotate(path, *size)
+    assert "4 of them are there from an earlier start; nothing is left to do" in again.out and again.code == 0
+    assert without_model == [[0, 1, 2, 3], [2]]
+
+
+def test_while_something_is_missing_there_is_no_summary(annotate, write, without_model, tmp_path, monkeypatch):
+    path, size = write("a.txt", "so Ada\n" * 100), ("--shard-mb", "0.0002")
+    assert annotate(path, *size).code == 0
+    (tmp_path / "out" / "part-00002-of-00004.jsonl").unlink()
+    monkeypatch.setattr(annotation, "_run", lambda *arguments: None)
+    answer = annotate(path, *size)
+    assert answer.code == 1 and "1 shards did not appear in" in answer.err
+    assert not (tmp_path / "out" / "_summary.json").exists()
+
+
+def test_the_same_input_and_another_model_are_refused(annotate, write, without_model, model):
+    path = write("a.txt", "so Ada\n")
+    assert annotate(path).code == 0
+    (model / "saved_model.pb").write_bytes(b"other")
+    answer = annotate(path)
+    assert answer.code == 2 and "the model that was in" in answer.err
+
+
+def test_it_ends_with_2_where_no_line_could_be_used(annotate, write, without_model):
+    answer = annotate(write("a.jsonl", "{\n[]\n"))
+    assert answer.code == 2 and "Left out: 2 bad lines" in answer.out
+
+
+def test_figures_as_json(annotate, write, without_model):
+    answer = annotate(write("a.txt", "so Ada\n"), "--json", "-")
+    figures = json.loads(answer.out)
+    assert (figures["texts"], figures["entities"]) == (1, {"NAME": 1}) and "1 texts" in answer.err
+
+
+def test_input_that_changes_meanwhile_is_refused(annotate, write, without_model, monkeypatch):
+    path = write("a.txt", "so Ada\n")
+    done = annotation._run
+    monkeypatch.setattr(annotation, "_run", lambda *arguments: (done(*arguments), write("a.txt", "so Ada and Bea\n")))
+    answer = annotate(path)
+    assert answer.code == 2 and f"{path}: changed while it was read" in answer.err
+
+
+def test_no_file_is_too_small_or_too_large_a_shard(write):
+    def size(of):
+        return shards.default_size([shards.Source("a", of, 0)])
+
+    assert size(10) == size(2**24) == 2**18
+    assert size(10**9) == 2**23

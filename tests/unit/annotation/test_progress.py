@@ -1,0 +1,50 @@
+"""How far an annotation is, as its output shows it."""
+
+import io
+import re
+
+from rich.console import Console
+
+from pipeline.annotation import progress
+
+
+def shown(annotate, write, monkeypatch, **terminal):
+    """What is shown while the shards 1 and 3 of a file appear, which an earlier start did not do."""
+    path = write("a.txt", "so Ada\n" * 100)
+    output, cut, _ = annotate(path, size=200, without=(1, 3))
+    screen = Console(file=io.StringIO(), width=100, **terminal)
+    left = [cut[1], cut[3]]
+    monkeypatch.setattr(progress, "_OFTEN", 0.01)
+    monkeypatch.setattr(progress, "_SELDOM", 0.01)
+    with progress.watched(screen, output, left, len(cut)):
+        annotate(path, size=200)
+        for _ in range(1000):
+            if " 4 of 4" in screen.file.getvalue() or "100%" in screen.file.getvalue():
+                break
+            progress.time.sleep(0.01)
+    return screen.file.getvalue()
+
+
+def test_on_a_terminal_there_is_a_bar_which_begins_with_what_is_there(annotate, write, monkeypatch):
+    said = shown(annotate, write, monkeypatch, force_terminal=True)
+    assert "50%" in said and "100%" in said and re.search(r"\b50 texts", said)
+
+
+def test_elsewhere_there_is_a_line_now_and_then(annotate, write, monkeypatch):
+    lines = shown(annotate, write, monkeypatch).splitlines()
+    assert lines and all(re.fullmatch(r"[234] of 4 shards, \d+ texts, [\d,]+ a second", line) for line in lines)
+
+
+def test_texts_a_second_are_counted_from_the_first_shard_on(annotate, write, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    output, cut, _ = annotate(write("a.txt", "so Ada\n" * 100), size=200, without=(1, 2, 3))
+    look = progress._Look(output, cut)
+    now[0] += 60  # the start
+    look.again()
+    first = look.texts
+    assert look.speed == 0 and first > 0
+    annotate(cut[0].path, size=200)
+    now[0] += 5
+    look.again()
+    assert (look.done, look.texts, look.speed) == (4, 100, (100 - first) / 5)
