@@ -2,7 +2,7 @@
 
 from typing import Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -77,6 +77,25 @@ class Training(Settings):
     seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
     threads: int = Field(0, ge=0, le=1_024, description="threads for TensorFlow, 0 for one a core")
     warm_start: bool = Field(False, description="start from the weights of the model that serves, as far as they fit")
+    distribute: Literal["none", "mirrored", "multi-worker"] = Field(
+        "none",
+        description="share each batch among devices: mirrored takes those of this machine, multi-worker those of all"
+        " machines that TF_CONFIG names; there, `tfx-ner worker` has to run",
+    )
+    replicas: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="devices for training.distribute=mirrored, 0 for every GPU; without a GPU, so many parts of the processor",
+    )
+
+    @model_validator(mode="after")
+    def _replicas_are_mirrored(self):
+        if self.replicas and self.distribute != "mirrored":
+            raise ValueError(
+                f"replicas={self.replicas} with distribute={self.distribute}; expected distribute=mirrored beside replicas"
+            )
+        return self
 
 
 class Gate(Settings):

@@ -1,6 +1,7 @@
 """The command line. What a command needs is imported when it runs, so that help is there at once."""
 
 import importlib
+import os
 import sys
 
 import click
@@ -10,10 +11,12 @@ from pipeline import __version__, exits
 
 _COMMANDS = {
     "run": "Run the pipeline once: from labelled text to a published model.",
+    "worker": "Train along with a run on another machine.",
     "schedule": "Run the pipeline whenever there is something new.",
     "check": "Look at a corpus before time is spent on it.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",
+    "annotate": "Find the entities in many texts: a batch, in shards, by Apache Beam.",
     "serve": "Serve a folder of published versions, by REST and gRPC.",
     "report": "Write the report of a run again, or show two runs side by side.",
     "runs": "Show what ran, why, and what came of it.",
@@ -51,19 +54,23 @@ def main() -> None:
         sys.exit(cli.main(prog_name="tfx-ner", standalone_mode=False))
     except click.ClickException as error:
         error.show()
-        sys.exit(exits.BAD_INPUT)
+        code = exits.BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         print("tfx-ner: stopped", file=sys.stderr)
-        sys.exit(exits.STOPPED)
+        code = exits.STOPPED
     except UserError as error:
         print(f"tfx-ner: {error}", file=sys.stderr)
-        sys.exit(exits.BAD_INPUT)
+        code = exits.BAD_INPUT
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone
-        sys.exit(exits.FAILED)
+        # Whoever read our output has gone; Python would say so once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = exits.FAILED
     except Exception as error:  # a fault of the program or its surroundings
         print(f"tfx-ner: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
-        sys.exit(exits.FAILED)
+        code = exits.FAILED
+    if "tensorflow" in sys.modules:
+        exits.leave(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -141,6 +141,18 @@ class RunConsole(logging.Handler):
             soft_wrap=True,
         )
 
+    def _gathering(self, others: int) -> None:
+        self.working(f"Trainer, waiting for {others} other machine{'s' * (others != 1)}: `tfx-ner worker` there")
+        self._console.print(
+            f"  waiting for `tfx-ner worker` on {others} other machine{'s' * (others != 1)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _team(self, replicas: int) -> None:
+        self.working("Trainer")
+        self._console.print(f"  each batch is shared among {replicas} replicas", highlight=False, soft_wrap=True)
+
     def _warm_start(self, weights: int, of_weights: int, words: int, of_words: int) -> None:
         self._console.print(
             f"  from the model that serves: {weights} of {of_weights} weights, with {words:,} of {of_words:,} words;"

@@ -15,7 +15,9 @@ from components.corpus.fingerprint import content_hash
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
 from components.publishing import versions
+from components.settings import Training
 from components.tagger import vectors
+from components.training import cluster
 from components.validation import contract
 from pipeline import report, store, survey
 from pipeline.config import Config, with_settings
@@ -59,6 +61,8 @@ def run(
     """
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
     config = _with_checked_vectors(_with_checked_schema(config, workdir))
+    if config.training.distribute == "multi-worker":
+        _refuse_unless_chief(trials)
     workdir.make()
     connection = store.connection(config.metadata, workdir)
     with workdir.locked(), clearing.around(connection, workdir, config.keep.runs, config.keep.days):
@@ -106,6 +110,19 @@ def _with_checked_vectors(config: Config) -> Config:
     path = str(Path(config.vectors).resolve())
     vectors.dimensions_of(path)
     return config.model_copy(update={"vectors": path})
+
+
+def _refuse_unless_chief(trials: int) -> None:
+    """Raises UserError unless TF_CONFIG gives the run other machines to train with, and it can have them."""
+    place = cluster.place(os.environ.get(cluster.VARIABLE))
+    if place.number:
+        raise UserError(
+            f"{cluster.VARIABLE} says that this is not the chief; expected `tfx-ner worker` here, and the run on {place.chief}"
+        )
+    if trials:
+        raise UserError(
+            "--tune: the other machines train along once and no more; expected training.distribute=none or mirrored beside it"
+        )
 
 
 def _new_folder(runs: Path) -> Path:
@@ -204,7 +221,7 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
     # Imported here: TFX takes longer to import than a user waits for an error in the configuration.
     console = work.console
     console.working("starting TFX")
-    _limit_threads(config.training.threads)
+    _prepare_tensorflow(config.training)
     from pipeline import graph, orchestrators
 
     vectors_content = content_hash(config.vectors) if config.vectors else ""
@@ -228,10 +245,13 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
         raise Failure(node, last_line(cause), work.folder / "log.txt") from error
 
 
-def _limit_threads(threads: int) -> None:
-    """Tells TensorFlow how many threads to take, before it is imported."""
-    if threads:
-        os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
+def _prepare_tensorflow(training: Training) -> None:
+    """Tells TensorFlow what it takes from the environment, before it is imported: how many threads it may have and, where another
+    process trains, not to take all memory of the GPUs."""
+    if training.threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(training.threads)
+    if training.distribute != "none":
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 def user_error(error: Optional[BaseException]) -> Optional[str]:

@@ -166,7 +166,7 @@ class Network(keras.layers.Layer):
         """
         once = self.settings.word_dropout
         weight = once / (1 - once)
-        self._chances = (weight / (weight + np.maximum(counts, 1))).astype(np.float32) if once else 0.0 * counts
+        self._chances = (weight / (weight + np.maximum(counts, 1))).astype(np.float32)
 
     def start_from(self, known: Mapping[int, np.ndarray], others: np.ndarray) -> None:
         """Puts pretrained vectors in place: of words in the vocabulary, by id, and of the others `[others, width]`."""

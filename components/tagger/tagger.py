@@ -83,14 +83,18 @@ class Tagger(keras.Model):
         return crf.masked(chain, self.labels)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean negative log-likelihood a token of the tags `y`, int32 `[batch, tokens]`."""
+        """Mean negative log-likelihood a token of the tags `y`, int32 `[batch, tokens]`; with a `sample_weight`, float32 `[batch]`,
+        its sum over all tokens, each times the weight of its sentence."""
         lengths = Sentences(*x).lengths
         tags = tf.boolean_mask(y, tf.sequence_mask(lengths, tf.shape(y)[1]))
         if self.settings.output == "crf":
-            loss = -tf.reduce_sum(crf.log_likelihood(y_pred, tags, pack(lengths), self.chain))
+            losses = -crf.log_likelihood(y_pred, tags, pack(lengths), self.chain)
         else:
-            loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(tags, y_pred))
-        return loss / tf.cast(tf.maximum(tf.size(tags), 1), tf.float32)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, y_pred)
+        if sample_weight is None:
+            return tf.reduce_sum(losses) / tf.cast(tf.maximum(tf.size(tags), 1), tf.float32)
+        each = sample_weight if self.settings.output == "crf" else tf.repeat(sample_weight, lengths)
+        return tf.reduce_sum(losses * each)
 
     def decode(self, batch: Vocables) -> Decoded:
         """The best legal tags of each sentence, and the probability of each of its entities."""

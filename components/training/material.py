@@ -1,7 +1,6 @@
 """What a tagger is fitted on, and the new tagger for it."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -27,3 +26,40 @@ class Material:
     dev: list[str]
     vectors: str | None
     start: str | None = None
+
+
+def material(fn_args: FnArgs) -> Material:
+    """What TFX hands over; `fn_args.custom_config` may have `vectors`."""
+    return Material(
+        tft.TFTransformOutput(fn_args.transform_graph_path),
+        labels.label_map(contract.types_of(contract.read(fn_args.schema_path))),
+        _files(fn_args.train_files),
+        _files(fn_args.eval_files),
+        fn_args.custom_config.get("vectors"),
+        fn_args.base_model,
+    )
+
+
+def _files(patterns: list[str]) -> list[str]:
+    return [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
+
+
+def new_tagger(given: Material, settings: Model) -> Tagger:
+    """A new tagger, its words as they begin or, where there is a file of pretrained vectors, with those."""
+    sizes = Sizes(
+        *(
+            given.transform.vocabulary_size_by_name(name)
+            for name in (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
+        )
+    )
+    if not given.vectors:
+        return Tagger(sizes, given.labels, settings)
+    vocabulary = given.transform.vocabulary_by_name(preprocessing.WORDS)
+    words = {word.decode(): number for number, word in enumerate(vocabulary)}
+    found = vectors.read(given.vectors, words, settings.other_words)
+    progress.report(
+        "vectors", known=len(found.known), words=len(words), others=len(found.others), dimensions=found.dimensions
+    )
+    tagger = Tagger(sizes._replace(vectors=found.dimensions), given.labels, settings, found.others)
+    tagger.network.start_from({words[word]: vector for word, vector in found.known.items()}, found.extra)
+    return tagger

@@ -16,6 +16,7 @@ import keras
 from components.training import dev_score
 
 FILE = "training.json"
+EPOCHS = "epochs.json"  # beside what is needed to go on after a kill
 
 
 class EpochRecord(keras.callbacks.Callback):
@@ -42,12 +43,13 @@ class EpochRecord(keras.callbacks.Callback):
             "tokens": self._tokens,
         }
         partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps([*(one for one in self.read() if one["epoch"] <= epoch), figures]))
+        partial.write_text(json.dumps([*(one for one in read(self._path) if one["epoch"] <= epoch), figures]))
         partial.replace(self._path)
 
-    def read(self) -> list[dict[str, float]]:
-        """The epochs until now."""
-        return json.loads(self._path.read_text()) if self._path.exists() else []
+
+def read(path: Path) -> list[dict[str, float]]:
+    """The epochs in the file of an `EpochRecord`."""
+    return json.loads(path.read_text()) if path.exists() else []
 
 
 def write(folder: str, epochs: list[dict[str, float]], fitted: Mapping[str, float]) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from components.errors import UserError
-from components.settings import Training
 from components.tagger.sentences import Sentences
 from components.tagger.tagger import Tagger
 
@@ -63,7 +62,9 @@ def mirrored(replicas: int) -> Team:
     gpus = len(tf.config.list_physical_devices("GPU"))
     if gpus:
         if replicas > gpus:
-            raise UserError(f"training.replicas: found {replicas}; expected at most {gpus}, the GPUs that TensorFlow sees")
+            raise UserError(
+                f"training.replicas: found {replicas}; expected at most {gpus}, the GPUs that TensorFlow sees"
+            )
         return Team(tf.distribute.MirroredStrategy([f"GPU:{n}" for n in range(replicas or gpus)]))
     replicas = replicas or 1
     parts = [tf.config.LogicalDeviceConfiguration()] * replicas
@@ -114,13 +115,14 @@ def fit(
 def _begin_alike(team: Team, tagger: Tagger) -> int:
     """Gives all processes the chief's weights, which may be those from before a kill, and returns the epoch to go on with."""
     for variable in (*tagger.variables, *tagger.optimizer.variables):
-        variable.assign(team.of_chief(np.array(variable)))
+        variable.assign(team.of_chief(variable.numpy()))
     seeds = getattr(tagger.network.dropout, "seed_generator", None)
     if seeds is not None:
         # Each replica drops out something else.
         for place, seed in enumerate(team.strategy.experimental_local_results(seeds.state.value)):
             seed.assign_add([team.number * team.local + place, 0])
-    return int(team.of_chief(tagger._initial_epoch or 0))  # where BackupAndRestore puts it, and Keras's `fit` looks for it
+    # Where BackupAndRestore puts it, and Keras's `fit` looks for it.
+    return int(team.of_chief(tagger._initial_epoch or 0))
 
 
 def _step(strategy: tf.distribute.Strategy, tagger: Tagger, spec: tuple):
@@ -128,9 +130,7 @@ def _step(strategy: tf.distribute.Strategy, tagger: Tagger, spec: tuple):
 
     def gradients(sentences, tags):
         context = tf.distribute.get_replica_context()
-        own, own_tags, weights = share(
-            sentences, tags, context.replica_id_in_sync_group, strategy.num_replicas_in_sync
-        )
+        own, own_tags, weights = share(sentences, tags, context.replica_id_in_sync_group, strategy.num_replicas_in_sync)
         with tf.GradientTape() as tape:
             emissions = tagger(own, training=True)
             loss = tagger.compute_loss(own, own_tags, emissions, weights)

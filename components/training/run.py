@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import keras
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
 from components.settings import Model, Training
 from components.training import record
 from components.training.calibration import calibrate
-from components.training.fitting import fit, material
+from components.training.fitting import fit
+from components.training.material import material
 from serving import card, signatures, warmup
 
 
@@ -28,7 +28,7 @@ def run_fn(fn_args: FnArgs) -> None:
         Training(**config["training"]),
         Path(config["checkpoints"]),
         progress.epoch,
-        (keras.callbacks.TensorBoard(fn_args.model_run_dir, profile_batch=0),),
+        fn_args.model_run_dir,
     )
     calibration = calibrate(fitted.tagger, fitted.dev)
     progress.report(

@@ -10,7 +10,8 @@ from tfx.components.tuner.component import TunerFnResult
 
 from components import progress
 from components.settings import Model, Training
-from components.training.fitting import Material, fit, material
+from components.training.fitting import fit
+from components.training.material import Material, material
 
 _F1 = "f1"
 # What is tried, by group and name of the setting.

@@ -1,13 +1,12 @@
 """`tfx-ner run`."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Optional
 
 import click
 from rich.console import Console
 
+from pipeline import exits
 from pipeline.commands import options
 
 
@@ -82,11 +81,4 @@ def run(
     outcome = run_pipeline(settings, path, label, console.RunConsole(screen), trials, because, force_baseline)
     console.show_outcome(screen, outcome)
     options.write_json(outcome.as_dict(), json_file)
-    _leave(outcome.code)
-
-
-def _leave(code: int) -> None:
-    """Ends the process without tearing TensorFlow down, which takes seconds and prints errors of its own."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    exits.leave(outcome.code)

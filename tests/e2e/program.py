@@ -67,13 +67,14 @@ class Result:
 
 
 class Program:
-    """The program: `python -m pipeline.cli` from the sources in `source`, each time in a fresh process."""
+    """The program: `python -m pipeline.cli` from the sources in `source`, each time in a fresh process, with `variables` in its
+    environment besides."""
 
     stopped = False
     live: set[int] = set()  # process groups, to be ended if the tests are
 
-    def __init__(self, source: Path):
-        self.source = source
+    def __init__(self, source: Path, **variables: str):
+        self.source, self.variables = source, variables
 
     @classmethod
     def kill_all(cls) -> None:
@@ -89,8 +90,12 @@ class Program:
 
     def command(self, *arguments, stdin: str | None = None) -> Result:
         """Runs a command to its end."""
-        with _Process(self, arguments) as process:
+        with self.started_command(*arguments) as process:
             return process.result(stdin)
+
+    def started_command(self, *arguments) -> "_Process":
+        """Starts a command; the process is killed at the latest when the context is left."""
+        return _Process(self, arguments)
 
     def run(self, data: Path, workdir: Path, *more: str) -> Result:
         """Runs the pipeline with the small model."""
@@ -110,7 +115,7 @@ class _Process:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
             cwd=program.source,
-            env=environment(),
+            env={**environment(), **program.variables},
             text=True,
             encoding="utf-8",
             stdin=subprocess.PIPE,

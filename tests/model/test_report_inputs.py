@@ -40,20 +40,25 @@ def logs(loss):
     return {"loss": loss, "val_precision": 0.1, "val_recall": 0.2, "val_f1": 0.3, "seconds": 2.0}
 
 
-def test_the_record_of_epochs_survives_a_kill_and_has_each_once(epoch_record):
+def test_the_record_of_epochs_survives_a_kill_and_has_each_once(epoch_record, tmp_path):
     before = epoch_record()
     for epoch, loss in enumerate((0.9, 0.8, 0.7)):
         before.on_epoch_end(epoch, logs(loss))
     after = epoch_record()  # of another process, which runs the third epoch again
     for epoch, loss in ((2, 0.75), (3, 0.6)):
         after.on_epoch_end(epoch, logs(loss))
-    assert [(one["epoch"], one["loss"]) for one in after.read()] == [(1, 0.9), (2, 0.8), (3, 0.75), (4, 0.6)]
+    found = record.read(tmp_path / "epochs.json")
+    assert [(one["epoch"], one["loss"]) for one in found] == [(1, 0.9), (2, 0.8), (3, 0.75), (4, 0.6)]
 
 
 def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
     made = epoch_record()
     made.on_epoch_end(0, logs(0.9))
-    record.write(str(tmp_path / "run"), made.read(), {"best_epoch": 1, "boldness": 0.5, "temperature": 1.5})
+    record.write(
+        str(tmp_path / "run"),
+        record.read(tmp_path / "epochs.json"),
+        {"best_epoch": 1, "boldness": 0.5, "temperature": 1.5},
+    )
     found = training(str(tmp_path / "run"))
     assert found.epochs == (Epoch(1, 0.9, 0.1, 0.2, 0.3, 0.5, 2.0, 60),) and found.epochs[0].tokens_per_second == 30
     assert (found.best_epoch, found.boldness, found.temperature, found.calibration_error) == (1, 0.5, 1.5, None)

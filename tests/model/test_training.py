@@ -13,7 +13,7 @@ from components.tagger.packing import pack
 from components.tagger.sentences import Sentences, vocables_of_sentences
 from components.training import calibration, dataset
 from components.training.best_weights import BestWeights
-from tests.model.conftest import make_tagger
+from tests.model.conftest import SMALL, make_tagger
 
 SPEC = {
     name: tf.io.VarLenFeature(kind)
@@ -87,6 +87,15 @@ def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
         length = lengths[row]
         alone = tagger(Sentences(*(part[row : row + 1, :length] for part in batch[:5]), batch.lengths[row : row + 1]))
         np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.9999])
+def test_words_are_dropped_with_the_chance_that_is_set(files, chance):
+    tagger = make_tagger(SMALL.model_copy(update={"dropout": 0.0, "word_dropout": chance}))
+    tagger.network.expect(np.ones(tagger.sizes.words + 1, np.int64))
+    batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
+    same = np.allclose(tagger(batch, training=True), tagger(batch), atol=1e-5)
+    assert same == (chance == 0)
 
 
 def test_best_weights_and_patience_outlive_a_kill(tmp_path):

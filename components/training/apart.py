@@ -1,0 +1,55 @@
+"""Training in a process of its own: the run's side of it. `components.training.worker` is the other."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from components import progress
+from components.errors import UserError
+from components.settings import Model, Training
+from components.training import worker
+from components.training.material import Material
+
+
+def train(
+    given: Material,
+    settings: Model,
+    training: Training,
+    checkpoints: Path,
+    report: Callable[[dict], None],
+    board: str | None = None,
+) -> None:
+    """As `components.training.epochs.train`, but for the tagger: what is left of it are its best weights, in `checkpoints`.
+
+    Raises UserError where the process refuses, and RuntimeError where it fails.
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    command = [sys.executable, "-m", worker.__name__]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, encoding="utf-8")
+    with process:
+        try:
+            # Its input stays open, as it ends with it: were this process killed, none would go on.
+            process.stdin.write(worker.job(given, settings, training, checkpoints, board) + "\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                _tell(report, **json.loads(line))
+            process.wait()
+        finally:
+            process.kill()
+    if process.returncode:
+        raise RuntimeError(f"the process that trains ended with {process.returncode}")
+
+
+def _tell(report: Callable[[dict], None], kind: str, facts: dict) -> None:
+    if kind == worker.REFUSED:
+        raise UserError(facts["message"])
+    if kind == worker.FAILED:
+        raise RuntimeError(facts["message"])
+    if kind == "epoch":
+        report(facts)
+    elif kind != "vectors":  # told by the run itself, which has them too
+        progress.report(kind, **facts)

@@ -1,0 +1,142 @@
+"""Where training is distributed: a process that trains on several devices, or together with others.
+
+TensorFlow wants to know of its devices and its cluster before anything else, and a run has long used it when it comes to train.
+The chief's process is a child of the run (`components.training.apart`); on other machines `tfx-ner worker` calls `follow`.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from components import progress
+from components.errors import UserError
+from components.settings import Model, Training
+from components.training import cluster
+
+REFUSED, FAILED = "refused", "failed"  # what it tells at its end, if that is no good one
+
+
+def job(given, settings: Model, training: Training, checkpoints: Path, board: str | None) -> str:
+    """What `components.training.epochs.train` takes, as JSON in one line."""
+    material = {**vars(given), "transform": str(Path(given.transform.transform_savedmodel_dir).parent)}
+    return json.dumps(
+        {
+            "given": material,
+            "settings": settings.model_dump(),
+            "training": training.model_dump(),
+            "checkpoints": str(checkpoints),
+            "board": board,
+        }
+    )
+
+
+def main() -> None:
+    """The chief. Takes the job from standard input, whose end is its own; what it has to tell goes to standard output, lines of
+    JSON with `kind` and `facts`."""
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is none of it
+
+    def tell(kind: str, facts: Mapping[str, Any]) -> None:
+        print(json.dumps({"kind": kind, "facts": facts}, default=float), file=output, flush=True)
+
+    line = sys.stdin.readline()
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    code = 0
+    try:
+        progress.LOGGER.addHandler(_Telling(tell))
+        _lead(line)
+    except UserError as error:
+        code = 2
+        tell(REFUSED, {"message": str(error)})
+    except Exception as error:  # whatever TensorFlow raises
+        code = 1
+        logging.getLogger().exception("training failed")
+        tell(FAILED, {"message": str(error).strip().partition("\n")[0] or type(error).__name__})
+    output.flush()
+    os._exit(code)  # without waiting for the machines that have gone
+
+
+def _end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+class _Telling(logging.Handler):
+    """Passes on what is reported of progress."""
+
+    def __init__(self, tell: Callable[[str, Mapping[str, Any]], None]):
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(record.kind, record.facts)
+
+
+def _lead(line: str) -> None:
+    training = Training(**json.loads(line)["training"])
+    from components.training import replicas
+
+    if training.distribute == "mirrored":
+        team = replicas.mirrored(training.replicas)
+    else:
+        place = cluster.place(os.environ.get(cluster.VARIABLE))
+        progress.report("gathering", others=place.of - 1)
+        team = replicas.multi_worker(place.number)
+    progress.report("team", replicas=team.strategy.num_replicas_in_sync)
+    _train(team.told(line), team, progress.epoch)
+
+
+def follow(place: cluster.Place, report: Callable[[dict], None]) -> None:
+    """Trains along with the chief; the process can do nothing else with TensorFlow after it.
+
+    Raises UserError if this machine does not see the chief's files.
+    """
+    from components.training import replicas
+
+    team = replicas.multi_worker(place.number)
+    _train(team.told(), team, report)
+
+
+def _train(line: str, team, report: Callable[[dict], None]) -> None:
+    import tensorflow as tf
+    import tensorflow_transform as tft
+
+    from components.training.epochs import train
+    from components.training.material import Material
+
+    told = json.loads(line)
+    given = told["given"]
+    needed = [given["transform"], *given["train"], *given["dev"], given["vectors"], given["start"]]
+    missing = [path for path in needed if path and not tf.io.gfile.exists(path)]
+    lacking = int(team.total(bool(missing)))
+    if missing:
+        raise UserError(
+            f"{missing[0]}: not found on this machine; the workdir has to be the same on all, by a shared disk"
+        )
+    if lacking:
+        raise UserError(
+            f"{given['transform']}: not found on {lacking} of the other machines; the workdir has to be the same on all,"
+            " by a shared disk"
+        )
+    transform = tft.TFTransformOutput(given["transform"])
+    try:
+        train(
+            Material(**{**given, "transform": transform, "labels": tuple(given["labels"])}),
+            Model(**told["settings"]),
+            Training(**told["training"]),
+            Path(told["checkpoints"]),
+            report,
+            told["board"],
+            team,
+        )
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        raise RuntimeError("training broke off, for one of the machines that train together has gone") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Trains a small tagger on several replicas, in a process of its own, as TensorFlow has to be told of them first.
+
+    python -m tests.model.replicas_program FOLDER mirrored 2
+    python -m tests.model.replicas_program FOLDER multi-worker NUMBER      # with TF_CONFIG
+
+Several processes are stopped after two epochs, and begin anew with a new tagger. FOLDER/NUMBER.json has what came of it.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from components.tagger.sentences import Sentences
+from components.training import replicas
+from components.training.optimizer import SparseAdam
+from tests.model.conftest import LABELS, SMALL, make_tagger
+
+EPOCHS = 4
+SIZES = (6, 5, 1, 8)  # sentences of the batches: odd numbers, and fewer than there are replicas, are among them
+PLAIN = SMALL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
+
+
+def batches():
+    """Batches of made-up sentences, the same ones in each process."""
+    random = np.random.default_rng(5)
+
+    def batch(size, longest=7):
+        def ids(highest, *shape, kind=np.int32):
+            return tf.constant(random.integers(0, highest, (size, longest, *shape)).astype(kind))
+
+        lengths = tf.constant(random.integers(1, longest + 1, size).astype(np.int32))
+        sentences = Sentences(ids(50), ids(5), ids(40, 4), ids(30, 6), ids(1 << 40, kind=np.int64), lengths)
+        return sentences, tf.constant(
+            random.integers(0, 2, (size, longest)).astype(np.int32)
+        )  # O and a B-, in any order
+
+    made = [batch(size) for size in SIZES]
+    spec = tf.nest.map_structure(lambda part: tf.TensorSpec([None] * part.ndim, part.dtype), made[0])
+    return tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec)
+
+
+def compiled(settings=PLAIN):
+    """A tagger whose gradients are longer than what is let through."""
+    tagger = make_tagger(settings)
+    tagger.compile(optimizer=SparseAdam(0.05, longest=0.5), jit_compile=False)
+    return tagger
+
+
+class Losses(keras.callbacks.Callback):
+    """Keeps the loss of each epoch, and stops after `last`."""
+
+    def __init__(self, last=EPOCHS):
+        super().__init__()
+        self.losses, self._last = [], last
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["loss"])
+        self.model.stop_training = epoch + 1 == self._last
+
+
+def fitted(team, folder, stops=(EPOCHS,)):
+    """The tagger after all epochs, and their losses, where this is the chief; as after a kill at each of `stops`."""
+    losses = []
+    for last in stops:
+        with team.strategy.scope():
+            tagger = compiled()
+        told = Losses(last)
+        backup = keras.callbacks.BackupAndRestore(str(folder), delete_checkpoint=False)
+        replicas.fit(team, tagger, batches(), EPOCHS, [told, backup] if team.number == 0 else [])
+        losses += told.losses
+    return tagger, losses
+
+
+def main(folder, kind, number):
+    team = replicas.mirrored(int(number)) if kind == "mirrored" else replicas.multi_worker(int(number))
+    stops = (EPOCHS,) if kind == "mirrored" else (EPOCHS // 2, EPOCHS)
+    tagger, losses = fitted(team, folder / "backup", stops=stops)
+    with team.strategy.scope():
+        dropping = compiled(SMALL)
+    replicas.fit(team, dropping, batches(), 0, [])  # ready to begin
+
+    def of_replicas(variable):
+        return [part.numpy().tolist() for part in team.strategy.experimental_local_results(variable.value)]
+
+    found = {
+        "losses": losses,
+        "weights": [np.array(weight).tolist() for weight in tagger.trainable_weights],
+        "words": of_replicas(tagger.network.words.embeddings),
+        "seeds": of_replicas(dropping.network.dropout.seed_generator.state),
+        "told": team.told("Zoë" if team.number == 0 else ""),
+    }
+    (folder / f"{team.number}.json").write_text(json.dumps(found))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    assert LABELS[0] == "O" and LABELS[1].startswith("B-")
+    main(Path(sys.argv[1]), *sys.argv[2:])
