@@ -89,13 +89,13 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     def with_best_odds(chances: np.ndarray) -> np.ndarray:
         return with_odds(chances, best_odds(chances))
 
-    temperature = _minimum(lambda log_temperature: surprise(with_best_odds(scored(log_temperature))), *_TEMPERATURES)
-    chances = scored(temperature)
+    best = _minimum(lambda log_temperature: surprise(with_best_odds(scored(log_temperature))), *_TEMPERATURES)
+    chances = scored(best)
     odds = best_odds(chances)
-    tagger.temperature.assign(np.exp(temperature))
+    tagger.temperature.assign(np.exp(best))
     tagger.odds.assign(odds)
     error = expected_error(with_odds(chances, odds), right)
-    return Calibration(boldness, float(np.exp(temperature)), float(odds), by_boldness[boldness], error)
+    return Calibration(boldness, float(np.exp(best)), float(odds), by_boldness[boldness], error)
 
 
 def _batches(tagger: Tagger, data: tf.data.Dataset):
