@@ -11,6 +11,7 @@ In: `tokens` and `tags` as the corpus has them. Out, for the tokens of the known
 | `character_counts` | `[tokens]` int64 | how many of them each token has |
 | `surfaces` | `[tokens]` string | the tokens themselves |
 | `tag_ids` | `[tokens]` int64 | number of the IOB2 tag in the label map |
+| `begins` | `[tokens]` int64 | 1 for the first part of a corpus token, whose tag is the corpus token's, 0 for the rest |
 
 Flat lists only: TFX cannot carry ragged features further than one level.
 """
@@ -69,6 +70,7 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         "character_counts": of_tokens(tf.cast(counts, tf.int64)),
         "shapes": of_tokens(text_ops.shapes(tokens)),
         "surfaces": sparse,
+        "begins": of_tokens(tf.cast(tf.ragged.range(parts).values == 0, tf.int64)),
         "tag_ids": _tag_ids(tags, parts, labels.label_map(contract.types_of(contract.read(custom_config["schema"])))),
     }
 

@@ -1,17 +1,17 @@
 """Fits on dev what training leaves open: how boldly to decode, and what makes the scores of entities probabilities."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from components.evaluation.reliability import expected_error
-from components.ner import scores, tags
-from components.ner.sentence import Span
+from components.ner import scores
 from components.tagger.packing import pack
 from components.tagger.sentences import vocables_of_sentences
 from components.tagger.tagger import Tagger, with_odds
+from components.training.dataset import NO_TAG
+from components.training.dev_score import corpus_spans
 
 _BOLDNESS = np.arange(-0.5, 2.01, 0.25)
 _WORTH_IT = 0.005  # F1 on dev: the best of many values is a little better by chance
@@ -20,11 +20,11 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 class _Batch(NamedTuple):
-    """`emissions` and `lengths` as the tagger has them, and the true entities of each sentence."""
+    """`emissions` and `lengths` as the tagger has them, and each sentence's tags, where a corpus token begins."""
 
     emissions: tf.Tensor
     lengths: tf.Tensor
-    gold: list[Sequence[Span]]
+    gold: list[np.ndarray]
 
 
 class Calibration(NamedTuple):
@@ -39,7 +39,8 @@ class Calibration(NamedTuple):
 
 def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     """Sets the tagger's boldness to that with the best F1 on dev, if it is better than none by more than chance, and its temperature
-    and odds to those under which the scores of the entities which it then finds are likeliest."""
+    and odds to those under which the scores of the entities which it then finds are likeliest. `dev` has the tags that count: see
+    `components.training.dataset`, `as_corpus`."""
     batches = list(_batches(tagger, dev))
     matrix, vector = tf.TensorSpec([None, len(tagger.labels)]), tf.TensorSpec([None], tf.int32)
     decode = tf.function(
@@ -59,7 +60,7 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
         return [decode(batch.emissions, batch.lengths, boldness).numpy() for batch in batches]
 
     def measured(boldness: float) -> scores.PRF:
-        pairs = zip((gold for batch in batches for gold in batch.gold), _entities(tagger, batches, decoded(boldness)))
+        pairs = ((true, found) for true, found, _ in _entities(tagger, batches, decoded(boldness)))
         return sum(scores.score_all(pairs).values(), scores.PRF())
 
     by_boldness = {boldness: measured(boldness) for boldness in _BOLDNESS.tolist()}
@@ -105,31 +106,29 @@ def _batches(tagger: Tagger, data: tf.data.Dataset):
 
     for sentences, gold in data:
         rows = zip(gold.numpy(), sentences.lengths.numpy())
-        yield _Batch(emissions(sentences), sentences.lengths, [_spans(tagger, row[:length]) for row, length in rows])
-
-
-def _spans(tagger: Tagger, numbers: np.ndarray) -> Sequence[Span]:
-    return tags.spans_of([tagger.labels[number] for number in numbers], "IOB2")
+        yield _Batch(emissions(sentences), sentences.lengths, [row[:length] for row, length in rows])
 
 
 def _entities(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]):
-    """The entities of each sentence."""
-    for batch, found in zip(batches, decoded):
-        for path in np.split(found, np.cumsum(batch.lengths)[:-1]):
-            yield _spans(tagger, path)
+    """The true entities of each sentence, those found, and the tags that these were read from."""
+    for batch, tags in zip(batches, decoded):
+        for gold, path in zip(batch.gold, np.split(tags, np.cumsum(batch.lengths)[:-1])):
+            yield corpus_spans(gold, gold, tagger.labels), corpus_spans(path, gold, tagger.labels), path
 
 
 def _places(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The first token of each entity that was found, over all batches, and whether it is right."""
-    lengths = np.concatenate([batch.lengths for batch in batches]) if batches else np.zeros(0, int)
-    starts = np.cumsum(lengths) - lengths
-    gold = (spans for batch in batches for spans in batch.gold)
-    rows = [
-        (start + span.start, span in true)
-        for start, true, found in zip(starts, gold, _entities(tagger, batches, decoded))
-        for span in found
-    ]
-    return np.array([place for place, _ in rows], int), np.array([is_right for _, is_right in rows], bool)
+    """The first token of each entity that was found, over all batches, and whether it is right. One that begins in the middle of a
+    corpus token has its score there, out of the corpus's sight, and is left out."""
+    begins_entity = np.array([label.startswith("B-") for label in tagger.labels])
+    every_gold = (gold for batch in batches for gold in batch.gold)
+    places, right, start = [], [], 0
+    for gold, (true, found, path) in zip(every_gold, _entities(tagger, batches, decoded)):
+        begins = np.flatnonzero(gold != NO_TAG)
+        scored = [span for span in found if begins_entity[path[begins[span.start]]]]
+        places += [start + begins[span.start] for span in scored]
+        right += [span in true for span in scored]
+        start += len(path)
+    return np.array(places, int), np.array(right, bool)
 
 
 def _minimum(function, low: float, high: float) -> float:

@@ -10,6 +10,7 @@ from components.tagger.tagger import OtherWords
 # Sentences of like length share a batch; the boundaries are tokens.
 _BOUNDARIES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 _LONG = 128  # from here on batches shrink with length, so that a step's memory stays bounded
+NO_TAG = -1
 _CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory over the epochs
 
 
@@ -19,6 +20,7 @@ def batches(
     batch_size: int,
     shuffle_seed: int | None,
     others: OtherWords | None = None,
+    as_corpus: bool = False,
 ) -> tf.data.Dataset:
     """Batches `(Sentences, tags int32 [batch, tokens])` of sentences of like length.
 
@@ -28,11 +30,14 @@ def batches(
       batch_size: sentences a batch; fewer where sentences are long.
       shuffle_seed: shuffles anew each epoch, the same way for the same seed; None keeps the files' order.
       others: words outside the vocabulary that have vectors.
+      as_corpus: tags as the corpus has them, for counting: `NO_TAG` at the further parts of a corpus token.
     """
 
     def parse(serialized):
         features = tf.io.parse_example(serialized, feature_spec)
         tags = tf.cast(tf.sparse.to_dense(features["tag_ids"]), tf.int32)
+        if as_corpus:
+            tags = tf.where(tf.sparse.to_dense(features["begins"]) > 0, tags, NO_TAG)
         if others is not None:
             words, surfaces = features["words"], features["surfaces"]
             features["words"] = words.with_values(others.ids(words.values, surfaces.values))

@@ -1,14 +1,16 @@
 """Entity scores on dev after each epoch: what early stopping goes by and what the user sees."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from components.ner import scores, tags
+from components.ner.sentence import Span
 from components.tagger.sentences import vocables_of_sentences
+from components.training.dataset import NO_TAG
 
 F1 = "val_f1"
 SECONDS = "seconds"
@@ -17,10 +19,11 @@ SECONDS = "seconds"
 class DevScore(keras.callbacks.Callback):
     """Adds entity precision, recall and F1 on dev, and the seconds of its steps, to an epoch's logs; reports a line of them.
 
-    The model counts as the known way's tokens see it; the Evaluator counts again over the corpus's own tokens.
+    It counts as the Evaluator does: over corpus tokens, each with the tag of its first part.
     """
 
     def __init__(self, dev: tf.data.Dataset, labels: tuple[str, ...], report: Callable[[dict], None], epochs: int):
+        """`dev` with the tags that `components.training.dataset` gives `as_corpus`."""
         super().__init__()
         self._dev, self._labels, self._report, self._epochs = dev, labels, report, epochs
         self._started = 0.0
@@ -58,7 +61,16 @@ class DevScore(keras.callbacks.Callback):
             lengths = sentences.lengths.numpy()
             predicted = np.split(self._decode(sentences).tags.numpy(), np.cumsum(lengths))
             for length, right, found in zip(lengths, gold.numpy(), predicted):
-                yield self._spans(right[:length]), self._spans(found)
+                yield (
+                    corpus_spans(right[:length], right[:length], self._labels),
+                    corpus_spans(found, right[:length], self._labels),
+                )
 
-    def _spans(self, numbers):
-        return tags.spans_of([self._labels[number] for number in numbers], "IOB2")
+
+def corpus_spans(numbers: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> tuple[Span, ...]:
+    """The entities, over corpus tokens, of tag numbers for the known way's tokens; `gold` has a tag where a corpus token begins.
+
+    >>> corpus_spans(np.array([1, 2, 0]), np.array([1, -1, 0]), ("O", "B-PER", "I-PER"))
+    (Span(start=0, end=1, type='PER'),)
+    """
+    return tags.spans_of([labels[number] for number in numbers[gold != NO_TAG]], "IOB2")

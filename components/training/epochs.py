@@ -87,9 +87,9 @@ def train(
 
 
 def dev_batches(given: Material, tagger: Tagger) -> tf.data.Dataset:
-    """Dev, as the tagger takes it."""
+    """Dev, as the tagger takes it, with the tags that count."""
     spec = given.transform.transformed_feature_spec()
-    return dataset.batches(given.dev, spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words)
+    return dataset.batches(given.dev, spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words, as_corpus=True)
 
 
 def _counts(train: tf.data.Dataset, words: int) -> tuple[int, np.ndarray]:

@@ -1,6 +1,7 @@
 """The first sentences of real corpora, in their own formats, from the file to a published and measured model."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def story(name):
     return publish
 
 
+def dev_of_tweets(publish, teller):
+    """btc, whose @names and #tags are cut, with what it reaches on dev by training's count and by `evaluate`."""
+    kept = publish(teller)
+    figures = teller.folder / "dev.json"
+    serving = teller.folder / "work" / "serving" / "ner"
+    said = teller.program.command(
+        "evaluate", "--model", serving, "--data", teller.folder / "btc" / "dev.conll", "--json", figures
+    )
+    (card,) = serving.glob("*/assets.extra/ner.json")
+    return {**kept, "dev": said, "of_dev": figures, "in_training": json.loads(card.read_text(encoding="utf-8"))["dev"]}
+
+
 def beginning(content, lines):
     """About the first lines of a corpus, up to the end of a sentence."""
     first = content.split(b"\n")[:lines]
@@ -60,6 +73,8 @@ def beginning(content, lines):
 
 
 STORIES = {name: story(name) for name in TYPES} if CORPORA.is_dir() else {}
+if STORIES:
+    STORIES["btc"] = partial(dev_of_tweets, STORIES["btc"])
 
 
 @pytest.fixture(params=TYPES)
@@ -85,6 +100,17 @@ def test_evaluate_gives_the_figures_of_seqeval_and_of_the_run(corpus, told, seqe
     figures = rounded(json.loads(kept["json"].read_text()))
     assert figures == seqeval_figures(kept["conll"])
     assert figures == rounded(json.loads(kept["run"].kept("outcome.json")))
+
+
+def test_training_counts_on_dev_as_evaluate_does(told):
+    if not STORIES:
+        pytest.skip("the real corpora are not here: expected a folder shared/corpora beside the project's")
+    kept = told("btc")
+    assert (kept["dev"].code, kept["dev"].err) == (0, "")
+    overall = json.loads(kept["of_dev"].read_text())["overall"]
+    assert overall["support"] > 0
+    parts = ("precision", "recall", "f1", "support")
+    assert {part: kept["in_training"][part] for part in parts} == pytest.approx({part: overall[part] for part in parts})
 
 
 def test_the_report_has_the_figures_of_seqeval_and_of_nervaluate(corpus, told, seqeval_figures):

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.reliability import expected_error
+from components.ner.tags import spans_of
 from components.tagger import crf
 from components.tagger.packing import pack
 from components.tagger.sentences import Sentences, vocables_of_sentences
-from components.training import calibration, dataset
+from components.training import calibration, dataset, dev_score
 from components.training.best_weights import BestWeights
 from tests.model.conftest import SMALL, make_tagger
 
@@ -25,6 +26,7 @@ SPEC = {
         ("character_counts", tf.int64),
         ("surfaces", tf.string),
         ("tag_ids", tf.int64),
+        ("begins", tf.int64),
     )
 }
 LENGTHS = [1, 2, 3, 9, 9, 30, 70, 130, 600]
@@ -43,6 +45,7 @@ def record(number, length):
                 "characters": ints([5] * 2 * length),
                 "character_counts": ints([2] * length),
                 "tag_ids": ints([1] * length),
+                "begins": ints([int(place % 3 == 0) for place in range(length)]),
                 "surfaces": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"w%d" % number] * length)),
             }
         )
@@ -77,6 +80,25 @@ def test_the_same_seed_gives_the_same_batches_and_each_epoch_others(files):
     one, other = dataset.batches(files, SPEC, 2, 7), dataset.batches(files, SPEC, 2, 7)
     first, second = epoch(one), epoch(one)
     assert [first, second] == [epoch(other), epoch(other)] and first != second
+
+
+def test_tags_as_the_corpus_has_them_are_those_of_first_parts(files):
+    """Every third token of the files begins a corpus token."""
+    for batch, tags in dataset.batches(files, SPEC, 2, None, as_corpus=True):
+        for row, length in zip(tags.numpy(), batch.lengths.numpy()):
+            assert row[:length].tolist() == [1 if place % 3 == 0 else dataset.NO_TAG for place in range(length)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), min_size=1))
+def test_entities_count_over_corpus_tokens_however_these_are_cut(tokens):
+    """Parts tagged as Transform tags them, or with anything: the entities are those of the first parts."""
+    labels = ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
+    first = [tag for tag, _ in tokens]
+    gold = np.array([number for tag, parts in tokens for number in [tag] + [dataset.NO_TAG] * (parts - 1)])
+    anything = np.where(gold == dataset.NO_TAG, 3, gold)
+    expected = spans_of([labels[tag] for tag in first], "IOB2")
+    assert dev_score.corpus_spans(gold, gold, labels) == dev_score.corpus_spans(anything, gold, labels) == expected
 
 
 def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
@@ -134,7 +156,7 @@ def test_expected_error_is_between_the_mean_difference_and_one(pairs):
 def test_boldness_finds_the_entities_that_the_best_path_misses(files):
     """A tagger that is sure of O everywhere, and of the right tag next: only boldness lets anything be found."""
     tagger = make_tagger()
-    data = dataset.batches(files, SPEC, 2, None)
+    data = dataset.batches(files, SPEC, 2, None, as_corpus=True)
     gold = tagger.labels[1]
     tagger.network.emissions.set_weights([np.zeros_like(weight) for weight in tagger.network.emissions.get_weights()])
     bias = np.full(len(tagger.labels), -9.0, np.float32)
