@@ -59,7 +59,9 @@ if ! command -v c++ >/dev/null; then
     export CC="$zig cc" CXX="$zig c++" ZIG_GLOBAL_CACHE_DIR="$PWD/.venv/zig/cache"
     export LDSHARED="$CXX -shared" LDCXXSHARED="$CXX -shared" # Debian's Python names flags of GNU's linker here
 fi
-"$uv" pip sync --quiet --require-hashes "$lock"
+# Compiled here, once: TFX takes twice as long to import from sources, and where Python may not write what it compiles
+# (as PYTHONDONTWRITEBYTECODE or a folder of root's have it) it would compile them at every start.
+"$uv" pip sync --quiet --compile-bytecode --require-hashes "$lock"
 "$uv" pip install --quiet --offline --no-deps --no-build-isolation --editable .
 rm -rf .venv/zig
 made_from >.venv/setup.stamp
