@@ -76,7 +76,9 @@ class PublishedModel:
         if threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
+        # Two batches at a time: while one waits on a step of its recurrence, the other computes.
         self._at_once = min(threads or _AT_ONCE, _AT_ONCE)
+        self._pool = ThreadPoolExecutor(self._at_once)
         try:
             # The loaded object has to be kept: its tables and weights go with it.
             self._loaded = tf.saved_model.load(str(self.path))
@@ -90,15 +92,13 @@ class PublishedModel:
 
     def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
         """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
-        # Two batches at a time: while one waits on a step of its recurrence, the other computes.
-        with ThreadPoolExecutor(self._at_once) as pool:
-            running: deque[tuple[list[str], Future]] = deque()
-            for batch in _batches(texts, len):
-                running.append((batch, pool.submit(self._found, batch)))
-                if len(running) > self._at_once:
-                    yield from _entities(*running.popleft())
-            while running:
+        running: deque[tuple[list[str], Future]] = deque()
+        for batch in _batches(texts, len):
+            running.append((batch, self._pool.submit(self._found, batch)))
+            if len(running) > self._at_once:
                 yield from _entities(*running.popleft())
+        while running:
+            yield from _entities(*running.popleft())
 
     def _found(self, texts: Sequence[str]) -> dict[str, Any]:
         encoded = [text.encode("utf-8", "replace") for text in texts]

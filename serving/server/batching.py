@@ -142,8 +142,15 @@ class Batcher:
             return
         self._usual = max(len(batch) + self._queued, self._usual * 0.9)
         self._running += 1
-        task = asyncio.get_running_loop().run_in_executor(self._pool, _run, batch, self._limits.rows)
-        task.add_done_callback(lambda task: self._finish(batch, task))
+        self._pool.submit(self._run_apart, batch, asyncio.get_running_loop())
+
+    def _run_apart(self, batch: list[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        # Straight back to the loop: by way of a future that the loop awaits, the answers would go round it twice more.
+        try:
+            answers = _run(batch, self._limits.rows)
+        except BaseException as error:  # nobody else would tell the callers
+            answers = [error] * len(batch)
+        loop.call_soon_threadsafe(self._finish, batch, answers)
 
     def _take(self) -> list[_Waiting]:
         """The next batch: of the key whose first request has waited longest; empty if there is none."""
@@ -167,11 +174,9 @@ class Batcher:
                 return batch
         return []
 
-    def _finish(self, batch: list[_Waiting], task: asyncio.Future) -> None:
+    def _finish(self, batch: list[_Waiting], answers: list) -> None:
         self._running -= 1
         self._start()
-        error = task.exception()
-        answers = [error] * len(batch) if error else task.result()
         for one, answer in zip(batch, answers):
             one.finish(answer)
 

@@ -3,12 +3,13 @@
 import contextlib
 import ctypes
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.client import pywrap_tf_session as c_session
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.server import tensors
@@ -35,14 +36,7 @@ class SavedModel:
                 name: definition for name, definition in meta.signature_def.items() if name != "__saved_model_init_op"
             }
             self.signatures = {name: _signature(definition) for name, definition in self.definitions.items()}
-            self._runs = {
-                name: self._session.make_callable(
-                    {alias: info.name for alias, info in sorted(definition.outputs.items())},
-                    [info.name for _, info in sorted(definition.inputs.items())],
-                    accept_options=True,
-                )
-                for name, definition in self.definitions.items()
-            }
+            self._runs = {name: _run_of(self._session, definition) for name, definition in self.definitions.items()}
         except Exception as error:
             self._session.close()
             raise _as_request_error(error) from None
@@ -54,9 +48,8 @@ class SavedModel:
 
         Raises RequestError where the model fails, DEADLINE_EXCEEDED where it takes more than `seconds`.
         """
-        options = tf.compat.v1.RunOptions(timeout_in_ms=0 if seconds is None else max(1, int(seconds * 1000)))
         try:
-            return self._runs[signature](*(inputs[alias] for alias in sorted(inputs)), options=options)
+            return self._runs[signature](inputs, 0 if seconds is None else max(1, int(seconds * 1000)))
         except Exception as error:
             raise _as_request_error(error) from None
 
@@ -79,6 +72,36 @@ class SavedModel:
         self._session, self._runs = None, {}
         gc.collect()
         _trim()
+
+
+def _run_of(
+    session: tf.compat.v1.Session, definition
+) -> Callable[[Mapping[str, np.ndarray], int], dict[str, np.ndarray]]:
+    """What runs a signature within so many milliseconds, 0 for any time.
+
+    It is what `Session.run` ends in. That looks up the names and puts the outputs' structure together at each call, which took
+    1 of the 8 ms of a short text.
+    """
+
+    def place(info):
+        return session.graph.get_tensor_by_name(info.name)._as_tf_output()
+
+    feeds = {alias: place(info) for alias, info in definition.inputs.items()}
+    aliases = list(definition.outputs)
+    fetches = [place(definition.outputs[alias]) for alias in aliases]
+
+    def run(inputs: Mapping[str, np.ndarray], milliseconds: int) -> dict[str, np.ndarray]:
+        options = c_session.TF_NewBufferFromString(
+            tf.compat.v1.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
+        )
+        try:
+            fed = {feeds[alias]: array for alias, array in inputs.items()}
+            outputs = c_session.TF_SessionRun_wrapper(session._session, options, fed, fetches, [], None)
+        finally:
+            c_session.TF_DeleteBuffer(options)
+        return dict(zip(aliases, outputs))
+
+    return run
 
 
 def _trim() -> None:
