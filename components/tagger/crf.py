@@ -145,23 +145,35 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     # Reading ahead only: the places in flat order, by packed place.
     order = tf.boolean_mask(packing.readings // 2, packing.readings % 2 == 0)
     first = tf.tile(chain.start[None, None], [1, packing.counts[0], 1])
-    into = tf.transpose(chain.transitions)  # [to, from]
+    # What follows a token: one of the tags, or the end.
+    onward = tf.concat([tf.transpose(chain.transitions), chain.end[None]], 0)  # [to, from]
 
     def step(state, come):
-        best = state[0] + come[0]
-        return (tf.reduce_max(best[:, :, None] + into, 3),), (tf.reshape(best, [-1, tags]),)
+        ways = (state[0] + come[0])[:, :, None] + onward
+        origins = tf.argmax(ways, 3, tf.int32)
+        return (tf.reduce_max(ways, 3)[:, :, :tags],), (tf.reshape(origins, [-1, tags + 1]),)
 
-    best = walk(packing.counts, step, (first,), (tf.gather(emissions, order),), [tf.TensorSpec([None, tags])])[0]
-    # What follows a token: one of the tags, or the end.
-    onward = tf.concat([into, chain.end[None]], 0)
+    kept = [tf.TensorSpec([None, tags + 1], tf.int32)]
+    origins = walk(packing.counts, step, (first,), (tf.gather(emissions, order),), kept)[0]
+    origins = tf.gather(origins, inverse(order))
+    return _traced_back(tf.where(_is_last(packing)[:, None], origins[:, tags:], origins[:, :tags]), packing)
 
-    def back(state, come):
-        path = tf.argmax(come[0] + tf.gather(onward, state[0][:, :, 0]), 2, tf.int32)
-        return (path[:, :, None],), (tf.reshape(path, [-1]),)
 
-    nothing = tf.zeros([1, 0, 1], tf.int32)
-    path = walk(packing.counts, back, (nothing,), (best,), [tf.TensorSpec([None], tf.int32)], back=True, fill=tags)[0]
-    return tf.gather(path, inverse(order))
+def _traced_back(origins: tf.Tensor, packing: Packing) -> tf.Tensor:
+    """The paths, int32 `[tokens]`, where `origins` `[tokens, tags]` is the best tag of each token by the tag of the one after it; of
+    a sentence's last token the same for all.
+
+    A walk back has a step a token. Here each step doubles how far ahead a token's row looks, up to where it is the same for all
+    (pointer jumping, as in the parallel prefix of Hillis and Steele 1986).
+    """
+
+    def double(far, origins):
+        # What comes round from the end is behind some sentence's last token, where it makes no difference.
+        return 2 * far, tf.gather(origins, tf.roll(origins, -far, 0), axis=1, batch_dims=1)
+
+    longest = tf.reduce_max(packing.lengths)
+    _, origins = tf.while_loop(lambda far, _: far < longest, double, (tf.constant(1), origins))
+    return origins[:, 0]
 
 
 def entity_scores(

@@ -49,7 +49,6 @@ def walk(
     kept: Sequence[tf.TensorSpec],
     *,
     back: bool = False,
-    fill: int = 0,
 ) -> list[tf.Tensor]:
     """Runs `step` over all steps, or from the last one back, and gives what it kept, in packed order.
 
@@ -58,7 +57,7 @@ def walk(
       step: takes the state and what is read at a step, each `[directions, sentences of this step, width]`; gives the state after it,
         and a tensor `[directions * sentences, ...]` for each of `kept`.
       state: at the beginning, `[directions, sentences, width]`. Sentences that have ended are cut off; going back, those that
-        come in get `fill`.
+        come in get zeros.
       read: packed, `[directions * tokens, ...]`.
       kept: what each step keeps; the first dimension is None.
     """
@@ -77,7 +76,7 @@ def walk(
     ]
 
     def fitted(part, fit):
-        found = tf.pad(part, fit, constant_values=fill) if back else tf.slice(part, [0, 0, 0], fit)
+        found = tf.pad(part, fit) if back else tf.slice(part, [0, 0, 0], fit)
         found.set_shape([directions, None, part.shape[2]])
         return found
 

@@ -40,7 +40,7 @@ class Vocables(NamedTuple):
 
 def sentences_of(features: Mapping[str, tf.SparseTensor]) -> Sentences:
     """A batch of Transform's outputs, padded."""
-    counts = tf.RaggedTensor.from_sparse(features["character_counts"])
+    counts = text_ops.rows(features["character_counts"])
     lengths = counts.row_lengths()
 
     def rows(flat, default=0):

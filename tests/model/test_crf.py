@@ -16,9 +16,9 @@ LABELS = ("O", "B-A", "I-A", "B-B", "I-B")
 
 
 @st.composite
-def chains(draw):
-    """Random emissions for sentences of lengths 1 to 4, their packing, and a chain with illegal moves masked."""
-    lengths = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+def chains(draw, longest=4):
+    """Random emissions for up to three sentences, their packing, and a chain with illegal moves masked."""
+    lengths = draw(st.lists(st.integers(1, longest), min_size=1, max_size=3))
     random = np.random.default_rng(draw(st.integers(0, 10_000)))
     scale = draw(st.sampled_from([0.1, 1.0, 10.0]))
     emissions = random.normal(0, scale, (sum(lengths), len(LABELS))).astype("f")
@@ -71,6 +71,24 @@ def test_viterbi_finds_the_best_path(example):
     found = crf.viterbi(*example).numpy()
     for _, start, length, scores in each_sentence(example):
         assert scores[tuple(found[start : start + length])] == pytest.approx(max(scores.values()), abs=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(chains(longest=70))
+def test_viterbi_finds_a_path_as_good_as_the_best_where_there_are_too_many_to_list(example):
+    emissions, packing, chain = example
+    found = crf.viterbi(*example).numpy()
+    transitions, begin, end = (part.numpy().astype("d") for part in chain)
+    start = 0
+    for length in packing.lengths.numpy():
+        of_tokens = emissions.numpy().astype("d")[start : start + length]
+        best, path = begin + of_tokens[0], found[start : start + length]
+        for of_token in of_tokens[1:]:
+            best = (best[:, None] + transitions).max(axis=0) + of_token
+        score = begin[path[0]] + end[path[-1]] + of_tokens[np.arange(length), path].sum()
+        score += sum(transitions[move] for move in itertools.pairwise(path))
+        assert score == pytest.approx((best + end).max(), rel=1e-5, abs=1e-3)
+        start += length
 
 
 @settings(max_examples=30, deadline=None)
