@@ -107,7 +107,7 @@ class Recogniser(tf.Module):
     def tag(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `examples`."""
         parsed = tf.io.parse_example(examples, {"tokens": tf.io.VarLenFeature(tf.string)})
-        corpus_tokens = tf.RaggedTensor.from_sparse(parsed["tokens"])
+        corpus_tokens = text_ops.rows(parsed["tokens"])
         tokens = text_ops.split_tokens(corpus_tokens.values)
         before = tf.concat([[0], tf.cumsum(tf.cast(tokens.counts, tf.int64))], 0)
         ends = tf.gather(before, corpus_tokens.row_splits)

@@ -30,8 +30,7 @@ WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularie
 def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]) -> dict[str, tf.SparseTensor]:
     """See the module. `custom_config` has `vocabulary` (VocabularyConfig as a dict) and `schema`, the contract's path."""
     sizes = custom_config["vocabulary"]
-    corpus_tokens = tf.RaggedTensor.from_sparse(inputs["tokens"])
-    tags = tf.RaggedTensor.from_sparse(inputs["tags"])
+    corpus_tokens, tags = text_ops.rows(inputs["tokens"]), text_ops.rows(inputs["tags"])
 
     tokens = text_ops.split_tokens(corpus_tokens.values)
     parts = tf.cast(tokens.counts, tf.int64)
@@ -93,7 +92,7 @@ def _tag_ids(tags: tf.RaggedTensor, parts: tf.Tensor, label_map: tuple[str, ...]
     first = table.lookup(tags.values)
     # Without tags (text that is tagged, not trained on) there are no parts to repeat: the output is empty then.
     parts = parts[: tf.size(first)]
-    repeated = tf.RaggedTensor.from_row_lengths(tf.repeat(first, parts), parts)
+    repeated = tf.RaggedTensor.from_row_lengths(tf.repeat(first, parts), parts, validate=False)
     is_first = tf.ragged.range(parts).values == 0
     ids = tf.where(is_first, repeated.values, tf.gather(tf.constant(inside, tf.int64), repeated.values))
     return tags.with_values(repeated.with_values(ids)).merge_dims(1, 2).to_sparse()

@@ -44,6 +44,15 @@ class Tokens(NamedTuple):
     texts: tf.RaggedTensor
 
 
+def rows(sparse: tf.SparseTensor) -> tf.RaggedTensor:
+    """The rows of what `tf.io.parse_example` gives for a VarLenFeature.
+
+    `RaggedTensor.from_sparse` checks that they are rows, and in an exported graph a check keeps alive all that it looks at, needed
+    or not: the tags, where there are none.
+    """
+    return tf.RaggedTensor.from_value_rowids(sparse.values, sparse.indices[:, 0], sparse.dense_shape[0], validate=False)
+
+
 def split_tokens(strings: tf.Tensor) -> Tokens:
     """Cuts strings `[n]` into tokens the known way (`components.ner.tokens`, of which this is the twin)."""
     # BLANK goes before each string, apart by a space, and is taken away again where the string has tokens of its own.
@@ -147,7 +156,7 @@ def affixes(words: tf.Tensor) -> tf.Tensor:
 def characters(tokens: Tokens, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Code points int32 `[all characters]` of the tokens, of a long one its first and last `longest // 2`, and how many of them
     each token has, int32 `[tokens]`."""
-    place = tf.range(tf.size(tokens.codes)) - tf.repeat(tf.cumsum(tokens.lengths, exclusive=True), tokens.lengths)
+    place = tf.ragged.range(tokens.lengths, row_splits_dtype=tf.int32).values
     half = longest // 2
     keep = (place < half) | (place >= tf.repeat(tokens.lengths - (longest - half), tokens.lengths))
     return tf.boolean_mask(tokens.codes, keep), tf.minimum(tokens.lengths, longest)
