@@ -5,23 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from components import progress
 from components.errors import UserError
-from components.settings import Model, Training
 from components.training import worker
-from components.training.material import Material
+from components.training.material import Job
 
 
-def train(
-    given: Material,
-    settings: Model,
-    training: Training,
-    checkpoints: Path,
-    report: Callable[[dict], None],
-    board: str | None = None,
-) -> None:
+def train(job: Job, report: Callable[[dict], None]) -> None:
     """As `components.training.epochs.train`, but for the tagger: what is left of it are its best weights, in `checkpoints`.
 
     Raises UserError where the process refuses, and RuntimeError where it fails.
@@ -33,7 +24,7 @@ def train(
     with process:
         try:
             # Its input stays open, as it ends with it: were this process killed, none would go on.
-            process.stdin.write(worker.job(given, settings, training, checkpoints, board) + "\n")
+            process.stdin.write(worker.written(job) + "\n")
             process.stdin.flush()
             for line in process.stdout:
                 _tell(report, **json.loads(line))

@@ -29,9 +29,9 @@ class DevScore(keras.callbacks.Callback):
         self._started = 0.0
 
     def on_train_begin(self, logs=None):
-        # One graph for every shape of batch.
+        # One graph for every shape of batch, without what only scores would need.
         self._decode = tf.function(
-            lambda sentences: self.model.decode(vocables_of_sentences(sentences)),
+            lambda sentences: self.model.decode(vocables_of_sentences(sentences)).tags,
             input_signature=self._dev.element_spec[:1],
             autograph=False,
         )
@@ -59,7 +59,7 @@ class DevScore(keras.callbacks.Callback):
     def _decoded(self):
         for sentences, gold in self._dev:
             lengths = sentences.lengths.numpy()
-            predicted = np.split(self._decode(sentences).tags.numpy(), np.cumsum(lengths))
+            predicted = np.split(self._decode(sentences).numpy(), np.cumsum(lengths))
             for length, right, found in zip(lengths, gold.numpy(), predicted):
                 yield (
                     corpus_spans(right[:length], right[:length], self._labels),

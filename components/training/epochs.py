@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,40 +9,29 @@ import tensorflow as tf
 
 from components import progress
 from components.features import preprocessing
-from components.settings import Model, Training
 from components.tagger.tagger import Tagger
 from components.training import dataset, dev_score, record, replicas, warm_start
 from components.training.best_weights import BestWeights
-from components.training.material import Material, new_tagger
+from components.training.material import Job, Material, new_tagger
 from components.training.optimizer import SparseAdam
 from components.training.record import EpochRecord
 
 _DEV_BATCH = 256
 
 
-def train(
-    given: Material,
-    settings: Model,
-    training: Training,
-    checkpoints: Path,
-    report: Callable[[dict], None],
-    board: str | None = None,
-    team: replicas.Team | None = None,
-) -> Tagger:
+def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None = None) -> Tagger:
     """Fits a new tagger until dev's entity F1 no longer rises, and returns it as it then is.
 
     Args:
-      given: what to fit on.
-      settings, training: the tagger's sizes, and how it is fitted.
-      checkpoints: a folder for the best weights and the record of the epochs, and what is needed to go on after a kill.
+      job: what to fit, and how.
       report: gets the figures of each epoch; of one that is not the chief, its number and the loss.
-      board: a folder for TensorBoard.
       team: where several train together, they. The chief alone has dev, and writes.
     """
+    given, training, checkpoints = job.given, job.training, job.checkpoints
     keras.utils.set_random_seed(training.seed)
     scope = team.strategy.scope if team else contextlib.nullcontext
     with scope():
-        tagger = new_tagger(given, settings)
+        tagger = new_tagger(given, job.model)
     if given.start:
         vocabularies = (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
         names = {name: given.transform.vocabulary_by_name(name) for name in vocabularies}
@@ -76,7 +64,7 @@ def train(
             BestWeights(checkpoints, training.patience),
             EpochRecord(checkpoints / record.EPOCHS, int(counts.sum())),
             keras.callbacks.BackupAndRestore(str(checkpoints / "backup")),
-            *([keras.callbacks.TensorBoard(board, profile_batch=0)] if board else []),
+            *([keras.callbacks.TensorBoard(job.board, profile_batch=0)] if job.board else []),
         ]
     if team is None:
         tagger.fit(train, epochs=training.epochs, verbose=0, callbacks=callbacks)

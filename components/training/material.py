@@ -1,6 +1,7 @@
-"""What a tagger is fitted on, and the new tagger for it."""
+"""What a tagger is fitted on and how, and the new tagger for it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -8,7 +9,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
 from components.features import labels, preprocessing
-from components.settings import Model
+from components.settings import Model, Training
 from components.tagger import vectors
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
@@ -26,6 +27,19 @@ class Material:
     dev: list[str]
     vectors: str | None
     start: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training: `given`, what to fit on; `model` and `training`, the tagger's sizes and how it is fitted; `checkpoints`, a folder
+    for the best weights, the record of the epochs and what is needed to go on after a kill; `board`, one for TensorBoard.
+    """
+
+    given: Material
+    model: Model
+    training: Training
+    checkpoints: Path
+    board: str | None = None
 
 
 def material(fn_args: FnArgs) -> Material:

@@ -9,7 +9,7 @@ from components.settings import Model, Training
 from components.training import record
 from components.training.calibration import calibrate
 from components.training.fitting import fit
-from components.training.material import material
+from components.training.material import Job, material
 from serving import card, signatures, warmup
 
 
@@ -22,14 +22,14 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     config = fn_args.custom_config
     given = material(fn_args)
-    fitted = fit(
+    job = Job(
         given,
         Model(**config["model"]),
         Training(**config["training"]),
         Path(config["checkpoints"]),
-        progress.epoch,
         fn_args.model_run_dir,
     )
+    fitted = fit(job, progress.epoch)
     calibration = calibrate(fitted.tagger, fitted.dev)
     progress.report(
         "calibration",

@@ -11,7 +11,7 @@ from tfx.components.tuner.component import TunerFnResult
 from components import progress
 from components.settings import Model, Training
 from components.training.fitting import fit
-from components.training.material import Material, material
+from components.training.material import Job, Material, material
 
 _F1 = "f1"
 # What is tried, by group and name of the setting.
@@ -69,7 +69,8 @@ class _Search(keras_tuner.Tuner):
         chosen = trial.hyperparameters.values
         model, training = (kind(**_changed(self._config[group], group, chosen)) for group, kind in _GROUPS.items())
         with tempfile.TemporaryDirectory() as folder:
-            best = fit(self._given, model, training, Path(folder, "checkpoints"), report=lambda _: None).best
+            job = Job(self._given, model, training, Path(folder, "checkpoints"))
+            best = fit(job, report=lambda _: None).best
         number = int(trial.trial_id) + 1
         progress.report("trial", number=number, of=self.oracle.max_trials, f1=best[_F1], settings=dict(chosen))
         return {_F1: best[_F1]}

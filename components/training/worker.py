@@ -11,26 +11,29 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components import progress
 from components.errors import UserError
 from components.settings import Model, Training
 from components.training import cluster
 
+if TYPE_CHECKING:
+    from components.training.material import Job
+
 REFUSED, FAILED = "refused", "failed"  # what it tells at its end, if that is no good one
 
 
-def job(given, settings: Model, training: Training, checkpoints: Path, board: str | None) -> str:
-    """What `components.training.epochs.train` takes, as JSON in one line."""
-    material = {**vars(given), "transform": str(Path(given.transform.transform_savedmodel_dir).parent)}
+def written(job: "Job") -> str:
+    """A job as JSON, in one line."""
+    given = {**vars(job.given), "transform": str(Path(job.given.transform.transform_savedmodel_dir).parent)}
     return json.dumps(
         {
-            "given": material,
-            "settings": settings.model_dump(),
-            "training": training.model_dump(),
-            "checkpoints": str(checkpoints),
-            "board": board,
+            "given": given,
+            "model": job.model.model_dump(),
+            "training": job.training.model_dump(),
+            "checkpoints": str(job.checkpoints),
+            "board": job.board,
         }
     )
 
@@ -107,7 +110,7 @@ def _train(line: str, team, report: Callable[[dict], None]) -> None:
     import tensorflow_transform as tft
 
     from components.training.epochs import train
-    from components.training.material import Material
+    from components.training.material import Job, Material
 
     told = json.loads(line)
     given = told["given"]
@@ -124,16 +127,15 @@ def _train(line: str, team, report: Callable[[dict], None]) -> None:
             " by a shared disk"
         )
     transform = tft.TFTransformOutput(given["transform"])
+    job = Job(
+        Material(**{**given, "transform": transform, "labels": tuple(given["labels"])}),
+        Model(**told["model"]),
+        Training(**told["training"]),
+        Path(told["checkpoints"]),
+        told["board"],
+    )
     try:
-        train(
-            Material(**{**given, "transform": transform, "labels": tuple(given["labels"])}),
-            Model(**told["settings"]),
-            Training(**told["training"]),
-            Path(told["checkpoints"]),
-            report,
-            told["board"],
-            team,
-        )
+        train(job, report, team)
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         raise RuntimeError("training broke off, for one of the machines that train together has gone") from error
 
