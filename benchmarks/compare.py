@@ -108,7 +108,8 @@ def compare(
         measured = [measure(written, chosen, folder, tell) for measure in (tools.tfx_ner, tools.crfsuite, tools.spacy)]
     this = machine.this()
     told = notes(measured, written, chosen, this)
-    screen = Console(highlight=False, stderr=json_file == "-")
+    # As wide as it comes: a table cut to a narrow screen, or to the 80 columns of a file, has lost what it is for.
+    screen = Console(highlight=False, stderr=json_file == "-", width=_WIDEST)
     _show(screen, corpus, written, table(measured, written.evaluated_on), told)
     shared.write_json(
         {
@@ -163,8 +164,7 @@ def _show(screen: Console, name: str, corpus, cells: list[list[str]], notes: Seq
         table.add_column(title, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    # As wide as it comes: a table cut to a narrow screen, or to the 80 columns of a file, has lost what it is for.
-    screen.print(table, width=max(screen.width, _WIDEST), crop=False, no_wrap=True)
+    screen.print(table)
     screen.print()
     for note in notes:
         screen.print(note, markup=False, soft_wrap=True)
