@@ -10,8 +10,7 @@ from components.ner import scores
 from components.tagger.packing import pack
 from components.tagger.sentences import vocables_of_sentences
 from components.tagger.tagger import Tagger, with_odds
-from components.training.dataset import NO_TAG
-from components.training.dev_score import corpus_spans
+from components.training.corpus_tags import NO_TAG, corpus_spans
 
 _BOLDNESS = np.arange(-0.5, 2.01, 0.25)
 _WORTH_IT = 0.005  # F1 on dev: the best of many values is a little better by chance

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from components.tagger.sentences import Sentences, sentences_of
 from components.tagger.tagger import OtherWords
+from components.training.corpus_tags import NO_TAG
 
 # Sentences of like length share a batch; the boundaries are tokens.
 _BOUNDARIES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 _LONG = 128  # from here on batches shrink with length, so that a step's memory stays bounded
-NO_TAG = -1
 _CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory over the epochs
 
 

@@ -1,16 +1,15 @@
 """Entity scores on dev after each epoch: what early stopping goes by and what the user sees."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from components.ner import scores, tags
-from components.ner.sentence import Span
+from components.ner import scores
 from components.tagger.sentences import vocables_of_sentences
-from components.training.dataset import NO_TAG
+from components.training.corpus_tags import corpus_spans
 
 F1 = "val_f1"
 SECONDS = "seconds"
@@ -65,12 +64,3 @@ class DevScore(keras.callbacks.Callback):
                     corpus_spans(right[:length], right[:length], self._labels),
                     corpus_spans(found, right[:length], self._labels),
                 )
-
-
-def corpus_spans(numbers: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> tuple[Span, ...]:
-    """The entities, over corpus tokens, of tag numbers for the known way's tokens; `gold` has a tag where a corpus token begins.
-
-    >>> corpus_spans(np.array([1, 2, 0]), np.array([1, -1, 0]), ("O", "B-PER", "I-PER"))
-    (Span(start=0, end=1, type='PER'),)
-    """
-    return tags.spans_of([labels[number] for number in numbers[gold != NO_TAG]], "IOB2")

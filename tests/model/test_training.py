@@ -12,7 +12,7 @@ from components.ner.tags import spans_of
 from components.tagger import crf
 from components.tagger.packing import pack
 from components.tagger.sentences import Sentences, vocables_of_sentences
-from components.training import calibration, dataset, dev_score
+from components.training import calibration, corpus_tags, dataset
 from components.training.best_weights import BestWeights
 from tests.model.conftest import SMALL, make_tagger
 
@@ -86,7 +86,7 @@ def test_tags_as_the_corpus_has_them_are_those_of_first_parts(files):
     """Every third token of the files begins a corpus token."""
     for batch, tags in dataset.batches(files, SPEC, 2, None, as_corpus=True):
         for row, length in zip(tags.numpy(), batch.lengths.numpy()):
-            assert row[:length].tolist() == [1 if place % 3 == 0 else dataset.NO_TAG for place in range(length)]
+            assert row[:length].tolist() == [1 if place % 3 == 0 else corpus_tags.NO_TAG for place in range(length)]
 
 
 @settings(max_examples=50, deadline=None)
@@ -95,10 +95,10 @@ def test_entities_count_over_corpus_tokens_however_these_are_cut(tokens):
     """Parts tagged as Transform tags them, or with anything: the entities are those of the first parts."""
     labels = ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
     first = [tag for tag, _ in tokens]
-    gold = np.array([number for tag, parts in tokens for number in [tag] + [dataset.NO_TAG] * (parts - 1)])
-    anything = np.where(gold == dataset.NO_TAG, 3, gold)
+    gold = np.array([number for tag, parts in tokens for number in [tag] + [corpus_tags.NO_TAG] * (parts - 1)])
+    anything = np.where(gold == corpus_tags.NO_TAG, 3, gold)
     expected = spans_of([labels[tag] for tag in first], "IOB2")
-    assert dev_score.corpus_spans(gold, gold, labels) == dev_score.corpus_spans(anything, gold, labels) == expected
+    assert corpus_tags.corpus_spans(gold, gold, labels) == corpus_tags.corpus_spans(anything, gold, labels) == expected
 
 
 def test_emissions_do_not_depend_on_padding_or_company(tagger, files):

@@ -52,7 +52,7 @@ def test_installs_the_lock_of_the_machines_stack(machine, checkout, glibc, versi
     machine.program("getconf", f"echo glibc {glibc}")
     machine.python(version)
     set_up(machine, checkout)
-    assert told(machine, "sync") == [f"pip sync --quiet --require-hashes requirements/{lock}"]
+    assert told(machine, "sync") == [f"pip sync --quiet --compile-bytecode --require-hashes requirements/{lock}"]
 
 
 def test_a_second_call_installs_nothing(machine, checkout):
