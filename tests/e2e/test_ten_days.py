@@ -1,6 +1,6 @@
 """Ten days of a schedule, on spans cut from a real corpus: what comes late, wrong or not at all, and what the history says of it.
 
-It took 34 minutes on two cores that were busy with other work: set TFX_NER_LONG=1 to have it told.
+It took 31 minutes on two cores that were busy with other work: set TFX_NER_LONG=1 to have it told.
 """
 
 import datetime
