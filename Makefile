@@ -3,6 +3,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 WORKDIR ?= work/demo
 SEEDS ?= 3
+KFP := requirements/setup-beside.sh kubeflow "kfp (55 MB)" kfp kfp-kubernetes kfp-server-api
+S3 := requirements/setup-beside.sh storage "a server that speaks S3 (180 MB)"
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -13,6 +15,9 @@ demo: setup ## run the pipeline on the starter corpus, into WORKDIR=work/demo
 # The fast ones run by themselves: some make sure that nothing imports TensorFlow, which the others do.
 test: setup ## run every test: the fast ones, then those that run whole pipelines
 	@requirements/setup-nervaluate.sh
+	@$(KFP) || echo "tfx-ner: cannot fetch kfp; the tests that compile for Kubeflow will skip" >&2
+	@$(S3) || echo "tfx-ner: cannot fetch a server that speaks S3; the tests of storage elsewhere will skip" >&2
+	@requirements/setup-flink.sh --or-skip
 	@$(BIN)/python -m pytest tests/unit
 	@$(BIN)/python -m pytest $(filter-out tests/unit/ tests/current/,$(wildcard tests/*/))
 
@@ -34,6 +39,15 @@ benchmark: ## train and measure tfx-ner, CRFsuite and spaCy on CORPUS=DIR [SEEDS
 airflow: setup ## make the environment in which the tests read the DAG with Airflow
 	@requirements/setup-beside.sh airflow "Airflow (200 MB)"
 
+kubeflow: setup ## make the environment by which `tfx-ner compile` writes YAML for Kubeflow Pipelines
+	@$(KFP)
+
+storage: setup ## make the environment of the S3 server that the tests of storage elsewhere take
+	@$(S3)
+
+flink: setup ## fetch the Flink that the tests run Beam's steps on, into .flink (150 MB)
+	@requirements/setup-flink.sh
+
 lint: setup ## look the code over with ruff
 	@$(BIN)/ruff check .
 
@@ -47,6 +61,6 @@ audit: setup ## look up known vulnerabilities in the lock files
 	@requirements/audit.sh
 
 clean: ## remove .venv and what the commands made
-	@rm -rf .venv .venv-benchmark .venv-airflow build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-benchmark .venv-airflow .venv-storage .venv-kubeflow .flink build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-current benchmark airflow lint setup lock audit clean
+.PHONY: help demo test test-fast test-current benchmark airflow storage kubeflow flink lint setup lock audit clean

@@ -1,10 +1,12 @@
-"""How time and memory of reading, statistics and transform grow with the corpus.
+"""How time, memory and disk of each node, and of annotation, grow with the number of sentences.
 
-    python benchmarks/growth.py CORPUS [--sizes 10000,30000,100000,300000] [--json FILE]
+    python benchmarks/growth.py CORPUS [--sizes 10000,100000,1000000] [--json FILE] [--plot FILE.svg]
 
-Repeats the train split of CORPUS until it has so many sentences, runs the graph up to Transform on it, each size in a
-process of its own, and prints seconds and peak resident memory of each node.
-The memory includes TFX itself; `before` is what the process takes once it has imported it.
+Repeats the train split of CORPUS until it has so many sentences (eight tenths train, one dev, one test), runs the graph up to
+the Evaluator on it, with one epoch, and annotates as many texts with the model by one process and by two. Each size runs in
+processes of its own. Of each node it gives seconds, seconds of processor (user and system, of every process), peak resident
+memory, and what it leaves on the disk. The memory includes TFX itself; `before` is what the process takes once it has imported
+it. JSON and plot are written anew after each node, and figures that the JSON has and that are not measured again are kept.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from itertools import chain, islice, repeat
 from pathlib import Path
 
@@ -23,95 +26,182 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+_KEPT = ("CorpusExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator")
+_WORKERS = (1, 2)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus")
-    parser.add_argument("--sizes", default="10000,30000,100000,300000")
-    parser.add_argument("--json")
-    parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    parser.add_argument("--sizes", default="10000,100000,1000000")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--plot", metavar="FILE.svg")
+    parser.add_argument(
+        "--last", metavar="NODE", default=_KEPT[-1], help="the last node to run, none for annotation alone"
+    )
+    parser.add_argument("--model", metavar="DIR", help="the model to annotate with, where the Trainer is not run")
+    parser.add_argument("--child", metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        _measure(Path(options.folder))
+        _measure(Path(options.child), options.last)
         return
-    rows = []
-    for size in map(int, options.sizes.split(",")):
-        with tempfile.TemporaryDirectory() as folder:
-            sentences = _repeat(options.corpus, size, Path(folder))
-            command = [sys.executable, __file__, options.corpus, "--child", str(size), "--folder", folder]
-            result = subprocess.run(
-                command, check=False, stdout=subprocess.PIPE, text=True, stderr=(Path(folder) / "log.txt").open("w")
-            )
-            if result.returncode:
-                sys.exit((Path(folder) / "log.txt").read_text()[-2_000:])
-            rows.append({"sentences": sentences, **json.loads(result.stdout.splitlines()[-1])})
-            _show(rows[-1])
-    if options.json:
-        Path(options.json).write_text(json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n")
+    sizes = [int(size) for size in options.sizes.split(",")]
+    rows = _earlier(options.json)
+    for size in sizes:
+        row = next((one for one in rows if one["sentences"] == size), {"sentences": size, "nodes": {}})
+        rows = sorted([*(one for one in rows if one is not row), row], key=lambda one: one["sentences"])
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            for name, facts in _of_size(options.corpus, size, Path(folder), options.last, options.model):
+                row["nodes"][name] = facts
+                print(
+                    f"{size:>9,}  {name:<17} {facts['seconds']:>8.1f} s  processor {facts['processor']:>8.1f} s"
+                    f"  {facts['peak_mb']:>7,.0f} MB  disk {facts['disk_mb']:>8,.1f} MB",
+                    flush=True,
+                )
+                _keep(rows, options.json, options.plot)
 
 
-def _show(row: dict) -> None:
-    nodes = "  ".join(
-        f"{name} {facts['seconds']:.1f} s {facts['peak_mb']:.0f} MB" for name, facts in row["nodes"].items()
-    )
-    print(f"{row['sentences']:>8,} sentences  before {row['before_mb']:.0f} MB  {nodes}", flush=True)
+def _earlier(file: str | None) -> list[dict]:
+    return json.loads(Path(file).read_text())["rows"] if file and Path(file).exists() else []
 
 
-def _repeat(corpus: str, size: int, folder: Path) -> int:
-    """Writes a corpus of `size` sentences of train, and dev and test of a tenth of that, in the folder."""
+def _keep(rows: list[dict], file: str | None, plot: str | None) -> None:
+    from benchmarks import growth_plot
+
+    if file:
+        Path(file).write_text(json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n")
+    if plot:
+        Path(plot).write_text(growth_plot.svg(rows), encoding="utf-8")
+
+
+def _of_size(corpus: str, size: int, folder: Path, last: str, model: str | None) -> Iterator[tuple[str, dict]]:
+    """Measures one size: names of nodes with their figures, as each is done."""
+    _repeat(corpus, size, folder)
+    if last != "none":
+        command = [sys.executable, __file__, corpus, "--last", last, "--child", str(folder)]
+        log = folder / "log.txt"
+        with (
+            log.open("w") as errors,
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=errors) as run,
+        ):
+            for line in run.stdout:
+                if line.startswith("{"):
+                    yield from json.loads(line).items()
+        if run.returncode:
+            sys.exit(log.read_text()[-2_000:])
+        model = next(map(str, folder.glob("work/artifacts/Trainer/model/*/Format-Serving")), model)
+    for workers in _WORKERS if model else ():
+        yield f"annotate, {workers} process{'es' * (workers > 1)}", _annotated(folder, workers, model)
+
+
+def _repeat(corpus: str, size: int, folder: Path) -> None:
+    """Writes `size` sentences in the folder, as a corpus and as texts."""
     from components.corpus import reading, writing
 
-    splits = reading.find_splits(corpus)
-    sentences = list(reading.read_split(splits, "train"))
+    sentences = list(reading.read_split(reading.find_splits(corpus), "train"))
     (folder / "corpus").mkdir()
     for split, count in (("train", size * 8 // 10), ("dev", size // 10), ("test", size // 10)):
         with (folder / "corpus" / f"{split}.conll").open("w", encoding="utf-8") as file:
             writing.write_conll(file, islice(chain.from_iterable(repeat(sentences)), count))
-    return size
+    texts = [json.dumps({"text": " ".join(sentence.tokens)}, ensure_ascii=False) + "\n" for sentence in sentences]
+    with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(islice(chain.from_iterable(repeat(texts)), size))
 
 
-def _measure(folder: Path) -> None:
+def _measure(folder: Path, last: str) -> None:
     from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
     from tfx.orchestration.pipeline import RunOptions
 
     from components import progress
     from components.corpus.reading import ReadOptions
-    from pipeline import graph, orchestrators, survey
+    from pipeline import graph, orchestrators, store, survey
     from pipeline.config import Config
     from pipeline.observe import observed
     from pipeline.workdir import Workdir
 
+    config = Config.model_validate({"training": {"epochs": 1}, "gate": {"minimum_f1": 0.0}})
     workdir = Workdir(folder / "work", "ner")
     workdir.make()
-    watch = _Watch()
+    watch = _Watch(workdir.artifacts)
     progress.LOGGER.addHandler(watch)
+    watch.begin()
     found = survey.look(str(folder / "corpus"), ReadOptions(), folder / "left-out.jsonl")
+    watch.end("survey")
     corpus = graph.Corpus(found.splits, ReadOptions(), found.fingerprint, "growth")
-    connection = orchestrators.connection(Config().metadata, workdir)
-    whole = graph.create_pipeline(Config(), workdir, corpus, connection)
-    before = _resident()
+    whole = graph.create_pipeline(config, workdir, corpus, store.connection(config.metadata, workdir))
+    orchestrators.StandardOptions.DEFAULT_RUNNER = orchestrators.LOCAL_RUNNER  # as `orchestrators.execute` has it
+    watch.begin()
+    watch.end("before")
     with observed():
-        BeamDagRunner().run(whole, run_options=RunOptions(to_nodes=["Transform"]))
-    kept = {
-        name: facts for name, facts in watch.nodes.items() if name in ("CorpusExampleGen", "StatisticsGen", "Transform")
-    }
-    print(json.dumps({"before_mb": before, "nodes": kept}), flush=True)
+        BeamDagRunner().run(whole, run_options=RunOptions(to_nodes=[last]))
+    sys.stdout.flush()
     os._exit(0)
 
 
-def _resident() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB
+def _annotated(folder: Path, workers: int, model: str) -> dict:
+    """Annotates the texts by so many processes; the command that starts them is measured with them."""
+    output = folder / f"found-{workers}"
+    command = [sys.executable, "-m", "pipeline.cli", "annotate", "--input", str(folder / "texts.jsonl")]
+    command += ["--output", str(output), "--model", model, "--set", f"beam.workers={workers}"]
+    began, before, peak = time.monotonic(), _processor(), 0.0
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (
+        (folder / "annotate.txt").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=environment) as run,
+    ):
+        while run.poll() is None:
+            peak = max(peak, sum(_resident(process) for process in _tree(run.pid)))
+            time.sleep(0.5)
+    if run.returncode:
+        sys.exit((folder / "annotate.txt").read_text()[-2_000:])
+    seconds = json.loads((output / "_summary.json").read_text())["seconds"]
+    return {
+        "seconds": seconds,
+        "with_start": time.monotonic() - began,
+        "processor": _processor() - before,
+        "peak_mb": peak,
+        "disk_mb": _disk_mb(output),
+    }
+
+
+def _processor() -> float:
+    """Seconds of processor that this process and those that it has waited for took."""
+    return sum(os.times()[:4])
+
+
+def _resident(process: int | str = "self") -> float:
+    """Resident memory in MB; 0 for a process that has gone."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_MB
+    except OSError:
+        return 0.0
+
+
+def _tree(root: int) -> set[int]:
+    """A process and those that it started, and they."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has gone
+            continue
+    found = {root}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _disk_mb(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 class _Watch(logging.Handler):
-    """Peak memory and seconds of each node, sampled twenty times a second."""
+    """Prints seconds, processor, memory and disk of each node when it ends; memory is sampled twenty times a second."""
 
-    def __init__(self):
+    def __init__(self, artifacts: Path):
         super().__init__()
-        self.nodes: dict[str, dict[str, float]] = {}
-        self._now, self._peak = "", 0.0
+        self._artifacts = artifacts
+        self._began, self._processor, self._peak = 0.0, 0.0, 0.0
         threading.Thread(target=self._sample, daemon=True).start()
 
     def _sample(self) -> None:
@@ -119,11 +209,23 @@ class _Watch(logging.Handler):
             self._peak = max(self._peak, _resident())
             time.sleep(0.05)
 
+    def begin(self) -> None:
+        self._began, self._processor, self._peak = time.monotonic(), _processor(), _resident()
+
+    def end(self, name: str) -> None:
+        facts = {
+            "seconds": time.monotonic() - self._began,
+            "processor": _processor() - self._processor,
+            "peak_mb": max(self._peak, _resident()),
+            "disk_mb": _disk_mb(self._artifacts / name),
+        }
+        print(json.dumps({name: facts}), flush=True)
+
     def emit(self, record: logging.LogRecord) -> None:
         if record.kind == "node_started":
-            self._peak = 0.0
-        elif record.kind == "node_ended":
-            self.nodes[record.facts["node"]] = {"seconds": record.facts["seconds"], "peak_mb": self._peak}
+            self.begin()
+        elif record.kind == "node_ended" and record.facts["node"] in _KEPT:
+            self.end(record.facts["node"])
 
 
 if __name__ == "__main__":

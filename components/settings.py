@@ -129,6 +129,11 @@ class Publish(Settings):
         min_length=1,
         description="folder of this model's versions as servers see it, for models.config; as /models/ner in a container",
     )
+    copy_to: Optional[str] = Field(
+        None,
+        min_length=1,
+        description="folder elsewhere, as s3://bucket/models/ner, that is to hold the version that serves, too",
+    )
 
 
 class Card(Settings):

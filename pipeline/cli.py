@@ -13,6 +13,7 @@ _COMMANDS = {
     "run": "Run the pipeline once: from labelled text to a published model.",
     "worker": "Train along with a run on another machine.",
     "schedule": "Run the pipeline whenever there is something new.",
+    "compile": "Write the pipeline for another orchestrator: as YAML for Kubeflow Pipelines.",
     "check": "Look at a corpus before time is spent on it.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",

@@ -12,17 +12,29 @@ from components.corpus.spans import Rules
 from components.corpus.window import Choice
 from components.errors import UserError
 from components.settings import Card, Gate, Keep, Model, Publish, Settings, Spans, Training, Vocabulary
+from components.storage.remote import is_address, is_remote, refuse_address
 from pipeline import durations
+from pipeline.kubeflow.settings import Kubeflow
 from pipeline.workdir import Workdir
 
 # What Beam calls DirectRunner looks for another one first, Prism: a program that it fetches from the network and starts.
 LOCAL_RUNNER = "FnApiRunner"
 
+_RUNNERS = {  # as a user writes them, and as Beam does
+    "flink": "FlinkRunner",
+    "spark": "SparkRunner",
+    "portable": "PortableRunner",
+    "dataflow": "DataflowRunner",
+}
+
 
 class Beam(Settings):
     """What Beam gets, for the steps that are Beam pipelines themselves."""
 
-    runner: str = Field("direct", description="direct, or any runner that Beam knows by name")
+    runner: str = Field(
+        "direct",
+        description="direct, flink, spark, portable or dataflow, or another runner's class as package.module.Class",
+    )
     workers: int = Field(
         1,
         ge=0,
@@ -31,6 +43,16 @@ class Beam(Settings):
         " 0 for one a core; processes pay on large corpora only",
     )
     options: tuple[str, ...] = Field((), description="further options for Beam, as --name=value")
+
+    @field_validator("runner")
+    @classmethod
+    def _is_a_runner(cls, runner: str) -> str:
+        name = runner.lower().removesuffix("runner")
+        if name in ("direct", *_RUNNERS):
+            return name
+        if "." not in runner:
+            raise ValueError(f"expected direct, {', '.join(_RUNNERS)}, or a runner's class as package.module.Class")
+        return runner
 
     @field_validator("options")
     @classmethod
@@ -43,7 +65,7 @@ class Beam(Settings):
     def arguments(self) -> list[str]:
         """The command line that Beam's PipelineOptions reads."""
         if self.runner != "direct":
-            return [f"--runner={self.runner}", *self.options]
+            return [f"--runner={_RUNNERS.get(self.runner, self.runner)}", *self.options]
         if self.workers == 1:
             return [f"--runner={LOCAL_RUNNER}", *self.options]
         # In processes: threads share one interpreter and gain nothing.
@@ -162,6 +184,39 @@ class Config(Settings):
     beam: Beam = Field(default_factory=Beam, description="what Beam gets")
     metadata: Metadata = Field(default_factory=Metadata, description="where ML Metadata lives")
     schedule: Schedule = Field(default_factory=Schedule, description="when runs start by themselves, and who is told")
+    kubeflow: Kubeflow = Field(
+        default_factory=Kubeflow, description="what `tfx-ner compile` writes for Kubeflow Pipelines"
+    )
+
+    @field_validator("data", "vectors", "golden")
+    @classmethod
+    def _can_be_read(cls, path: Optional[str]) -> Optional[str]:
+        if path and is_remote(path) and "{" in path:
+            raise ValueError(
+                "expected a folder, perhaps with spans in it (span-1, …): patterns are for paths of this machine"
+            )
+        return path
+
+    @field_validator("publish")
+    @classmethod
+    def _copies_are_elsewhere(cls, publish: Publish) -> Publish:
+        if publish.copy_to and not is_remote(publish.copy_to):
+            raise ValueError(f"copy_to={publish.copy_to}; expected an address, as s3://bucket/models/ner")
+        if publish.copy_to and publish.canary:
+            raise ValueError(
+                "found copy_to and canary; expected one of them, for servers elsewhere take the highest version"
+            )
+        return publish
+
+    @field_validator("workdir", "schema_file")
+    @classmethod
+    def _is_here(cls, path: Optional[str]) -> Optional[str]:
+        if path and is_address(path):
+            raise ValueError(
+                "expected a folder or file of this machine, for it is locked and renamed in; data, golden, vectors and"
+                " publish.copy_to may be elsewhere"
+            )
+        return path
 
     @property
     def choice(self) -> Choice:
@@ -172,8 +227,9 @@ class Config(Settings):
         return Choice(self.window, spans.first, spans.last, held_out, gaps, rules, self.golden)
 
     def dump(self) -> str:
-        """The configuration as YAML, without the password and the schedule, in which addresses of webhooks are as good as one."""
-        values = self.model_dump(by_alias=True, mode="json", exclude={"schedule"})
+        """The configuration as YAML, without the password, the schedule, in which addresses of webhooks are as good as one, and
+        what only `tfx-ner compile` reads."""
+        values = self.model_dump(by_alias=True, mode="json", exclude={"schedule", "kubeflow"})
         values["metadata"].pop("password")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
@@ -230,6 +286,7 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def _read(file: str) -> dict[str, Any]:
+    refuse_address("--config", file, "Fetch the file first")
     try:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:

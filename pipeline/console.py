@@ -126,6 +126,11 @@ class RunConsole(logging.Handler):
             soft_wrap=True,
         )
 
+    def elsewhere(self, line: str) -> None:
+        """Tells what is copied from or to storage elsewhere, and names it as what is being done."""
+        self._console.print(escape(line), highlight=False, soft_wrap=True)
+        self.working(line)
+
     def no_report(self, reason: str, log: Path) -> None:
         """Tells why there is no report."""
         self._console.print(
@@ -252,6 +257,17 @@ def show_outcome(console: Console, outcome) -> None:
         )
     if outcome.report:
         console.print("Report:", outcome.report, highlight=False, soft_wrap=True)
+
+
+def show_part(console: Console, part) -> None:
+    """Prints where a `pipeline.part.Part` stopped, and how it goes on."""
+    console.print()
+    console.print(
+        f"Stopped after {part.until}, as --until asks. Nothing is published; the next step is {part.next}. The same command"
+        " without --until goes on to the end, and takes what is done from the cache.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _show_drift(console: Console, drift) -> None:

@@ -19,12 +19,15 @@ from components.settings import Training
 from components.tagger import vectors
 from components.training import cluster
 from components.validation import contract
-from pipeline import report, store, survey
+from pipeline import elsewhere, report, store, survey
 from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
 from pipeline.history import clearing, record
 from pipeline.history.facts import Facts
+from pipeline.part import Part
 from pipeline.workdir import Workdir
+
+_CAUSED_BY = "Caused by: "
 
 
 class Failure(Exception):
@@ -42,8 +45,9 @@ def run(
     trials: int = 0,
     because: str = record.BY_HAND,
     force_baseline: bool = False,
+    until: str = "",
 ):
-    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`.
+    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`; with `until`, a `pipeline.part.Part`.
 
     Args:
       config: the configuration, kept with the run.
@@ -53,13 +57,21 @@ def run(
       trials: how many settings to try before, on the same data; the best ones are used, and kept for later runs.
       because: why it is run, for the history.
       force_baseline: whether the new model is not to be compared with the one that serves.
+      until: the node to stop after, one of `pipeline.part.NODES`; "" to go to the end.
 
     Raises:
       UserError: bad data, or data that breaks the contract.
       Failure: any other failure of a node.
+      StorageError: what lies elsewhere cannot be reached; a version that was published is copied there by the next run.
       StoreError: ML Metadata cannot be read or written.
     """
+    if until and trials:
+        raise UserError(
+            f"--until {until}: found --tune beside it; the search goes before a whole run, expected one of them"
+        )
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
+    given, config = config, elsewhere.fetched(config, workdir, console.elsewhere)
+    corpus_path = config.data or corpus_path
     config = _with_checked_vectors(_with_checked_schema(config, workdir))
     if config.training.distribute == "multi-worker":
         _refuse_unless_chief(trials)
@@ -67,10 +79,10 @@ def run(
     connection = store.connection(config.metadata, workdir)
     with workdir.locked(), clearing.around(connection, workdir, config.keep.runs, config.keep.days):
         folder = _new_folder(workdir.runs)
-        kept = folder / "config.yaml"
-        kept.write_text(config.dump(), encoding="utf-8")
-        data = os.path.abspath(corpus_path)
-        remembered = record.begun(connection, folder.name, config, str(workdir.root), label, data, because)
+        kept, asked = folder / "config.yaml", elsewhere.as_given(config, given)
+        kept.write_text(asked.dump(), encoding="utf-8")
+        data = os.path.abspath(corpus_path) if asked.data == config.data else asked.data
+        remembered = record.begun(connection, folder.name, asked, str(workdir.root), label, data, because)
         with record.ending(remembered):
             options = ReadOptions(scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding)
             found = survey.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
@@ -79,13 +91,17 @@ def run(
             console.surveyed(found, label, folder)
             with console.capturing(folder / "log.txt"):
                 serves = versions.serving(workdir.versions)
-                work = _Work(workdir, connection, found, options, label, console, folder, serves, force_baseline)
+                work = _Work(workdir, connection, found, options, label, console, folder, serves, force_baseline, until)
                 if trials:
                     config = _tune(config, work, trials)
-                    kept.write_text(config.dump(), encoding="utf-8")
+                    kept.write_text(elsewhere.as_given(config, given).dump(), encoding="utf-8")
                 outcome = _run(config, work)
             _keep(outcome, folder)
+            if not until:
+                elsewhere.publish(workdir.versions, config.publish.copy_to, console.elsewhere)
         remembered.end(outcome.verdict, outcome.code, **outcome.remembered)
+        if until:
+            return outcome
         with console.capturing(folder / "log.txt"):
             outcome = _with_report(outcome, remembered.facts, config, work)
         _keep(outcome, folder)
@@ -150,14 +166,17 @@ class _Work:
     folder: Path
     serves: Optional[int]  # the version that does, before the run
     force_baseline: bool
+    until: str  # the node to stop after, "" for none
 
 
 def _run(config: Config, work: _Work):
     """Executes the pipeline and reads its outcome."""
     _execute(config, work)
+    console = work.console
+    if work.until:
+        return Part(work.until, console.nodes)
     from pipeline import outcome
 
-    console = work.console
     return outcome.read(
         work.connection,
         work.workdir.versions,
@@ -222,8 +241,9 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
     console = work.console
     console.working("starting TFX")
     _prepare_tensorflow(config.training)
-    from pipeline import graph, orchestrators
+    from pipeline import engines, graph, orchestrators
 
+    engines.pipeline_options(config.beam)  # refused here, not by the first node
     vectors_content = content_hash(config.vectors) if config.vectors else ""
     corpus = graph.Corpus(work.found.splits, work.options, work.found.fingerprint, work.label, vectors_content)
     steps = (
@@ -232,7 +252,8 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
         else graph.create_pipeline(config, work.workdir, corpus, work.connection, work.serves, not work.force_baseline)
     )
     try:
-        orchestrators.execute(steps, config.orchestrator, f"{work.folder.name}{'.tuning' if trials else ''}")
+        run_name = f"{work.folder.name}{'.tuning' if trials else ''}"
+        orchestrators.execute(steps, config.orchestrator, run_name, work.until)
     except Exception as error:  # whatever a node raised, through Beam or not
         cause = console.failure.error if console.failure else error
         if console.failure and console.failure.node == report.NODE:
@@ -275,6 +296,8 @@ def _without_beam(text: str) -> str:
 
 
 def last_line(error: BaseException) -> str:
-    """What an exception says in the end; Beam puts the whole traceback of a worker before it."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    """What an exception says in the end: Beam puts the whole traceback of a worker before it. A trace of Java's, as from Flink, ends
+    with calls, and says last by what it was caused."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line.removeprefix(_CAUSED_BY) for line in lines if line.startswith(_CAUSED_BY)]
+    return (causes or lines or [type(error).__name__])[-1]

@@ -20,7 +20,8 @@ class Workdir:
 
     `tuned` holds the settings that a search found best, `artifacts` is TFX's pipeline root, `metadata` the SQLite file, `schema`
     the contract, `serving` the base folder of the published versions, `withdrawn` the versions that must not serve, `checkpoints`
-    what training needs to go on after a kill, `runs` a folder a run, `reports` a folder for the report of each.
+    what training needs to go on after a kill, `runs` a folder a run, `reports` a folder for the report of each, `fetched` copies of
+    what the settings name elsewhere.
     """
 
     root: Path
@@ -66,6 +67,10 @@ class Workdir:
     @property
     def reports(self) -> Path:
         return self.root / "reports"
+
+    @property
+    def fetched(self) -> Path:
+        return self.root / "fetched"
 
     def make(self) -> None:
         """Makes the folder. Raises UserError where that is not possible."""

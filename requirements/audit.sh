@@ -8,7 +8,7 @@ uv=$(requirements/get-uv.sh .venv/uv .venv/bin/python python3)
 
 explained=$(grep -oE '\b(CVE|GHSA|PYSEC)-[0-9A-Za-z-]+' requirements/SECURITY.md | sort -u | sed 's/^/--ignore-vuln /')
 verdict=0
-for lock in requirements/tfx-*.txt requirements/nervaluate.txt requirements/benchmark.txt requirements/airflow.txt; do
+for lock in requirements/tfx-*.txt requirements/nervaluate.txt requirements/benchmark.txt requirements/airflow.txt requirements/storage.txt requirements/kubeflow.txt; do
     echo "$lock"
     # shellcheck disable=SC2086  # many options
     "$uv" tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement "$lock" $explained ||

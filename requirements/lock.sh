@@ -22,3 +22,5 @@ lock tfx-1.16 3.10 --python-platform linux
 lock tfx-1.21 3.11 --universal # one file for three versions of Python, with markers where these differ
 lock benchmark 3.10 --universal
 lock airflow 3.10 --universal
+lock storage 3.10 --universal
+lock kubeflow 3.10 --universal

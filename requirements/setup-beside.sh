@@ -1,12 +1,19 @@
 #!/bin/sh
-# setup-beside.sh NAME WHAT: makes .venv-NAME, where WHAT, as the user is told, is installed from requirements/NAME.txt,
-# for .venv's Python. Runs after setup.sh; a second call sees by the stamp that nothing has changed, and does nothing.
+# setup-beside.sh NAME WHAT [PACKAGE…]: makes .venv-NAME, where WHAT, as the user is told, is installed from
+# requirements/NAME.txt, for .venv's Python. PACKAGEs come as source only, and are Python and nothing else. Runs after
+# setup.sh; a second call sees by the stamp that nothing has changed, and does nothing.
 set -eu
 
 cd "$(dirname "$0")/.."
 unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
 folder=.venv-$1
 lock=requirements/$1.txt
+what=$2
+shift 2
+sources=
+for package; do
+    sources="$sources --no-binary $package"
+done
 
 made_from() {
     .venv/bin/python -c 'import sys; print(sys.version, sys.base_prefix)'
@@ -24,10 +31,11 @@ if [ "$(cat "$folder/setup.stamp" 2>/dev/null)" = "$(made_from)" ] && "$folder/b
     exit
 fi
 
-echo "tfx-ner: installing $2 for $(.venv/bin/python --version) into $folder" >&2
+echo "tfx-ner: installing $what for $(.venv/bin/python --version) into $folder" >&2
 uv=$(requirements/get-uv.sh .venv/uv .venv/bin/python python3)
 find "$folder" -mindepth 1 -maxdepth 1 ! -name 'setup.lock' -exec rm -rf {} +
 "$uv" venv --quiet --allow-existing --python "$(readlink -f .venv/bin/python)" "$folder"
-# Wheels only: a machine without a compiler can do it too.
-VIRTUAL_ENV="$PWD/$folder" "$uv" pip sync --quiet --only-binary :all: --require-hashes "$lock"
+# Wheels otherwise: a machine without a compiler can do it too.
+# shellcheck disable=SC2086  # several options
+VIRTUAL_ENV="$PWD/$folder" "$uv" pip sync --quiet --only-binary :all: $sources --require-hashes "$lock"
 made_from >"$folder/setup.stamp"

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from components.errors import UserError
 from components.ner import tags
 from components.ner.sentence import Span
+from components.storage import copies
+from components.storage.remote import Remote, is_remote
 from serving import card, quiet
 from serving.entity import Entity
 
@@ -20,11 +22,12 @@ _AT_ONCE = 2
 
 
 def find(path: str | os.PathLike) -> Path:
-    """The folder of a SavedModel: `path` itself, or the newest version in a folder of versions.
+    """The folder of a SavedModel: `path` itself, or the newest version in a folder of versions; of one elsewhere, its copy.
 
     Raises UserError where there is none.
     """
-    folder = Path(path)
+    address = newest_elsewhere(path)
+    folder = Path(copies.local(address) if address else path)
     if (folder / "saved_model.pb").is_file():
         return folder
     versions = (
@@ -37,11 +40,31 @@ def find(path: str | os.PathLike) -> Path:
         else []
     )
     if not versions:
-        raise UserError(
-            f"{path}: no published model here; expected a folder that holds saved_model.pb, or folders of"
-            " versions that do, as WORKDIR/serving/ner"
-        )
+        raise _no_model(path)
     return versions[-1][1]
+
+
+def newest_elsewhere(path: str | os.PathLike) -> str | None:
+    """The address of a SavedModel elsewhere, found as `find` does; None for a path of this machine.
+
+    Raises UserError where there is none.
+    """
+    if not is_remote(path):
+        return None
+    base = Remote(os.fspath(path).rstrip("/"))
+    if (base / "saved_model.pb").is_file():
+        return str(base)
+    versions = copies.versions(base)
+    if not versions:
+        raise _no_model(path)
+    return str(base / str(versions[-1]))
+
+
+def _no_model(path: str | os.PathLike) -> UserError:
+    return UserError(
+        f"{path}: no published model here; expected a folder that holds saved_model.pb, or folders of"
+        " versions that do, as WORKDIR/serving/ner"
+    )
 
 
 def identify(path: str | os.PathLike) -> tuple[Path, card.Card]:

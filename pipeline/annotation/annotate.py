@@ -4,13 +4,13 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Optional
 
 from rich.console import Console
 
 from components.errors import UserError
 from components.publishing.versions import content_hash
+from components.storage.remote import Remote
 from pipeline.annotation import output as outputs
 from pipeline.annotation import shards as cutting
 from pipeline.annotation.output import Job, Output
@@ -19,7 +19,7 @@ from pipeline.annotation.reading import Reading, refuse_without_column
 from pipeline.capture import captured
 from pipeline.config import Beam
 from pipeline.run import last_line, user_error
-from serving.model import identify
+from serving.model import identify, newest_elsewhere
 
 
 class Failure(Exception):
@@ -34,7 +34,7 @@ class Wanted:
     """
 
     input: str
-    output: Path
+    output: outputs.Place
     model: str
     format: str
     form: Optional[str]
@@ -61,10 +61,12 @@ def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
     if form == cutting.PARQUET:
         for source in sources:
             refuse_without_column(source.path, wanted.field)
-    model = identify(wanted.model)[0].resolve()
+    folder = identify(wanted.model)[0].resolve()
+    model = newest_elsewhere(wanted.model) or str(folder)  # workers on other machines have no copy from this one
     reading = Reading(form, wanted.field, wanted.longest)
-    job = Job(sources, reading, wanted.format, str(model), content_hash(model), size)
-    output = Output(wanted.output.resolve(), wanted.format, len(shards))
+    job = Job(sources, reading, wanted.format, model, content_hash(folder), size)
+    root = wanted.output if isinstance(wanted.output, Remote) else wanted.output.resolve()
+    output = Output(root, wanted.format, len(shards))
     with outputs.held(output.root, job):
         began, done = time.monotonic(), output.done(shards)
         left = [shard for shard in shards if shard.number not in done]
@@ -95,15 +97,16 @@ def _begin(console: Console, sources, shards, done: int) -> None:
         console.print(f"{done:,} of them are there from an earlier start{more}", soft_wrap=True)
 
 
-def _run(left, shards: int, reading: Reading, model: Path, output: Output, beam: Beam, console: Console) -> None:
+def _run(left, shards: int, reading: Reading, model: str, output: Output, beam: Beam, console: Console) -> None:
     with captured(output.log, 2 if console.stderr else 1) as shown:
         screen = Console(file=shown, no_color=console.no_color, width=console.width, highlight=False)
         try:
             with watched(screen, output, left, shards):
                 # Imported here: Beam takes longer to import than a user waits for an error in the input.
+                from pipeline import engines
                 from pipeline.annotation import steps
 
-                steps.run(left, reading, model, output, beam, steps.pipeline_options(beam))
+                steps.run(left, reading, model, output, beam, engines.pipeline_options(beam))
         except Exception as error:  # whatever a worker raised, through Beam
             if _stopped(error):
                 raise KeyboardInterrupt from error
@@ -122,7 +125,7 @@ def _stopped(error: Optional[BaseException]) -> bool:
     return error is not None
 
 
-def show(summary: Mapping[str, Any], output: Path, console: Console) -> None:
+def show(summary: Mapping[str, Any], output: outputs.Place, console: Console) -> None:
     """Prints how much was annotated, and what was left out."""
     entities = summary["entities"]
     by_type = ", ".join(f"{name} {count:,}" for name, count in entities.items())

@@ -6,14 +6,19 @@
     _annotation/                what a second start needs
 
 Names that begin with `_` are passed over by readers of folders of Parquet.
+
+On storage elsewhere the same files appear by one request each. There is no lock: two starts of one annotation write the same
+shards twice, and the later start of two different ones is refused as soon as it can be told.
 """
 
 import contextlib
 import json
 import os
+import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +27,16 @@ import filelock
 
 from components.errors import UserError
 from components.publishing import whole
+from components.storage import copies
+from components.storage.remote import Remote
 from pipeline.annotation import writing
 from pipeline.annotation.reading import Reading, Texts
 from pipeline.annotation.shards import Shard, Source
 
 _DIGITS = 5
+_AT_ONCE = 16  # notes read at a time: elsewhere each takes a request
+
+Place = Path | Remote
 
 
 @dataclass(frozen=True)
@@ -48,49 +58,82 @@ class Job:
 class Output:
     """Paths in the folder `root`, of `shards` shards in the form `form`."""
 
-    root: Path
+    root: Place
     form: str
     shards: int
 
-    def part(self, number: int) -> Path:
+    def part(self, number: int) -> Place:
         """The file of a shard."""
-        return self.root / f"part-{self._name(number)}-of-{self._name(self.shards)}.{self.form}"
+        return self.root / self._part(number)
 
-    def note(self, number: int) -> Path:
+    def _part(self, number: int) -> str:
+        return f"part-{self._name(number)}-of-{self._name(self.shards)}.{self.form}"
+
+    def note(self, number: int) -> Place:
         """What is remembered of a shard."""
         return kept(self.root) / f"{self._name(number)}.json"
 
     @property
-    def bad_lines(self) -> Path:
+    def bad_lines(self) -> Place:
         return self.root / "_bad-lines.jsonl"
 
     @property
-    def summary(self) -> Path:
+    def summary(self) -> Place:
         return self.root / "_summary.json"
 
     @property
     def log(self) -> Path:
+        """The log, on this machine."""
+        if isinstance(self.root, Remote):
+            folder = copies.folder_for(self.root, copies.kept())
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder / "log.txt"
         return kept(self.root) / "log.txt"
+
+    def whole(self) -> set[str]:
+        """The names of the shards that are there."""
+        return {path.name for path in self.root.iterdir() if path.name.startswith("part-")}
+
+    def has(self, number: int, whole: set[str]) -> bool:
+        """Whether a shard is one of those."""
+        return self._part(number) in whole
+
+    def read_note(self, number: int) -> Mapping[str, Any]:
+        """What is remembered of a shard that is there."""
+        return json.loads(self.note(number).read_text(encoding="utf-8"))
 
     def done(self, shards: Sequence[Shard]) -> dict[int, Mapping[str, Any]]:
         """What is remembered of the shards that are whole, by number."""
-        return {
-            shard.number: json.loads(self.note(shard.number).read_text(encoding="utf-8"))
+        there, elsewhere = self.whole(), isinstance(self.root, Remote)
+        numbers = [
+            shard.number
             for shard in shards
-            if self.part(shard.number).exists() and self.note(shard.number).exists()
-        }
+            if self.has(shard.number, there) and (elsewhere or self.note(shard.number).exists())
+        ]
+        return dict(zip(numbers, self._notes(numbers), strict=True))
+
+    def notes(self, shards: Sequence[Shard]) -> Iterator[Mapping[str, Any]]:
+        """What is remembered of shards that are all there, in order."""
+        return self._notes([shard.number for shard in shards])
+
+    def _notes(self, numbers: Sequence[int]) -> Iterator[Mapping[str, Any]]:
+        if not isinstance(self.root, Remote):
+            yield from map(self.read_note, numbers)
+            return
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            yield from pool.map(self.read_note, numbers)
 
     def _name(self, number: int) -> str:
         return f"{number:0{max(_DIGITS, len(str(self.shards)))}}"
 
 
-def kept(root: Path) -> Path:
+def kept(root: Place) -> Place:
     """The folder of what a second start needs."""
     return root / "_annotation"
 
 
 @contextlib.contextmanager
-def held(root: Path, job: Job) -> Iterator[None]:
+def held(root: Place, job: Job) -> Iterator[None]:
     """Makes the folder `root` for a job, or goes on with one of the same job; nobody else works in it meanwhile.
 
     Raises UserError where the folder is another job's or nobody's, where somebody is at work in it, and where it cannot be
@@ -100,6 +143,11 @@ def held(root: Path, job: Job) -> Iterator[None]:
         raise UserError(f"{root}: found a file; expected a folder to write to; give another --output")
     if root.is_dir() and any(root.iterdir()) and not kept(root).is_dir():
         raise UserError(f"{root}: the folder holds other files; give another --output, or an empty folder")
+    if isinstance(root, Remote):
+        _claim(root, job)
+        yield
+        _claim(root, job)
+        return
     try:
         kept(root).mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(kept(root) / ".lock", blocking=False)
@@ -119,11 +167,11 @@ def held(root: Path, job: Job) -> Iterator[None]:
         lock.release()
 
 
-def _claim(root: Path, job: Job) -> None:
+def _claim(root: Place, job: Job) -> None:
     """Notes whose the folder is. Raises UserError where there are shards of another's."""
     path = kept(root) / "job.json"
-    if not path.exists() or not any(root.glob("part-*")):
-        whole.write(path, json.dumps(job.as_dict(), ensure_ascii=False, indent=1) + "\n")
+    if not path.exists() or not any(one.name.startswith("part-") for one in root.iterdir()):
+        _write(path, json.dumps(job.as_dict(), ensure_ascii=False, indent=1) + "\n")
         return
     there, wanted = json.loads(path.read_text(encoding="utf-8")), job.as_dict()
     for key in wanted:
@@ -167,6 +215,13 @@ def put(output: Output, texts: Texts, found: writing.Found) -> None:
         "entities": dict(sorted(types.items())),
         "bad": [left_out._asdict() for left_out in texts.bad],
     }
+    if isinstance(output.root, Remote):
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / "part"
+            writing.write(written, output.form, texts, found)
+            output.note(number).write_text(json.dumps(note))
+            output.part(number).put(written)
+        return
     # A name of its own: a runner may try a shard twice, and at the same time.
     written, noted = (kept(output.root) / f"{uuid.uuid4().hex}.partial" for _ in range(2))
     writing.write(written, output.form, texts, found)
@@ -192,10 +247,11 @@ def finish(output: Output, shards: Sequence[Shard], seconds: float) -> Mapping[s
     lines = texts = bad = before = 0
     types: Counter[str] = Counter()
     path = ""
-    partial = kept(output.root) / "bad-lines.partial"
+    elsewhere = isinstance(output.root, Remote)
+    folder = Path(tempfile.mkdtemp()) if elsewhere else kept(output.root)
+    partial = folder / "bad-lines.partial"
     with partial.open("w", encoding="utf-8") as file:
-        for shard in shards:
-            note = json.loads(output.note(shard.number).read_text(encoding="utf-8"))
+        for shard, note in zip(shards, output.notes(shards), strict=True):
             before = before if path == shard.path else 0
             path = shard.path
             for one in note["bad"]:
@@ -203,11 +259,14 @@ def finish(output: Output, shards: Sequence[Shard], seconds: float) -> Mapping[s
             before += note["lines"]
             lines, texts, bad = lines + note["lines"], texts + note["texts"], bad + len(note["bad"])
             types.update(note["entities"])
-    if bad:
+    if bad and not elsewhere:
         whole.sync(partial)
         os.replace(partial, output.bad_lines)
-    else:
-        partial.unlink()
+    elif bad:
+        output.bad_lines.put(partial)
+    partial.unlink(missing_ok=True)
+    if elsewhere:
+        folder.rmdir()
     figures = {
         "shards": len(shards),
         "lines": lines,
@@ -216,5 +275,12 @@ def finish(output: Output, shards: Sequence[Shard], seconds: float) -> Mapping[s
         "entities": dict(sorted(types.items())),
         "seconds": round(seconds, 3),
     }
-    whole.write(output.summary, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
+    _write(output.summary, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
     return figures
+
+
+def _write(path: Place, text: str) -> None:
+    if isinstance(path, Remote):
+        path.write_text(text)
+    else:
+        whole.write(path, text)

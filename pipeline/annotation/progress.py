@@ -1,7 +1,6 @@
 """How far an annotation is: a bar on a terminal, a line a minute elsewhere."""
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -38,11 +37,12 @@ class _Look:
         self._began, self._before = 0.0, 0  # when the first shards were there, and their texts: the start takes long
 
     def again(self) -> None:
+        there = self._output.whole()
         for number in sorted(self._left):
-            if self._output.part(number).exists():
+            if self._output.has(number, there):
                 self._left.discard(number)
                 self.done += 1
-                self.texts += json.loads(self._output.note(number).read_text(encoding="utf-8"))["texts"]
+                self.texts += self._output.read_note(number)["texts"]
         if self.done and not self._began:
             self._began, self._before = time.monotonic(), self.texts
 

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Optional
 from components.corpus import jsonl
 from components.corpus.records import quote
 from components.errors import UserError
+from components.storage import remote
 from pipeline.annotation.shards import JSONL, PARQUET, Shard
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def read(shard: Shard, reading: Reading) -> Texts:
     fields: list[Mapping[str, Any]] = []
     bad: list[LeftOut] = []
     number = 0
-    with open(shard.path, "rb") as file:
+    with remote.opened(shard.path) as file:
         for number, line in enumerate(_lines(file, shard, reading.longest_line), start=1):
             if reading.form == JSONL and line is not None and not line.strip():
                 continue
@@ -83,7 +84,8 @@ def refuse_without_column(path: str, field: str) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    schema = parquet.read_schema(path)
+    with remote.opened(path) as file:
+        schema = parquet.read_schema(file)
     if field not in schema.names:
         raise UserError(
             f"{path}: found no column {quote(field)} (its columns: {', '.join(schema.names)}); name the one with the text"
@@ -180,7 +182,7 @@ def _table(shard: Shard) -> "pyarrow.Table":
     import pyarrow
     from pyarrow import parquet
 
-    with parquet.ParquetFile(shard.path) as file:
+    with remote.opened(shard.path) as source, parquet.ParquetFile(source) as file:
         groups, before, kept, place = [], None, [], 0
         for number in range(file.num_row_groups):
             rows = file.metadata.row_group(number).num_rows

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from components.corpus.files import COMPRESSED
 from components.corpus.find import is_json_name
 from components.errors import UserError
+from components.storage import remote
 
 TEXT, JSONL, PARQUET = FORMS = ("text", "jsonl", "parquet")
 _SMALLEST, _LARGEST = 2**18, 2**23  # bytes of a shard where nobody says how many; each is in memory as a whole
@@ -26,6 +27,11 @@ class Source:
     @classmethod
     def of(cls, path: str) -> "Source":
         """The file as it is now. Raises UserError where it cannot be read."""
+        if remote.is_remote(path):
+            found = remote.Remote(path).info()
+            if not found.is_file:
+                raise UserError(f"{path}: cannot read (no such file); expected a file that can be read")
+            return cls(path, found.size, found.mtime_ns)
         try:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
@@ -49,11 +55,17 @@ def find(pattern: str) -> tuple[Source, ...]:
 
     Raises UserError where there are none.
     """
+    if remote.is_remote(pattern):
+        return _sources(pattern, remote.find(pattern))
     if os.path.isdir(pattern):
         pattern = os.path.join(glob.escape(pattern), "*")
     found = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if glob.has_magic(pattern):
         found = [path for path in found if not os.path.basename(path).startswith(("_", "."))]
+    return _sources(pattern, found)
+
+
+def _sources(pattern: str, found: Sequence[str]) -> tuple[Source, ...]:
     if not found:
         raise UserError(f"{pattern}: no such file; expected one, a folder of them, or a pattern as 'texts/*.jsonl'")
     return tuple(Source.of(path) for path in sorted(found))
@@ -93,7 +105,7 @@ def _form(path: str) -> str:
 
 
 def _of_bytes(source: Source, size: int) -> Iterator[tuple[int, int]]:
-    with open(source.path, "rb") as file:
+    with remote.opened(source.path) as file:
         head = file.read(_HEAD)
     if head.startswith((*COMPRESSED, b"PAR1", b"\xff\xfe", b"\xfe\xff")):
         raise UserError(f"{source.path}: found a compressed or binary file, or UTF-16; expected text in UTF-8")
@@ -105,7 +117,8 @@ def _of_rows(source: Source, size: int) -> Iterator[tuple[int, int]]:
     from pyarrow import parquet
 
     try:
-        facts = parquet.read_metadata(source.path)
+        with remote.opened(source.path) as file:
+            facts = parquet.read_metadata(file)
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{source.path}: found no Parquet ({str(error).splitlines()[0]}); expected that") from None
     total = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))

@@ -5,20 +5,15 @@ and no more than a shard is in memory in each process.
 """
 
 import atexit
-import contextlib
-import io
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Optional
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import create_runner
 
-from components.errors import UserError
 from pipeline import exits
 from pipeline.annotation.output import Output, put
 from pipeline.annotation.reading import Reading, Texts, read
@@ -32,12 +27,12 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
     """A published model for RunInference: the inference of a shard is the entities of each of its texts.
 
     Args:
-      path: the model's folder, as every worker sees it.
+      path: the model's folder, as every worker sees it, or its address elsewhere: each machine then fetches it once.
       threads: how many TensorFlow takes in each process, 0 for one a core.
       starter: the process that waits for the end.
     """
 
-    def __init__(self, path: Path, threads: int, starter: Process):
+    def __init__(self, path: str, threads: int, starter: Process):
         super().__init__()
         self._path, self._threads, self._starter = path, threads, starter
 
@@ -60,7 +55,7 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
 
 
 def run(
-    shards: Sequence[Shard], reading: Reading, model: Path, output: Output, settings: Beam, options: PipelineOptions
+    shards: Sequence[Shard], reading: Reading, model: str, output: Output, settings: Beam, options: PipelineOptions
 ) -> None:
     """Annotates the shards; returns when all are written."""
     threads = 0 if settings.runner == "direct" and settings.workers == 1 else 1
@@ -84,31 +79,3 @@ def _read(reading: Reading, starter: Process, shard: Shard) -> Texts:
 
 def _write(output: Output, result: PredictionResult) -> None:
     put(output, result.example, result.inference)
-
-
-def pipeline_options(settings: Beam) -> PipelineOptions:
-    """What Beam gets. Raises UserError for a runner that Beam does not know, and for options that it cannot read.
-
-    An option that is unknown here may be the job server's, where there is one; a local runner has none.
-    """
-    arguments = settings.arguments()
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            options = PipelineOptions(arguments)
-            known, given = options.get_all_options(), options.get_all_options(retain_unknown_options=True)
-    except SystemExit:
-        problem = said.getvalue().strip().rpartition("error: ")[2]
-        raise UserError(f"beam.options: {problem}; expected options as Beam {beam.__version__} takes them") from None
-    unknown = sorted(set(given) - set(known))
-    if unknown and settings.runner == "direct":
-        raise UserError(
-            f"beam.options: --{unknown[0]} is no option of Beam {beam.__version__}; expected those that it knows, as"
-            " --name=value"
-        )
-    try:
-        create_runner(known["runner"])
-    except (ValueError, ImportError, AttributeError) as error:
-        problem = " ".join(str(error).split())
-        raise UserError(f"beam.runner: {settings.runner} cannot be had ({problem})") from None
-    return options

@@ -1,6 +1,5 @@
 """`tfx-ner annotate`."""
 
-from pathlib import Path
 from typing import Optional
 
 import click
@@ -88,6 +87,8 @@ def annotate(
 
     A line that holds no text, is no UTF-8, or is too long is left out and put into DIR/_bad-lines.jsonl with its file, its
     number and what is wrong with it. If no line could be used, the command ends with 2.
+
+    Input, output and model may lie on S3, Google Cloud Storage or HDFS: 's3://bucket/texts/*.jsonl', gs://…, hdfs://….
     """
     if more:
         raise click.UsageError(
@@ -97,6 +98,7 @@ def annotate(
 
     from rich.console import Console
 
+    from components.storage import remote
     from pipeline import config
     from pipeline.annotation import annotate as annotation
 
@@ -106,9 +108,9 @@ def annotate(
     beam = config.load(config_file, assignments, {}).beam
     console = Console(stderr=json_file == "-", highlight=False)
     wanted = annotation.Wanted(
-        input_, Path(output), model, form, input_format, text_field, longest, round((shard_mb or 0) * 1e6)
+        input_, remote.place(output), model, form, input_format, text_field, longest, round((shard_mb or 0) * 1e6)
     )
     summary = annotation.annotate(wanted, beam, console)
-    annotation.show(summary, Path(output), console)
+    annotation.show(summary, wanted.output, console)
     options.write_json(summary, json_file)
     exits.leave(exits.BAD_INPUT if summary["bad_lines"] and not summary["texts"] else exits.DONE)

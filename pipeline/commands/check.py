@@ -29,7 +29,7 @@ def check(path: str, json_file: Optional[str], assignments: tuple[str, ...]) -> 
     from components.corpus.check import check_corpus
 
     options.refuse_unwritable(json_file)
-    report = check_corpus(path, options.read_options(assignments))
+    report = check_corpus(options.fetched(path), options.read_options(assignments))
     if json_file != "-":
         _show(Console(highlight=False), report)
     options.write_json(report.as_dict(), json_file)

@@ -33,7 +33,7 @@ def evaluate(
     """Score a published model on labelled text: entities, exact span and type."""
     reading = options.read_options(assignments)
     options.refuse_unwritable(json_file, predictions)
-    sentences = _begun(_sentences(data, reading))
+    sentences = _begun(_sentences(options.fetched(data), reading))
 
     from components.corpus.writing import write_conll
     from serving.evaluation import Evaluation

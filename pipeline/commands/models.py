@@ -79,12 +79,13 @@ def rollback(
     """
     from components.publishing import changes
 
-    place, _ = _place(workdir, config_file, assignments)
+    place, settings = _place(workdir, config_file, assignments)
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     with place.locked():
         made = changes.rollback(place.versions, version, now, _user(), because)
     print(f"version {made.kept} serves; {made.left} is in {place.withdrawn}")
     print("what runs publish is held until `tfx-ner models promote VERSION` or `tfx-ner models release`")
+    _tell_elsewhere(place, settings)
 
 
 @models.command()
@@ -99,10 +100,11 @@ def promote(
     """
     from components.publishing import changes
 
-    place, _ = _place(workdir, config_file, assignments)
+    place, settings = _place(workdir, config_file, assignments)
     with place.locked():
         promoted = changes.promote(place.versions, version)
     print(f"version {promoted} serves, and what runs publish goes live again")
+    _tell_elsewhere(place, settings)
 
 
 @models.command()
@@ -140,6 +142,18 @@ def _place(workdir: Optional[str], config_file: Optional[str], assignments: tupl
     from pipeline.history import place
 
     return place.find(workdir, config_file, assignments)
+
+
+def _tell_elsewhere(place, settings) -> None:
+    """Brings what serves now to `publish.copy_to`, too."""
+    from components.storage.remote import StorageError
+    from pipeline import elsewhere
+
+    try:
+        with place.locked():
+            elsewhere.publish(place.versions, settings.publish.copy_to, print)
+    except StorageError as error:
+        raise StorageError(f"{error}; it is done here, and the next run brings it there") from None
 
 
 def _user() -> str:

@@ -9,6 +9,8 @@ import click
 
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
+from components.storage.remote import refuse_address
+from pipeline.part import NODES
 
 reading = click.option(
     "--set",
@@ -20,6 +22,16 @@ reading = click.option(
 json_file = click.option(
     "--json", "json_file", metavar="FILE", help="Write the figures here as JSON; - is standard output."
 )
+
+
+def until(help_text: str):
+    """An option that names the step to stop after."""
+    return click.option(
+        "--until",
+        type=click.Choice(NODES),
+        metavar="NODE",
+        help=f"{help_text} NODE is one of {', '.join(NODES)}.",
+    )
 
 
 def place(command):
@@ -59,9 +71,17 @@ def read_options(assignments: tuple[str, ...]) -> ReadOptions:
     return ReadOptions(scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding)
 
 
+def fetched(path: str) -> str:
+    """A path of this machine as it is; of one elsewhere, its copy in the user's cache, with a line that says so when it is made."""
+    from components.storage import copies
+
+    return copies.local(path, say=lambda line: click.echo(line, err=True))
+
+
 def refuse_unwritable(*files: Optional[str]) -> None:
     """Raises UserError for a file where none can be written, before time is spent on what goes into it."""
     for file in files:
+        refuse_address("cannot write to", file, "Write it there, and copy it")
         if file and file != "-" and (Path(file).is_dir() or not Path(file).absolute().parent.is_dir()):
             raise UserError(f"{file}: cannot write there; name a file in a folder that exists")
 
@@ -74,6 +94,11 @@ def write_json(figures: Mapping[str, object], file: Optional[str]) -> None:
     if file == "-":
         click.echo(text, nl=False)
         return
+    write_text(text, file)
+
+
+def write_text(text: str, file: str) -> None:
+    """Writes a file. Raises UserError where it cannot be written."""
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any, Optional
 import click
 
 from components.errors import UserError
+from pipeline.commands import options
 from pipeline.exits import FAILED
 
 _TIMEOUT = 30.0  # seconds
@@ -71,7 +72,7 @@ def predict(
 
     from pipeline.commands.texts import Texts, with_bar
 
-    source = Texts(texts, input_file)
+    source = Texts(texts, input_file and options.fetched(input_file))
     if model:
         from serving import formats
         from serving.model import PublishedModel

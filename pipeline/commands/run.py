@@ -14,7 +14,8 @@ from pipeline.commands import options
 @click.option(
     "--data",
     metavar="PATH",
-    help="Labelled text: a file, a folder, or a folder of spans (span-1, …); the starter corpus if not given.",
+    help="Labelled text: a file, a folder, or a folder of spans (span-1, …), here or on s3://, gs:// or hdfs://; the starter"
+    " corpus if not given.",
 )
 @click.option("--config", "config_file", metavar="FILE", help="Settings as YAML.")
 @click.option(
@@ -46,6 +47,7 @@ from pipeline.commands import options
     is_flag=True,
     help="Do not compare with the model that serves, as after a change of labels; gate.minimum_f1 holds still.",
 )
+@options.until("Stop after this step; what is done already comes from the cache, and nothing is published.")
 @options.json_file
 @click.option("--show-settings", is_flag=True, help="List every setting with its default, and stop.")
 def run(
@@ -57,6 +59,7 @@ def run(
     trials: int,
     because: str,
     force_baseline: bool,
+    until: Optional[str],
     json_file: Optional[str],
     show_settings: bool,
 ) -> None:
@@ -78,7 +81,9 @@ def run(
 
     from pipeline.run import run as run_pipeline
 
-    outcome = run_pipeline(settings, path, label, console.RunConsole(screen), trials, because, force_baseline)
-    console.show_outcome(screen, outcome)
+    outcome = run_pipeline(
+        settings, path, label, console.RunConsole(screen), trials, because, force_baseline, until or ""
+    )
+    (console.show_part if until else console.show_outcome)(screen, outcome)
     options.write_json(outcome.as_dict(), json_file)
     exits.leave(outcome.code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional
 import click
 
 from components.errors import UserError
+from components.storage.remote import refuse_address
 from pipeline.commands import options
 from pipeline.exits import DONE
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("action", type=click.Choice(["status"]), required=False, metavar="[status]")
+@click.argument("action", type=click.Choice(["look", "status"]), required=False, metavar="[look|status]")
 @click.option("--data", metavar="PATH", help="Labelled text, as run takes it; the starter corpus if not given.")
 @click.option("--config", "config_file", metavar="FILE", help="Settings as YAML, read anew each time.")
 @click.option(
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--every", metavar="TIME", help="Look at once, and then so often: 6h, 1h30m.")
 @click.option("--watch", metavar="DIR", help="Look whenever data in DIR is new and whole.")
 @click.option("--once", is_flag=True, help="Look once, and end with the exit code of the run.")
+@options.until("With --once, the run stops after this step. It does not count as a whole one: what is new stays new.")
 @click.option("--limit", metavar="TIME", help="The longest that a run may take; 12h if not given.")
 @options.json_file
 def schedule(
@@ -49,6 +51,7 @@ def schedule(
     every: Optional[str],
     watch: Optional[str],
     once: bool,
+    until: Optional[str],
     limit: Optional[str],
     json_file: Optional[str],
 ) -> None:
@@ -65,11 +68,13 @@ def schedule(
       tfx-ner schedule --data DIR --cron '0 2 * * *'   at two each night, by the machine's time zone
                                                       (another: --set schedule.timezone=UTC)
       tfx-ner schedule --data DIR --once               for cron, systemd, Airflow, Kubernetes
+      tfx-ner schedule look --data DIR                 only says whether a run would start, and why
       tfx-ner schedule status                          what is scheduled, and how the last run ended
 
     \b
     Exit codes: 0 told to end, or with --once: a model is published, or nothing is new;
     1 a failure, 2 bad input or another scheduler at work here, 3 the gate let nothing through.
+    look: 0 a run would start, 4 nothing is new.
     """
     from pipeline import config
 
@@ -97,8 +102,10 @@ def schedule(
     from pipeline.schedule.turn import Job, turn
 
     zone = when.zone(settings.schedule.timezone)
-    times = _times(settings, zone, cron, every, watch, once)
-    command = _command(overrides, config_file, assignments)
+    times = _times(settings, zone, cron, every, watch, once, action == "look")
+    if until and not once:
+        raise UserError(f"--until {until}: found without --once; expected tfx-ner schedule --once --until {until}")
+    command = _command({**overrides, "until": until}, config_file, assignments)
     with system_clock(zone) as clock:
 
         def say(line: str) -> None:
@@ -115,7 +122,7 @@ def schedule(
         )
         with place.held(holder):
             if times is None:
-                code = turn(job, place)
+                code = turn(job, place, only_look=action == "look")
             else:
                 from pipeline.schedule import keeper
 
@@ -139,6 +146,7 @@ def _refuse_bad_times(**given: Optional[str]) -> None:
 
 def _watched(folder: str, data: Optional[str], set_data: Optional[str]) -> str:
     """The data that is watched: what is named, if it lies in the folder, else the folder itself."""
+    refuse_address("--watch", folder, "Look there by the clock: --data with --every or --cron")
     if not Path(folder).is_dir():
         raise UserError(f"--watch {folder}: there is no such folder; make it first, and bring data into it later")
     inside = set_data and Path(os.path.abspath(set_data)).is_relative_to(os.path.abspath(folder))
@@ -154,12 +162,17 @@ def _times(
     every: Optional[str],
     watch: Optional[str],
     once: bool,
+    look: bool,
 ) -> Optional["Times"]:
     """When to look, None for once. What the command line says goes before what the settings say."""
     from pipeline import durations
     from pipeline.schedule import times
 
     named = [name for name, value in (("cron", cron), ("every", every), ("watch", watch), ("once", once)) if value]
+    if look:
+        if named:
+            raise UserError(f"look: found --{named[0]} beside it; expected it to look now, and once")
+        return None
     if len(named) > 1:
         raise UserError(f"found --{' and --'.join(named)}; expected one of them")
     if not named:

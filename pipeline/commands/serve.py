@@ -104,8 +104,10 @@ def serve(
 
     It runs until it is told to stop (Ctrl-C or SIGTERM), and answers what is in flight first.
     """
+    from components.storage.remote import refuse_address
     from serving.server import stock
 
+    refuse_address("--model-base-path", model_base_path, "Fetch the versions first; KServe does so by itself")
     if (model_base_path is None) == (model_config_file is None):
         raise UserError("expected one of --model-base-path and --model-config-file")
     if own_server and program:

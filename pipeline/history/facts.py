@@ -14,7 +14,8 @@ class Facts:
 
     `because` says why it started; `started` is in seconds since 1970, `seconds` how long it took; `process` on `host` was at
     work. `data` is the corpus's path, `spans` those it was trained on. `verdict` is empty until it has ended, `code` its exit
-    code, `error` the line it ended with. `version` is what it published, wherever that lies now.
+    code, `error` the line it ended with. `version` is what it published, wherever that lies now. `until` is the node that it was
+    to stop after, "" if it was to go to the end.
     """
 
     run: str
@@ -41,6 +42,7 @@ class Facts:
     per_type: Optional[Mapping[str, Mapping[str, float]]] = None
     before: Optional[Mapping[str, float]] = None
     version: str = ""
+    until: str = ""
     nodes: Sequence[Mapping[str, Any]] = ()
 
     def properties(self) -> dict[str, str]:

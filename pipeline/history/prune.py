@@ -37,13 +37,15 @@ def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
     Args:
       store: ML Metadata.
       workdir: the work folder.
-      keep: so many of the last runs keep everything.
+      keep: so many of the last runs that were to go to the end keep everything, and those that were not between them.
       older_than: seconds; younger runs keep everything, too.
     """
     tidy.tidy(store, workdir)
     found = runs.runs(store, workdir)
     youngest = time.time() - older_than if older_than else float("inf")
-    kept = [run for place, run in enumerate(found) if place >= len(found) - keep or run.facts.started > youngest]
+    whole = [place for place, run in enumerate(found) if not run.facts.until]
+    first = (0 if keep >= len(whole) else whole[-keep]) if keep else len(found)
+    kept = [run for place, run in enumerate(found) if place >= first or run.facts.started > youngest]
     old = [run for run in found if run not in kept]
     events = _Events(store, [one.id for run in found for one in tidy.executions(store, run)])
     needed = events.touched(one.id for run in kept for one in tidy.executions(store, run))

@@ -79,7 +79,7 @@ def code_of(outcome: Mapping[str, Any]) -> int:
     """The exit code of a run that nobody waited for, by what it left."""
     if not outcome:
         return FAILED
-    return DONE if outcome.get("published") else REFUSED
+    return DONE if outcome.get("published") or outcome.get("until") else REFUSED
 
 
 def last_line(log: Path) -> str:

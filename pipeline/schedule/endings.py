@@ -29,7 +29,10 @@ def ended(flight: Flight, now: datetime.datetime, code: int, note: str, run: str
     if code == BAD_INPUT and HELD in last_line:
         code = FAILED  # another run was quicker: that passes
     event, version, reason = _EVENTS.get(code, "failure"), "", ""
-    if code == DONE:
+    until = outcome.get("until", "") if code == DONE else ""
+    if until:
+        event, reason = "", f"{outcome['next']} is next"
+    elif code == DONE:
         version = Path(outcome.get("published") or "").name
         if version in flight.versions:
             version, event, reason = "", "", "the model is published already"
@@ -50,6 +53,7 @@ def ended(flight: Flight, now: datetime.datetime, code: int, note: str, run: str
         version=version,
         f1=outcome.get("overall", {}).get("f1"),
         held=bool(outcome.get("held")),
+        until=until,
         log=flight.log,
         inputs=flight.inputs,
     )
@@ -63,6 +67,8 @@ def summary(ended: Ended) -> str:
     took = f", after {durations.shown(ended.seconds)}"
     if ended.version:
         return f"published: version {ended.version}{f1}{took}"
+    if ended.until:
+        return f"up to {ended.until}: {ended.reason}{took}"
     what = {DONE: "nothing new to publish", REFUSED: "not live" if ended.held else "refused"}.get(ended.code, "failed")
     return f"{what}: {ended.reason}{f1}{took}"
 

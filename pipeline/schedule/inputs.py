@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from components.corpus.find_corpus import find_corpus
 from components.corpus.fingerprint import content_hash
-from pipeline import sources, starter
+from pipeline import elsewhere, sources, starter
 from pipeline.config import Config
 from pipeline.workdir import Workdir
 
 # What says how, where or when a run is done, and not what comes of it.
-_NO_MATTER = ("schedule", "workdir", "orchestrator", "beam", "keep")
+_NO_MATTER = ("schedule", "workdir", "orchestrator", "beam", "keep", "kubeflow")
 
 
 class File(BaseModel):
@@ -49,13 +49,15 @@ def look(config: Config) -> Inputs:
 
     Raises:
       UserError: the data is missing, or not whole yet.
+      StorageError: it lies elsewhere and cannot be reached.
     """
-    splits = find_corpus(config.data or starter.corpus(), config.choice)
+    here = elsewhere.fetched(config, Workdir(Path(config.workdir).resolve(), config.name))
+    splits = find_corpus(here.data or starter.corpus(), here.choice)
     kept = {key: value for key, value in config.model_dump(by_alias=True, mode="json").items() if key not in _NO_MATTER}
     kept["metadata"].pop("password")
     paths = [path for files in splits.files.values() for path in files]
-    if config.vectors:
-        paths.append(os.path.abspath(config.vectors))
+    if here.vectors:
+        paths.append(os.path.abspath(here.vectors))
     return Inputs(
         settings=dict(_flat(kept)),
         code=sources.whole_hash(),

@@ -35,7 +35,8 @@ class Flight(_Kept):
 
 class Ended(_Kept):
     """How a run ended: its exit code, and what hooks are told. `held` says that the gate let the model through, and that it must not
-    serve all the same; `inputs` are None if not even these could be found out.
+    serve all the same; `until` is the node after which it was to stop, "" for none; `inputs` are None if not even these could be
+    found out.
     """
 
     code: int
@@ -48,13 +49,19 @@ class Ended(_Kept):
     version: str = ""
     f1: Optional[float] = None
     held: bool = False
+    until: str = ""
     log: str = ""
     inputs: Optional[Inputs] = None
 
     @property
     def finished(self) -> bool:
-        """Whether it came to its end, with a model published or refused."""
+        """Whether it came to where it was to go."""
         return self.code in (DONE, REFUSED)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it came to its end, with a model published or refused: then nothing is new until something changes."""
+        return self.finished and not self.until
 
     @property
     def bad_input(self) -> bool:
@@ -63,7 +70,7 @@ class Ended(_Kept):
 
 
 class State(_Kept):
-    """`done` is the last run that finished, `last` the last one however it ended; `due` is the next time of `times`."""
+    """`done` is the last run that came to its end, `last` the last one however it ended; `due` is the next time of `times`."""
 
     done: Optional[Ended] = None
     last: Optional[Ended] = None

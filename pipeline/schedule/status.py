@@ -37,7 +37,7 @@ def lines(places: Places) -> Iterator[str]:
         yield f"at work    {began} (process {process.pid})" if process and process.alive else f"cut off    {began}"
     if not found.last:
         yield "last       no run yet"
-    elif not found.last.finished:
+    elif not found.last.whole:
         yield f"last       {_ended(found.last)}"
     if found.done:
         yield f"{'last' if found.done == found.last else 'before':<11}{_ended(found.done)}"

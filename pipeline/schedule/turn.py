@@ -7,7 +7,7 @@ from typing import Optional
 from components.errors import UserError
 from pipeline import durations
 from pipeline.config import Config
-from pipeline.exits import BAD_INPUT, DONE, STOPPED
+from pipeline.exits import BAD_INPUT, DONE, NOTHING_NEW, STOPPED
 from pipeline.schedule import child, endings, hooks, inputs
 from pipeline.schedule.clock import Clock
 from pipeline.schedule.inputs import Inputs
@@ -35,9 +35,10 @@ class Job:
     say: Callable[[str], None]
 
 
-def turn(job: Job, places: Places) -> int:
+def turn(job: Job, places: Places, only_look: bool = False) -> int:
     """Runs if there is anything new, and returns the exit code: that of the run, `DONE` where there was nothing to do,
-    `STOPPED` if the scheduler was told to end meanwhile.
+    `STOPPED` if the scheduler was told to end meanwhile. With `only_look` it does not run: `DONE` where it would,
+    `NOTHING_NEW` where there is nothing to do.
 
     Raises:
       UserError: the configuration or the data is bad, as far as can be seen without a run.
@@ -58,7 +59,10 @@ def turn(job: Job, places: Places) -> int:
         job.say(why_not)
         if code == DONE:
             _keep_times(places, state, now)
-        return code
+        return NOTHING_NEW if only_look and code == DONE else code
+    if only_look:
+        job.say(f"there is something to run: {because}")
+        return DONE
     return _run(job, places, config, now, because)
 
 
@@ -180,7 +184,7 @@ def _note_bad_input(job: Job, places: Places, config: Optional[Config], reason: 
 def _conclude(job: Job, places: Places, config: Config, ended: Ended) -> None:
     """Keeps how a run ended, and says so."""
     ended = ended.model_copy(update={"inputs": inputs.with_contract(ended.inputs, config)})
-    _update(places, flight=None, last=ended, **({"done": ended} if ended.finished else {}))
+    _update(places, flight=None, last=ended, **({"done": ended} if ended.whole else {}))
     job.say(endings.summary(ended))
     _tell(job, places, config, ended)
 

@@ -146,14 +146,13 @@ def test_a_start_with_another_format_is_refused(after):
 @pytest.mark.parametrize(
     "settings, said",
     [
-        (Beam(runner="Flonk"), r"beam.runner: Flonk cannot be had \(Unexpected pipeline runner: Flonk"),
         (Beam(runner="no.such.Runner"), r"beam.runner: no.such.Runner cannot be had \(No module named"),
         (Beam(options=("--no_such_option=3",)), "beam.options: --no_such_option is no option of Beam"),
         (Beam(options=("--direct_num_workers=many",)), "beam.options: argument --direct_num_workers: invalid int"),
     ],
 )
 def test_what_beam_does_not_know_is_refused(settings, said):
-    from pipeline.annotation.steps import pipeline_options
+    from pipeline.engines import pipeline_options
 
     with pytest.raises(UserError, match=said):
         pipeline_options(settings)
@@ -162,12 +161,12 @@ def test_what_beam_does_not_know_is_refused(settings, said):
 def test_settings_come_to_beam_as_its_options():
     from apache_beam.options.pipeline_options import DirectOptions, FlinkRunnerOptions, StandardOptions
 
-    from pipeline.annotation.steps import pipeline_options
+    from pipeline.engines import pipeline_options
 
     local = pipeline_options(Beam(workers=3))
     assert local.view_as(StandardOptions).runner == "FnApiRunner"
     assert local.view_as(DirectOptions).direct_num_workers == 3
     assert local.view_as(DirectOptions).direct_running_mode == "multi_processing"
-    flink = pipeline_options(Beam(runner="FlinkRunner", options=("--flink_master=host:8081", "--known_to=job-server")))
+    flink = pipeline_options(Beam(runner="flink", options=("--flink_master=[local]", "--flink_version=1.19")))
     assert flink.view_as(StandardOptions).runner == "FlinkRunner"
-    assert flink.view_as(FlinkRunnerOptions).flink_master == "host:8081"
+    assert flink.view_as(FlinkRunnerOptions).flink_master == "[local]"

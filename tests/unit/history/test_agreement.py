@@ -108,6 +108,14 @@ def test_pruning_leaves_what_a_kept_run_took_from_the_cache(past):
     assert prune.prune(past.store, past.workdir, keep=1).artifacts == ()
 
 
+def test_runs_that_stopped_early_do_not_count_as_runs_to_keep(past):
+    old, kept = (past.run(publish=False, verdict="refused") for _ in range(2))
+    early = [past.run(publish=False, verdict="up to Trainer", until="Trainer") for _ in range(2)]
+    assert prune.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
+    assert all(Path(one.uri).is_dir() for one in (kept, *early))
+    assert len(prune.prune(past.store, past.workdir, keep=0).artifacts) == 3
+
+
 def test_pruning_leaves_what_published_versions_were_made_from(past):
     served = past.run()
     for _ in range(3):

@@ -200,10 +200,21 @@ def test_every_setting_says_what_it_is():
             ["--runner=FlinkRunner", "--flink_master=local"],
         ),
         (("beam.options=[--temp_location=/t]",), ["--runner=FnApiRunner", "--temp_location=/t"]),
+        (("beam.runner=Direct",), ["--runner=FnApiRunner"]),
+        (("beam.runner=FLINK",), ["--runner=FlinkRunner"]),
+        (("beam.runner=sparkrunner",), ["--runner=SparkRunner"]),
+        (("beam.runner=some.module.Runner",), ["--runner=some.module.Runner"]),
     ],
 )
 def test_beam_gets_what_was_set(beam, expected):
     assert load(None, beam, {}).beam.arguments() == expected
+
+
+def test_a_runner_that_is_none_is_refused_with_those_there_are():
+    with pytest.raises(
+        UserError, match=r"beam.runner: found 'flonk'; expected direct, flink, spark, portable, dataflow, or"
+    ):
+        load(None, ("beam.runner=flonk",), {})
 
 
 def test_keys_of_a_group_are_listed_and_none_of_what_is_no_group():

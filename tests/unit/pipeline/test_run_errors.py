@@ -9,7 +9,7 @@ from rich.console import Console
 from components.errors import UserError
 from pipeline.config import Config
 from pipeline.console import RunConsole
-from pipeline.run import Failure, run, user_error
+from pipeline.run import Failure, last_line, run, user_error
 from pipeline.workdir import Workdir
 
 
@@ -35,6 +35,21 @@ def test_what_the_user_can_mend_is_found_behind_beams_and_tfxs_errors(error):
 @pytest.mark.parametrize("error", [None, RuntimeError("the disk is full"), raised_from(KeyError("a"), OSError("b"))])
 def test_other_errors_are_not_taken_for_the_users(error):
     assert user_error(error) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("Traceback …\n  File …\nOSError: no space\n", "OSError: no space"),
+        (
+            "a.B: no\n\tat a.B.c(B.java:1)\nCaused by: x.Y: why\n\tat …\nCaused by: x.Z: root\n\t... 5 more\n]",
+            "x.Z: root",
+        ),
+        ("", "ValueError"),
+    ],
+)
+def test_an_error_is_told_by_the_line_that_says_why(text, last):
+    assert last_line(ValueError(text)) == last
 
 
 def test_a_failure_names_the_node_the_reason_and_the_log(tmp_path):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 STACKS = ["tfx-1.16", "tfx-1.21"]
-LOCKS = [*STACKS, "uv", "zig", "nervaluate", "benchmark", "airflow"]
+LOCKS = [*STACKS, "uv", "zig", "nervaluate", "benchmark", "airflow", "kubeflow", "storage"]
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)( ;[^\\]+)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 

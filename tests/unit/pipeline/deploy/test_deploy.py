@@ -1,12 +1,17 @@
 """What starts the schedule elsewhere: systemd, Kubernetes and Airflow call the command line with options that it has."""
 
-import ast
+import contextlib
+import itertools
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
+import sys
+import types
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
@@ -14,6 +19,7 @@ import yaml
 import pipeline
 from pipeline import config, durations, exits
 from pipeline.commands.schedule import schedule
+from pipeline.part import STEPS
 from tests.unit.kubernetes_types import faults, kind_of
 
 DEPLOY = Path(pipeline.__file__).parent / "deploy"
@@ -46,39 +52,57 @@ def cron_job():
     return yaml.safe_load((DEPLOY / "kubernetes" / "cronjob.yaml").read_text(encoding="utf-8"))["spec"]
 
 
-def dag_constants():
-    """What the DAG gives to Airflow, as far as it stands there in so many words."""
-    tree = ast.parse((DEPLOY / "airflow" / "tfx_ner_retrain.py").read_text(encoding="utf-8"))
-    names = {
-        node.targets[0].id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-    }
-    return names, {
-        keyword.arg: keyword.value for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords
-    }
+@pytest.fixture(scope="module")
+def dag():
+    """What the DAG gives to Airflow, which is played here: its own particulars, and those of its tasks in their order."""
+    operators, dags, order = [], [], []
+
+    class Operator:
+        def __init__(self, **given):
+            self.given = given
+            operators.append(given)
+
+        def __rshift__(self, after):
+            order.append((self.given["task_id"], after.given["task_id"]))
+
+    @contextlib.contextmanager
+    def played(**given):
+        dags.append(given)
+        yield
+
+    bash, sdk = types.ModuleType("bash"), types.ModuleType("sdk")
+    bash.BashOperator, sdk.DAG = Operator, played
+    modules = {"airflow": None, "airflow.providers.standard.operators.bash": bash, "airflow.sdk": sdk}
+    with mock.patch.dict(sys.modules, modules):
+        runpy.run_path(str(DEPLOY / "airflow" / "tfx_ner_retrain.py"))
+    assert order == list(itertools.pairwise(task["task_id"] for task in operators))
+    [particulars] = dags
+    return particulars, operators
 
 
-def commands(unit, cron_job):
-    names, given = dag_constants()
-    bash = "".join(
-        part.value if isinstance(part, ast.Constant) else names[part.value.id] for part in given["bash_command"].values
-    )
+def commands(unit, cron_job, dag):
     [container] = cron_job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     return {
         **{name: shlex.split(unit(name)["ExecStart"][0]) for name in UNITS},
         "kubernetes": container["command"],
-        "airflow": shlex.split(bash.removeprefix("exec ")),
+        **{f"airflow {task['task_id']}": shlex.split(task["bash_command"].removeprefix("exec ")) for task in dag[1]},
     }
 
 
-def test_all_call_the_schedule_with_options_that_it_has(unit, cron_job):
+def test_all_call_the_schedule_with_options_that_it_has(unit, cron_job, dag):
     known = {option for parameter in schedule.params for option in parameter.opts}
-    for where, (program, command, *arguments) in commands(unit, cron_job).items():
+    for where, (program, command, *arguments) in commands(unit, cron_job, dag).items():
         assert program.rpartition("/")[2] == "tfx-ner" and command == "schedule", where
         assert {argument for argument in arguments if argument.startswith("--")} <= known, where
         assert arguments[arguments.index("--config") + 1] == SETTINGS, where
-        assert ("--once" in arguments) != ("--cron" in arguments), where
+        assert sum(one in arguments for one in ("--once", "--cron", "look")) == 1, where
+
+
+def test_the_dag_has_a_task_for_each_step_behind_a_look(dag):
+    look, *steps = dag[1]
+    assert look["task_id"] == "look" and " schedule look " in look["bash_command"]
+    found = {task["task_id"]: re.findall(r"--until (\w+)", task["bash_command"]) for task in steps}
+    assert found == {name: [until] if until else [] for name, until in STEPS.items()}
 
 
 def test_the_settings_are_settings(settings):
@@ -86,7 +110,7 @@ def test_the_settings_are_settings(settings):
     assert settings.spans.marker == "_SUCCESS"
 
 
-def test_what_ends_a_run_from_outside_gives_it_its_time(unit, cron_job, settings):
+def test_what_ends_a_run_from_outside_gives_it_its_time(unit, cron_job, dag, settings):
     grace = durations.seconds(settings.schedule.grace)
     longest = (settings.schedule.retries + 1) * durations.seconds(settings.schedule.limit)
     assert all(int(unit(name)["TimeoutStopSec"][0]) > grace for name in UNITS)
@@ -94,19 +118,18 @@ def test_what_ends_a_run_from_outside_gives_it_its_time(unit, cron_job, settings
     job = cron_job["jobTemplate"]["spec"]
     assert job["template"]["spec"]["terminationGracePeriodSeconds"] > grace
     assert job["activeDeadlineSeconds"] > longest
-    _, given = dag_constants()
-    [hours] = given["execution_timeout"].keywords
-    assert hours.arg == "hours" and hours.value.value * 3600 > longest
+    assert all(task["execution_timeout"].total_seconds() > longest for task in dag[1])
 
 
-def test_a_refused_model_is_no_failure_and_bad_data_is_not_tried_again(unit, cron_job):
+def test_a_refused_model_is_no_failure_and_bad_data_is_not_tried_again(unit, cron_job, dag):
     assert unit("tfx-ner-retrain.service")["SuccessExitStatus"] == [str(exits.REFUSED)]
     assert unit("tfx-ner-schedule.service")["RestartPreventExitStatus"] == [str(exits.BAD_INPUT)]
     rules = cron_job["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
     actions = {code: rule["action"] for rule in rules for code in rule.get("onExitCodes", {}).get("values", ())}
     assert actions == {exits.REFUSED: "Ignore", exits.BAD_INPUT: "FailJob"}
     assert cron_job["concurrencyPolicy"] == "Forbid"
-    assert dag_constants()[1]["skip_on_exit_code"].value == exits.REFUSED
+    for task in dag[1]:
+        assert (task["skip_on_exit_code"], task["retries"]) == ([exits.REFUSED, exits.NOTHING_NEW], 0)
 
 
 def test_the_pod_mounts_what_the_settings_name(cron_job, settings):
@@ -166,10 +189,10 @@ import json, sys
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 [dag] = bag.dags.values()
-[task] = dag.tasks
 print(json.dumps([
     bag.import_errors, dag.dag_id, dag.schedule, str(dag.timezone), dag.catchup, dag.max_active_runs,
-    type(task).__name__, task.retries, task.skip_on_exit_code, task.bash_command,
+    [[task.task_id, type(task).__name__, task.retries, task.skip_on_exit_code, sorted(task.upstream_task_ids)]
+     for task in dag.topological_sort()],
 ]))
 """
 
@@ -184,5 +207,31 @@ def test_airflow_reads_the_dag(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1]) == [
         *({}, "tfx_ner_retrain", "0 2 * * *", "UTC", False, 1),
-        *("BashOperator", 0, [3], f"exec /opt/tfx-ner/bin/tfx-ner schedule --once --config {SETTINGS}"),
+        [
+            [name, "BashOperator", 0, [exits.REFUSED, exits.NOTHING_NEW], [before] if before else []]
+            for before, name in itertools.pairwise([None, "look", *STEPS])
+        ],
     ]
+
+
+def test_the_image_is_made_from_what_is_there():
+    """As far as that can be told without Docker: it copies what the repository has, ends as the program, and not as root."""
+    root = DEPLOY.parents[1]
+    instructions = [
+        line.split(maxsplit=1)
+        for line in (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    given = dict(instructions)
+    assert {rest.split()[0] for name, rest in instructions if name == "FROM"} == {"python:3.12-slim-trixie"}
+    assert json.loads(given["ENTRYPOINT"]) == ["tfx-ner"] and given["USER"] == "10001:10001"
+    kept = [
+        line[1:]
+        for line in (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("!")
+    ]
+    assert all((root / name).exists() for name in kept)
+    copied = [rest.split()[:-1] for name, rest in instructions if name == "COPY" and not rest.startswith("--from=")]
+    assert copied == [["requirements/tfx-1.21.txt"], ["."]]
+    assert {"pipeline", "components", "serving", "setup.py", "requirements/runtime.in", *copied[0]} <= set(kept)
+    assert any("--require-hashes --requirement requirements/tfx-1.21.txt" in rest for _, rest in instructions)

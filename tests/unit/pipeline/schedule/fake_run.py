@@ -1,7 +1,7 @@
 """Stands in for `tfx-ner run`: does what `PLAN`, a JSON file beside the work folder, says, and notes that it was called.
 
 The plan is a list of endings, the first for the first call, the last for all from there on: `{"code", "published", "says",
-"reasons", "held", "seconds", "deaf"}`.
+"reasons", "held", "seconds", "deaf", "until"}`; with `until` the run stops there, before a Pusher.
 """
 
 import datetime
@@ -36,6 +36,8 @@ def main(work: Path, arguments: list[str]) -> int:
             "held": ending.get("held", ""),
             "nothing_ran": ending.get("nothing_ran", False),
         }
+        if until := ending.get("until"):
+            outcome = {"until": until, "next": "Pusher", "published": None}
         (run / "outcome.json").write_text(json.dumps(outcome))
     print("some output")
     print(ending.get("says", ""), file=sys.stderr)

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from pipeline.commands import schedule
+
 LATER = "--cron=0 0 29 2 *"
 
 
@@ -40,6 +42,30 @@ def test_once_ends_as_the_run_does(project, program, code):
     project.settings += ["schedule.retries=0"]
     project.plan({"code": code, "says": "tfx-ner: so it is"})
     assert program("--once").ended()[0] == code
+
+
+def test_a_look_ends_with_0_or_4(project, program):
+    code, out, _ = program("look").ended()
+    assert code == 0 and "there is something to run: the first run on this schedule" in out
+    assert project.reasons == [] and program("--once").ended()[0] == 0
+    assert program("look").ended()[0] == 4
+
+
+def test_a_run_that_is_to_stop_early_is_told_where(project):
+    command = schedule._command({"data": "d", "until": "Trainer"}, None, [])
+    assert command[command.index("run") :] == ["run", "--data", "d", "--until", "Trainer"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--every=1h", "--until=Trainer"], "expected tfx-ner schedule --once --until Trainer"),
+        (["look", "--once"], "look: found --once beside it"),
+    ],
+)
+def test_what_does_not_go_together_is_told(program, given, said):
+    code, _, err = program(*given).ended()
+    assert code == 2 and said in err
 
 
 def test_nothing_new_is_found_without_anything_heavy(project, program, in_a_process):

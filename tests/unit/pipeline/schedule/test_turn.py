@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from components.errors import UserError
-from pipeline.exits import BAD_INPUT, DONE, FAILED, REFUSED, STOPPED
-from pipeline.schedule import state
+from pipeline.exits import BAD_INPUT, DONE, FAILED, NOTHING_NEW, REFUSED, STOPPED
+from pipeline.schedule import state, status
 from pipeline.schedule.processes import Process
+from pipeline.schedule.turn import turn
 
 OTHER = "Bea\tB-PER\nspoke\tO\n\n"
 
@@ -246,3 +247,53 @@ def test_a_state_that_cannot_be_read_makes_one_run_more_at_most(project):
     project.places.state.write_text('{"done": ')
     assert project.turn() == DONE
     assert project.reasons[1:] == ["the first run on this schedule"]
+
+
+def test_a_run_that_stopped_early_is_no_whole_one(project):
+    told = noting(project)
+    project.plan({"code": 0, "until": "TypeGate"}, {"code": 0, "published": "5"})
+    assert project.turn() == DONE
+    assert project.said[-1].startswith("up to TypeGate: Pusher is next, after ")
+    assert project.state.done is None and project.state.flight is None and told() == []
+    assert any(line.startswith("last       ") and "up to TypeGate" in line for line in status.lines(project.places))
+    assert project.turn() == DONE and project.state.done.version == "5"
+    assert project.reasons == ["the first run on this schedule"] * 2
+    assert project.turn() == DONE and len(project.reasons) == 2
+
+
+def test_a_run_that_stopped_early_leaves_the_last_whole_one_what_it_was(project):
+    project.turn()
+    project.write("train.conll", OTHER)
+    project.plan({"code": 0, "until": "Trainer"}, {"code": 3, "reasons": ["too low"]})
+    assert project.turn() == DONE and project.state.done.version == "100"
+    assert project.turn() == REFUSED and project.reasons == ["changed data: train.conll"] * 2
+    assert project.turn() == DONE and len(project.reasons) == 2
+
+
+def test_a_run_that_stopped_early_and_nobody_waited_for_is_done(project):
+    project.plan({"code": 0, "until": "Trainer"})
+    project.turn()
+    ended = project.state.last
+    flight = state.Flight(
+        because=ended.because, began=ended.began, log=ended.log, runs=(), versions=(), inputs=ended.inputs
+    )
+    state.write(state.State(flight=flight), project.places.state)
+    project.plan({"code": 0, "published": "5"})
+    assert project.turn() == DONE
+    assert project.said[-3].startswith("up to Trainer: ") and project.state.done.version == "5"
+
+
+def test_a_look_says_whether_a_run_would_start_and_starts_none(project):
+    def look():
+        project.places.logs.mkdir(parents=True, exist_ok=True)
+        return turn(project.job, project.places, only_look=True)
+
+    assert look() == DONE and project.said[-1] == "there is something to run: the first run on this schedule"
+    assert project.reasons == []
+    project.turn()
+    assert look() == NOTHING_NEW and project.said[-1].startswith("nothing new since ")
+    project.write("train.conll", OTHER)
+    assert look() == DONE and project.said[-1] == "there is something to run: changed data: train.conll"
+    project.plan({"code": 2, "says": "tfx-ner: bad"})
+    project.turn()
+    assert look() == BAD_INPUT and len(project.reasons) == 1

@@ -1,0 +1,95 @@
+"""What Beam's steps run on: the options that Beam gets, held against what Beam and the engine know, before anything runs."""
+
+import contextlib
+import io
+import shutil
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from apache_beam.runners.runner import create_runner
+
+from components.errors import UserError
+from pipeline.config import Beam
+
+_PATIENCE = 10  # seconds for a part of a cluster to answer
+_WITH_JOB_SERVER = ("flink", "spark", "portable")
+
+
+def pipeline_options(settings: Beam) -> PipelineOptions:
+    """What Beam gets.
+
+    Raises UserError for a runner that Beam cannot have, for options that neither it nor the job server knows (Beam would pass
+    over them), and for a cluster that does not answer.
+    """
+    arguments = settings.arguments()
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions(arguments)
+            known, given = options.get_all_options(), options.get_all_options(retain_unknown_options=True)
+    except SystemExit:
+        problem = said.getvalue().strip().rpartition("error: ")[2]
+        raise UserError(f"beam.options: {problem}; expected options as Beam {beam.__version__} takes them") from None
+    if (master := known.get("flink_master")) and settings.runner == "flink" and not master.startswith("["):
+        _refuse_silent("flink_master", master)
+    unknown = set(given) - set(known)
+    if settings.runner in _WITH_JOB_SERVER:
+        unknown -= set(_job_server_knows(known.get("job_endpoint"), settings.runner, known))
+    if unknown:
+        raise UserError(
+            f"beam.options: --{min(unknown)} is no option of Beam {beam.__version__}; expected those that it knows, as"
+            " --name=value"
+        )
+    if (setup := known.get("setup_file")) and not Path(setup).is_file():
+        raise UserError(f"beam.options: --setup_file={setup}: no such file; expected the project's setup.py")
+    try:
+        create_runner(known["runner"])
+    except (ValueError, ImportError, AttributeError) as error:
+        problem = " ".join(str(error).split())
+        raise UserError(f"beam.runner: {settings.runner} cannot be had ({problem})") from None
+    return options
+
+
+def _job_server_knows(endpoint: str | None, runner: str, known: dict) -> Iterable[str]:
+    """The options of the job server at `endpoint`; without one Beam starts its own from a jar, and passes on what it knows."""
+    if not endpoint or endpoint == "embed":
+        if runner != "portable" and not known.get("flink_submit_uber_jar") and not shutil.which("java"):
+            raise UserError(
+                f"beam.runner: {runner} needs a job server: found no java to start one with; expected java on the PATH, or"
+                " --job_endpoint=host:port in beam.options"
+            )
+        return ()
+    _refuse_silent("job_endpoint", endpoint)
+    with grpc.insecure_channel(endpoint) as channel:
+        service = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        try:
+            described = service.DescribePipelineOptions(
+                beam_job_api_pb2.DescribePipelineOptionsRequest(), timeout=_PATIENCE
+            )
+        except grpc.RpcError as error:
+            raise UserError(
+                f"beam.options: --job_endpoint={endpoint} is no job server of Beam's ({error.code().name}); expected its"
+                " host:port"
+            ) from None
+    return [option.name for option in described.options]
+
+
+def _refuse_silent(option: str, address: str) -> None:
+    """Raises UserError if nobody listens at `address`, host:port with or without a scheme."""
+    place = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        host, port = place.hostname, place.port or (443 if place.scheme == "https" else 80)
+        if not host:
+            raise ValueError("no host")
+        socket.create_connection((host, port), timeout=_PATIENCE).close()
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(
+            f"beam.options: nobody answers at --{option}={address} ({problem}); expected the host:port of a cluster that is up"
+        ) from None

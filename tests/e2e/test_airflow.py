@@ -1,0 +1,194 @@
+"""The DAG under Airflow's own scheduler: which tasks run, in which order, and what becomes of them.
+
+Airflow is in an environment of its own (`make airflow`); its database, its server on loopback and its logs are in the
+tests' folder. On two busy cores it took 6 minutes with a program that is played, and 11 with tfx-ner: set TFX_NER_LONG=1.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.made_corpus import write_corpus
+from tests.e2e.program import LONGEST, SMALL, environment, versions_in
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / ".venv-airflow" / "bin"
+DAG = "tfx_ner_retrain"
+TASKS = ["look", "data", "transform", "train", "evaluate", "publish"]
+ENDED = ("success", "failed")
+
+
+class Airflow:
+    """A scheduler, a DAG processor and a server, with the shipped DAG for a program and its settings, and without its times."""
+
+    def __init__(self, folder: Path, program: str, settings: Path):
+        self.folder, self._number = folder, 0
+        (folder / "dags").mkdir(parents=True)
+        dag = (ROOT / "pipeline" / "deploy" / "airflow" / f"{DAG}.py").read_text(encoding="utf-8")
+        changes = {"/opt/tfx-ner/bin/tfx-ner": program, "/etc/tfx-ner/ner.yaml": str(settings), '"0 2 * * *"': "None"}
+        for old, new in changes.items():
+            assert dag.count(old) == 1
+            dag = dag.replace(old, new)
+        (folder / "dags" / f"{DAG}.py").write_text(dag, encoding="utf-8")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self._environment = {
+            **environment(),
+            "PATH": f"{BIN}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "AIRFLOW_HOME": str(folder),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "1",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self._port}/execution/",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
+        }
+
+    def command(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [BIN / "airflow", *arguments], env=self._environment, cwd=self.folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """Starts everything, and ends it."""
+        self.command("db", "migrate")
+        with contextlib.ExitStack() as started:
+            server = ("api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1")
+            for arguments in (server, ("dag-processor",), ("scheduler", "--skip-serve-logs")):
+                started.enter_context(self._process(*arguments))
+            self._wait(lambda: self._select("select 1 from dag where dag_id = ?", DAG))
+            self._wait(self._serves)
+            self.command("dags", "unpause", DAG)
+            yield self
+
+    @contextlib.contextmanager
+    def _process(self, *arguments: str):
+        with (self.folder / f"{arguments[0]}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [BIN / "airflow", *arguments],
+                env=self._environment,
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            with contextlib.suppress(ProcessLookupError):  # whatever of its children is left
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _serves(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+    def _wait(self, condition):
+        until = time.monotonic() + LONGEST
+        while not (found := condition()):
+            assert time.monotonic() < until, {log.name: log.read_text()[-2000:] for log in self.folder.glob("*.log")}
+            time.sleep(0.5)
+        return found
+
+    def _select(self, query: str, *values: str) -> list[tuple]:
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'airflow.db'}?mode=ro", uri=True)) as database:
+            return database.execute(query, values).fetchall()
+
+    def ran(self) -> tuple[str, dict[str, str]]:
+        """Triggers the DAG, and gives how that run and its tasks ended."""
+        self._number += 1
+        name = f"test-{self._number}"
+        self.command("dags", "trigger", DAG, "--run-id", name)
+        ended = "select state from dag_run where run_id = ? and state in (?, ?)"
+        [(state,)] = self._wait(lambda: self._select(ended, name, *ENDED))
+        return state, dict(self._select("select task_id, state from task_instance where run_id = ?", name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _wanted():
+    if not (BIN / "airflow").exists():
+        pytest.skip("Airflow is not installed: make airflow installs it in .venv-airflow")
+    if "TFX_NER_LONG" not in os.environ:
+        pytest.skip("it takes long: set TFX_NER_LONG=1")
+
+
+def test_the_scheduler_runs_a_task_a_step_and_minds_how_each_ends(tmp_path):
+    shutil.copy(Path(__file__).with_name("airflow_played.py"), tmp_path)
+    calls, endings = tmp_path / "calls.jsonl", tmp_path / "endings.json"
+    airflow = Airflow(tmp_path / "airflow", f"{sys.executable} {tmp_path / 'airflow_played.py'}", tmp_path / "ner.yaml")
+
+    def ran(**codes):
+        calls.unlink(missing_ok=True)
+        endings.write_text(json.dumps(codes))
+        state, tasks = airflow.ran()
+        called = [json.loads(line) for line in calls.read_text().splitlines()]
+        return state, [tasks[name] for name in TASKS], called
+
+    with airflow.at_work():
+        state, tasks, called = ran()
+        assert (state, set(tasks)) == ("success", {"success"})
+        settings = ["--config", str(tmp_path / "ner.yaml")]
+        assert called == [
+            ["schedule", "look", *settings],
+            *(
+                ["schedule", "--once", "--until", node, *settings]
+                for node in ("DataGate", "Transform", "Trainer", "TypeGate")
+            ),
+            ["schedule", "--once", *settings],
+        ]
+        nothing_new = ran(look=4)
+        assert nothing_new[:2] == ("success", ["skipped"] * 6) and len(nothing_new[2]) == 1
+        refused = ran(**{"--once": 3})
+        assert refused[:2] == ("success", [*["success"] * 5, "skipped"])
+        bad_data = ran(DataGate=2)
+        assert bad_data[:2] == ("failed", ["success", "failed", *["upstream_failed"] * 4])
+        assert len(bad_data[2]) == 2
+
+
+def test_the_scheduler_takes_a_corpus_to_a_published_model(tmp_path):
+    values = yaml.safe_load((ROOT / "pipeline" / "deploy" / "config" / "ner.yaml").read_text(encoding="utf-8"))
+    write_corpus(tmp_path / "data" / "span-1")
+    (tmp_path / "data" / "span-1" / "_SUCCESS").touch()
+    settings = {**values, "data": str(tmp_path / "data"), "workdir": str(tmp_path / "work")}
+    for one in SMALL:
+        group, _, value = one.removeprefix("--set=").partition(".")
+        key, _, text = value.partition("=")
+        settings.setdefault(group, {})[key] = yaml.safe_load(text)
+    (tmp_path / "ner.yaml").write_text(yaml.safe_dump(settings))
+    # A copy: whoever works on the sources meanwhile would make everything new.
+    for name in ("pipeline", "components", "serving"):
+        shutil.copytree(ROOT / name, tmp_path / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    program = f"env PYTHONPATH={tmp_path / 'project'} {sys.executable} -m pipeline.cli"
+    airflow = Airflow(tmp_path / "airflow", program, tmp_path / "ner.yaml")
+    with airflow.at_work():
+        assert airflow.ran() == ("success", dict.fromkeys(TASKS, "success"))
+        assert len(versions_in(tmp_path / "work")) == 1
+        assert airflow.ran() == ("success", dict.fromkeys(TASKS, "skipped"))
+    kept = [json.loads((run / "outcome.json").read_text()) for run in sorted((tmp_path / "work" / "runs").iterdir())]
+    assert [one.get("until") for one in kept] == ["DataGate", "Transform", "Trainer", "TypeGate", None]
+    ran = [node["node"] for node in kept[-1]["nodes"] if not node["cached"] and not node["node"].endswith("Before")]
+    assert ran == ["Pusher", "Report"]

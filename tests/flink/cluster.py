@@ -1,0 +1,264 @@
+"""A standalone Flink cluster with Beam's job server, each part a process of its own, as on machines of their own.
+
+There are three hosts: one has the JobManager and the job server; each of the two others a TaskManager and a worker pool, which
+the TaskManager finds as localhost. The hosts are network namespaces, joined by a bridge that leads nowhere else: parts that
+listen on every interface, as worker pools do, are heard here only. Whatever the parts print is kept as NAME.log.
+
+By hand: python -m tests.flink.cluster DIR starts one, prints what Beam takes for it, and ends it at Ctrl-C or SIGTERM.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+JARS = ROOT / ".flink"
+BOOT = JARS / "boot"
+REST, JOBS, ARTIFACTS, POOL = 8081, 8099, 8098, 50000  # on hosts of its own, no port is taken
+_CLASS_PATH = f"{JARS / 'job-server'}/*{os.pathsep}{JARS / 'flink'}/*"
+LONGEST = 240  # seconds until all parts are there, also on a busy machine
+
+# What Flink's own start scripts open for it in Java 17.
+_OPENED = ("java.lang", "java.lang.reflect", "java.net", "java.io", "java.nio", "java.text", "java.time", "java.util")
+_OPENED += ("java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks", "sun.nio.ch")
+
+# A TaskManager takes 1.5 GB. The start scripts would work these out. Beam's graphs are wide: hundreds of buffers an edge are
+# more than there are.
+_TASK_MANAGER = {
+    "taskmanager.numberOfTaskSlots": "2",
+    "taskmanager.cpu.cores": "2",
+    "taskmanager.memory.framework.heap.size": "128m",
+    "taskmanager.memory.framework.off-heap.size": "128m",
+    "taskmanager.memory.task.heap.size": "640m",
+    "taskmanager.memory.task.off-heap.size": "64m",
+    "taskmanager.memory.network.min": "256m",
+    "taskmanager.memory.network.max": "256m",
+    "taskmanager.memory.managed.size": "128m",
+    "taskmanager.memory.jvm-metaspace.size": "384m",
+    "taskmanager.memory.jvm-overhead.min": "192m",
+    "taskmanager.memory.jvm-overhead.max": "192m",
+    "taskmanager.network.sort-shuffle.min-buffers": "16",
+}
+
+
+def missing() -> str:
+    """Why there can be no cluster here; "" if there can."""
+    if not shutil.which("java"):
+        return "java is not on the PATH"
+    if not (JARS / "setup.stamp").exists():
+        return f"{JARS.name} has no Flink; make flink fetches it"
+    if not BOOT.exists():
+        return f"{JARS.name} has no boot program of Beam's; make flink builds it where there is Go"
+    name = f"ner{os.getpid()}x"
+    probe = subprocess.run(["ip", "netns", "add", name], capture_output=True) if shutil.which("ip") else None
+    if not probe or probe.returncode:
+        return "no rights to make hosts of network namespaces (ip netns add)"
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+    return ""
+
+
+class Cluster:
+    """The cluster, from `with` to the end of it; `folder` keeps what it writes."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen] = {}
+        self._network = f"10.87.{os.getpid() % 256}"
+        self._names = [f"ner{os.getpid()}h{number}" for number in range(3)]
+        self._bridge = f"ner{os.getpid()}b"
+
+    def __enter__(self) -> "Cluster":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._make_hosts()
+            configuration = self.folder / "configuration"
+            configuration.mkdir(exist_ok=True)
+            (configuration / "config.yaml").write_text("{}\n", encoding="utf-8")
+            self._start("jobmanager", 0, self._java("512m", "runtime.entrypoint.StandaloneSessionClusterEntrypoint"))
+            for number in (1, 2):
+                self.start_task_manager(number)
+                self.start_workers(number)
+            self._start("job-server", 0, self._job_server())
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        for name in tuple(self.processes):
+            self.kill(name)
+        for name in self._names:
+            subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+        subprocess.run(["ip", "link", "delete", self._bridge], capture_output=True)
+
+    @property
+    def options(self) -> list[str]:
+        """What Beam takes to run here."""
+        head = f"{self._network}.1"
+        return [
+            f"--flink_master={head}:{REST}",
+            f"--job_endpoint={head}:{JOBS}",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{POOL}",
+            "--parallelism=2",
+            f"--setup_file={ROOT / 'setup.py'}",
+            "--environment_cache_millis=60000",  # workers stay from one stage to the next
+        ]
+
+    @property
+    def settings(self) -> list[str]:
+        """The same as settings of tfx-ner."""
+        return ["--set=beam.runner=flink", f"--set=beam.options={json.dumps(self.options)}"]
+
+    def overview(self) -> dict:
+        """What Flink says of itself, as `taskmanagers` and `jobs-running`; empty while it does not answer."""
+        address = f"http://{self._network}.1:{REST}/overview"
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
+            return json.load(answer)
+        return {}
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a part and every process it started."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def start_task_manager(self, number: int) -> None:
+        host = {"taskmanager.host": f"{self._network}.{number + 1}", **_TASK_MANAGER}
+        command = self._java("768m", "runtime.taskexecutor.TaskManagerRunner", host, "-XX:MaxDirectMemorySize=512m")
+        self._start(f"taskmanager-{number}", number, command)
+
+    def start_workers(self, number: int) -> None:
+        """A worker pool, whose folder and environment hold nothing of the project."""
+        semi_persistent = self.folder / f"workers-{number}"
+        python = semi_persistent / "environment" / "bin" / "python"
+        if not python.exists():
+            _make_environment(python.parents[1])
+        boot = semi_persistent / "boot"
+        boot.write_text(f'#!/bin/sh\nexec "{BOOT}" -semi_persist_dir "{semi_persistent}" "$@" >&2\n', encoding="utf-8")
+        boot.chmod(0o755)
+        command = [python, "-m", "apache_beam.runners.worker.worker_pool_main"]
+        command += ["--service_port", POOL, "--container_executable", boot]
+        self._start(f"workers-{number}", number, command, semi_persistent)
+
+    def _make_hosts(self) -> None:
+        def ip(*words):
+            subprocess.run(["ip", *words], check=True, capture_output=True)
+
+        ip("link", "add", self._bridge, "type", "bridge")
+        ip("address", "add", f"{self._network}.254/24", "dev", self._bridge)
+        ip("link", "set", self._bridge, "up")
+        for number, name in enumerate(self._names, 1):
+            ip("netns", "add", name)
+            ip("link", "add", f"{name}v", "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("link", "set", f"{name}v", "master", self._bridge, "up")
+            ip("-n", name, "address", "add", f"{self._network}.{number}/24", "dev", "eth0")
+            for device in ("eth0", "lo"):
+                ip("-n", name, "link", "set", device, "up")
+
+    def _java(self, memory: str, program: str, more: dict | None = None, *flags: str) -> list:
+        head = f"{self._network}.1"
+        settings = {
+            "jobmanager.rpc.address": head,
+            "rest.address": head,
+            "rest.bind-address": head,
+            "io.tmp.dirs": str(self.folder / "flink"),
+            "cluster.evenly-spread-out-slots": "true",
+            # Beam's jars are in Flink's own class path too: else no worker outlives a stage, whatever the option says.
+            "classloader.resolve-order": "parent-first",
+            # A TaskManager that has gone is noticed after so many milliseconds.
+            "heartbeat.interval": "3000",
+            "heartbeat.timeout": "30000",
+            **(more or {}),
+        }
+        command = [*_virtual_machine(memory), *flags, "-cp", _CLASS_PATH, f"org.apache.flink.{program}"]
+        return [
+            *command,
+            "-c",
+            self.folder / "configuration",
+            *(word for item in settings.items() for word in ("-D", "=".join(item))),
+        ]
+
+    def _job_server(self) -> list:
+        return [
+            *_virtual_machine("768m"),
+            "-cp",
+            _CLASS_PATH,
+            "org.apache.beam.runners.flink.FlinkJobServerDriver",
+            f"--job-host={self._network}.1",
+            f"--job-port={JOBS}",
+            f"--artifact-port={ARTIFACTS}",
+            "--expansion-port=0",
+            f"--flink-master={self._network}.1:{REST}",
+            f"--artifacts-dir={self.folder / 'artifacts'}",
+        ]
+
+    def _start(self, name: str, host: int, command: list, folder: Path | None = None) -> None:
+        inside = ["ip", "netns", "exec", self._names[host]]
+        folder = folder or self.folder
+        path = f"{folder / 'environment' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        kept = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
+        environment = {
+            **kept,
+            "PATH": path,
+            # The environment is the container; boot would else make another one in it, and that lacks the stack.
+            "RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT": "1",
+            # pip builds the project with what is there, and looks for nothing else: the hosts reach no registry.
+            "PIP_NO_BUILD_ISOLATION": "false",
+            "PIP_NO_INDEX": "true",
+            "PIP_NO_DEPS": "true",
+        }
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*inside, *map(str, command)],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _wait(self) -> None:
+        began = time.monotonic()
+        while self.overview().get("taskmanagers") != 2 or not self._says("job-server", "Job server now running"):
+            gone = [name for name, process in self.processes.items() if process.poll() is not None]
+            if gone or time.monotonic() - began > LONGEST:
+                raise RuntimeError(f"the cluster did not come up: {gone or 'too slow'}; its logs are in {self.folder}")
+            time.sleep(0.5)
+
+    def _says(self, name: str, words: str) -> bool:
+        return words in (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+
+def _make_environment(folder: Path) -> None:
+    """Makes a worker's environment, which has the locked dependencies and not the project."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    # A .pth file in a folder that a .pth file names is not read: so the project, which is one in .venv, is left out.
+    stack = Path(importlib.metadata.distribution("apache-beam").locate_file("")).resolve()
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    own = subprocess.check_output([folder / "bin" / "python", "-c", where], text=True).strip()
+    Path(own, "stack.pth").write_text(f"{stack}\n", encoding="utf-8")
+
+
+def _virtual_machine(memory: str) -> list[str]:
+    opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
+    return ["java", f"-Xmx{memory}", "-XX:+UseSerialGC", *opened]
+
+
+if __name__ == "__main__":
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: sys.exit())
+    with Cluster(Path(sys.argv[1]).resolve()) as running:
+        print(*running.settings, sep="\n", flush=True)
+        signal.pause()

@@ -1,0 +1,133 @@
+"""`tfx-ner compile`: what kfp makes of the plan, and what kfp reads in it."""
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import Schedule
+from pipeline.kubeflow import compiled
+from pipeline.kubeflow.compiled import recurring
+from pipeline.part import STEPS
+
+BESIDE = Path(__file__).resolve().parents[4] / ".venv-kubeflow"
+PLACES = ("--data", "/srv/ner/data", "--workdir", "/srv/ner/work")
+IMAGE = "registry.example.org/tfx-ner:1"
+# Loads it as a component, as whoever gives it to Kubeflow does, and compiles it again as a step of another pipeline.
+LOAD = """
+import json, sys
+from kfp import components, compiler, dsl
+loaded = components.load_component_from_file(sys.argv[1])
+@dsl.pipeline(name="outer")
+def outer():
+    loaded()
+compiler.Compiler().compile(outer, sys.argv[1] + ".outer.yaml")
+spec = loaded.pipeline_spec
+print(json.dumps([spec.pipeline_info.name, sorted(spec.root.dag.tasks), sorted(loaded.platform_spec.platforms)]))
+"""
+OPTIONS = """
+import json
+from kfp.cli.recurring_run import create
+print(json.dumps([option for parameter in create.params for option in parameter.opts + parameter.secondary_opts]))
+"""
+
+
+@pytest.fixture
+def kfp():
+    if not (BESIDE / "setup.stamp").exists():
+        pytest.skip("kfp is not installed: make kubeflow installs it in .venv-kubeflow")
+
+    def run(program, *arguments):
+        command = [BESIDE / "bin" / "python", "-W", "ignore", "-c", program, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def compile_(tfx_ner, file, *more):
+    return tfx_ner("compile", "--target", "kubeflow", "--image", IMAGE, *PLACES, "--output", file, *more)
+
+
+def test_kfp_loads_what_is_written(kfp, tfx_ner, tmp_path):
+    file = tmp_path / "ner.yaml"
+    answer = compile_(tfx_ner, file, "--set", "kubeflow.train.gpu=1", "--set", "kubeflow.secret=ner-metadata")
+    assert (answer.code, answer.out.splitlines()[0]) == (0, f"{file}: {', '.join(STEPS)}, in {IMAGE}")
+    assert kfp(LOAD, file) == ["tfx-ner", sorted(STEPS), ["kubernetes"]]
+
+    pipeline, platform = yaml.safe_load_all(file.read_text())
+    tasks = pipeline["root"]["dag"]["tasks"]
+    after = {name: task.get("dependentTasks", []) for name, task in tasks.items()}
+    assert after == {name: [before] if before else [] for before, name in zip([None, *STEPS], STEPS)}
+    assert not any(task["cachingOptions"] for task in tasks.values())
+    run_by = {
+        name.removeprefix("exec-"): one["container"] for name, one in pipeline["deploymentSpec"]["executors"].items()
+    }
+    assert {one["image"] for one in run_by.values()} == {IMAGE}
+    for name, until in STEPS.items():
+        assert run_by[name]["args"][-2:] == (["--until", until] if until else ["--because", "Kubeflow"])
+        assert run_by[name]["env"] == [{"name": "HOME", "value": "/tmp"}]
+        assert run_by[name]["resources"]["resourceMemoryLimit"] == "4Gi"
+        assert ("accelerator" in run_by[name]["resources"]) == (name == "train")
+    assert run_by["train"]["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
+    for one in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        mounts = {mount["mountPath"]: mount["constant"] for mount in one["pvcMount"]}
+        assert mounts == {"/srv/ner/data": "ner-data", "/srv/ner/work": "ner-work"}
+        [secret] = one["secretAsEnv"]
+        assert (secret["secretName"], secret["keyToEnv"]) == (
+            "ner-metadata",
+            [{"secretKey": "password", "envVar": "TFX_NER_METADATA_PASSWORD"}],
+        )
+
+
+def test_the_command_for_a_recurring_run_is_one_of_kfps(kfp):
+    program, *arguments = shlex.split(recurring("ner.yaml", Schedule(cron="0 3 * * mon")))
+    assert (program, arguments[:2]) == ("kfp", ["recurring-run", "create"])
+    assert {one for one in arguments if one.startswith("--")} <= set(kfp(OPTIONS))
+    assert arguments[arguments.index("--cron-expression") + 1] == "0 0 3 * * mon"
+
+
+def test_times_between_runs_are_given_in_seconds():
+    assert "--interval-second 21600 " in recurring("ner.yaml", Schedule(every="6h"))
+
+
+def test_the_last_step_takes_a_refused_model_for_no_failure(tmp_path):
+    from pipeline import config
+    from pipeline.kubeflow.plan import plan
+
+    [*_, last] = plan(config.load(None, ["kubeflow.image=ner:1"], {"workdir": "/srv/ner/work"})).tasks
+    program = tmp_path / "tfx-ner"
+    program.write_text('#!/bin/sh\necho "$@"\nexit "$CODE"\n')
+    program.chmod(0o755)
+    for code, expected in ((0, 0), (1, 1), (2, 2), (3, 0)):
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CODE": str(code)}
+        done = subprocess.run([*last.command, *last.arguments], env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stdout.split()) == (expected, list(last.arguments))
+
+
+def test_what_is_there_already_stays_where_it_cannot_be_compiled(tfx_ner, tmp_path):
+    file = tmp_path / "ner.yaml"
+    file.write_text("mine")
+    answer = compile_(tfx_ner, file, "--kfp-python", "/nowhere/python")
+    assert (answer.code, file.read_text()) == (2, "mine")
+    assert "--kfp-python /nowhere/python: cannot be run (No such file or directory)" in answer.err
+
+
+def test_a_python_without_kfp_is_told_apart_from_a_failure(tfx_ner, tmp_path):
+    answer = compile_(tfx_ner, tmp_path / "ner.yaml", "--kfp-python", "/usr/bin/python3")
+    assert answer.code == 2 and "has no kfp and kfp-kubernetes" in answer.err
+
+
+def test_where_nobody_has_kfp_it_says_how_to_get_it(tfx_ner, tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled, "_BESIDE", tmp_path)
+    answer = compile_(tfx_ner, tmp_path / "ner.yaml")
+    assert answer.code == 2 and "expected `make kubeflow`" in answer.err
+
+
+def test_a_file_that_kubeflow_does_not_take_is_refused(tfx_ner, tmp_path):
+    answer = compile_(tfx_ner, tmp_path / "ner.json")
+    assert answer.code == 2 and "expected one that ends with .yaml" in answer.err

@@ -1,0 +1,41 @@
+"""`tfx-ner run --until`: what is said of a run that stops early, and what is refused."""
+
+import io
+
+from rich.console import Console
+
+from pipeline import console
+from pipeline.part import LAST, NODES, STEPS, Part
+
+
+def test_what_comes_next_is_told():
+    file = io.StringIO()
+    console.show_part(Console(file=file), Part("Transform", ()))
+    assert (
+        "Stopped after Transform, as --until asks. Nothing is published; the next step is Trainer." in file.getvalue()
+    )
+    assert Part(NODES[-1], ()).next == LAST[0]
+
+
+def test_it_is_remembered_as_what_it_is():
+    nodes = ({"node": "CorpusExampleGen"},)
+    part = Part("CorpusExampleGen", nodes)
+    assert (part.verdict, part.code) == ("up to CorpusExampleGen", 0)
+    assert part.remembered == {"until": "CorpusExampleGen", "nodes": nodes}
+    assert part.as_dict() == {"until": "CorpusExampleGen", "next": "StatisticsGen", "published": None, "nodes": nodes}
+
+
+def test_an_unknown_step_is_answered_with_those_there_are(tfx_ner):
+    answer = tfx_ner("run", "--until", "Publisher")
+    assert answer.code == 2 and all(f"'{node}'" in answer.err for node in NODES)
+
+
+def test_a_search_goes_before_a_whole_run(tfx_ner, tmp_path):
+    answer = tfx_ner("run", "--until", "Trainer", "--tune", "3", "--workdir", tmp_path / "work")
+    assert answer.code == 2 and "--until Trainer: found --tune beside it" in answer.err
+    assert not (tmp_path / "work").exists()
+
+
+def test_steps_of_others_stop_after_nodes_in_their_order_and_the_last_goes_to_the_end():
+    *stops, last = STEPS.values()
+    assert last == "" and sorted(stops, key=NODES.index) == stops

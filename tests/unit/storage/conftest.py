@@ -1,0 +1,36 @@
+"""Buckets that are folders of this machine, in place of storage elsewhere."""
+
+import pytest
+from pyarrow import fs
+
+from components.storage import remote
+from components.storage.remote import Remote
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """The address of a bucket, empty at first."""
+    (tmp_path / "elsewhere" / "bucket").mkdir(parents=True)
+    system = fs.SubTreeFileSystem(str(tmp_path / "elsewhere"), fs.LocalFileSystem())
+    monkeypatch.setattr(remote, "_system", lambda scheme, place: system)
+    put = Remote.put
+
+    def put_in_a_folder(place, file):  # a bucket has no folders that have to be made
+        (tmp_path / "elsewhere" / place._path).parent.mkdir(parents=True, exist_ok=True)
+        put(place, file)
+
+    monkeypatch.setattr(Remote, "put", put_in_a_folder)
+    return Remote("s3://bucket")
+
+
+@pytest.fixture
+def put(bucket, tmp_path):
+    """Writes a file in the bucket, by its name there."""
+
+    def write(name, text="x\n"):
+        path = tmp_path / "elsewhere" / "bucket" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return bucket / name
+
+    return write

@@ -1,0 +1,166 @@
+"""Copies of what is elsewhere: fetched once, kept up to date, and whole; and versions that are brought there."""
+
+from pathlib import Path
+
+import pytest
+
+from components.errors import UserError
+from components.publishing.versions import Folders
+from components.storage import copies
+from components.storage.remote import Remote
+from pipeline import elsewhere
+from pipeline.config import Config
+from pipeline.workdir import Workdir
+
+
+@pytest.fixture
+def fetch(tmp_path):
+    """Fetches an address into the folder `copies`; gives where it lies, and what was said."""
+
+    def run(place):
+        said = []
+        return Path(copies.local(str(place), tmp_path / "copies", said.append)), said
+
+    return run
+
+
+def test_a_path_of_this_machine_is_left_alone(tmp_path):
+    assert copies.local("a/b", tmp_path) == "a/b" and not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_fetched_once(put, bucket, fetch):
+    put("corpus/train.conll", "one\n")
+    put("corpus/span-1/dev.conll", "two\n")
+    found, said = fetch(bucket / "corpus")
+    assert found.name == "corpus" and (found / "train.conll").read_text() == "one\n"
+    assert (found / "span-1/dev.conll").read_text() == "two\n"
+    assert said == ["fetching s3://bucket/corpus: 2 files, 0.0 MB"]
+    assert fetch(bucket / "corpus") == (found, [])
+
+
+def test_what_changes_there_changes_here(put, bucket, fetch, tmp_path):
+    put("corpus/a/a.conll", "one\n")
+    put("corpus/b.conll")
+    found, _ = fetch(bucket / "corpus")
+    before = (found / "b.conll").stat().st_ino
+    put("corpus/a.conll", "more\n")
+    (tmp_path / "elsewhere/bucket/corpus/a/a.conll").unlink()
+    fetch(bucket / "corpus")
+    assert sorted(path.name for path in found.iterdir()) == ["a.conll", "b.conll"]
+    assert (found / "b.conll").stat().st_ino == before
+
+
+def test_a_file_is_fetched_by_its_name(put, fetch):
+    found, _ = fetch(put("deep/vectors.txt", "a 1\n"))
+    assert found.name == "vectors.txt" and found.read_text() == "a 1\n"
+    assert fetch("s3://bucket/deep/vectors.txt") == (found, [])
+
+
+def test_two_addresses_of_one_name_have_their_own_copies(put, fetch):
+    assert fetch(put("a/x.txt", "1"))[0] != fetch(put("b/x.txt", "2"))[0]
+
+
+def test_what_is_not_there_is_refused(bucket, fetch, tmp_path):
+    with pytest.raises(UserError, match="s3://bucket/none: no such file or folder"):
+        fetch(bucket / "none")
+    assert not (tmp_path / "copies").exists()
+
+
+def test_a_fetch_that_breaks_off_leaves_no_file(put, bucket, fetch, tmp_path, monkeypatch):
+    put("corpus/a.conll", "one\n")
+
+    def broken(place, file):
+        file.write_bytes(b"on")
+        raise OSError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Remote, "fetch", broken)
+        with pytest.raises(OSError):
+            fetch(bucket / "corpus")
+    assert not [path for path in (tmp_path / "copies").rglob("*") if path.is_file()]
+    assert (fetch(bucket / "corpus")[0] / "a.conll").read_text() == "one\n"
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(put, bucket, fetch, monkeypatch):
+    info = put("corpus/a.conll").info()
+    monkeypatch.setattr(Remote, "listing", lambda place: [(bucket / "corpus/../../a.conll", info)])
+    with pytest.raises(UserError, match=r"found the name \.\./\.\./a\.conll"):
+        fetch(bucket / "corpus")
+
+
+def test_a_run_keeps_its_copies_in_its_folder_and_remembers_the_addresses(put, bucket, tmp_path):
+    put("corpus/train.conll")
+    given = Config(data=str(bucket / "corpus"), golden="here.conll")
+    workdir = Workdir(tmp_path / "work", "ner")
+    found = elsewhere.fetched(given, workdir)
+    assert Path(found.data).is_relative_to(workdir.fetched) and found.golden == "here.conll"
+    assert elsewhere.as_given(found, given) == given
+    assert elsewhere.fetched(Config(data="a"), Workdir(tmp_path / "other", "ner")).data == "a"
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A work folder's versions, two of them live."""
+    made = Folders(tmp_path / "live", tmp_path / "withdrawn")
+    made.withdrawn.mkdir()
+    for number in ("7", "8"):
+        for name in ("saved_model.pb", "variables/variables.index", "assets.extra/ner.json"):
+            path = made.live / number / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(number)
+    return made
+
+
+def test_of_a_version_the_last_to_be_there_is_what_it_is_loaded_by(folders, bucket, monkeypatch):
+    order, put = [], Remote.put
+    monkeypatch.setattr(Remote, "put", lambda place, file: (order.append(place.address), put(place, file)))
+    elsewhere.publish(folders, "s3://bucket/ner/", lambda _: None)
+    assert order[-1] == "s3://bucket/ner/8/saved_model.pb" and len(order) == 3
+    assert copies.versions(bucket / "ner") == [8]
+    order.clear()
+    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    assert not order
+
+
+def test_a_copy_that_broke_off_is_no_version_and_is_made_up_for(folders, bucket, monkeypatch):
+    put = Remote.put
+
+    def broken(place, file):
+        if place.name == "saved_model.pb":
+            raise OSError("gone")
+        put(place, file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Remote, "put", broken)
+        with pytest.raises(OSError):
+            elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    assert (bucket / "ner/8/assets.extra/ner.json").exists() and copies.versions(bucket / "ner") == []
+    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    assert copies.versions(bucket / "ner") == [8]
+
+
+def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_came(folders, bucket, monkeypatch):
+    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    (folders.live / "8").rename(folders.withdrawn / "8")
+    said, gone, unlink = [], [], Remote.unlink
+    monkeypatch.setattr(
+        Remote, "unlink", lambda place, missing_ok=False: (gone.append(place.address), unlink(place, missing_ok))
+    )
+    elsewhere.publish(folders, "s3://bucket/ner", said.append)
+    assert said == ["copying version 7 to s3://bucket/ner", "removing version 8 from s3://bucket/ner"]
+    assert gone[0] == "s3://bucket/ner/8/saved_model.pb" and copies.versions(bucket / "ner") == [7]
+    assert not (bucket / "ner/8").exists() or not (bucket / "ner/8").listing()
+
+
+def test_versions_of_others_are_left_alone(folders, bucket, put):
+    put("ner/99/saved_model.pb")
+    put("ner/models.config")
+    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    assert copies.versions(bucket / "ner") == [8, 99] and (bucket / "ner/models.config").exists()
+
+
+def test_without_an_address_or_a_version_nothing_happens(folders, tmp_path, bucket):
+    elsewhere.publish(folders, None, lambda _: None)
+    elsewhere.publish(Folders(tmp_path / "none", tmp_path / "none2"), "s3://bucket/ner", lambda _: None)
+    assert not list(bucket.iterdir())

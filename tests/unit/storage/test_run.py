@@ -1,0 +1,63 @@
+"""A run whose data is elsewhere and whose model goes there: what it gets to read, remembers, and brings there."""
+
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from rich.console import Console
+
+from components.storage import copies
+from components.storage.remote import Remote, StorageError
+from pipeline import run as running
+from pipeline.config import Config
+from pipeline.console import RunConsole
+
+
+@pytest.fixture
+def run(bucket, put, tmp_path, monkeypatch):
+    """Runs on s3://bucket/corpus, without the graph: it publishes a version, and keeps what it got to work with."""
+    for split in ("train", "dev", "test"):
+        put(f"corpus/{split}.conll", "Ada\tB-PER\nspoke\tO\n\n" * 9)
+    seen = []
+
+    def graph(config, work):
+        seen.append((config, work))
+        version = work.workdir.serving / "7"
+        version.mkdir(parents=True, exist_ok=True)
+        (version / "saved_model.pb").write_text("model")
+        return SimpleNamespace(verdict="published", code=0, remembered={}, as_dict=dict)
+
+    monkeypatch.setattr(running, "_run", graph)
+    monkeypatch.setattr(running, "_with_report", lambda outcome, *_: outcome)
+    settings = {"data": "s3://bucket/corpus", "publish": {"copy_to": "s3://bucket/ner"}, "workdir": str(tmp_path / "w")}
+
+    def once():
+        running.run(Config.model_validate(settings), settings["data"], "corpus", RunConsole(Console(quiet=True)))
+        return seen[-1]
+
+    return once
+
+
+def test_its_steps_read_copies_and_its_folder_remembers_the_address(run, tmp_path):
+    _, work = run()
+    files = [file for group in work.found.splits.files.values() for file in group]
+    assert len(files) == 3 and all(file.startswith(str(tmp_path / "w" / "fetched")) for file in files)
+    assert yaml.safe_load((work.folder / "config.yaml").read_text())["data"] == "s3://bucket/corpus"
+    assert run()[1].found == work.found  # the same files at the same place, so that the cache holds
+
+
+def test_what_it_publishes_is_there_afterwards(run, bucket):
+    run()
+    assert copies.versions(bucket / "ner") == [7]
+
+
+def test_where_that_fails_the_next_run_makes_up_for_it(run, bucket, monkeypatch):
+    def unreachable(place, file):
+        raise StorageError(f"{place}: cannot be reached")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Remote, "put", unreachable)
+        with pytest.raises(StorageError):
+            run()
+    run()
+    assert copies.versions(bucket / "ner") == [7]
