@@ -97,6 +97,8 @@ class Cluster:
         for name in tuple(self.processes):
             self.kill(name)
         for name in self._names:
+            # A namespace goes with the last process in it, which may take a moment, and its cable with it.
+            subprocess.run(["ip", "link", "delete", f"{name}v"], capture_output=True)
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
         subprocess.run(["ip", "link", "delete", self._bridge], capture_output=True)
 
