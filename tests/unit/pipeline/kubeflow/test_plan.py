@@ -61,7 +61,7 @@ def test_no_password_and_no_schedule_is_written():
     [
         ([], {"data": "data"}, r"data: found data; expected a whole path in the steps, as /srv/tfx-ner/data"),
         ([], {"workdir": "work"}, r"workdir: found work; expected a whole path in the steps, as /srv/tfx-ner/work"),
-        ([], {"data": "/srv/ner/work/data"}, r"data: /srv/ner/work/data lies in the workdir"),
+        ([], {"data": f"{PLACES['workdir']}/data"}, r"data: \S+/data lies in the workdir"),
         (
             ["vectors=/home/me/glove.txt"],
             {},
