@@ -8,6 +8,7 @@ from typing import Any, Optional
 import yaml
 
 from components.errors import UserError
+from components.storage.remote import is_address
 from pipeline import exits
 from pipeline.config import Config
 from pipeline.kubeflow.settings import Step
@@ -111,17 +112,17 @@ def _as_yaml(value: Any) -> str:
 
 def _refuse_what_cannot_work(config: Config) -> None:
     for key, path in (("data", config.data), ("workdir", config.workdir)):
-        if path and not _is_remote(path) and not PurePosixPath(path).is_absolute():
+        if path and not is_address(path) and not PurePosixPath(path).is_absolute():
             raise UserError(
                 f"{key}: found {path}; expected a whole path in the steps, as /srv/tfx-ner/{key.removesuffix('dir')}"
             )
-    if _is_remote(config.workdir):
+    if is_address(config.workdir):
         raise UserError(f"workdir: found {config.workdir}; expected a path, where kubeflow.work_claim is mounted")
     if _is_mounted(config.data) and _is_below(config.data, config.workdir):
         raise UserError(f"data: {config.data} lies in the workdir; expected it beside, for it is mounted by itself")
     mounted = [config.workdir, *([config.data] if _is_mounted(config.data) else [])]
     for key, path in (("schema", config.schema_file), ("vectors", config.vectors), ("golden", config.golden)):
-        if path and not _is_remote(path) and not any(_is_below(path, place) for place in mounted):
+        if path and not is_address(path) and not any(_is_below(path, place) for place in mounted):
             raise UserError(f"{key}: found {path}; expected it below {' or '.join(mounted)}, which the steps mount")
     if config.metadata.kind != "sqlite" and config.metadata.host in ("127.0.0.1", "localhost", "::1"):
         raise UserError(
@@ -146,12 +147,8 @@ def _notes(config: Config) -> Iterator[str]:
         yield "metadata.password is not written; kubeflow.secret names the secret that has it"
 
 
-def _is_remote(path: str) -> bool:
-    return "://" in path
-
-
 def _is_mounted(path: Optional[str]) -> bool:
-    return bool(path) and not _is_remote(path)
+    return bool(path) and not is_address(path)
 
 
 def _is_below(path: str, folder: str) -> bool:
