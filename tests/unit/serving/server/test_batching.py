@@ -23,11 +23,13 @@ class Model:
 
     def __init__(self):
         self.gate, self.batches, self.began = threading.Event(), [], threading.Semaphore(0)
+        self.threads = []
         self.gate.set()
 
     def __call__(self, inputs, seconds):
         texts = [text.decode() for text in inputs["text"]]
         self.batches.append(texts)
+        self.threads.append(threading.current_thread())
         self.began.release()
         assert self.gate.wait(30)
         if "bad" in texts:
@@ -211,6 +213,82 @@ def test_several_callers_who_ask_one_after_the_other_share_batches(model):
 
     run(story, Limits(gather=5.0))
     assert len(model.batches) <= 8 * 8 / 3
+
+
+def test_two_callers_who_ask_one_after_the_other_share_each_batch(model):
+    async def story(batcher):
+        async def caller(name):
+            for turn in range(8):
+                await batcher.run(job(model, f"{name}{turn}"))
+
+        await asyncio.gather(*(caller(name) for name in "ab"))
+
+    run(story, Limits(gather=0.5))
+    assert [len(batch) for batch in model.batches] == [1, *[2] * 7, 1]
+
+
+def test_who_does_not_come_back_is_waited_for_once(model):
+    async def story(batcher):
+        await held_up(batcher, model, job(model, "a"), job(model, "b"), job(model, "c"))
+        took = []
+        for text in "de":
+            began = time.monotonic()
+            await batcher.run(job(model, text))
+            took.append(time.monotonic() - began)
+        return took
+
+    first, second = run(story, Limits(gather=0.5))
+    assert first >= 0.5 > second
+
+
+def here(model):
+    """Which runs were on the event loop."""
+    return [thread is threading.current_thread() for thread in model.threads]
+
+
+async def one_after_the_other(batcher, model, texts):
+    for text in texts:
+        await batcher.run(job(model, text))
+
+
+def test_a_caller_who_is_alone_and_asks_for_little_is_answered_without_a_thread_seven_times_of_eight(model):
+    run(lambda batcher: one_after_the_other(batcher, model, "abcdefghijklmnopqrst"))
+    assert here(model) == [False, *[True] * 7, False, *[True] * 7, False, *[True] * 3]
+
+
+def test_a_long_text_runs_in_a_thread(model):
+    run(lambda batcher: one_after_the_other(batcher, model, ["a", "b", "c" * 21, "d", "e"]), Limits(brief_bytes=20))
+    assert here(model) == [False, True, False, True, True]
+
+
+def test_a_slow_model_runs_in_a_thread(model):
+    run(lambda batcher: one_after_the_other(batcher, model, "abcd"), Limits(brief_seconds=0.0))
+    assert not any(here(model))
+
+
+def test_an_error_on_the_event_loop_is_the_callers_alone(model):
+    async def story(batcher):
+        await batcher.run(job(model, "a"))
+        with pytest.raises(RequestError, match="bad is bad"):
+            await batcher.run(job(model, "bad"))
+        return words(await batcher.run(job(model, "b")))
+
+    assert run(story) == [["b"]]
+    assert here(model) == [False, True, True]
+
+
+def test_several_callers_are_never_answered_without_a_thread_for_long(model):
+    async def story(batcher):
+        await one_after_the_other(batcher, model, "abc")  # alone until here
+
+        async def caller(name):
+            for turn in range(12):
+                await batcher.run(job(model, f"{name}{turn}"))
+
+        await asyncio.gather(*(caller(name) for name in "abcd"))
+
+    run(story, Limits(gather=0.5))
+    assert sum(here(model)) <= 7 and max(map(len, model.batches)) == 4
 
 
 def test_batches_are_told_of(model):
