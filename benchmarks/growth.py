@@ -10,9 +10,11 @@ it. JSON and plot are written anew after each node, and figures that the JSON ha
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,17 +42,23 @@ def main() -> None:
         "--last", metavar="NODE", default=_KEPT[-1], help="the last node to run, none for annotation alone"
     )
     parser.add_argument("--model", metavar="DIR", help="the model to annotate with, where the Trainer is not run")
+    parser.add_argument(
+        "--folder", metavar="DIR", help="of one size: goes on from what lies there, which is not measured again"
+    )
     parser.add_argument("--child", metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         _measure(Path(options.child), options.last)
         return
     sizes = [int(size) for size in options.sizes.split(",")]
+    if options.folder and len(sizes) > 1:
+        parser.error("--folder is of one size; name one with --sizes")
     rows = _earlier(options.json)
     for size in sizes:
         row = next((one for one in rows if one["sentences"] == size), {"sentences": size, "nodes": {}})
         rows = sorted([*(one for one in rows if one is not row), row], key=lambda one: one["sentences"])
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with contextlib.ExitStack() as stack:
+            folder = options.folder or stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
             for name, facts in _of_size(options.corpus, size, Path(folder), options.last, options.model):
                 row["nodes"][name] = facts
                 print(
@@ -76,7 +84,7 @@ def _keep(rows: list[dict], file: str | None, plot: str | None) -> None:
 
 def _of_size(corpus: str, size: int, folder: Path, last: str, model: str | None) -> Iterator[tuple[str, dict]]:
     """Measures one size: names of nodes with their figures, as each is done."""
-    _repeat(corpus, size, folder)
+    repeat_corpus(corpus, size, folder)
     if last != "none":
         command = [sys.executable, __file__, corpus, "--last", last, "--child", str(folder)]
         log = folder / "log.txt"
@@ -94,14 +102,21 @@ def _of_size(corpus: str, size: int, folder: Path, last: str, model: str | None)
         yield f"annotate, {workers} process{'es' * (workers > 1)}", _annotated(folder, workers, model)
 
 
-def _repeat(corpus: str, size: int, folder: Path) -> None:
-    """Writes `size` sentences in the folder, as a corpus and as texts."""
+def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) -> None:
+    """Writes `size` sentences in the folder, unless they are there: as a corpus, its train in so many files, and as texts."""
     from components.corpus import reading, writing
 
+    if (folder / "texts.jsonl").exists():
+        return
     sentences = list(reading.read_split(reading.find_splits(corpus), "train"))
-    (folder / "corpus").mkdir()
-    for split, count in (("train", size * 8 // 10), ("dev", size // 10), ("test", size // 10)):
-        with (folder / "corpus" / f"{split}.conll").open("w", encoding="utf-8") as file:
+    (folder / "corpus").mkdir(parents=True)
+    trains = [f"train-{number:03}" for number in range(train_files)] if train_files > 1 else ["train"]
+    for name, count in (
+        *((train, size * 8 // 10 // train_files) for train in trains),
+        ("dev", size // 10),
+        ("test", size // 10),
+    ):
+        with (folder / "corpus" / f"{name}.conll").open("w", encoding="utf-8") as file:
             writing.write_conll(file, islice(chain.from_iterable(repeat(sentences)), count))
     texts = [json.dumps({"text": " ".join(sentence.tokens)}, ensure_ascii=False) + "\n" for sentence in sentences]
     with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
@@ -141,16 +156,17 @@ def _measure(folder: Path, last: str) -> None:
 def _annotated(folder: Path, workers: int, model: str) -> dict:
     """Annotates the texts by so many processes; the command that starts them is measured with them."""
     output = folder / f"found-{workers}"
+    shutil.rmtree(output, ignore_errors=True)  # annotation goes on where it was, too
     command = [sys.executable, "-m", "pipeline.cli", "annotate", "--input", str(folder / "texts.jsonl")]
     command += ["--output", str(output), "--model", model, "--set", f"beam.workers={workers}"]
-    began, before, peak = time.monotonic(), _processor(), 0.0
+    began, before, peak = time.monotonic(), processor(), 0.0
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with (
         (folder / "annotate.txt").open("w") as log,
         subprocess.Popen(command, stdout=log, stderr=log, env=environment) as run,
     ):
         while run.poll() is None:
-            peak = max(peak, sum(_resident(process) for process in _tree(run.pid)))
+            peak = max(peak, sum(resident(process) for process in tree(run.pid)))
             time.sleep(0.5)
     if run.returncode:
         sys.exit((folder / "annotate.txt").read_text()[-2_000:])
@@ -158,18 +174,18 @@ def _annotated(folder: Path, workers: int, model: str) -> dict:
     return {
         "seconds": seconds,
         "with_start": time.monotonic() - began,
-        "processor": _processor() - before,
+        "processor": processor() - before,
         "peak_mb": peak,
         "disk_mb": _disk_mb(output),
     }
 
 
-def _processor() -> float:
+def processor() -> float:
     """Seconds of processor that this process and those that it has waited for took."""
     return sum(os.times()[:4])
 
 
-def _resident(process: int | str = "self") -> float:
+def resident(process: int | str = "self") -> float:
     """Resident memory in MB; 0 for a process that has gone."""
     try:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_MB
@@ -177,7 +193,7 @@ def _resident(process: int | str = "self") -> float:
         return 0.0
 
 
-def _tree(root: int) -> set[int]:
+def tree(root: int) -> set[int]:
     """A process and those that it started, and they."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
@@ -206,17 +222,17 @@ class _Watch(logging.Handler):
 
     def _sample(self) -> None:
         while True:
-            self._peak = max(self._peak, _resident())
+            self._peak = max(self._peak, resident())
             time.sleep(0.05)
 
     def begin(self) -> None:
-        self._began, self._processor, self._peak = time.monotonic(), _processor(), _resident()
+        self._began, self._processor, self._peak = time.monotonic(), processor(), resident()
 
     def end(self, name: str) -> None:
         facts = {
             "seconds": time.monotonic() - self._began,
-            "processor": _processor() - self._processor,
-            "peak_mb": max(self._peak, _resident()),
+            "processor": processor() - self._processor,
+            "peak_mb": max(self._peak, resident()),
             "disk_mb": _disk_mb(self._artifacts / name),
         }
         print(json.dumps({name: facts}), flush=True)
@@ -224,7 +240,7 @@ class _Watch(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.kind == "node_started":
             self.begin()
-        elif record.kind == "node_ended" and record.facts["node"] in _KEPT:
+        elif record.kind == "node_ended" and record.facts["node"] in _KEPT and not record.facts["cached"]:
             self.end(record.facts["node"])
 
 

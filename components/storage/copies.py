@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +16,12 @@ from components.storage.remote import Remote, is_remote
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _MARK = "saved_model.pb"
+_UNUSED = 30 * 24 * 60 * 60  # seconds
 
 
 def kept() -> Path:
-    """Where copies are kept that belong to no work folder: `tfx-ner` in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-ner"
+    """Where copies are kept that belong to no work folder, in the user's cache; what was not used for 30 days is forgotten."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-ner" / "copies"
 
 
 def local(path: str, into: Optional[Path] = None, say: Callable[[str], None] = lambda _: None) -> str:
@@ -31,7 +34,22 @@ def local(path: str, into: Optional[Path] = None, say: Callable[[str], None] = l
 
     Raises UserError where there is none, and StorageError where it cannot be reached.
     """
-    return str(_copied(Remote(path), into or kept(), say)) if is_remote(path) else path
+    if not is_remote(path):
+        return path
+    source = Remote(path)
+    copy = _copied(source, into or kept(), say)
+    if not into:
+        os.utime(folder_for(source, kept()))
+        _forget_unused()
+    return str(copy)
+
+
+def _forget_unused() -> None:
+    # Each version of a model has an address of its own: with a schedule there would be one more copy each day.
+    for folder in kept().iterdir():
+        with contextlib.suppress(OSError):  # another process forgets it, too
+            if time.time() - folder.stat().st_mtime > _UNUSED:
+                shutil.rmtree(folder)
 
 
 def _copied(source: Remote, into: Path, say: Callable[[str], None]) -> Path:

@@ -2,13 +2,12 @@
 
 import json
 import os
-from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.made_corpus import CITIES, NAMES, write_corpus
 from tests.e2e.program import Program
+from tests.flink import artifacts
 from tests.flink.cluster import ROOT, Cluster, missing
 
 pytestmark = [
@@ -40,49 +39,6 @@ def both(tmp_path_factory):
     return results
 
 
-def _artifact(both, where: str, node: str, name: str) -> Path:
-    (folder,) = (both["folder"] / where / "artifacts" / node / name).iterdir()
-    return folder
-
-
-def _examples(folder: Path) -> dict[str, Counter]:
-    """How often each example is in each split."""
-    import tensorflow as tf
-
-    def example(record):
-        features = tf.train.Example.FromString(record).features.feature
-        return tuple((name, features[name].SerializeToString()) for name in sorted(features))
-
-    splits = {}
-    for split in folder.glob("Split-*"):
-        records = tf.data.TFRecordDataset([str(path) for path in split.iterdir()], compression_type="GZIP")
-        splits[split.name] = Counter(map(example, records.as_numpy_iterator()))
-    return splits
-
-
-def _statistics(folder: Path) -> dict[str, dict]:
-    """What was counted of each feature in each split."""
-    from tensorflow_data_validation import load_stats_binary
-
-    counted = {}
-    for split in folder.glob("Split-*"):
-        (statistics,) = load_stats_binary(str(split / "FeatureStats.pb")).datasets
-        counted[split.name] = {"examples": statistics.num_examples}
-        for feature in statistics.features:
-            common = feature.WhichOneof("stats")
-            figures = getattr(feature, common)
-            counts = [
-                getattr(figures.common_stats, name) for name in ("num_non_missing", "num_missing", "tot_num_values")
-            ]
-            if common == "num_stats":
-                counts += [figures.min, figures.max, pytest.approx(figures.mean), pytest.approx(figures.std_dev)]
-            else:
-                counts += [figures.unique, pytest.approx(figures.avg_length)]
-                counts += [{one.value: one.frequency for one in figures.top_values[:5]}] if figures.unique < 100 else []
-            counted[split.name][".".join(feature.path.step) or feature.name] = counts
-    return counted
-
-
 def test_a_run_on_flink_publishes_a_model(both):
     assert both["here"].code == both["flink"].code == 0, both["flink"]
     assert both["jobs"] >= 5  # ExampleGen, statistics, Transform, Evaluator, annotation
@@ -90,24 +46,18 @@ def test_a_run_on_flink_publishes_a_model(both):
 
 @pytest.mark.parametrize(("node", "name"), [("CorpusExampleGen", "examples"), ("Transform", "transformed_examples")])
 def test_examples_are_the_same(both, node, name):
-    here, flink = (_examples(_artifact(both, where, node, name)) for where in ("here", "flink"))
+    here, flink = (artifacts.examples(both["folder"] / where, node, name) for where in ("here", "flink"))
     assert set(here) == {"Split-train", "Split-dev", "Split-test"} and here["Split-train"].total() == 120
     assert here == flink
 
 
 def test_vocabularies_are_the_same(both):
-    here, flink = (
-        {
-            path.name: path.read_bytes()
-            for path in (_artifact(both, where, "Transform", "transform_graph") / "transform_fn" / "assets").iterdir()
-        }
-        for where in ("here", "flink")
-    )
+    here, flink = (artifacts.vocabularies(both["folder"] / where) for where in ("here", "flink"))
     assert here and here == flink
 
 
 def test_statistics_are_the_same(both):
-    here, flink = (_statistics(_artifact(both, where, "StatisticsGen", "statistics")) for where in ("here", "flink"))
+    here, flink = (artifacts.statistics(both["folder"] / where) for where in ("here", "flink"))
     assert here["Split-train"]["examples"] == 120 and here == flink
 
 
@@ -125,9 +75,6 @@ def test_metrics_on_flink_are_those_of_the_model_without_beam(both):
 
 
 def test_annotations_are_the_same(both):
-    here, flink = (
-        {path.name: path.read_bytes() for path in (both["folder"] / f"annotated-{where}").glob("part-*")}
-        for where in ("here", "flink")
-    )
+    here, flink = (artifacts.annotations(both["folder"] / f"annotated-{where}") for where in ("here", "flink"))
     assert both["annotated flink"].code == 0, both["annotated flink"]
     assert len(here) > 1 and here == flink

@@ -1,5 +1,7 @@
 """Copies of what is elsewhere: fetched once, kept up to date, and whole; and versions that are brought there."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,41 @@ def fetch(tmp_path):
         return Path(copies.local(str(place), tmp_path / "copies", said.append)), said
 
     return run
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tfx-ner"
+
+
+def age(copy: str, days: float) -> None:
+    """Makes the copy of a file one that was last used so many days ago."""
+    then = time.time() - days * 24 * 60 * 60
+    os.utime(Path(copy).parent, (then, then))
+
+
+def test_a_copy_in_the_users_cache_that_was_not_used_for_thirty_days_is_forgotten(put, cache):
+    old, newer = (copies.local(str(put(f"{name}/x.txt"))) for name in ("old", "newer"))
+    age(old, 31), age(newer, 29)
+    last = copies.local(str(put("last/x.txt")))
+    assert not Path(old).parent.exists() and Path(newer).exists() and Path(last).exists()
+
+
+def test_a_copy_that_is_used_again_is_kept_and_so_is_what_is_none(put, cache):
+    used = copies.local(str(put("used/x.txt")))
+    age(used, 100)
+    (cache / "other").mkdir()
+    os.utime(cache / "other", (0, 0))
+    assert copies.local("s3://bucket/used/x.txt") == used and Path(used).exists() and (cache / "other").exists()
+
+
+def test_copies_in_a_work_folder_are_never_forgotten(put, fetch, cache):
+    old, _ = fetch(put("old/x.txt"))
+    age(str(old), 1000)
+    fetch(put("new/x.txt"))
+    assert old.exists()
 
 
 def test_a_path_of_this_machine_is_left_alone(tmp_path):
