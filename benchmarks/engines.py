@@ -32,6 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from benchmarks import growth  # noqa: E402
 
 _TRAIN_FILES = 4
+_WORKDIRS = {"here": "work", "flink": "flink"}
 _NODE = re.compile(r"^[✓=] (\w+) +([\d.]+) s  ran", re.MULTILINE)
 
 
@@ -41,7 +42,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, metavar="N")
     parser.add_argument("--until", metavar="NODE")
     parser.add_argument("--model", metavar="DIR")
-    parser.add_argument("--folder", metavar="DIR", help="a new one, which keeps what the runs leave")
+    parser.add_argument(
+        "--folder", metavar="DIR", help="keeps what the runs leave; started again with it, goes on where it was"
+    )
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
     from tests.flink.cluster import Cluster, missing
@@ -53,15 +56,23 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(options.folder or stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            sys.exit(f"{folder} is not empty: what ran there before would not run again")
         data, texts = _inputs(options.corpus, options.size, folder)
-        found = {"cores": os.cpu_count(), "corpus": Path(options.corpus).name, "sentences": options.size}
         model = options.model or str(folder / "work" / "serving" / "ner")
-        found["here"] = _done(folder / "work", data, texts, model, options.until, [], {})
-        with Cluster(folder / "cluster") as cluster:
-            parts = {name: process.pid for name, process in cluster.processes.items()}
-            found["flink"] = _done(folder / "flink", data, texts, model, options.until, cluster.settings, parts)
+        kept = folder / "figures.json"
+        found = json.loads(kept.read_text()) if kept.exists() else {"here": _nothing(), "flink": _nothing()}
+        found |= {"cores": os.cpu_count(), "corpus": Path(options.corpus).name, "sentences": options.size}
+
+        def measure(where: str, *arguments) -> None:
+            try:
+                _do(found[where], folder / _WORKDIRS[where], data, texts, model, options.until, *arguments)
+            finally:
+                kept.write_text(json.dumps(found, indent=1) + "\n")
+
+        if "annotate" not in found["here"]["seconds"]:
+            measure("here", [], {})
+        if "annotate" not in found["flink"]["seconds"]:
+            with Cluster(folder / "cluster") as cluster:
+                measure("flink", cluster.settings, {name: one.pid for name, one in cluster.processes.items()})
         found["equal"] = {}
         for name, equal in _compared(folder, data, whole=not options.until):
             found["equal"][name] = equal
@@ -70,6 +81,10 @@ def main() -> None:
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
     sys.exit(0 if all(found["equal"].values()) else 1)
+
+
+def _nothing() -> dict:
+    return {"seconds": {}, "peak_mb": {}}
 
 
 def _inputs(corpus: str, size: int | None, folder: Path) -> tuple[Path, Path]:
@@ -85,20 +100,35 @@ def _inputs(corpus: str, size: int | None, folder: Path) -> tuple[Path, Path]:
     return Path(corpus).resolve(), folder / "texts.jsonl"
 
 
-def _done(
-    workdir: Path, data: Path, texts: Path, model: str, until: str | None, settings: list[str], parts: dict[str, int]
-) -> dict:
-    """Runs and annotates in one place. Gives seconds of each step, and peaks of memory in MB."""
+def _do(
+    figures: dict,
+    workdir: Path,
+    data: Path,
+    texts: Path,
+    model: str,
+    until: str | None,
+    settings: list[str],
+    parts: dict[str, int],
+) -> None:
+    """Runs and annotates in one place; `figures` get the seconds of each step and the peaks of memory in MB.
+
+    A run that goes on from an earlier one adds the steps that are new.
+    """
     run = ["run", "--data", str(data), "--workdir", str(workdir), "--set", "gate.minimum_f1=0", *settings]
-    said, seconds, peaks = _watched([*run, *(["--until", until] if until else [])], parts)
-    steps = {"run, in all": seconds} | {name: float(took) for name, took in _NODE.findall(said)}
     annotate = ["annotate", "--input", str(texts), "--output", f"{workdir}-annotated", "--model", model, *settings]
-    _, steps["annotate"], more = _watched(annotate, parts)
-    return {"seconds": steps, "peak_mb": {part: max(peaks[part], more[part]) for part in peaks}}
+    for name, command in (("run", [*run, *(["--until", until] if until else [])]), ("annotate", annotate)):
+        code, said, seconds, peaks = _watched(command, parts)
+        steps = {node: float(took) for node, took in _NODE.findall(said)}
+        if name == "annotate" and not code:
+            steps["annotate"] = seconds
+        figures["seconds"] |= steps
+        figures["peak_mb"] = {part: max(peak, figures["peak_mb"].get(part, 0.0)) for part, peak in peaks.items()}
+        if code:
+            sys.exit(said[-3_000:])
 
 
-def _watched(arguments: list[str], parts: dict[str, int]) -> tuple[str, float, dict[str, float]]:
-    """What a command printed, its seconds, and the peaks of memory of itself and of the cluster's parts."""
+def _watched(arguments: list[str], parts: dict[str, int]) -> tuple[int, str, float, dict[str, float]]:
+    """A command's exit code, what it printed, its seconds, and the peaks of memory of itself and of the cluster's parts."""
     began = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli", *arguments],
@@ -122,9 +152,7 @@ def _watched(arguments: list[str], parts: dict[str, int]) -> tuple[str, float, d
                 print(f"{time.monotonic() - began:8.1f}  {line.rstrip()}", flush=True)
         process.wait()
         sampler.join()
-    if process.returncode:
-        sys.exit("".join(said[-30:]))
-    return "".join(said), time.monotonic() - began, peaks
+    return process.returncode, "".join(said), time.monotonic() - began, peaks
 
 
 def _sample(process: subprocess.Popen, roots: dict[str, list[int]], peaks: dict[str, float]) -> None:
@@ -161,7 +189,7 @@ def _evaluates_alike(workdir: Path, data: Path, file: Path) -> bool:
 
     (test,) = reading.find_splits(str(data)).files["test"]
     _watched(["evaluate", "--model", str(workdir / "serving" / "ner"), "--data", test, "--json", str(file)], {})
-    (run,) = (path for path in (workdir / "runs").iterdir() if (path / "outcome.json").exists())
+    run = max(path for path in (workdir / "runs").iterdir() if (path / "outcome.json").exists())
     evaluator, alone = (json.loads(path.read_text()) for path in (run / "outcome.json", file))
     return all(math.isclose(evaluator["overall"][name], alone["overall"][name]) for name in evaluator["overall"])
 
@@ -172,7 +200,8 @@ def _show(found: dict) -> None:
         here = found["here"]["seconds"].get(step)
         print(f"{step:>24} {'' if here is None else f'{here:8.1f} s'} {seconds:8.1f} s")
     for part, peak in found["flink"]["peak_mb"].items():
-        print(f"{part:>24} {found['here']['peak_mb'][part]:7,.0f} MB {peak:7,.0f} MB")
+        here = found["here"]["peak_mb"].get(part)
+        print(f"{part:>24} {'' if here is None else f'{here:7,.0f} MB'} {peak:7,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ class Batcher:
         make all the others wait, so as long as there are several, they are waited for: all where they are few, for a small batch
         takes nearly as long as a large one, and half of them where that is enough for two batches side by side.
         """
-        few = self._usual < self._limits.rows / 2
+        few = self._is_few()
         while self._running < self._limits.at_once and self._queued:
             if few and self._running:
                 return
@@ -141,9 +141,13 @@ class Batcher:
                 return
             self._run_next()
 
+    def _is_few(self) -> bool:
+        return self._usual < self._limits.rows / 2
+
     def _run_those(self) -> None:
-        """Runs those who came in time. Nobody waits for the others another time."""
-        self._usual = 0.0
+        """Runs those who came in time. Few callers are not waited for another time."""
+        if self._is_few():
+            self._usual = self._queued
         self._run_next()
 
     def _run_next(self) -> None:
