@@ -12,6 +12,7 @@ from unittest import mock
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import launcher
+from tfx.proto.orchestration import executable_spec_pb2
 
 from components import progress
 
@@ -22,6 +23,15 @@ _DONE = (_Execution.COMPLETE, _Execution.CACHED)
 
 
 class _ObservedLauncher(launcher.Launcher):
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        # What runs the node has its own copy. From here on it is a part of the cache's key, and where Beam runs is no part of
+        # what comes of it: a cluster's new address must not make everything anew.
+        if isinstance(self._executor_spec, executable_spec_pb2.BeamExecutableSpec):
+            bare = executable_spec_pb2.BeamExecutableSpec()
+            bare.python_executor_spec.CopyFrom(self._executor_spec.python_executor_spec)
+            self._executor_spec = bare
+
     def launch(self):
         node = self._pipeline_node.node_info.id
         progress.report("node_started", node=node)
