@@ -2,7 +2,7 @@
 
 A request that finds the server idle runs at once. What arrives during a run is gathered, and runs together next.
 Everything here but the run itself happens on the event loop, so there are no locks. The run does, too, where a caller is
-alone and asks for little: to wake a thread and be woken by it costs more than half a millisecond. Who comes while the loop
+alone and asks for little: to wake a thread and be woken by it costs about half a millisecond. Who comes while the loop
 is busy isn't seen, so that every eighth run is apart all the same.
 """
 
