@@ -31,8 +31,8 @@ _OPENED = ("java.lang", "java.lang.reflect", "java.net", "java.io", "java.nio", 
 _OPENED += ("java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks", "sun.nio.ch")
 
 # A TaskManager takes up to 4.6 GB. Transform of a million sentences ran out of 640 MB of heap, and of 512 MB of direct
-# memory, which is where gRPC keeps what comes from the workers. The start scripts would work these out. Beam's graphs are wide: hundreds of buffers an edge are
-# more than there are.
+# memory, which is where gRPC keeps what comes from the workers. The start scripts would work these out. Beam's graphs are
+# wide: hundreds of buffers an edge are more than there are.
 _TASK_MANAGER = {
     "taskmanager.numberOfTaskSlots": "2",
     "taskmanager.cpu.cores": "2",

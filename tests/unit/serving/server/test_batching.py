@@ -203,13 +203,19 @@ def test_a_caller_who_goes_away_leaves_the_others_be(model):
     assert sorted(released) == ["a", "gone"] and not any("gone" in batch for batch in model.batches)
 
 
+async def callers(batcher, model, names, turns):
+    """Callers of those names, each of whom asks again as soon as there is an answer."""
+
+    async def caller(name):
+        for turn in range(turns):
+            await batcher.run(job(model, f"{name}{turn}"))
+
+    await asyncio.gather(*map(caller, names))
+
+
 def test_several_callers_who_ask_one_after_the_other_share_batches(model):
     async def story(batcher):
-        async def caller(name):
-            for turn in range(8):
-                await batcher.run(job(model, f"{name}{turn}"))
-
-        await asyncio.gather(*(caller(name) for name in "abcdefgh"))
+        await callers(batcher, model, "abcdefgh", 8)
 
     run(story, Limits(gather=5.0))
     assert len(model.batches) <= 8 * 8 / 3
@@ -217,11 +223,7 @@ def test_several_callers_who_ask_one_after_the_other_share_batches(model):
 
 def test_two_callers_who_ask_one_after_the_other_share_each_batch(model):
     async def story(batcher):
-        async def caller(name):
-            for turn in range(8):
-                await batcher.run(job(model, f"{name}{turn}"))
-
-        await asyncio.gather(*(caller(name) for name in "ab"))
+        await callers(batcher, model, "ab", 8)
 
     run(story, Limits(gather=0.5))
     assert [len(batch) for batch in model.batches] == [1, *[2] * 7, 1]
@@ -280,12 +282,7 @@ def test_an_error_on_the_event_loop_is_the_callers_alone(model):
 def test_several_callers_are_never_answered_without_a_thread_for_long(model):
     async def story(batcher):
         await one_after_the_other(batcher, model, "abc")  # alone until here
-
-        async def caller(name):
-            for turn in range(12):
-                await batcher.run(job(model, f"{name}{turn}"))
-
-        await asyncio.gather(*(caller(name) for name in "abcd"))
+        await callers(batcher, model, "abcd", 12)
 
     run(story, Limits(gather=0.5))
     assert sum(here(model)) <= 7 and max(map(len, model.batches)) == 4
