@@ -2,12 +2,13 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from components import threads as thread_counts
 from components.errors import UserError
 from components.ner import tags
 from components.ner.sentence import Span
@@ -18,7 +19,7 @@ from serving.entity import Entity
 
 _T = TypeVar("_T")
 _BATCH, _CHARACTERS = 512, 200_000
-_AT_ONCE = 2
+_AT_ONCE = 8  # batches at most: each takes memory
 
 
 def find(path: str | os.PathLike) -> Path:
@@ -87,7 +88,8 @@ class PublishedModel:
 
     Args:
       path: the folder of a version, or of versions: the newest is taken.
-      threads: how many TensorFlow is to take in this process, if it has not begun yet; 0 for one a core.
+      threads: how many TensorFlow is to take in this process, if it has not begun yet, and how many batches run at once;
+        0 for one a core.
 
     Raises UserError where the folder holds none, or one of another project.
     """
@@ -95,12 +97,8 @@ class PublishedModel:
     def __init__(self, path: str | os.PathLike, threads: int = 0):
         self.path, self.card = identify(path)
         # Only here: it takes longer than a user waits for an error in the path.
-        self._tf = tf = quiet.import_tensorflow()
-        if threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
-        # Two batches at a time: while one waits on a step of its recurrence, the other computes.
-        self._at_once = min(threads or _AT_ONCE, _AT_ONCE)
+        self._tf = tf = quiet.import_tensorflow(threads)
+        self._at_once = min(threads or thread_counts.available(), _AT_ONCE)
         self._pool = ThreadPoolExecutor(self._at_once)
         try:
             # The loaded object has to be kept: its tables and weights go with it.
@@ -115,13 +113,19 @@ class PublishedModel:
 
     def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
         """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
+        batches = _batches(texts, len)
+        first = list(islice(batches, 2))
+        if len(first) == 1:  # nothing to run beside it: to wake a thread takes longer than a step of the model
+            yield from _entities(first[0], self._found(first[0]))
+            return
         running: deque[tuple[list[str], Future]] = deque()
-        for batch in _batches(texts, len):
+        for batch in chain(first, batches):
             running.append((batch, self._pool.submit(self._found, batch)))
             if len(running) > self._at_once:
-                yield from _entities(*running.popleft())
-        while running:
-            yield from _entities(*running.popleft())
+                batch, found = running.popleft()
+                yield from _entities(batch, found.result())
+        for batch, found in running:
+            yield from _entities(batch, found.result())
 
     def _found(self, texts: Sequence[str]) -> dict[str, Any]:
         encoded = [text.encode("utf-8", "replace") for text in texts]
@@ -147,9 +151,8 @@ class PublishedModel:
         ).SerializeToString()
 
 
-def _entities(texts: Sequence[str], answer: Future) -> Iterator[tuple[str, tuple[Entity, ...]]]:
+def _entities(texts: Sequence[str], found: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
     """Each text with its entities, from the dense outputs of the signature."""
-    found = answer.result()
     for row, text in enumerate(texts):
         values = zip(*(found[key][row] for key in ("start", "end", "type", "score")))
         yield (

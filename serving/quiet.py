@@ -8,9 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from components import threads as thread_counts
 
-def import_tensorflow() -> ModuleType:
-    """TensorFlow, imported and its devices found without a word; what it has to say shows if that fails."""
+
+def import_tensorflow(threads: int = 0) -> ModuleType:
+    """TensorFlow, imported and its devices found without a word; what it has to say shows if that fails.
+
+    `threads` is how many it takes, 0 for one a core, if it has not begun yet.
+    """
+    thread_counts.limit(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it greets with errors about absent GPUs
     with _quiet_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade

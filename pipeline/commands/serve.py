@@ -11,6 +11,7 @@ from typing import Optional
 import click
 from click.core import ParameterSource
 
+from components import threads
 from components.errors import UserError
 
 _PORT = click.IntRange(0, 65535)
@@ -149,6 +150,7 @@ def serve(
     logging.getLogger("serving").setLevel(logging.INFO)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
     warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
+    threads.limit()
     import tensorflow as tf
 
     from serving.server import config, main
@@ -167,7 +169,7 @@ def serve(
             grpc_port=grpc_port,
             seconds=seconds,
             most_bytes=int(max_request_mb * 2**20),
-            limits=Limits(rows=batch_size, at_once=2),  # one computes while the other waits on a step of its recurrence
+            limits=Limits(rows=batch_size, at_once=2),  # a batch alone keeps no more than one and a half cores busy
             retries=Retries(seconds=retry_seconds),
             poll_seconds=poll_seconds,
             ssl_config_file=ssl_config_file,

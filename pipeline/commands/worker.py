@@ -8,6 +8,7 @@ from typing import Optional
 import click
 from rich.console import Console
 
+from components import threads
 from components.errors import UserError
 from components.training import cluster
 
@@ -40,6 +41,7 @@ def worker(wait: Optional[str]) -> None:
     _wait(place, limit)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    threads.limit()
     from components.training.worker import follow
 
     follow(place, lambda told: screen.print(f"  epoch {told['epoch']:>3}/{told['epochs']}  loss {told['loss']:.4f}"))
