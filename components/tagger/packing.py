@@ -10,6 +10,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 
+import os
+_AT_A_TIME = int(os.environ.get('U', 2))
+
+
 class Packing(NamedTuple):
     """Where tokens go. Flat order is sentence after sentence; a token has two packed places, one for each direction.
 
@@ -61,7 +65,10 @@ def walk(
       read: packed, `[directions * tokens, ...]`.
       kept: what each step keeps; the first dimension is None.
     """
-    directions, steps = state[0].shape[0], tf.size(counts)
+    directions = state[0].shape[0]
+    # Steps that read nothing fill up the last round.
+    counts = tf.pad(counts, [[0, -tf.size(counts) % _AT_A_TIME]])
+    steps = tf.size(counts)
     # What a step has to know is laid out before: where few sentences are read, a step costs what the number of its operations is.
     if back:
         coming = counts - tf.concat([counts[1:], tf.shape(state[0])[1:2]], 0)
@@ -81,10 +88,15 @@ def walk(
         return found
 
     def body(t, state, arrays):
-        come = tuple(tf.reshape(array.read(t), [directions, -1, *part.shape[1:]]) for array, part in zip(inputs, read))
-        fit = tf.gather(fits, t)
-        state, values = step(tuple(fitted(part, fit) for part in state), come)
-        return t + (-1 if back else 1), state, tuple(array.write(t, value) for array, value in zip(arrays, values))
+        for _ in range(_AT_A_TIME):
+            come = tuple(
+                tf.reshape(array.read(t), [directions, -1, *part.shape[1:]]) for array, part in zip(inputs, read)
+            )
+            fit = tf.gather(fits, t)
+            state, values = step(tuple(fitted(part, fit) for part in state), come)
+            arrays = tuple(array.write(t, value) for array, value in zip(arrays, values))
+            t += -1 if back else 1
+        return t, state, arrays
 
     arrays = tuple(tf.TensorArray(spec.dtype, steps, infer_shape=False, element_shape=spec.shape) for spec in kept)
     shapes = tuple(tf.TensorShape([directions, None, part.shape[2]]) for part in state)

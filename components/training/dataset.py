@@ -11,6 +11,7 @@ from components.training.corpus_tags import NO_TAG
 # Sentences of like length share a batch; the boundaries are tokens.
 _BOUNDARIES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 _LONG = 128  # from here on batches shrink with length, so that a step's memory stays bounded
+_AHEAD = 4  # batches that are made before they are asked for
 _CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory over the epochs
 
 
@@ -45,7 +46,7 @@ def batches(
 
     records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP")
     # Parsing many at once is far faster than one by one; batches by length are then put together from single sentences.
-    sentences = records.batch(256).map(parse, tf.data.AUTOTUNE, deterministic=True).unbatch().map(_trimmed)
+    sentences = records.batch(256).map(parse, _AHEAD, deterministic=True).unbatch().map(_trimmed)
     if sum(tf.io.gfile.stat(file).length for file in files) * 5 < _CACHED_BYTES:  # gzip takes about a fifth
         sentences = sentences.cache()
     if shuffle_seed is not None:
@@ -59,7 +60,10 @@ def batches(
     )
     if shuffle_seed is not None:
         grouped = grouped.shuffle(64, seed=shuffle_seed)  # the last batches of an epoch are else the odd lengths
-    return grouped.prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # Its thread is waited for at the end of an epoch, often for seconds in which nothing is computed.
+    options.autotune.enabled = False
+    return grouped.prefetch(_AHEAD).with_options(options)
 
 
 def _trimmed(sentence: Sentences, tags: tf.Tensor) -> tuple[Sentences, tf.Tensor]:
