@@ -70,7 +70,6 @@ class Recogniser(tf.Module):
         decoded = self._decode(batch)
         return decoded.tags[:-1], decoded.scores[:-1]
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def recognise(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `serving_default`."""
         tokens = text_ops.split_tokens(text)
@@ -103,7 +102,6 @@ class Recogniser(tf.Module):
             "surface": rows(surface, ""),
         }
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def tag(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `examples`."""
         parsed = tf.io.parse_example(examples, {"tokens": tf.io.VarLenFeature(tf.string)})
@@ -130,11 +128,15 @@ class Recogniser(tf.Module):
 
 def save(recogniser: Recogniser, path: str) -> None:
     """Writes the SavedModel with its two signatures."""
+
+    def graph(method, argument):
+        # Not functions of the Recogniser itself: those would be saved once more beside the signatures.
+        return tf.function(method, autograph=False).get_concrete_function(
+            tf.TensorSpec([None], tf.string, name=argument)
+        )
+
     tf.saved_model.save(
         recogniser,
         path,
-        signatures={
-            TEXT: recogniser.recognise.get_concrete_function(),
-            EXAMPLES: recogniser.tag.get_concrete_function(),
-        },
+        signatures={TEXT: graph(recogniser.recognise, "text"), EXAMPLES: graph(recogniser.tag, "examples")},
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
+from components.features.transform_graph import TransformGraph
 from components.settings import Model, Training
 from components.training import record
 from components.training.calibration import calibrate
@@ -52,7 +53,8 @@ def run_fn(fn_args: FnArgs) -> None:
     )
 
     path = fn_args.serving_model_dir
-    signatures.save(signatures.Recogniser(given.transform.transform_features_layer(), fitted.tagger), path)
+    transform = TransformGraph(given.transform.transform_savedmodel_dir)
+    signatures.save(signatures.Recogniser(transform, fitted.tagger), path)
     warmup.write(path)
     settings = {"model": config["model"], "training": config["training"]}
     scores = {**calibration.dev.as_dict(), "epoch": fitted.best["epoch"], "calibration_error": calibration.error}
