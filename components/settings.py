@@ -75,7 +75,7 @@ class Training(Settings):
     learning_rate: float = Field(4e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth")
     gradient_norm: float = Field(5.0, gt=0, description="longest gradient; longer ones are scaled down to it")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
-    threads: int = Field(0, ge=0, le=1_024, description="threads for TensorFlow, 0 for one a core")
+    threads: int = Field(0, ge=0, le=1_024, description="operations that TensorFlow runs side by side, 0 for one a core")
     warm_start: bool = Field(False, description="start from the weights of the model that serves, as far as they fit")
     distribute: Literal["none", "mirrored", "multi-worker"] = Field(
         "none",

@@ -43,6 +43,7 @@ def test_batching_monitoring_and_warm_up_are_on_everywhere(servers):
         assert flags["enable_batching"] == flags["enable_model_warmup"] == "true", name
         assert {"batching_parameters_file", "monitoring_config_file"} <= flags.keys(), name
         assert flags["enable_grpc_healthcheck_service"] == "true", name
+        assert flags["tensorflow_intra_op_parallelism"] == "1", name
 
 
 def test_what_is_given_in_several_places_is_given_the_same_value(servers):

@@ -54,6 +54,7 @@ def test_it_takes_over_the_process_with_batching_monitoring_and_warm_up(base, st
         "file_system_poll_wait_seconds": "1",
         "max_num_load_retries": "5",
         "load_retry_interval_micros": "60000000",
+        "tensorflow_intra_op_parallelism": "1",
         "enable_batching": "true",
         "enable_model_warmup": "true",
         "enable_grpc_healthcheck_service": "true",
