@@ -1,0 +1,41 @@
+"""What TensorFlow is told of threads, before it is imported."""
+
+import os
+
+import pytest
+
+from components import threads
+
+WITHIN, SIDE_BY_SIDE = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    for name in (WITHIN, SIDE_BY_SIDE):
+        monkeypatch.setenv(name, "")  # put back at the end, whatever `limit` does
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def told():
+    return os.environ.get(WITHIN), os.environ.get(SIDE_BY_SIDE)
+
+
+def test_no_operation_is_split_and_the_cores_are_tensorflows_own_choice():
+    threads.limit()
+    assert told() == ("1", None)
+
+
+def test_a_number_is_how_many_run_side_by_side():
+    threads.limit(3)
+    assert told() == ("1", "3")
+
+
+def test_who_wants_operations_split_has_them_split(environment):
+    environment.setenv(WITHIN, "4")
+    threads.limit(2)
+    assert told() == ("4", "2")
+
+
+def test_there_is_a_core():
+    assert threads.available() >= 1
