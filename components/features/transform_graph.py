@@ -19,5 +19,5 @@ class TransformGraph(tf.Module):
         self._apply, self._held = loader.apply_transform_model, vars(loader)
 
     def __call__(self, inputs: Mapping) -> Mapping:
-        """Transformed features; inputs that the asked-for ones don't need may be absent."""
+        """The transformed features of raw ones."""
         return self._apply(inputs)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-_AT_A_TIME = 2  # steps in a round: what a loop costs itself is half of a step's cost where sentences are few
+_AT_A_TIME = 2  # steps in a round: 30 of the 66 operations of a step are the loop's own
 
 
 class Packing(NamedTuple):

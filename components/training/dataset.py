@@ -11,7 +11,7 @@ from components.training.corpus_tags import NO_TAG
 # Sentences of like length share a batch; the boundaries are tokens.
 _BOUNDARIES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 _LONG = 128  # from here on batches shrink with length, so that a step's memory stays bounded
-_AHEAD = 4  # batches that are made before they are asked for
+_AHEAD = 4  # batches that are made before they are asked for, or parsed side by side
 _CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory over the epochs
 
 
