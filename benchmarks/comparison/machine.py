@@ -1,9 +1,10 @@
 """What it was measured on."""
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+
+from components import threads
 
 
 @dataclass(frozen=True)
@@ -22,4 +23,4 @@ def this() -> Machine:
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return Machine(len(os.sched_getaffinity(0)), names[0] if names else "processor unknown", platform.python_version())
+    return Machine(threads.available(), names[0] if names else "processor unknown", platform.python_version())

@@ -37,5 +37,12 @@ def test_who_wants_operations_split_has_them_split(environment):
     assert told() == ("4", "2")
 
 
-def test_there_is_a_core():
-    assert threads.available() >= 1
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
+def test_only_the_cores_that_the_process_may_use_count():
+    allowed = os.sched_getaffinity(0)
+    assert threads.available() == len(allowed)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert threads.available() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
