@@ -1,29 +1,31 @@
 """Throughput and latency of tfx-ner's own server against calling the model in process, in one run.
 
-    python benchmarks/serving_load.py MODEL_BASE_PATH [--clients 1,8,64] [--seconds 10] [--texts FILE] [--json FILE]
+    python benchmarks/serving_load.py MODEL_BASE_PATH [--clients 1,8,64] [--seconds 10] [--rounds 3] [--texts FILE] [--json FILE]
 
 Each client asks with one text at a time, a paragraph unless --texts names a file, and waits for the answer. Clients run in
 processes of their own, on the same cores as the server.
-In process, the model is called with batches of as many texts as there are clients, one call after the other;
-every round measures it anew right before and after the server, for the machine's pace changes. One client is asked about
-in turn with the model, text by text, which leaves the pace out: `added` is what a request takes longer at the median than the
-model's call for the same text right before it, and from 8 clients on the server's median over the model's. `of the model` is the
-server's throughput as a part of the model's.
+In process, the model is called with batches of as many texts as there are clients, one call after the other.
+The machine's pace changes, so the model is looked at anew before and after each transport's turn, and `of the model` is the
+server's throughput as a part of the model's around it, the median of the rounds. One client is asked about
+in turn with the model, text by text: `added` is what a request takes longer at the median than the
+model's call for the same text right before it, and from 8 clients on the server's median over the model's.
 """
 
 import argparse
 import asyncio
+import collections
 import contextlib
 import functools
 import json
 import os
 import re
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
-from itertools import cycle, islice
+from itertools import chain, count, cycle, islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +59,7 @@ def main() -> None:
     parser.add_argument("base_path")
     parser.add_argument("--clients", default="1,8,64")
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--texts", help="a file of texts, one a line")
     parser.add_argument("--transports", default="grpc,rest")
     parser.add_argument("--json")
@@ -71,8 +74,8 @@ def main() -> None:
 
     from serving.model import find
 
-    model = find(options.base_path)
-    rows = []
+    model, transports = find(options.base_path), options.transports.split(",")
+    stolen, rows = _stolen(), []
     with tempfile.TemporaryDirectory() as folder:
         server, ports = _server(options.base_path, Path(folder))
         try:
@@ -80,30 +83,17 @@ def main() -> None:
             print(f"{'':>16} {'clients':>7} {'texts/s':>9} {'p50':>8} {'p99':>8} {'added':>8} {'of the model':>13}")
             for clients in map(int, options.clients.split(",")):
                 if clients == 1:
-                    for row in _alone(
-                        model, {name: ports[name] for name in options.transports.split(",")}, texts, options.seconds
-                    ):
+                    for row in _alone(model, {name: ports[name] for name in transports}, texts, options.seconds):
                         rows.append(row)
                         _show(row)
                     continue
-                before = _in_process(model, clients, texts, options.seconds / 2)
-                asked = {
-                    transport: _asked(options, transport, ports[transport], clients)
-                    for transport in options.transports.split(",")
-                }
-                after = _in_process(model, clients, texts, options.seconds / 2)
-                base = _figures([*before, *after], clients, sum([*before, *after]))
-                rows.append({"how": "in process", "clients": clients, **base})
-                _show(rows[-1])
-                for transport, taken in asked.items():
-                    figures = _figures(taken, 1, options.seconds)
-                    figures["added_ms"] = round(figures["p50_ms"] - base["p50_ms"], 2)
-                    figures["of_the_model"] = round(figures["texts_per_second"] / base["texts_per_second"], 3)
-                    rows.append({"how": transport, "clients": clients, **figures})
-                    _show(rows[-1])
+                for row in _together(options, model, {name: ports[name] for name in transports}, clients, texts):
+                    rows.append(row)
+                    _show(row)
         finally:
             server.terminate()
             server.wait()
+    print(f"\n{_stolen() - stolen:.1f} s of the cores' time went to others than this machine")
     if options.json:
         Path(options.json).write_text(json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n")
 
@@ -187,7 +177,7 @@ def _alone(model: Path, ports: dict[str, int], texts: list[str], seconds: float)
     async def ask_all() -> dict[str, list[float]]:
         taken: dict[str, list[float]] = {name: [] for name in ("in process", *ports)}
         async with contextlib.AsyncExitStack() as stack:
-            asking = {name: await stack.enter_async_context(_ALONE[name](port)) for name, port in ports.items()}
+            asking = {name: await stack.enter_async_context(_CLIENTS[name](port)) for name, port in ports.items()}
             call = _model_call(model)
             end = None
             for number, text in enumerate(cycle(texts)):
@@ -213,12 +203,43 @@ def _alone(model: Path, ports: dict[str, int], texts: list[str], seconds: float)
     return rows
 
 
-def _asked(options: argparse.Namespace, transport: str, port: int, clients: int) -> list[float]:
+def _together(options, model: Path, ports: dict[str, int], clients: int, texts: list[str]) -> list[dict]:
+    """The rows of several callers at once: in each round every transport is asked between two looks at the model."""
+    seconds = options.seconds / options.rounds
+    looks = [_in_process(model, clients, texts, seconds / 2)]
+    asked: dict[str, list[float]] = {name: [] for name in ports}
+    parts: dict[str, list[float]] = {name: [] for name in ports}
+    for _ in range(options.rounds):
+        for name, port in ports.items():
+            taken = _asked(options, name, port, clients, seconds)
+            looks.append(_in_process(model, clients, texts, seconds / 2))
+            around = looks[-2] + looks[-1]
+            asked[name] += taken
+            parts[name].append(len(taken) / seconds / (len(around) * clients / sum(around)))
+    taken = list(chain.from_iterable(looks))
+    base = _figures(taken, clients, sum(taken))
+    rows = [{"how": "in process", "clients": clients, **base}]
+    for name, taken in asked.items():
+        figures = _figures(taken, 1, options.seconds)
+        added = round(figures["p50_ms"] - base["p50_ms"], 2)
+        of_the_model = round(statistics.median(parts[name]), 3)
+        rows.append({"how": name, "clients": clients, **figures, "added_ms": added, "of_the_model": of_the_model})
+    return rows
+
+
+def _stolen() -> float:
+    """Seconds of the cores' time that a virtual machine's host gave to others since it started; 0 where that is not told."""
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _asked(options: argparse.Namespace, transport: str, port: int, clients: int, seconds: float) -> list[float]:
     """Seconds of each request that so many clients send."""
     processes = min(_PROCESSES, clients)
     running = [
         subprocess.Popen(
-            [sys.executable, __file__, options.base_path, "--seconds", str(options.seconds)]
+            [sys.executable, __file__, options.base_path, "--seconds", str(seconds)]
             + (["--texts", options.texts] if options.texts else [])
             + ["--child", f"{transport},{port},{clients // processes}"],
             stdout=subprocess.PIPE,
@@ -255,20 +276,74 @@ async def _side_by_side(ask, clients: int, texts: list[str], seconds: float) -> 
 
 @contextlib.asynccontextmanager
 async def _grpc(port: int, clients: int = 1):
-    """What sends a text by gRPC and waits for the answer."""
-    import grpc
+    """What sends a text by gRPC and waits for the answer; `clients` may at once, on one connection.
 
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = channel.unary_unary(_PREDICT)
+    No more of HTTP/2 (RFC 9113) and gRPC than that takes: grpcio needs several times as long for a call.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    # No table of headers (HPACK, RFC 7541), and windows that never fill up.
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, struct.pack(">HIHI", 1, 0, 4, 2**20)))
+    writer.write(_frame(_WINDOW, 0, 0, struct.pack(">I", 2**30)))
+    streams, data, answers = count(1, 2), collections.defaultdict(bytes), {}
 
-        async def ask(text: str) -> None:
-            if len(await call(_predict_request(text))) < 50:
-                raise RuntimeError("no answer")
+    async def read() -> None:
+        while True:
+            head = await reader.readexactly(9)
+            kind, flags, stream = struct.unpack(">BBI", head[3:])
+            body = await reader.readexactly(int.from_bytes(head[:3], "big"))
+            if kind in (_SETTINGS, _PING) and not flags & _ACK:
+                writer.write(_frame(kind, _ACK, 0, body if kind == _PING else b""))
+            elif kind == _DATA:
+                data[stream] += body
+            elif kind == _HEADERS and flags & _END:
+                answers.pop(stream).set_result(data.pop(stream, b""))
+            elif kind in (_RESET, _GOAWAY):
+                raise RuntimeError(f"HTTP/2 frame of type {kind}: {body!r}")
 
+    def tell(reading: asyncio.Future) -> None:
+        for answer in [] if reading.cancelled() else answers.values():
+            answer.set_exception(reading.exception())
+
+    reading = asyncio.ensure_future(read())
+    reading.add_done_callback(tell)
+
+    async def ask(text: str) -> None:
+        message = _predict_request(text)
+        if len(message) > _MOST_BYTES // clients:  # what a server takes without having said that it would
+            raise RuntimeError(f"a text of {len(text)} characters is too long for {clients} callers at once")
+        answer = answers[stream := next(streams)] = asyncio.get_running_loop().create_future()
+        prefixed = struct.pack(">BI", 0, len(message)) + message
+        writer.write(_frame(_HEADERS, _END_HEADERS, stream, _HEAD) + _frame(_DATA, _END, stream, prefixed))
+        if len(await answer) < 50:
+            raise RuntimeError("no answer")
+
+    try:
         yield ask
+    finally:
+        reading.cancel()
+        writer.close()
 
 
-_PREDICT = "/tensorflow.serving.PredictionService/Predict"
+def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    return len(body).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + body
+
+
+def _literal(name: bytes, value: bytes) -> bytes:
+    return b"\x10" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+_DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8  # frames' types
+_END, _ACK, _END_HEADERS = 1, 1, 4  # frames' flags
+_MOST_BYTES = 2**16 - 1
+_HEAD = b"\x83\x86" + b"".join(  # POST, http
+    _literal(name, value)
+    for name, value in (
+        (b":path", b"/tensorflow.serving.PredictionService/Predict"),
+        (b":authority", b"localhost"),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+    )
+)
 
 
 def _predict_request(text: str) -> bytes:
@@ -308,23 +383,7 @@ async def _rest(port: int, clients: int = 1):
     yield ask
 
 
-@contextlib.asynccontextmanager
-async def _blocking_grpc(port: int):
-    """As `_grpc`, for a caller who has nothing else to do meanwhile."""
-    import grpc
-
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = channel.unary_unary(_PREDICT)
-
-        async def ask(text: str) -> None:
-            if len(call(_predict_request(text))) < 50:
-                raise RuntimeError("no answer")
-
-        yield ask
-
-
 _CLIENTS = {"grpc": _grpc, "rest": _rest}
-_ALONE = {"grpc": _blocking_grpc, "rest": _rest}
 
 if __name__ == "__main__":
     main()

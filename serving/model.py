@@ -19,6 +19,7 @@ from serving.entity import Entity
 
 _T = TypeVar("_T")
 _BATCH, _CHARACTERS = 512, 200_000
+_SIGNATURES = {"serving_default", "examples"}
 _AT_ONCE = 8  # batches at most: each takes memory
 
 
@@ -100,10 +101,12 @@ class PublishedModel:
         self._tf = tf = quiet.import_tensorflow(threads)
         self._at_once = min(threads or thread_counts.available(), _AT_ONCE)
         self._pool = ThreadPoolExecutor(self._at_once)
+        from serving import saved_model
+
         try:
-            # The loaded object has to be kept: its tables and weights go with it.
-            self._loaded = tf.saved_model.load(str(self.path))
-            self._text, self._examples = (self._loaded.signatures[name] for name in ("serving_default", "examples"))
+            self._model = saved_model.SavedModel(self.path)
+            if missing := _SIGNATURES - self._model.definitions.keys():
+                raise KeyError(f"no signature {missing.pop()}")
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
             raise UserError(f"{self.path}: cannot load the model ({str(error).splitlines()[0]})") from None
 
@@ -128,8 +131,7 @@ class PublishedModel:
             yield from _entities(batch, found.result())
 
     def _found(self, texts: Sequence[str]) -> dict[str, Any]:
-        encoded = [text.encode("utf-8", "replace") for text in texts]
-        return {key: value.numpy() for key, value in self._text(text=self._tf.constant(encoded)).items()}
+        return self._model.run("serving_default", {"text": [text.encode("utf-8", "replace") for text in texts]})
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
         """The entities of each sentence given as tokens, as spans of those tokens."""
@@ -138,8 +140,8 @@ class PublishedModel:
     def tagged(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
         """As `tag`, with the score of each entity."""
         for batch in _batches(sentences, lambda tokens: sum(map(len, tokens))):
-            found = self._examples(examples=self._tf.constant([self._example(tokens) for tokens in batch]))
-            for tokens, row, scores in zip(batch, found["tags"].numpy(), found["scores"].numpy()):
+            found = self._model.run("examples", {"examples": [self._example(tokens) for tokens in batch]})
+            for tokens, row, scores in zip(batch, found["tags"], found["scores"]):
                 spans = tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
                 yield spans, tuple(float(scores[span.start]) for span in spans)
 

@@ -22,13 +22,14 @@ from serving.server.status import Code, RequestError
 
 Tensors = Mapping[str, np.ndarray]
 _HERE = 7  # runs on the event loop, one after the other
+_BESIDE = 5  # times as long a batch may gather while another runs
 
 
 @dataclass(frozen=True)
 class Limits:
     """`rows` at most in a batch, batches `at_once`, requests that may be `queued`, and the seconds that a batch may
-    `gather`, where several callers ask one after the other. A run may hold up the event loop where its inputs have at
-    most `brief_bytes` and a run took at most `brief_seconds` of late.
+    `gather` while none runs, where several callers ask one after the other. A run may hold up the event loop where its
+    inputs have at most `brief_bytes` and a run took at most `brief_seconds` of late.
     """
 
     rows: int = 64
@@ -95,7 +96,8 @@ class Batcher:
         self._pool, self._limits, self._observe = pool, limits, observe
         self._queues: dict[Hashable, deque[_Waiting]] = {}
         self._queued = self._queued_rows = self._running = 0
-        self._usual = 1.0  # requests that were there at once, of late
+        self._in_flight = 0  # requests, queued or in a batch that runs
+        self._usual = 1.0  # of them at once, of late
         self._here = 0  # runs that may be on the event loop, before one must be apart
         self._timer: Optional[asyncio.TimerHandle] = None
 
@@ -116,6 +118,7 @@ class Batcher:
             shared = (job.key, tuple((alias, job.inputs[alias].shape[1:]) for alias in sorted(job.inputs)))
         self._queues.setdefault(shared, deque()).append(waiting)
         self._queued += 1
+        self._in_flight += 1
         self._queued_rows += waiting.rows
         self._start()
         # A run may go on behind a caller who has gone: others may share it.
@@ -130,14 +133,17 @@ class Batcher:
 
         Callers who ask one after the other come back right after they were answered. To run the first of them alone would
         make all the others wait, so as long as there are several, they are waited for: all where they are few, for a small batch
-        takes nearly as long as a large one, and half of them where that is enough for two batches side by side.
+        takes nearly as long as a large one. Where they are many, they become as many groups as run side by side and one more,
+        which is answered and asks again meanwhile.
         """
         few = self._is_few()
+        groups = 1 if few else self._limits.at_once + 1
         while self._running < self._limits.at_once and self._queued:
             if few and self._running:
                 return
-            if self._queued < self._usual / (1 if few else 2) and self._queued_rows < self._limits.rows:
-                self._timer = self._timer or asyncio.get_running_loop().call_later(self._limits.gather, self._run_those)
+            if self._queued < self._usual / groups and self._queued_rows < self._limits.rows:
+                seconds = self._limits.gather * (_BESIDE if self._running else 1)
+                self._timer = self._timer or asyncio.get_running_loop().call_later(seconds, self._run_those)
                 return
             self._run_next()
 
@@ -151,9 +157,7 @@ class Batcher:
         self._run_next()
 
     def _run_next(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_gathering()
         if self._running >= self._limits.at_once or not (batch := self._take()):
             return
         self._running += 1
@@ -163,6 +167,11 @@ class Batcher:
         else:
             self._here = 0
             self._pool.submit(self._run_apart, batch, asyncio.get_running_loop())
+
+    def _stop_gathering(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
     def _run_apart(self, batch: list[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
         # Straight back to the loop: by way of a future that the loop awaits, the answers would go round it twice more.
@@ -174,7 +183,7 @@ class Batcher:
         loop.call_soon_threadsafe(self._finish_apart, batch, answers, time.monotonic() - began)
 
     def _finish_apart(self, batch: list[_Waiting], answers: list, seconds: float) -> None:
-        self._usual = max(len(batch) + self._queued, self._usual * 0.9)
+        self._usual = max(self._in_flight, self._usual * 0.9)
         alone = len(batch) == 1 and self._usual < 1.5 and self._running == 1
         self._here = _HERE if alone and seconds <= self._limits.brief_seconds else 0
         self._finish(batch, answers)
@@ -190,6 +199,7 @@ class Batcher:
                 self._queued -= 1
                 self._queued_rows -= one.rows
                 if one.answer.done() or one.job.deadline <= now:
+                    self._in_flight -= 1
                     one.finish(RequestError(Code.DEADLINE_EXCEEDED, "Deadline exceeded"))
                     continue
                 batch.append(one)
@@ -203,6 +213,9 @@ class Batcher:
 
     def _finish(self, batch: list[_Waiting], answers: list) -> None:
         self._running -= 1
+        self._in_flight -= len(batch)
+        if not self._running:
+            self._stop_gathering()  # there is no reason to be so patient any more
         self._start()
         for one, answer in zip(batch, answers):
             one.finish(answer)

@@ -1,17 +1,16 @@
-"""A SavedModel as TensorFlow Serving runs it: in a session, by tag `serve`, its signatures by name."""
+"""A SavedModel on the server: its signatures, its warm-up, and errors as a caller gets them."""
 
 import contextlib
 import ctypes
-import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.client import pywrap_tf_session as c_session
 from tensorflow_serving.apis import prediction_log_pb2
 
+from serving import saved_model
 from serving.server import tensors
 from serving.server.signature import Signature, TensorSpec
 from serving.server.status import Code, RequestError
@@ -27,18 +26,11 @@ class SavedModel:
 
     def __init__(self, path: Path):
         self.path = path
-        graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph)
         try:
-            with graph.as_default():
-                meta = tf.compat.v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(path))
-            self.definitions = {
-                name: definition for name, definition in meta.signature_def.items() if name != "__saved_model_init_op"
-            }
+            self._model = saved_model.SavedModel(path)
+            self.definitions = self._model.definitions
             self.signatures = {name: _signature(definition) for name, definition in self.definitions.items()}
-            self._runs = {name: _run_of(self._session, definition) for name, definition in self.definitions.items()}
         except Exception as error:
-            self._session.close()
             raise _as_request_error(error) from None
 
     def run(
@@ -49,7 +41,7 @@ class SavedModel:
         Raises RequestError where the model fails, DEADLINE_EXCEEDED where it takes more than `seconds`.
         """
         try:
-            return self._runs[signature](inputs, 0 if seconds is None else max(1, int(seconds * 1000)))
+            return self._model.run(signature, inputs, seconds)
         except Exception as error:
             raise _as_request_error(error) from None
 
@@ -67,41 +59,8 @@ class SavedModel:
 
     def close(self) -> None:
         """Frees the model and gives its memory back to the system."""
-        self._session.close()
-        # Session and graph refer to each other, and a graph is large: left to itself, Python collects it many versions later.
-        self._session, self._runs = None, {}
-        gc.collect()
+        self._model.close()
         _trim()
-
-
-def _run_of(
-    session: tf.compat.v1.Session, definition
-) -> Callable[[Mapping[str, np.ndarray], int], dict[str, np.ndarray]]:
-    """What runs a signature within so many milliseconds, 0 for any time.
-
-    It is what `Session.run` ends in. That looks up the names and puts the outputs' structure together at each call, which took
-    1 of the 8 ms of a short text.
-    """
-
-    def place(info):
-        return session.graph.get_tensor_by_name(info.name)._as_tf_output()
-
-    feeds = {alias: place(info) for alias, info in definition.inputs.items()}
-    aliases = list(definition.outputs)
-    fetches = [place(definition.outputs[alias]) for alias in aliases]
-
-    def run(inputs: Mapping[str, np.ndarray], milliseconds: int) -> dict[str, np.ndarray]:
-        options = c_session.TF_NewBufferFromString(
-            tf.compat.v1.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
-        )
-        try:
-            fed = {feeds[alias]: array for alias, array in inputs.items()}
-            outputs = c_session.TF_SessionRun_wrapper(session._session, options, fed, fetches, [], None)
-        finally:
-            c_session.TF_DeleteBuffer(options)
-        return dict(zip(aliases, outputs))
-
-    return run
 
 
 def _trim() -> None:

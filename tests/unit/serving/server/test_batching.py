@@ -1,9 +1,11 @@
 """Micro-batching of concurrent requests, with runs that the test holds up and lets go."""
 
 import asyncio
+import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -227,6 +229,30 @@ def test_two_callers_who_ask_one_after_the_other_share_each_batch(model):
 
     run(story, Limits(gather=0.5))
     assert [len(batch) for batch in model.batches] == [1, *[2] * 7, 1]
+
+
+def test_of_many_callers_two_groups_run_side_by_side_while_the_third_asks_again(model):
+    running, most = [0], [0]
+
+    def slow(inputs, seconds):
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.02)
+        running[0] -= 1
+        return model(inputs, seconds)
+
+    async def story(batcher):
+        async def caller(name):
+            for turn in range(20):
+                await batcher.run(replace(job(model, f"{name}-{turn}"), run=slow))
+
+        await asyncio.gather(*map(caller, range(48)))
+
+    run(story, Limits(at_once=2, gather=0.5))
+    first_turns = 6
+    sizes = [len(batch) for batch in model.batches][first_turns:-first_turns]
+    assert most[0] == 2
+    assert 14 <= statistics.mean(sizes) <= 24 and min(sizes) >= 8
 
 
 def test_who_does_not_come_back_is_waited_for_once(model):
