@@ -115,8 +115,6 @@ class Cluster:
             "--parallelism=2",
             f"--setup_file={ROOT / 'setup.py'}",
             "--environment_cache_millis=60000",  # workers stay from one stage to the next
-            # Stages that read from one another as they run waited for each other's buffers for ever (FLINK-10672).
-            "--execution_mode_for_batch=BATCH_FORCED",
         ]
 
     @property
