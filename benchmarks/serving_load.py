@@ -93,7 +93,8 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait()
-    print(f"\n{_stolen() - stolen:.1f} s of the cores' time went to others than this machine")
+    if stolen is not None:
+        print(f"\n{_stolen() - stolen:.1f} s of the cores' time went to others than this machine")
     if options.json:
         Path(options.json).write_text(json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n")
 
@@ -227,11 +228,11 @@ def _together(options, model: Path, ports: dict[str, int], clients: int, texts: 
     return rows
 
 
-def _stolen() -> float:
-    """Seconds of the cores' time that a virtual machine's host gave to others since it started; 0 where that is not told."""
+def _stolen() -> float | None:
+    """Seconds of the cores' time that a virtual machine's host gave to others since it started, where the system tells."""
     with contextlib.suppress(OSError):
         return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
-    return 0.0
+    return None
 
 
 def _asked(options: argparse.Namespace, transport: str, port: int, clients: int, seconds: float) -> list[float]:
@@ -308,6 +309,8 @@ async def _grpc(port: int, clients: int = 1):
     reading.add_done_callback(tell)
 
     async def ask(text: str) -> None:
+        if reading.done():
+            reading.result()
         message = _predict_request(text)
         if len(message) > _MOST_BYTES // clients:  # what a server takes without having said that it would
             raise RuntimeError(f"a text of {len(text)} characters is too long for {clients} callers at once")

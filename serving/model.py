@@ -106,8 +106,8 @@ class PublishedModel:
         try:
             self._model = saved_model.SavedModel(self.path)
             if missing := _SIGNATURES - self._model.definitions.keys():
-                raise KeyError(f"no signature {missing.pop()}")
-        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+                raise ValueError(f"no signature {missing.pop()}")
+        except (OSError, KeyError, ValueError, RuntimeError, tf.errors.OpError) as error:
             raise UserError(f"{self.path}: cannot load the model ({str(error).splitlines()[0]})") from None
 
     def recognise(self, texts: Iterable[str]) -> Iterator[tuple[Entity, ...]]:
