@@ -164,6 +164,10 @@ class _Process:
             time.sleep(0.02)
         return True
 
+    def pause(self) -> None:
+        """SIGSTOP to it and every process it started: it does nothing more, and holds what it holds, until it is killed."""
+        os.killpg(self._popen.pid, signal.SIGSTOP)
+
     def kill(self) -> None:
         """SIGKILL to it and every process it started."""
         if self.running:

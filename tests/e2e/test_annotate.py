@@ -57,6 +57,7 @@ def killed(teller):
     command = ("annotate", "--input", folder / "a.txt", "--output", out, "--model", model, *SMALL)
     with program.started_command(*command) as process:
         process.wait_for(lambda: len(list(out.glob("part-*"))) >= 3)
+        process.pause()  # else it may be through with everything before another start has begun
         beside = program.command(*command)
         process.kill()
         result = process.result()
