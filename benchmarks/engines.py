@@ -1,14 +1,15 @@
 """Beam's steps on this machine and on a Flink cluster, one after the other: seconds, memory, and whether the results are equal.
 
-    python benchmarks/engines.py CORPUS [--size N] [--until NODE] [--model DIR] [--folder DIR] [--json FILE]
+    python benchmarks/engines.py CORPUS [--size N] [--shares N] [--until NODE] [--model DIR] [--folder DIR]
+                                 [--json FILE]
 
 Runs the pipeline on CORPUS with its default settings (and no gate), or on its train split repeated until it has N sentences (eight
-tenths of them train, in four files), as far as NODE, and annotates the corpus's train sentences, as texts, with a model:
+tenths of them train, in 32 files), as far as NODE, and annotates the corpus's train sentences, as texts, with a model:
 --model, else the one that the local run published. Then it does the same on the cluster of tests/flink/cluster.py, which
-needs what `make flink` fetches, and whose parts share this machine's cores. Compared are examples, statistics, vocabularies,
-transformed examples and annotations, each one by one; of a whole run also the Evaluator's figures on the cluster with those of
-`evaluate` for the same model. Memory is the peak of the sum of all processes, sampled twice a second: the command's own,
-and the cluster's Java and Python.
+needs what `make flink` fetches, and whose parts share this machine's cores; there a stage is divided into so many --shares.
+Compared are examples, statistics, vocabularies, transformed examples and annotations, each one by one; of a whole run also
+the Evaluator's figures on the cluster with those of `evaluate` for the same model. Memory is the peak of the sum of all
+processes, sampled twice a second: the command's own, and the cluster's Java and Python.
 """
 
 import argparse
@@ -31,7 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import growth  # noqa: E402
 
-_TRAIN_FILES = 4
+_TRAIN_FILES = 32
 _WORKDIRS = {"here": "work", "flink": "flink"}
 _NODE = re.compile(r"^[✓=] (\w+) +([\d.]+) s  ran", re.MULTILINE)
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus")
     parser.add_argument("--size", type=int, metavar="N")
+    parser.add_argument("--shares", type=int, default=2, metavar="N", help="more than four take turns")
     parser.add_argument("--until", metavar="NODE")
     parser.add_argument("--model", metavar="DIR")
     parser.add_argument(
@@ -71,7 +73,7 @@ def main() -> None:
         if "annotate" not in found["here"]["seconds"]:
             measure("here", [], {})
         if "annotate" not in found["flink"]["seconds"]:
-            with Cluster(folder / "cluster") as cluster:
+            with Cluster(folder / "cluster", options.shares) as cluster:
                 measure("flink", cluster.settings, {name: one.pid for name, one in cluster.processes.items()})
         found["equal"] = {}
         for name, equal in _compared(folder, data, whole=not options.until):

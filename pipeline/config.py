@@ -21,7 +21,7 @@ from pipeline.workdir import Workdir
 LOCAL_RUNNER = "FnApiRunner"
 
 _RUNNERS = {  # as a user writes them, and as Beam does
-    "flink": "FlinkRunner",
+    "flink": "pipeline.flink.FlinkRunner",
     "spark": "SparkRunner",
     "portable": "PortableRunner",
     "dataflow": "DataflowRunner",

@@ -33,8 +33,9 @@ _OPENED += ("java.util.concurrent", "java.util.concurrent.atomic", "java.util.co
 # A TaskManager takes up to 4.6 GB. Transform of a million sentences ran out of 640 MB of heap, and of 512 MB of direct
 # memory, which is where gRPC keeps what comes from the workers. The start scripts would work these out. Beam's graphs are
 # wide: hundreds of buffers an edge are more than there are.
+_SLOTS = 4  # of both TaskManagers
 _TASK_MANAGER = {
-    "taskmanager.numberOfTaskSlots": "2",
+    "taskmanager.numberOfTaskSlots": str(_SLOTS // 2),
     "taskmanager.cpu.cores": "2",
     "taskmanager.memory.framework.heap.size": "128m",
     "taskmanager.memory.framework.off-heap.size": "128m",
@@ -67,10 +68,14 @@ def missing() -> str:
 
 
 class Cluster:
-    """The cluster, from `with` to the end of it; `folder` keeps what it writes."""
+    """The cluster, from `with` to the end of it; `folder` keeps what it writes, `shares` is how many a stage is divided into.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    Where there are more than slots, each exchange is written whole before anybody reads it, so that
+    they can take turns.
+    """
+
+    def __init__(self, folder: Path, shares: int = 2):
+        self.folder, self._shares = folder, shares
         self.processes: dict[str, subprocess.Popen] = {}
         self._network = f"10.87.{os.getpid() % 256}"
         self._names = [f"ner{os.getpid()}h{number}" for number in range(3)]
@@ -112,7 +117,8 @@ class Cluster:
             f"--job_endpoint={head}:{JOBS}",
             "--environment_type=EXTERNAL",
             f"--environment_config=localhost:{POOL}",
-            "--parallelism=2",
+            f"--parallelism={self._shares}",
+            *(["--execution_mode_for_batch=BATCH_FORCED"] if self._shares > _SLOTS else []),
             f"--setup_file={ROOT / 'setup.py'}",
             "--environment_cache_millis=60000",  # workers stay from one stage to the next
         ]
