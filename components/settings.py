@@ -73,9 +73,17 @@ class Training(Settings):
     patience: int = Field(5, ge=1, description="epochs without a better F1 on dev after which training stops")
     batch_size: int = Field(32, ge=1, le=65_536, description="sentences a step")
     learning_rate: float = Field(4e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth")
+    foretelling: float = Field(
+        0.1,
+        ge=0,
+        le=10,
+        description="weight of a second task that the tagger learns from: to foretell the words beside each token; 0 for none",
+    )
     gradient_norm: float = Field(5.0, gt=0, description="longest gradient; longer ones are scaled down to it")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
-    threads: int = Field(0, ge=0, le=1_024, description="operations that TensorFlow runs side by side, 0 for one a core")
+    threads: int = Field(
+        0, ge=0, le=1_024, description="operations that TensorFlow runs side by side, 0 for one a core"
+    )
     warm_start: bool = Field(False, description="start from the weights of the model that serves, as far as they fit")
     distribute: Literal["none", "mirrored", "multi-worker"] = Field(
         "none",

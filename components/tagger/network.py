@@ -135,11 +135,15 @@ class Network(keras.layers.Layer):
         self.built = True
 
     def call(self, batch: Vocables, packing: Packing, training: bool = False) -> tf.Tensor:
+        return self.emissions(self.read(batch, packing, training=training))
+
+    def read(self, batch: Vocables, packing: Packing, training: bool = False) -> tf.Tensor:
+        """What the last BiLSTM makes of the sentences, float32 `[all tokens, 2 * units]`."""
         vectors, tokens = self._vectors(batch, training), batch.tokens
         for reader in self.readers:
             vectors = reader(self.dropout(vectors, training=training), tokens, packing, training=training)
             tokens = tf.range(tf.size(tokens))
-        return self.emissions(self.dropout(vectors, training=training))
+        return self.dropout(vectors, training=training)
 
     def _vectors(self, batch: Vocables, training: bool) -> tf.Tensor:
         """What each vocable looks like, float32 `[vocables, width]`."""

@@ -82,19 +82,19 @@ class Tagger(keras.Model):
         chain = crf.Chain(*(tf.convert_to_tensor(weight) for weight in (self.transitions, self.start, self.end)))
         return crf.masked(chain, self.labels)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean negative log-likelihood a token of the tags `y`, int32 `[batch, tokens]`; with a `sample_weight`, float32 `[batch]`,
-        its sum over all tokens, each times the weight of its sentence."""
-        lengths = Sentences(*x).lengths
-        tags = tf.boolean_mask(y, tf.sequence_mask(lengths, tf.shape(y)[1]))
+    def losses(self, emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Negative log-likelihood of the tags of each sentence, float32 `[sentences]`.
+
+        Args:
+          emissions: float32 `[all tokens, tags]`.
+          tags: int32 `[all tokens]`.
+          lengths: int32 `[sentences]`.
+        """
         if self.settings.output == "crf":
-            losses = -crf.log_likelihood(y_pred, tags, pack(lengths), self.chain)
-        else:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, y_pred)
-        if sample_weight is None:
-            return tf.reduce_sum(losses) / tf.cast(tf.maximum(tf.size(tags), 1), tf.float32)
-        each = sample_weight if self.settings.output == "crf" else tf.repeat(sample_weight, lengths)
-        return tf.reduce_sum(losses * each)
+            return -crf.log_likelihood(emissions, tags, pack(lengths), self.chain)
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, emissions)
+        owners = tf.repeat(tf.range(tf.size(lengths)), lengths)
+        return tf.math.unsorted_segment_sum(each, owners, tf.size(lengths))
 
     def decode(self, batch: Vocables) -> Decoded:
         """The best legal tags of each sentence, and the probability of each of its entities."""

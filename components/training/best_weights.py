@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from components.tagger.tagger import Tagger
 from components.training import dev_score
 
 
@@ -27,7 +28,7 @@ class BestWeights(keras.callbacks.Callback):
         # After a kill an epoch may be run again: its first result stands.
         if logs[dev_score.F1] > best["f1"]:
             beside = self._weights.with_name("new.weights.h5")
-            self.model.save_weights(beside)
+            self.model.tagger.save_weights(beside)
             beside.replace(self._weights)
             record = {
                 "f1": logs[dev_score.F1],
@@ -41,7 +42,7 @@ class BestWeights(keras.callbacks.Callback):
         elif epoch + 1 - best["epoch"] >= self._patience:
             self.model.stop_training = True
 
-    def restore(self) -> dict[str, float]:
-        """Puts the best weights back and returns their scores on dev."""
-        self.model.load_weights(self._weights)
+    def restore(self, tagger: Tagger) -> dict[str, float]:
+        """Gives a tagger the best weights, and returns their scores on dev."""
+        tagger.load_weights(self._weights)
         return self._read()

@@ -30,7 +30,7 @@ class DevScore(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         # One graph for every shape of batch, without what only scores would need.
         self._decode = tf.function(
-            lambda sentences: self.model.decode(vocables_of_sentences(sentences)).tags,
+            lambda sentences: self.model.tagger.decode(vocables_of_sentences(sentences)).tags,
             input_signature=self._dev.element_spec[:1],
             autograph=False,
         )

@@ -12,6 +12,7 @@ from components.features import preprocessing
 from components.tagger.tagger import Tagger
 from components.training import dataset, dev_score, record, replicas, warm_start
 from components.training.best_weights import BestWeights
+from components.training.learner import Learner
 from components.training.material import Job, Material, new_tagger
 from components.training.optimizer import SparseAdam
 from components.training.record import EpochRecord
@@ -45,7 +46,8 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
         training.learning_rate, steps * training.epochs, training.learning_rate / 10
     )
     with scope():
-        tagger.compile(
+        learner = Learner(tagger, training.foretelling)
+        learner.compile(
             optimizer=SparseAdam(schedule, training.gradient_norm),
             jit_compile=False,  # XLA would compile anew for each shape of batch
         )
@@ -67,10 +69,10 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
             *([keras.callbacks.TensorBoard(job.board, profile_batch=0)] if job.board else []),
         ]
     if team is None:
-        tagger.fit(train, epochs=training.epochs, verbose=0, callbacks=callbacks)
+        learner.fit(train, epochs=training.epochs, verbose=0, callbacks=callbacks)
     else:
         tf.random.set_seed(training.seed + team.number)  # words are dropped otherwise in each process
-        replicas.fit(team, tagger, train, training.epochs, callbacks)
+        replicas.fit(team, learner, train, training.epochs, callbacks)
     return tagger
 
 

@@ -37,10 +37,7 @@ def fit(job: Job, report: Callable[[dict], None]) -> Fitted:
     else:
         tagger = new_tagger(job.given, job.model)
         apart.train(job, report)
-    keep = BestWeights(job.checkpoints, job.training.patience)
-    keep.set_model(tagger)
-    fitted = Fitted(
-        tagger, dev_batches(job.given, tagger), keep.restore(), record.read(job.checkpoints / record.EPOCHS)
-    )
+    best = BestWeights(job.checkpoints, job.training.patience).restore(tagger)
+    fitted = Fitted(tagger, dev_batches(job.given, tagger), best, record.read(job.checkpoints / record.EPOCHS))
     shutil.rmtree(job.checkpoints)
     return fitted

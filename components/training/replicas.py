@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.errors import UserError
 from components.tagger.sentences import Sentences
-from components.tagger.tagger import Tagger
+from components.training.learner import Learner
 
 _SUM = tf.distribute.ReduceOp.SUM
 
@@ -78,23 +78,23 @@ def multi_worker(number: int) -> Team:
 
 
 def fit(
-    team: Team, tagger: Tagger, batches: tf.data.Dataset, epochs: int, callbacks: Sequence[keras.callbacks.Callback]
+    team: Team, learner: Learner, batches: tf.data.Dataset, epochs: int, callbacks: Sequence[keras.callbacks.Callback]
 ) -> None:
-    """Fits as `tagger.fit` does on one device, with the same losses.
+    """Fits as `learner.fit` does on one device, with the same losses.
 
     Args:
-      team: its strategy's scope is where the tagger was made and compiled.
+      team: its strategy's scope is where the learner was made and compiled.
       batches: the same ones, in the same order, in every process; what one replica takes of each is its own affair.
       epochs: at most.
       callbacks: the chief's, which decide when to stop; the other processes have none.
     """
-    calls = keras.callbacks.CallbackList(list(callbacks), model=tagger)
+    calls = keras.callbacks.CallbackList(list(callbacks), model=learner)
     with team.strategy.scope():
-        tagger.optimizer.build(tagger.trainable_variables)
-    tagger.stop_training = False
+        learner.optimizer.build(learner.trainable_variables)
+    learner.stop_training = False
     calls.on_train_begin()
-    first = _begin_alike(team, tagger)
-    step = _step(team.strategy, tagger, batches.element_spec)
+    first = _begin_alike(team, learner)
+    step = _step(team.strategy, learner, batches.element_spec)
     for epoch in range(first, epochs):
         calls.on_epoch_begin(epoch)
         losses, sizes = [], []
@@ -104,7 +104,7 @@ def fit(
             sizes.append(tags.shape[0])
             calls.on_train_batch_end(number)
         calls.on_epoch_end(epoch, {"loss": float(np.average(np.array(losses), weights=sizes))})
-        if team.of_chief(tagger.stop_training):
+        if team.of_chief(learner.stop_training):
             break
     calls.on_train_end()
     # That all processes have come here means that none waits for anything before; the first to go may break this itself.
@@ -112,29 +112,29 @@ def fit(
         team.total(0)
 
 
-def _begin_alike(team: Team, tagger: Tagger) -> int:
+def _begin_alike(team: Team, learner: Learner) -> int:
     """Gives all processes the chief's weights, which may be those from before a kill, and returns the epoch to go on with."""
-    for variable in (*tagger.variables, *tagger.optimizer.variables):
+    for variable in (*learner.variables, *learner.optimizer.variables):
         variable.assign(team.of_chief(variable.numpy()))
-    seeds = getattr(tagger.network.dropout, "seed_generator", None)
+    seeds = getattr(learner.tagger.network.dropout, "seed_generator", None)
     if seeds is not None:
         # Each replica drops out something else.
         for place, seed in enumerate(team.strategy.experimental_local_results(seeds.state.value)):
             seed.assign_add([team.number * team.local + place, 0])
     # Where BackupAndRestore puts it, and Keras's `fit` looks for it.
-    return int(team.of_chief(tagger._initial_epoch or 0))
+    return int(team.of_chief(learner._initial_epoch or 0))
 
 
-def _step(strategy: tf.distribute.Strategy, tagger: Tagger, spec: tuple):
+def _step(strategy: tf.distribute.Strategy, learner: Learner, spec: tuple):
     """The function that takes a batch, moves the weights, and returns the loss before."""
 
     def gradients(sentences, tags):
         context = tf.distribute.get_replica_context()
         own, own_tags, weights = share(sentences, tags, context.replica_id_in_sync_group, strategy.num_replicas_in_sync)
         with tf.GradientTape() as tape:
-            emissions = tagger(own, training=True)
-            loss = tagger.compute_loss(own, own_tags, emissions, weights)
-        found = tape.gradient(loss, [weight.value for weight in tagger.trainable_weights])
+            states = learner(own, training=True)
+            loss = learner.compute_loss(own, own_tags, states, weights)
+        found = tape.gradient(loss, [weight.value for weight in learner.trainable_weights])
         return context.all_reduce(_SUM, [loss, *found])
 
     @tf.function(input_signature=spec, autograph=False)
@@ -142,7 +142,7 @@ def _step(strategy: tf.distribute.Strategy, tagger: Tagger, spec: tuple):
         summed = strategy.run(gradients, args=(sentences, tags))
         loss, *found = (strategy.experimental_local_results(each)[0] for each in summed)
         # Outside of the replicas, where Keras takes gradients for summed: they are clipped as one.
-        tagger.optimizer.apply(found, tagger.trainable_weights)
+        learner.optimizer.apply(found, learner.trainable_weights)
         return loss
 
     return step

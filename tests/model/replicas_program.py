@@ -3,7 +3,7 @@
     python -m tests.model.replicas_program FOLDER mirrored 2
     python -m tests.model.replicas_program FOLDER multi-worker NUMBER      # with TF_CONFIG
 
-Several processes are stopped after two epochs, and begin anew with a new tagger. FOLDER/NUMBER.json has what came of it.
+Several processes are stopped after two epochs, and begin anew with a new one. FOLDER/NUMBER.json has what came of it.
 """
 
 import json
@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from components.tagger.sentences import Sentences
 from components.training import replicas
+from components.training.learner import Learner
 from components.training.optimizer import SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
 
@@ -45,10 +46,11 @@ def batches():
 
 
 def compiled(settings=PLAIN):
-    """A tagger whose gradients are longer than what is let through."""
-    tagger = make_tagger(settings)
-    tagger.compile(optimizer=SparseAdam(0.05, longest=0.5), jit_compile=False)
-    return tagger
+    """A learner whose gradients are longer than what is let through. What it draws would differ from process to process, so it has
+    one task."""
+    learner = Learner(make_tagger(settings), foretelling=0)
+    learner.compile(optimizer=SparseAdam(0.05, longest=0.5), jit_compile=False)
+    return learner
 
 
 class Losses(keras.callbacks.Callback):
@@ -64,22 +66,22 @@ class Losses(keras.callbacks.Callback):
 
 
 def fitted(team, folder, stops=(EPOCHS,)):
-    """The tagger after all epochs, and their losses, where this is the chief; as after a kill at each of `stops`."""
+    """The learner after all epochs, and their losses, where this is the chief; as after a kill at each of `stops`."""
     losses = []
     for last in stops:
         with team.strategy.scope():
-            tagger = compiled()
+            learner = compiled()
         told = Losses(last)
         backup = keras.callbacks.BackupAndRestore(str(folder), delete_checkpoint=False)
-        replicas.fit(team, tagger, batches(), EPOCHS, [told, backup] if team.number == 0 else [])
+        replicas.fit(team, learner, batches(), EPOCHS, [told, backup] if team.number == 0 else [])
         losses += told.losses
-    return tagger, losses
+    return learner, losses
 
 
 def main(folder, kind, number):
     team = replicas.mirrored(int(number)) if kind == "mirrored" else replicas.multi_worker(int(number))
     stops = (EPOCHS,) if kind == "mirrored" else (EPOCHS // 2, EPOCHS)
-    tagger, losses = fitted(team, folder / "backup", stops=stops)
+    learner, losses = fitted(team, folder / "backup", stops=stops)
     with team.strategy.scope():
         dropping = compiled(SMALL)
     replicas.fit(team, dropping, batches(), 0, [])  # ready to begin
@@ -89,9 +91,9 @@ def main(folder, kind, number):
 
     found = {
         "losses": losses,
-        "weights": [np.array(weight).tolist() for weight in tagger.trainable_weights],
-        "words": of_replicas(tagger.network.words.embeddings),
-        "seeds": of_replicas(dropping.network.dropout.seed_generator.state),
+        "weights": [np.array(weight).tolist() for weight in learner.trainable_weights],
+        "words": of_replicas(learner.tagger.network.words.embeddings),
+        "seeds": of_replicas(dropping.tagger.network.dropout.seed_generator.state),
         "told": team.told("Zoë" if team.number == 0 else ""),
     }
     (folder / f"{team.number}.json").write_text(json.dumps(found))

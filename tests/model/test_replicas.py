@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.tagger.sentences import Sentences
+from components.training.learner import Learner
 from components.training.replicas import Team, share
 from tests.model.conftest import SMALL, make_tagger
 from tests.model.replicas_program import EPOCHS, Losses, batches, compiled, fitted
@@ -68,22 +69,22 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """A tagger that was fitted on one device, and its losses."""
+    """A learner that was fitted on one device, and its losses."""
     return fitted(Team(tf.distribute.OneDeviceStrategy("CPU:0")), tmp_path_factory.mktemp("alone"))
 
 
 @pytest.mark.parametrize("kind", ["mirrored", "workers"])
 def test_losses_and_weights_are_those_of_one_device_also_after_a_restart(trained, alone, kind):
-    tagger, losses = alone
+    learner, losses = alone
     # Sums of float32 in another order: one in 10^7 at a step, and Adam passes on what it divides by.
     np.testing.assert_allclose(trained[kind][0]["losses"], losses, rtol=1e-5)
-    for weight, found in zip(tagger.trainable_weights, trained[kind][0]["weights"]):
+    for weight, found in zip(learner.trainable_weights, trained[kind][0]["weights"]):
         np.testing.assert_allclose(found, weight, atol=1e-3)
 
 
 def test_losses_are_those_of_keras(alone):
-    tagger, told = compiled(), Losses()
-    tagger.fit(batches(), epochs=EPOCHS, verbose=0, callbacks=[told])
+    learner, told = compiled(), Losses()
+    learner.fit(batches(), epochs=EPOCHS, verbose=0, callbacks=[told])
     np.testing.assert_allclose(alone[1][0], told.losses[0], rtol=1e-6)
     # At the end of an epoch Keras's optimizer counts a step that there was not, and Adam's first steps go by their number.
     np.testing.assert_allclose(alone[1], told.losses, rtol=0.01)
@@ -113,7 +114,7 @@ def test_what_the_chief_says_reaches_all(trained):
 @settings(max_examples=8, deadline=None)
 @given(st.integers(1, 5), st.lists(st.integers(1, 4), min_size=1, max_size=7), st.sampled_from(["crf", "softmax"]))
 def test_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(of, lengths, output):
-    tagger = TAGGERS[output]
+    learner = LEARNERS[output]
     size, longest = len(lengths), max(lengths)
     numbers = tf.reshape(tf.range(size * longest), [size, longest])
     sentences = Sentences(
@@ -128,12 +129,15 @@ def test_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(of, leng
 
     def loss_and_gradient(sentences, tags, weights=None):
         with tf.GradientTape() as tape:
-            loss = tagger.compute_loss(sentences, tags, tagger(sentences), weights)
-        return loss, tape.gradient(loss, tagger.network.emissions.kernel.value)
+            loss = learner.compute_loss(sentences, tags, learner(sentences), weights)
+        return loss, tape.gradient(loss, learner.tagger.network.emissions.kernel.value)
 
     parts = [loss_and_gradient(*share(sentences, tags, number, of)) for number in range(of)]
     for whole, summed in zip(loss_and_gradient(sentences, tags), map(tf.add_n, zip(*parts))):
         np.testing.assert_allclose(summed, whole, rtol=1e-3, atol=1e-5)
 
 
-TAGGERS = {output: make_tagger(SMALL.model_copy(update={"output": output})) for output in ("crf", "softmax")}
+LEARNERS = {
+    output: Learner(make_tagger(SMALL.model_copy(update={"output": output})), foretelling=0)
+    for output in ("crf", "softmax")
+}

@@ -1,5 +1,7 @@
 """Training's parts: batches, the best weights over a kill, and calibration."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -125,7 +127,7 @@ def test_best_weights_and_patience_outlive_a_kill(tmp_path):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
         model.layers[0].set_weights([np.array([[weight]])])
         keep = BestWeights(tmp_path, patience=2)
-        keep.set_model(model)
+        keep.set_model(SimpleNamespace(tagger=model, stop_training=False))
         return model, keep
 
     def logs(f1):
@@ -135,10 +137,10 @@ def test_best_weights_and_patience_outlive_a_kill(tmp_path):
     keep.on_epoch_end(0, logs(0.5))
     model, keep = callback(2.0)  # a new process
     keep.on_epoch_end(1, logs(0.4))
-    assert not getattr(model, "stop_training", False)
+    assert not keep.model.stop_training
     keep.on_epoch_end(2, logs(0.4))
-    assert model.stop_training
-    assert keep.restore()["f1"] == 0.5 and model.get_weights()[0] == [[1.0]]
+    assert keep.model.stop_training
+    assert keep.restore(model)["f1"] == 0.5 and model.get_weights()[0] == [[1.0]]
 
 
 def test_expected_error_of_scores_that_hold_what_they_say_is_none():

@@ -1,0 +1,111 @@
+"""A tagger as it learns: its loss, and the second task."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.tagger.sentences import Sentences
+from components.training import foretelling
+from components.training.foretelling import Foreteller
+from components.training.learner import Learner
+from tests.model.conftest import SMALL, make_tagger
+
+UNITS, WORDS = 3, 7
+
+
+def in_full(weights, biases, labels, inputs, num_sampled, num_classes):
+    """What the drawn words stand for: the loss among all words."""
+    assert weights.shape[0] == num_classes
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels[:, 0], inputs @ tf.transpose(weights) + biases)
+
+
+def of_each(foreteller, sentences, states):
+    """The losses by the definition: of each token, what is beside it in its own sentence, one after the other."""
+    ahead, back = (
+        {name: value.numpy() for name, value in side.items()} for side in (foreteller._ahead, foreteller._back)
+    )
+
+    def loss(side, state, target):
+        scores = np.tanh(state @ side["narrow"]) @ side["words"].T + side["bias"]
+        return np.log(np.exp(scores).sum()) - scores[target]
+
+    rare, nothing = WORDS, WORDS + 1
+    for words, own in zip(sentences, states):
+        around = [nothing, *(min(word, rare) for word in words), nothing]
+        yield sum(
+            loss(ahead, own[n, :UNITS], around[n + 2]) + loss(back, own[n, UNITS:], around[n])
+            for n in range(len(words))
+        )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_each_token_foretells_its_neighbours_and_no_other_sentence(data):
+    sentences = data.draw(st.lists(st.lists(st.integers(0, WORDS + 3), min_size=1, max_size=5), min_size=1, max_size=4))
+    lengths = [len(words) for words in sentences]
+    states = np.random.default_rng(sum(lengths)).normal(size=(sum(lengths), 2 * UNITS)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tf.nn, "sampled_softmax_loss", in_full)
+        foreteller = Foreteller(WORDS, UNITS)
+        found = foreteller(tf.constant(states), tf.concat(sentences, 0), tf.constant(lengths)).numpy()
+    expected = list(of_each(foreteller, sentences, np.split(states, np.cumsum(lengths)[:-1])))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def batch(words):
+    """Sentences of one length whose tokens are told apart by their words alone."""
+    words = tf.constant(words, tf.int32)
+    same = tf.zeros_like(words)
+    return Sentences(
+        words,
+        same,
+        tf.tile(same[:, :, None], [1, 1, 4]),
+        tf.tile(same[:, :, None], [1, 1, 2]),
+        tf.cast(words, tf.int64),
+        tf.fill([words.shape[0]], words.shape[1]),
+    )
+
+
+def learner(weight):
+    tf.random.set_seed(1)
+    settings = SMALL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
+    return Learner(make_tagger(settings), foretelling=weight)
+
+
+def loss_of(one, sentences, tags, weights=None):
+    return float(one.compute_loss(sentences, tags, one(sentences, training=True), weights))
+
+
+def test_without_weight_there_is_the_taggers_loss_alone():
+    sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
+    one = learner(0)
+    emissions, lengths = one.tagger(sentences), sentences.lengths
+    expected = tf.reduce_sum(one.tagger.losses(emissions, tf.reshape(tags, [-1]), lengths)) / 6
+    assert loss_of(one, sentences, tags) == pytest.approx(float(expected), rel=1e-5)
+    assert len(one.trainable_weights) == len(one.tagger.trainable_weights)
+
+
+def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
+    monkeypatch.setattr(tf.nn, "sampled_softmax_loss", in_full)
+    sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
+    one = learner(0.5)
+    parts = [loss_of(one, sentences, tags, tf.constant(weights)) for weights in ([1 / 6, 0.0], [0.0, 1 / 6])]
+    assert sum(parts) == pytest.approx(loss_of(one, sentences, tags), rel=1e-5)
+    assert loss_of(one, sentences, tags) > loss_of(learner(0), sentences, tags)
+
+
+def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it():
+    """In these sentences each word decides the next, so that a state that knows its word can foretell it."""
+    one = learner(1.0)
+    one.compile(optimizer="adam", jit_compile=False)
+    one.optimizer.learning_rate = 0.02
+    rows = [[(start + n) % 10 for n in range(6)] for start in range(10)]
+    sentences, tags = batch(rows), tf.zeros([10, 6], tf.int32)
+    data = tf.data.Dataset.from_tensors((sentences, tags)).repeat(150)
+    before = len(one.tagger.variables)
+    losses = one.fit(data, epochs=2, verbose=0).history["loss"]
+    untold = np.log(min(foretelling._DRAWN, one.tagger.sizes.words + 2))  # of one direction, if nothing were known
+    assert losses[-1] < untold / 2, losses
+    assert len(one.tagger.variables) == before and not [v.path for v in one.tagger.variables if "foretell" in v.path]
