@@ -60,7 +60,7 @@ from pipeline.commands import options
     "assignments",
     metavar="KEY=VALUE",
     multiple=True,
-    help="One setting, as in beam.workers=2 or beam.runner=FlinkRunner; may be given again.",
+    help="One setting, as in beam.workers=2 or beam.runner=flink; may be given again.",
 )
 @options.json_file
 def annotate(

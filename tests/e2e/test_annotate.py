@@ -169,5 +169,5 @@ def test_settings_come_to_beam_as_its_options():
     assert local.view_as(DirectOptions).direct_num_workers == 3
     assert local.view_as(DirectOptions).direct_running_mode == "multi_processing"
     flink = pipeline_options(Beam(runner="flink", options=("--flink_master=[local]", "--flink_version=1.19")))
-    assert flink.view_as(StandardOptions).runner == "FlinkRunner"
+    assert flink.view_as(StandardOptions).runner == "pipeline.flink.FlinkRunner"
     assert flink.view_as(FlinkRunnerOptions).flink_master == "[local]"

@@ -197,11 +197,11 @@ def test_every_setting_says_what_it_is():
         ),
         (
             ("beam.runner=FlinkRunner", "beam.options=[--flink_master=local]"),
-            ["--runner=FlinkRunner", "--flink_master=local"],
+            ["--runner=pipeline.flink.FlinkRunner", "--flink_master=local"],
         ),
         (("beam.options=[--temp_location=/t]",), ["--runner=FnApiRunner", "--temp_location=/t"]),
         (("beam.runner=Direct",), ["--runner=FnApiRunner"]),
-        (("beam.runner=FLINK",), ["--runner=FlinkRunner"]),
+        (("beam.runner=FLINK",), ["--runner=pipeline.flink.FlinkRunner"]),
         (("beam.runner=sparkrunner",), ["--runner=SparkRunner"]),
         (("beam.runner=some.module.Runner",), ["--runner=some.module.Runner"]),
     ],
