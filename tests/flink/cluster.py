@@ -30,10 +30,11 @@ LONGEST = 240  # seconds until all parts are there, also on a busy machine
 _OPENED = ("java.lang", "java.lang.reflect", "java.net", "java.io", "java.nio", "java.text", "java.time", "java.util")
 _OPENED += ("java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks", "sun.nio.ch")
 
+_SLOTS = 4  # of both TaskManagers
+
 # A TaskManager takes up to 4.6 GB. Transform of a million sentences ran out of 640 MB of heap, and of 512 MB of direct
 # memory, which is where gRPC keeps what comes from the workers. The start scripts would work these out. Beam's graphs are
 # wide: hundreds of buffers an edge are more than there are.
-_SLOTS = 4  # of both TaskManagers
 _TASK_MANAGER = {
     "taskmanager.numberOfTaskSlots": str(_SLOTS // 2),
     "taskmanager.cpu.cores": "2",
@@ -70,8 +71,7 @@ def missing() -> str:
 class Cluster:
     """The cluster, from `with` to the end of it; `folder` keeps what it writes, `shares` is how many a stage is divided into.
 
-    Where there are more than slots, each exchange is written whole before anybody reads it, so that
-    they can take turns.
+    Where these are more than the slots, each exchange is written whole before anybody reads it, so that they can take turns.
     """
 
     def __init__(self, folder: Path, shares: int = 2):
