@@ -36,7 +36,7 @@ def apart(graph):
     return with_files_shuffled(graph)
 
 
-def test_files_are_shuffled_between_listing_and_reading(graph, apart):
+def test_files_are_shuffled_between_listing_and_reading(apart):
     made_by = {
         collection: transform
         for transform in apart.components.transforms.values()
