@@ -106,7 +106,7 @@ def serve(
     It runs until it is told to stop (Ctrl-C or SIGTERM), and answers what is in flight first.
     """
     from components.storage.remote import refuse_address
-    from serving.server import stock
+    from serving.server import memory, stock
 
     refuse_address("--model-base-path", model_base_path, "Fetch the versions first; KServe does so by itself")
     if (model_base_path is None) == (model_config_file is None):
@@ -151,6 +151,7 @@ def serve(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
     warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
     threads.limit()
+    memory.separate()
     import tensorflow as tf
 
     from serving.server import config, main

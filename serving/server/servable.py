@@ -1,7 +1,5 @@
 """A SavedModel on the server: its signatures, its warm-up, and errors as a caller gets them."""
 
-import contextlib
-import ctypes
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Optional
@@ -11,7 +9,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving import saved_model
-from serving.server import tensors
+from serving.server import memory, tensors
 from serving.server.signature import Signature, TensorSpec
 from serving.server.status import Code, RequestError
 
@@ -60,13 +58,7 @@ class SavedModel:
     def close(self) -> None:
         """Frees the model and gives its memory back to the system."""
         self._model.close()
-        _trim()
-
-
-def _trim() -> None:
-    # Memory in small pieces, as a model's is, stays with the process otherwise.
-    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).malloc_trim(0)
+        memory.trim()
 
 
 def _warmup_requests(path: Path) -> Iterator:
