@@ -42,6 +42,12 @@ def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
     return layer
 
 
+def rows(table: keras.Variable, numbers: tf.Tensor) -> tf.Tensor:
+    """The rows of a table by number. Keras's own lookup reads the whole table first, and copies it in training: that takes time in
+    proportion to the vocabulary."""
+    return tf.gather(table.value, numbers)
+
+
 class CharacterCNN(keras.layers.Layer):
     """The strongest response of each filter over a token's characters: `[tokens, characters]` to `[tokens, filters]`."""
 
@@ -61,7 +67,7 @@ class CharacterCNN(keras.layers.Layer):
         padded = tf.pad(characters + 1, [[0, 0], [(window - 1) // 2, window // 2]])
         # What each different character adds to the response at each place of the window: far fewer than there are in tokens.
         different, numbers = tf.unique(tf.reshape(padded, [-1]))
-        table = tf.einsum("cd,wdf->wcf", self.embedding(different), self.kernel)
+        table = tf.einsum("cd,wdf->wcf", rows(self.embedding.embeddings, different), self.kernel)
         table = tf.where((different > 0)[:, None], table, 0.0)
         present = tf.cast(tf.where(characters >= 0), tf.int32)
         owner = present[:, 0]
@@ -153,13 +159,15 @@ class Network(keras.layers.Layer):
             drop = tf.random.uniform(tf.shape(words)) < tf.gather(tf.constant(self._chances), words)
             words = tf.where(drop, self.sizes.words, words)
         parts = [
-            self.words(words),
+            rows(self.words.embeddings, words),
             self.characters(batch.characters),
-            self.shapes(batch.shapes),
-            tf.reshape(self.affixes(batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]),
+            rows(self.shapes.embeddings, batch.shapes),
+            tf.reshape(
+                rows(self.affixes.embeddings, batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]
+            ),
         ]
         if self.pretrained is not None:
-            parts.append(tf.gather(tf.convert_to_tensor(self.pretrained), batch.words))
+            parts.append(rows(self.pretrained, batch.words))
         return tf.concat(parts, axis=1)
 
     def expect(self, counts: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """A tagger as it learns: its loss, and the second task."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,10 +16,9 @@ from tests.model.conftest import SMALL, make_tagger
 UNITS, WORDS = 3, 7
 
 
-def in_full(weights, biases, labels, inputs, num_sampled, num_classes):
+def in_full(words, bias, inputs, targets, drawn):
     """What the drawn words stand for: the loss among all words."""
-    assert weights.shape[0] == num_classes
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels[:, 0], inputs @ tf.transpose(weights) + biases)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, inputs @ tf.transpose(words) + bias)
 
 
 def of_each(foreteller, sentences, states):
@@ -47,11 +47,30 @@ def test_each_token_foretells_its_neighbours_and_no_other_sentence(data):
     lengths = [len(words) for words in sentences]
     states = np.random.default_rng(sum(lengths)).normal(size=(sum(lengths), 2 * UNITS)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tf.nn, "sampled_softmax_loss", in_full)
+        patched.setattr(foretelling, "sampled_softmax_loss", in_full)
         foreteller = Foreteller(WORDS, UNITS)
         found = foreteller(tf.constant(states), tf.concat(sentences, 0), tf.constant(lengths)).numpy()
     expected = list(of_each(foreteller, sentences, np.split(states, np.cumsum(lengths)[:-1])))
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 19), min_size=1, max_size=6), st.integers(1, 20), st.integers(0, 99))
+def test_the_loss_among_drawn_words_is_tensorflows(targets, number, seed):
+    random = np.random.default_rng(seed)
+    words, bias, inputs = (
+        keras.Variable(random.normal(size=shape).astype(np.float32)) for shape in ((20, 4), (20,), (len(targets), 4))
+    )
+    targets = tf.constant(targets, tf.int64)
+    drawn = tf.random.log_uniform_candidate_sampler(targets[:, None], 1, number, unique=True, range_max=20, seed=seed)
+    arguments = (words.value, bias.value, targets[:, None], inputs.value, number, 20)
+    with tf.GradientTape(persistent=True) as tape:
+        found = foretelling.sampled_softmax_loss(words, bias, inputs.value, targets, drawn)
+        expected = tf.nn.sampled_softmax_loss(*arguments, sampled_values=drawn)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for variable in (words.value, bias.value, inputs.value):
+        slopes = [tf.convert_to_tensor(tape.gradient(loss, variable)) for loss in (found, expected)]
+        np.testing.assert_allclose(*slopes, rtol=1e-3, atol=1e-5)
 
 
 def batch(words):
@@ -88,7 +107,7 @@ def test_without_weight_there_is_the_taggers_loss_alone():
 
 
 def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
-    monkeypatch.setattr(tf.nn, "sampled_softmax_loss", in_full)
+    monkeypatch.setattr(foretelling, "sampled_softmax_loss", in_full)
     sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
     one = learner(0.5)
     parts = [loss_of(one, sentences, tags, tf.constant(weights)) for weights in ([1 / 6, 0.0], [0.0, 1 / 6])]
