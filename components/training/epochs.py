@@ -51,9 +51,8 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
             optimizer=SparseAdam(schedule, training.gradient_norm),
             jit_compile=False,  # XLA would compile anew for each shape of batch
         )
-        learner.optimizer.build(
-            learner.trainable_variables
-        )  # the step is traced once more where its first trace makes variables
+        # Else its first step makes them, and TensorFlow traces a step that makes variables twice.
+        learner.optimizer.build(learner.trainable_variables)
     if team and team.number:
         told = {"epochs": training.epochs}
         callbacks = [
