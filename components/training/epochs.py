@@ -47,12 +47,7 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
     )
     with scope():
         learner = Learner(tagger, training.foretelling)
-        learner.compile(
-            optimizer=SparseAdam(schedule, training.gradient_norm),
-            jit_compile=False,  # XLA would compile anew for each shape of batch
-        )
-        # Else its first step makes them, and TensorFlow traces a step that makes variables twice.
-        learner.optimizer.build(learner.trainable_variables)
+        learner.compile(SparseAdam(schedule, training.gradient_norm))
     if team and team.number:
         told = {"epochs": training.epochs}
         callbacks = [

@@ -23,6 +23,11 @@ class Learner(keras.Model):
         self._foreteller = Foreteller(tagger.sizes.words, tagger.settings.lstm_units) if foretelling else None
         self.built = True
 
+    def compile(self, optimizer: keras.Optimizer | str) -> None:
+        super().compile(optimizer=optimizer, jit_compile=False)  # XLA would compile anew for each shape of batch
+        # Its variables would be made in the first step, and TensorFlow traces a step that makes variables twice.
+        self.optimizer.build(self.trainable_variables)
+
     def call(self, sentences: Sentences, training: bool = False) -> tf.Tensor:
         """What the network reads in the sentences, float32 `[all tokens, 2 * units]`."""
         sentences = Sentences(*sentences)

@@ -49,7 +49,7 @@ def compiled(settings=PLAIN):
     """A learner whose gradients are longer than what is let through. What it draws would differ from process to process, so it has
     one task."""
     learner = Learner(make_tagger(settings), foretelling=0)
-    learner.compile(optimizer=SparseAdam(0.05, longest=0.5), jit_compile=False)
+    learner.compile(SparseAdam(0.05, longest=0.5))
     return learner
 
 

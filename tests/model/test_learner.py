@@ -11,6 +11,7 @@ from components.tagger.sentences import Sentences
 from components.training import foretelling
 from components.training.foretelling import Foreteller
 from components.training.learner import Learner
+from components.training.optimizer import SparseAdam
 from tests.model.conftest import SMALL, make_tagger
 
 UNITS, WORDS = 3, 7
@@ -118,7 +119,7 @@ def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
 def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it():
     """In these sentences each word decides the next, so that a state that knows its word can foretell it."""
     one = learner(1.0)
-    one.compile(optimizer="adam", jit_compile=False)
+    one.compile("adam")
     one.optimizer.learning_rate = 0.02
     rows = [[(start + n) % 10 for n in range(6)] for start in range(10)]
     sentences, tags = batch(rows), tf.zeros([10, 6], tf.int32)
@@ -128,3 +129,14 @@ def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it
     untold = np.log(min(foretelling._DRAWN, one.tagger.sizes.words + 2))  # of one direction, if nothing were known
     assert losses[-1] < untold / 2, losses
     assert len(one.tagger.variables) == before and not [v.path for v in one.tagger.variables if "foretell" in v.path]
+
+
+def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):
+    traced, loss = [], Learner.compute_loss
+    monkeypatch.setattr(Learner, "compute_loss", lambda *told, **named: traced.append(1) or loss(*told, **named))
+    made = [(batch([[1, 2, 3]] * size), tf.zeros([size, 3], tf.int32)) for size in (1, 2, 3)]
+    spec = tf.nest.map_structure(lambda part: tf.TensorSpec([None] * part.shape.rank, part.dtype), made[0])
+    one = learner(0.1)
+    one.compile(SparseAdam(0.01, longest=1.0))
+    one.fit(tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec), epochs=2, verbose=0)
+    assert len(traced) == 1
