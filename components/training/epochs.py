@@ -11,6 +11,7 @@ from components import progress
 from components.features import preprocessing
 from components.tagger.tagger import Tagger
 from components.training import dataset, dev_score, record, replicas, warm_start
+from components.training.backup import Backup
 from components.training.best_weights import BestWeights
 from components.training.learner import Learner
 from components.training.material import Job, Material, new_tagger
@@ -62,7 +63,7 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
             dev_score.DevScore(dev_batches(given, tagger), tagger.labels, report=report, epochs=training.epochs),
             BestWeights(checkpoints, training.patience),
             EpochRecord(checkpoints / record.EPOCHS, int(counts.sum())),
-            keras.callbacks.BackupAndRestore(str(checkpoints / "backup")),
+            Backup(checkpoints / "backup"),
             *([keras.callbacks.TensorBoard(job.board, profile_batch=0)] if job.board else []),
         ]
     if team is None:

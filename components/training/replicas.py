@@ -89,8 +89,6 @@ def fit(
       callbacks: the chief's, which decide when to stop; the other processes have none.
     """
     calls = keras.callbacks.CallbackList(list(callbacks), model=learner)
-    with team.strategy.scope():
-        learner.optimizer.build(learner.trainable_variables)
     learner.stop_training = False
     calls.on_train_begin()
     first = _begin_alike(team, learner)
@@ -121,7 +119,7 @@ def _begin_alike(team: Team, learner: Learner) -> int:
         # Each replica drops out something else.
         for place, seed in enumerate(team.strategy.experimental_local_results(seeds.state.value)):
             seed.assign_add([team.number * team.local + place, 0])
-    # Where BackupAndRestore puts it, and Keras's `fit` looks for it.
+    # Where Backup puts it, and Keras's `fit` looks for it.
     return int(team.of_chief(learner._initial_epoch or 0))
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from components.tagger.sentences import Sentences
 from components.training import replicas
+from components.training.backup import Backup
 from components.training.learner import Learner
 from components.training.optimizer import SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
@@ -72,7 +73,7 @@ def fitted(team, folder, stops=(EPOCHS,)):
         with team.strategy.scope():
             learner = compiled()
         told = Losses(last)
-        backup = keras.callbacks.BackupAndRestore(str(folder), delete_checkpoint=False)
+        backup = Backup(folder)
         replicas.fit(team, learner, batches(), EPOCHS, [told, backup] if team.number == 0 else [])
         losses += told.losses
     return learner, losses

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from components.tagger.sentences import Sentences
 from components.training import foretelling
+from components.training.backup import Backup
 from components.training.foretelling import Foreteller
 from components.training.learner import Learner
 from components.training.optimizer import SparseAdam
@@ -140,3 +141,38 @@ def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):
     one.compile(SparseAdam(0.01, longest=1.0))
     one.fit(tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec), epochs=2, verbose=0)
     assert len(traced) == 1
+
+
+def test_a_training_killed_as_it_keeps_its_state_goes_on_from_the_one_before(tmp_path, monkeypatch):
+    def trained(epochs):
+        one = learner(0.1)
+        one.compile(SparseAdam(0.01, longest=1.0))
+        data = tf.data.Dataset.from_tensors((batch([[1, 2, 3]]), tf.ones([1, 3], tf.int32)))
+        began = []
+        telling = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: began.append(epoch))
+        one.fit(data, epochs=epochs, verbose=0, callbacks=[Backup(tmp_path), telling])
+        return one, began
+
+    def killed(self, path, overwrite):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Learner, "save_weights", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained(1)
+    first, began = trained(2)
+    assert began == [0, 1] and first.optimizer.iterations > 0
+    with monkeypatch.context() as patched:
+        patched.setattr(Learner, "save_weights", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained(3)
+    (kept,) = tmp_path.glob("after-*")
+    again = learner(0.1)
+    again.compile(SparseAdam(0.01, longest=1.0))
+    again.load_weights(kept)
+    for one, other in zip(
+        (*first.variables, *first.optimizer.variables), (*again.variables, *again.optimizer.variables)
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert trained(3)[1] == [2]
