@@ -51,6 +51,9 @@ class Model(Settings):
     character_filters: int = Field(50, ge=1, le=2_000, description="filters of the character CNN")
     character_window: int = Field(3, ge=1, le=15, description="characters a filter sees at once")
     shape_dimensions: int = Field(10, ge=1, le=200, description="width of word-shape embeddings")
+    joint_dimensions: int = Field(
+        5, ge=1, le=200, description="width of embeddings of the mark a word is joined to, as x is in @x"
+    )
     affix_dimensions: int = Field(10, ge=1, le=200, description="width of each prefix and suffix embedding")
     lstm_units: int = Field(100, ge=1, le=4_000, description="units of the LSTM in each direction")
     lstm_layers: int = Field(1, ge=1, le=8, description="BiLSTM layers")

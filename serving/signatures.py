@@ -67,7 +67,8 @@ class Recogniser(tf.Module):
         if self.words is not None:
             words = self.words.ids(words, different)
         ends_sentence = tf.gather(features["shapes"].values == text_ops.SENTENCE_END, places)
-        batch = vocables_of_features(features, words, places, texts.segments(counts, breaks, ends_sentence))
+        joints = tf.concat([tokens.joints, [0]], 0)
+        batch = vocables_of_features(features, words, places, joints, texts.segments(counts, breaks, ends_sentence))
         decoded = self._decode(batch)
         return decoded.tags[:-1], decoded.scores[:-1]
 

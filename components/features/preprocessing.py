@@ -6,6 +6,7 @@ In: `tokens` and `tags` as the corpus has them. Out, for the tokens of the known
 | --- | --- | --- |
 | `words` | `[tokens]` int64 | id in the word vocabulary, its size for words outside it |
 | `shapes` | `[tokens]` int64 | word shape |
+| `joints` | `[tokens]` int64 | what a token is joined to: see `text_ops.Tokens` |
 | `affixes` | `[tokens * AFFIXES]` int64 | ids in the affix vocabulary, its size for others |
 | `characters` | `[all characters]` int64 | ids in the character vocabulary, its size for others |
 | `character_counts` | `[tokens]` int64 | how many of them each token has |
@@ -68,6 +69,7 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         "characters": of_several(_character_ids(codes, sizes["characters"]), character_ends),
         "character_counts": of_tokens(tf.cast(counts, tf.int64)),
         "shapes": of_tokens(text_ops.shapes(tokens)),
+        "joints": of_tokens(tf.cast(tokens.joints, tf.int64)),
         "surfaces": sparse,
         "begins": of_tokens(tf.cast(tf.ragged.range(parts).values == 0, tf.int64)),
         "tag_ids": _tag_ids(tags, parts, labels.label_map(contract.types_of(contract.read(custom_config["schema"])))),

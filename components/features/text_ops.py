@@ -19,6 +19,10 @@ PREFIX_LENGTHS = (2, 3)
 SUFFIX_LENGTHS = (2, 3)
 AFFIXES = len(PREFIX_LENGTHS) + len(SUFFIX_LENGTHS)
 
+# These hold together what stands on both sides of them, and whoever tokenises leaves them so or sets them apart on purpose.
+JOINTS = "@#_-/.&"
+_JOINT_NUMBERS = [JOINTS.find(chr(code)) + 1 for code in range(128)]
+
 # Numbers of word shapes: 0 is none of these, then as `shapes` lists them.
 SHAPES = 14
 SENTENCE_END = 11
@@ -28,8 +32,9 @@ class Tokens(NamedTuple):
     """The tokens of some strings, as flat values over all of them.
 
     `surfaces` string, `starts` and `ends` int32, code points in their string, end excluded, `lines` int32, line ends before
-    it since the first string, `lengths` int32, its characters: `[tokens]`; `counts` int32 `[strings]`, tokens of each; `codes` and
-    `kinds` int32, of the tokens' characters; `texts` int32, ragged code points of the strings, `AHEAD` ahead of each.
+    it since the first string, `lengths` int32, its characters, `joints` int32, the number in JOINTS, from 1 on, of the character
+    right before it, else 0: `[tokens]`; `counts` int32 `[strings]`, tokens of each; `codes` and `kinds` int32, of the tokens'
+    characters; `texts` int32, ragged code points of the strings, `AHEAD` ahead of each.
     A string without anything visible has the one token `BLANK`, at a start below zero.
     """
 
@@ -38,6 +43,7 @@ class Tokens(NamedTuple):
     ends: tf.Tensor
     lines: tf.Tensor
     lengths: tf.Tensor
+    joints: tf.Tensor
     counts: tf.Tensor
     codes: tf.Tensor
     kinds: tf.Tensor
@@ -87,12 +93,21 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
         visible, tf.gather(firsts, away[:, 0])[:, None], tf.zeros_like(away[:, 0], tf.bool)
     )
     lines = tf.gather(tf.cumsum(tf.cast(kind == kinds.LINE_END, tf.int32)), firsts)
-    starts, lines, lengths = (tf.boolean_mask(values, keep) for values in (starts, lines, lengths))
+    joints = _joints(codes, kind, firsts)
+    starts, lines, lengths, joints = (tf.boolean_mask(values, keep) for values in (starts, lines, lengths, joints))
     codes, kind = tf.boolean_mask(codes, visible), tf.boolean_mask(kind, visible)
     surfaces = tf.strings.unicode_encode(tf.RaggedTensor.from_row_lengths(codes, lengths, validate=False), "UTF-8")
-    return Tokens(
-        surfaces, starts, starts + lengths, lines, lengths, counts - tf.cast(has_others, tf.int32), codes, kind, texts
-    )
+    counts -= tf.cast(has_others, tf.int32)
+    return Tokens(surfaces, starts, starts + lengths, lines, lengths, joints, counts, codes, kind, texts)
+
+
+def _joints(codes: tf.Tensor, kind: tf.Tensor, firsts: tf.Tensor) -> tf.Tensor:
+    """`Tokens.joints` of the tokens that begin at `firsts`. Of single characters the underscore alone can be joined: a full stop
+    stands right behind what it ends in one text, and apart in another that was tokenised."""
+    first = tf.gather(kind, firsts)
+    can_be = (first >= kinds.FIRST_OF_RUN) & (first <= kinds.SPACELESS) | (tf.gather(codes, firsts) == ord("_"))
+    before = tf.gather(codes, tf.maximum(firsts - 1, 0))
+    return tf.where(can_be, tf.gather(tf.constant(_JOINT_NUMBERS), tf.minimum(before, len(_JOINT_NUMBERS) - 1)), 0)
 
 
 def kinds_of(codes: tf.Tensor) -> tf.Tensor:

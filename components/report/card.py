@@ -94,7 +94,8 @@ def _architecture(sizes: Model) -> str:
     output = "a CRF" if sizes.output == "crf" else "a softmax"
     return (
         f"BiLSTM ({layers}{sizes.lstm_units} units in each direction) with {output}, over words ({sizes.word_dimensions}"
-        f" dimensions), a character CNN ({sizes.character_filters} filters), word shapes and affixes"
+        f" dimensions), a character CNN ({sizes.character_filters} filters), word shapes, affixes and the mark a word is"
+        " joined to"
     )
 
 

@@ -1,7 +1,7 @@
 """The tagger's network: what a token looks like, in, and a score for each tag, out.
 
-A token is its word, its characters (a CNN, as Ma and Hovy 2016), its word shape and its affixes; a BiLSTM reads the
-sentence (Huang, Xu and Yu 2015), a dense layer scores the tags. No answer depends on who shares the batch.
+A token is its word, its characters (a CNN, as Ma and Hovy 2016), its word shape, its affixes and the mark it is joined to; a BiLSTM
+reads the sentence (Huang, Xu and Yu 2015), a dense layer scores the tags. No answer depends on who shares the batch.
 """
 
 from collections.abc import Mapping
@@ -122,6 +122,10 @@ class Network(keras.layers.Layer):
         )
         self._chances = np.zeros(sizes.words + 1, np.float32)
         self.shapes = embedding(text_ops.SHAPES, settings.shape_dimensions, "shapes")
+        # Zero, and so for a word apart: text that joins what train has only apart is read as train is.
+        self.joints = self.add_weight(
+            shape=(len(text_ops.JOINTS) + 1, settings.joint_dimensions), initializer="zeros", name="joints"
+        )
         self.affixes = embedding(sizes.affixes + 1, settings.affix_dimensions, "affixes")
         self.characters = CharacterCNN(sizes.characters, settings)
         width = (
@@ -129,6 +133,7 @@ class Network(keras.layers.Layer):
             + sizes.vectors
             + settings.character_filters
             + settings.shape_dimensions
+            + settings.joint_dimensions
             + text_ops.AFFIXES * settings.affix_dimensions
         )
         self.readers = []
@@ -162,6 +167,7 @@ class Network(keras.layers.Layer):
             rows(self.words.embeddings, words),
             self.characters(batch.characters),
             rows(self.shapes.embeddings, batch.shapes),
+            rows(self.joints, batch.joints) * tf.cast(batch.joints > 0, tf.float32)[:, None],
             tf.reshape(
                 rows(self.affixes.embeddings, batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]
             ),

@@ -11,12 +11,14 @@ from components.features import text_ops
 class Sentences(NamedTuple):
     """A padded batch, as training takes it; every tensor has a row for each sentence, so that a batch can be divided.
 
-    `words`, `shapes` int32 `[batch, tokens]`; `affixes` int32 `[batch, tokens, AFFIXES]`; `characters` int32 `[batch, tokens,
-    characters]`, padded with -1; `keys` int64 `[batch, tokens]`, equal for equal tokens; `lengths` int32 `[batch]`.
+    `words`, `shapes`, `joints` int32 `[batch, tokens]`; `affixes` int32 `[batch, tokens, AFFIXES]`; `characters` int32
+    `[batch, tokens, characters]`, padded with -1; `keys` int64 `[batch, tokens]`, equal for tokens that look the same; `lengths`
+    int32 `[batch]`.
     """
 
     words: tf.Tensor
     shapes: tf.Tensor
+    joints: tf.Tensor
     affixes: tf.Tensor
     characters: tf.Tensor
     keys: tf.Tensor
@@ -26,12 +28,14 @@ class Sentences(NamedTuple):
 class Vocables(NamedTuple):
     """The different tokens of a batch and where they stand: what a token looks like is computed once for each.
 
-    `words`, `shapes` int32 `[vocables]`; `affixes` int32 `[vocables, AFFIXES]`; `characters` int32 `[vocables, characters]`,
-    padded with -1; `tokens` int32 `[all tokens]`, the vocable of each, sentence after sentence; `lengths` int32 `[batch]`.
+    `words`, `shapes`, `joints` int32 `[vocables]`; `affixes` int32 `[vocables, AFFIXES]`; `characters` int32
+    `[vocables, characters]`, padded with -1; `tokens` int32 `[all tokens]`, the vocable of each, sentence after sentence; `lengths`
+    int32 `[batch]`.
     """
 
     words: tf.Tensor
     shapes: tf.Tensor
+    joints: tf.Tensor
     affixes: tf.Tensor
     characters: tf.Tensor
     tokens: tf.Tensor
@@ -46,12 +50,16 @@ def sentences_of(features: Mapping[str, tf.SparseTensor]) -> Sentences:
     def rows(flat, default=0):
         return tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False).to_tensor(default)
 
+    joints = features["joints"].values
+    number = len(text_ops.JOINTS) + 1
+    hashes = tf.strings.to_hash_bucket_fast(features["surfaces"].values, 2**63 // number)
     return Sentences(
         words=tf.cast(rows(features["words"].values), tf.int32),
         shapes=tf.cast(rows(features["shapes"].values), tf.int32),
+        joints=tf.cast(rows(joints), tf.int32),
         affixes=tf.cast(rows(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES])), tf.int32),
         characters=tf.cast(rows(_characters(features), -1), tf.int32),
-        keys=rows(tf.strings.to_hash_bucket_fast(features["surfaces"].values, 2**63 - 1)),
+        keys=rows(hashes * number + joints),
         lengths=tf.cast(lengths, tf.int32),
     )
 
@@ -62,18 +70,29 @@ def vocables_of_sentences(sentences: Sentences) -> Vocables:
     keys, tokens = tf.unique(tf.gather_nd(sentences.keys, present))
     places = tf.range(tf.size(tokens))
     first = tf.gather(present, tf.math.unsorted_segment_min(places, tokens, tf.size(keys)))
-    return Vocables(*(tf.gather_nd(values, first) for values in sentences[:4]), tokens, sentences.lengths)
+    return Vocables(*(tf.gather_nd(values, first) for values in sentences[:5]), tokens, sentences.lengths)
 
 
 def vocables_of_features(
-    features: Mapping[str, tf.SparseTensor], words: tf.Tensor, tokens: tf.Tensor, lengths: tf.Tensor
+    features: Mapping[str, tf.SparseTensor], words: tf.Tensor, places: tf.Tensor, joints: tf.Tensor, lengths: tf.Tensor
 ) -> Vocables:
-    """Vocables from Transform's outputs for one sentence that holds each of them once; the rest as `Vocables` has it."""
+    """Vocables from Transform's outputs for one sentence that holds each different token once.
+
+    Args:
+      words: ids of these, int64.
+      places: for all tokens, sentence after sentence, which of these each is, int32 `[all tokens]`.
+      joints: what each is joined to, int32 `[all tokens]`.
+      lengths: tokens of each sentence.
+    """
+    number = len(text_ops.JOINTS) + 1
+    different, tokens = tf.unique(places * number + joints)
+    rows = different // number
     return Vocables(
-        words=tf.cast(words, tf.int32),
-        shapes=tf.cast(features["shapes"].values, tf.int32),
-        affixes=tf.cast(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES]), tf.int32),
-        characters=tf.cast(_characters(features), tf.int32),
+        words=tf.cast(tf.gather(words, rows), tf.int32),
+        shapes=tf.cast(tf.gather(features["shapes"].values, rows), tf.int32),
+        joints=different % number,
+        affixes=tf.cast(tf.gather(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES]), rows), tf.int32),
+        characters=tf.cast(tf.gather(_characters(features), rows), tf.int32),
         tokens=tokens,
         lengths=tf.cast(lengths, tf.int32),
     )

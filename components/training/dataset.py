@@ -56,7 +56,7 @@ def batches(
         lambda sentence, tags: sentence.lengths,
         _BOUNDARIES,
         sizes,
-        padding_values=(Sentences(0, 0, 0, -1, tf.constant(0, tf.int64), 0), 0),
+        padding_values=(Sentences(0, 0, 0, 0, -1, tf.constant(0, tf.int64), 0), 0),
     )
     if shuffle_seed is not None:
         grouped = grouped.shuffle(64, seed=shuffle_seed)  # the last batches of an epoch are else the odd lengths
@@ -71,6 +71,5 @@ def _trimmed(sentence: Sentences, tags: tf.Tensor) -> tuple[Sentences, tf.Tensor
     n = sentence.lengths
     characters = sentence.characters[:n]
     longest = tf.reduce_max(tf.reduce_sum(tf.cast(characters >= 0, tf.int32), 1))
-    return Sentences(
-        sentence.words[:n], sentence.shapes[:n], sentence.affixes[:n], characters[:, :longest], sentence.keys[:n], n
-    ), tags[:n]
+    trimmed = {name: getattr(sentence, name)[:n] for name in ("words", "shapes", "joints", "affixes", "keys")}
+    return Sentences(**trimmed, characters=characters[:, :longest], lengths=n), tags[:n]

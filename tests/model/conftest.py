@@ -35,6 +35,7 @@ def transformed(inputs):
         "characters": flat(tf.cast(codes, tf.int64) % _CHARACTERS),
         "character_counts": flat(counts),
         "shapes": flat(text_ops.shapes(tokens)),
+        "joints": flat(tf.cast(tokens.joints, tf.int64)),
         "surfaces": rows,
     }
 

@@ -36,7 +36,7 @@ def batches():
             return tf.constant(random.integers(0, highest, (size, longest, *shape)).astype(kind))
 
         lengths = tf.constant(random.integers(1, longest + 1, size).astype(np.int32))
-        sentences = Sentences(ids(50), ids(5), ids(40, 4), ids(30, 6), ids(1 << 40, kind=np.int64), lengths)
+        sentences = Sentences(ids(50), ids(5), ids(3), ids(40, 4), ids(30, 6), ids(1 << 40, kind=np.int64), lengths)
         return sentences, tf.constant(
             random.integers(0, 2, (size, longest)).astype(np.int32)
         )  # O and a B-, in any order

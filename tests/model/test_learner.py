@@ -7,13 +7,15 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.tagger.network import Sizes
 from components.tagger.sentences import Sentences
+from components.tagger.tagger import Tagger
 from components.training import foretelling
 from components.training.backup import Backup
 from components.training.foretelling import Foreteller
 from components.training.learner import Learner
 from components.training.optimizer import SparseAdam
-from tests.model.conftest import SMALL, make_tagger
+from tests.model.conftest import LABELS, SMALL, make_tagger
 
 UNITS, WORDS = 3, 7
 
@@ -82,6 +84,7 @@ def batch(words):
     return Sentences(
         words,
         same,
+        same,
         tf.tile(same[:, :, None], [1, 1, 4]),
         tf.tile(same[:, :, None], [1, 1, 2]),
         tf.cast(words, tf.int64),
@@ -130,6 +133,20 @@ def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it
     untold = np.log(min(foretelling._DRAWN, one.tagger.sizes.words + 2))  # of one direction, if nothing were known
     assert losses[-1] < untold / 2, losses
     assert len(one.tagger.variables) == before and not [v.path for v in one.tagger.variables if "foretell" in v.path]
+
+
+def test_a_word_joined_to_a_mark_that_train_never_joins_is_read_as_one_apart():
+    tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
+
+    def emissions(joint):
+        return tagger(batch([[1, 2, 3]])._replace(joints=tf.constant([[0, joint, 0]]))).numpy()
+
+    one = Learner(tagger, foretelling=0.0)
+    one.compile(SparseAdam(0.01, longest=1.0))
+    sentences = batch([[1, 2, 3], [4, 5, 6]])._replace(joints=tf.constant([[0, 2, 0], [0, 0, 2]]))
+    one.fit(tf.data.Dataset.from_tensors((sentences, tf.constant([[0, 1, 0], [1, 0, 2]]))).repeat(5), verbose=0)
+    np.testing.assert_array_equal(emissions(3), emissions(0))
+    assert np.abs(emissions(2) - emissions(0)).max() > 1e-6
 
 
 def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):

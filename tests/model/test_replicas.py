@@ -120,6 +120,7 @@ def test_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(of, leng
     sentences = Sentences(
         numbers % 50,
         numbers % 5,
+        numbers % 3,
         tf.tile(numbers[:, :, None], [1, 1, 4]) % 40,
         tf.tile(numbers[:, :, None], [1, 1, 3]) % 30,
         tf.cast(numbers, tf.int64),

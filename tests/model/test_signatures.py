@@ -22,6 +22,7 @@ TEXTS = [
     "שלום עולם, مرحبا",
     "\u2400",
     "One.\n\nTwo three.\r\n\r\nFour",
+    "@bytes #here @ bytes x.Y",
 ]
 
 
@@ -105,6 +106,17 @@ def test_examples_get_a_well_formed_tag_for_each_of_their_own_tokens(model):
         assert (
             all(cut[: len(tokens)]) and not any(cut[len(tokens) :]) and not tags.ill_formed(cut[: len(tokens)], "IOB2")
         )
+
+
+def test_a_word_right_behind_a_mark_is_told_from_one_apart(model):
+    """In corpora @ and name are one token here and two there, and tagged differently."""
+    apart, joined = (
+        model.signatures["examples"](examples=tf.constant([example(tokens)]))["scores"].numpy().max()
+        for tokens in (["to", "@", "Ann", "Lee"], ["to", "@Ann", "Lee"])
+    )
+    assert apart > 0 and joined > 0 and apart != joined
+    from_text = recognise(model, ["to @ Ann Lee", "to @Ann Lee"])["score"].max(1)
+    np.testing.assert_allclose(from_text, [apart, joined], atol=1e-6)
 
 
 def test_examples_without_any_tokens_are_answered(model):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import regex
 import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -70,6 +71,22 @@ def test_a_token_alone_is_one_token(texts):
     assert again.surfaces.numpy().tolist() == surfaces.numpy().tolist() and set(again.counts.numpy()) == {1}
 
 
+def _joint(text, start, end):
+    """What the token is joined to, told by its characters alone."""
+    before, token = text[max(start - 1, 0) : start], text[start:end]
+    can_be = regex.match(r"[\p{L}\p{N}_]", token) is not None
+    return text_ops.JOINTS.find(before) + 1 if before and can_be else 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(st.one_of(st.sampled_from(text_ops.JOINTS + "ab9_é中 "), CHARACTERS), max_size=25), min_size=1))
+@example(["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x"])
+def test_a_word_is_joined_to_the_mark_right_before_it(texts):
+    found, cut = places(texts)
+    joints = [joint for joint, start in zip(found.joints.numpy(), found.starts.numpy()) if start >= 0]
+    assert joints == [_joint(text, *span) for text, spans in zip(texts, cut) for span in spans]
+
+
 def test_bytes_that_are_no_utf8_are_read_as_the_replacement_character():
     found, cut = places([b"bad \xff\xfe bytes"])
     assert found.surfaces.numpy().tolist() == [b"bad", b"\xef\xbf\xbd", b"\xef\xbf\xbd", b"bytes"]
@@ -77,7 +94,7 @@ def test_bytes_that_are_no_utf8_are_read_as_the_replacement_character():
 
 
 def test_no_strings_have_no_tokens():
-    assert [part.shape[0] for part in _graph(tf.constant([], tf.string))[:5]] == [0] * 5
+    assert [part.shape[0] for part in _graph(tf.constant([], tf.string))[:6]] == [0] * 6
 
 
 SHAPES = ("☀ x", "2024", "A", "Anna", "NATO", "anna", "iPhone", "McKay", "中", "covid19", "5mg", ".", ",", "$")

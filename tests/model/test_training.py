@@ -23,6 +23,7 @@ SPEC = {
     for name, kind in (
         ("words", tf.int64),
         ("shapes", tf.int64),
+        ("joints", tf.int64),
         ("affixes", tf.int64),
         ("characters", tf.int64),
         ("character_counts", tf.int64),
@@ -43,6 +44,7 @@ def record(number, length):
             feature={
                 "words": ints([number] * length),
                 "shapes": ints([1] * length),
+                "joints": ints([0] * length),
                 "affixes": ints([2] * 4 * length),
                 "characters": ints([5] * 2 * length),
                 "character_counts": ints([2] * length),
@@ -109,7 +111,7 @@ def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
     assert len(lengths) > 1
     for row, together in enumerate(np.split(tagger(batch).numpy(), np.cumsum(lengths)[:-1])):
         length = lengths[row]
-        alone = tagger(Sentences(*(part[row : row + 1, :length] for part in batch[:5]), batch.lengths[row : row + 1]))
+        alone = tagger(Sentences(*(part[row : row + 1, :length] for part in batch[:6]), batch.lengths[row : row + 1]))
         np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
