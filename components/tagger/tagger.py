@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.features import text_ops
@@ -70,6 +71,23 @@ class Tagger(keras.Model):
         self.boldness = self.add_weight(shape=(), initializer="zeros", trainable=False, name="boldness")
         self.words = OtherWords(others, sizes.words) if others else None
         self.built = True
+
+    def expect(self, moves: np.ndarray) -> None:
+        """Makes of a new tagger one that knows, before it has read a word, which tags come and what comes after each: the hidden
+        Markov model (Rabiner 1989) whose words say nothing. Else the first epochs of a corpus with few entities go into that.
+
+        Args:
+          moves: how often each tag is followed by each in train, int `[tags + 1, tags + 1]` (from, to); the last row is the
+            beginning of a sentence, the last column its end.
+        """
+        share = (moves.sum(0) + 1) / (moves.sum() + len(moves))
+        after = (moves + share) / (moves.sum(1, keepdims=True) + 1)
+        self.network.emissions.bias.assign(np.log(share[:-1]))
+        if self.settings.output == "crf":
+            likelier = np.log(after / share)
+            self.transitions.assign(likelier[:-1, :-1])
+            self.start.assign(likelier[-1, :-1])
+            self.end.assign(likelier[:-1, -1])
 
     def call(self, sentences: Sentences, training: bool = False) -> tf.Tensor:
         """Emissions float32 `[all tokens, tags]`, sentence after sentence."""

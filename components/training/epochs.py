@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -34,17 +35,18 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
     scope = team.strategy.scope if team else contextlib.nullcontext
     with scope():
         tagger = new_tagger(given, job.model)
+    train = dataset.batches(
+        given.train, given.transform.transformed_feature_spec(), training.batch_size, shuffle_seed=training.seed
+    )
+    counts = _count(train, tagger)
+    tagger.network.expect(counts.words)
+    tagger.expect(counts.moves)
     if given.start:
         vocabularies = (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
         names = {name: given.transform.vocabulary_by_name(name) for name in vocabularies}
         progress.report("warm_start", **warm_start.take_over(tagger, names, given.start)._asdict())
-    train = dataset.batches(
-        given.train, given.transform.transformed_feature_spec(), training.batch_size, shuffle_seed=training.seed
-    )
-    steps, counts = _counts(train, tagger.sizes.words)
-    tagger.network.expect(counts)
     schedule = keras.optimizers.schedules.PolynomialDecay(
-        training.learning_rate, steps * training.epochs, training.learning_rate / 10
+        training.learning_rate, counts.steps * training.epochs, training.learning_rate / 10
     )
     with scope():
         learner = Learner(tagger, training.foretelling)
@@ -62,7 +64,7 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
             # Adds dev's scores to the logs, so it comes first.
             dev_score.DevScore(dev_batches(given, tagger), tagger.labels, report=report, epochs=training.epochs),
             BestWeights(checkpoints, training.patience),
-            EpochRecord(checkpoints / record.EPOCHS, int(counts.sum())),
+            EpochRecord(checkpoints / record.EPOCHS, int(counts.words.sum())),
             Backup(checkpoints / "backup"),
             *([keras.callbacks.TensorBoard(job.board, profile_batch=0)] if job.board else []),
         ]
@@ -80,11 +82,24 @@ def dev_batches(given: Material, tagger: Tagger) -> tf.data.Dataset:
     return dataset.batches(given.dev, spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words, as_corpus=True)
 
 
-def _counts(train: tf.data.Dataset, words: int) -> tuple[int, np.ndarray]:
-    """The number of batches, and how often each word occurs in them, int `[words + 1]`."""
-    steps, counts = 0, np.zeros(words + 1, np.int64)
-    for sentences, _ in train:
-        present = tf.boolean_mask(sentences.words, tf.sequence_mask(sentences.lengths, tf.shape(sentences.words)[1]))
-        counts += np.bincount(present, minlength=words + 1)
+class _Counts(NamedTuple):
+    """Of train: `steps`, batches; `words` int `[words + 1]`, how often each word is in it; `moves`, as `Tagger.expect` has them."""
+
+    steps: int
+    words: np.ndarray
+    moves: np.ndarray
+
+
+def _count(train: tf.data.Dataset, tagger: Tagger) -> _Counts:
+    number = len(tagger.labels) + 1
+    outside = number - 1
+    steps, words, moves = 0, np.zeros(tagger.sizes.words + 1, np.int64), np.zeros(number * number, np.int64)
+    for sentences, tags in train:
+        present = tf.sequence_mask(sentences.lengths, tf.shape(tags)[1])
+        words += np.bincount(tf.boolean_mask(sentences.words, present), minlength=len(words))
+        path = tf.pad(tf.where(present, tags, outside), [[0, 0], [1, 1]], constant_values=outside)
+        moves += np.bincount(tf.reshape(path[:, :-1] * number + path[:, 1:], [-1]), minlength=len(moves))
         steps += 1
-    return steps, counts
+    moves = moves.reshape(number, number)
+    moves[outside, outside] = 0  # of padding
+    return _Counts(steps, words, moves)

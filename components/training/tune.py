@@ -18,6 +18,7 @@ _F1 = "f1"
 _CHOICES = {
     "training.learning_rate": (1e-3, 2e-3, 4e-3, 8e-3),
     "training.batch_size": (16, 32, 64),
+    "training.foretelling": (0.0, 0.1, 0.3),
     "model.dropout": (0.3, 0.4, 0.5, 0.6),
     "model.word_dropout": (0.1, 0.3, 0.5, 0.8),
     "model.lstm_units": (64, 100, 150, 200),

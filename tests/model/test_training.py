@@ -14,9 +14,10 @@ from components.ner.tags import spans_of
 from components.tagger import crf
 from components.tagger.packing import pack
 from components.tagger.sentences import Sentences, vocables_of_sentences
-from components.training import calibration, corpus_tags, dataset
+from components.training import calibration, corpus_tags, dataset, epochs
 from components.training.best_weights import BestWeights
 from tests.model.conftest import SMALL, make_tagger
+from tests.model.test_expectation import counted
 
 SPEC = {
     name: tf.io.VarLenFeature(kind)
@@ -122,6 +123,15 @@ def test_words_are_dropped_with_the_chance_that_is_set(files, chance):
     batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
     same = np.allclose(tagger(batch, training=True), tagger(batch), atol=1e-5)
     assert same == (chance == 0)
+
+
+def test_moves_are_counted_within_sentences_and_padding_is_none(files):
+    tagger = make_tagger()
+    counts = epochs._count(dataset.batches(files, SPEC, 4, shuffle_seed=1), tagger)
+    sentences = [tags.numpy() for _, tags in dataset.batches(files, SPEC, 1, shuffle_seed=None)]
+    assert len(sentences) > 4
+    np.testing.assert_array_equal(counts.moves, counted([tuple(row) for [row] in sentences]))
+    assert counts.words.sum() == sum(row.size for row in sentences)
 
 
 def test_best_weights_and_patience_outlive_a_kill(tmp_path):

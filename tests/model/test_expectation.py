@@ -1,0 +1,75 @@
+"""What a new tagger knows of tags before it has read a word."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.tagger import crf
+from components.tagger.network import Sizes
+from components.tagger.packing import pack
+from components.tagger.tagger import Tagger
+from tests.model.conftest import LABELS, SMALL
+
+FOLLOWS, FIRST = crf.legal_moves(LABELS)
+NUMBER = len(LABELS)
+
+
+def legal(path):
+    return FIRST[path[0]] and all(FOLLOWS[move] for move in itertools.pairwise(path))
+
+
+LEGAL = [[path for path in itertools.product(range(NUMBER), repeat=n) if legal(path)] for n in range(1, 4)]
+PATHS = st.sampled_from([path for paths in LEGAL for path in paths])
+
+
+def counted(train):
+    """The moves of sentences, as `Tagger.expect` takes them."""
+    moves = np.zeros((NUMBER + 1, NUMBER + 1), np.int64)
+    for path in train:
+        for move in itertools.pairwise((NUMBER, *path, NUMBER)):
+            moves[move] += 1
+    return moves
+
+
+def chance(moves, path):
+    """The log probability of the tags in the hidden Markov model of the counts, each smoothed as if one move more had come."""
+    result = 0.0
+    for before, to in itertools.pairwise((NUMBER, *path, NUMBER)):
+        share = (moves[:, to].sum() + 1) / (moves.sum() + NUMBER + 1)
+        result += math.log((moves[before, to] + share) / (moves[before].sum() + 1))
+    return result
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(PATHS, min_size=1, max_size=12), st.integers(1, 3))
+def test_before_it_has_read_a_word_tags_are_as_likely_as_train_has_them(train, length):
+    tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
+    moves = counted(train)
+    tagger.expect(moves)
+    paths = LEGAL[length - 1]
+    emissions = tf.tile(tagger.network.emissions.bias[None], [length * len(paths), 1])
+    losses = tagger.losses(emissions, tf.constant(paths, tf.int32).numpy().ravel(), tf.fill([len(paths)], length))
+    expected = np.array([chance(moves, path) for path in paths])
+    expected -= np.log(np.exp(expected).sum())
+    np.testing.assert_allclose(-losses.numpy(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_softmax_knows_the_shares_and_its_chain_stays_without_a_say():
+    tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL.model_copy(update={"output": "softmax"}))
+    moves = counted([(0, 0, 0), (0, 1, 2), (0,)])
+    tagger.expect(moves)
+    shares = tf.nn.softmax(tagger.network.emissions.bias).numpy()
+    assert shares[:3] == pytest.approx(shares[3] * np.array([6, 2, 2]))
+    assert not any(np.any(weight) for weight in (tagger.transitions, tagger.start, tagger.end))
+
+
+def test_a_packed_batch_of_bare_tags_is_what_the_chain_says():
+    tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
+    tagger.expect(counted([(0, 0, 1)] * 30))
+    emissions = tf.tile(tagger.network.emissions.bias[None], [3, 1])
+    assert tagger.best_tags(emissions, pack(tf.constant([3])), 0.0).numpy().tolist() == [0, 0, 1]
