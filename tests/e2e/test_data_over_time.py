@@ -100,7 +100,7 @@ def test_a_golden_set_is_evaluated_on(kept):
 
 
 def test_training_starts_from_the_weights_of_the_model_that_serves(kept):
-    assert "from the model that serves: 15 of 15 weights" in kept["swapped"].out
+    assert "from the model that serves: 16 of 16 weights" in kept["swapped"].out
     assert kept["swapped"].nodes["WeightsBefore"][0] == "ran"
 
 
