@@ -21,6 +21,7 @@ AFFIXES = len(PREFIX_LENGTHS) + len(SUFFIX_LENGTHS)
 
 # These hold together what stands on both sides of them, and whoever tokenises leaves them so or sets them apart on purpose.
 JOINTS = "@#_-/.&"
+KINDS_OF_JOINT = len(JOINTS) + 1  # 0 is a word that is apart
 _JOINT_NUMBERS = [JOINTS.find(chr(code)) + 1 for code in range(128)]
 
 # Numbers of word shapes: 0 is none of these, then as `shapes` lists them.

@@ -124,7 +124,7 @@ class Network(keras.layers.Layer):
         self.shapes = embedding(text_ops.SHAPES, settings.shape_dimensions, "shapes")
         # Zero, and so for a word apart: text that joins what train has only apart is read as train is.
         self.joints = self.add_weight(
-            shape=(len(text_ops.JOINTS) + 1, settings.joint_dimensions), initializer="zeros", name="joints"
+            shape=(text_ops.KINDS_OF_JOINT, settings.joint_dimensions), initializer="zeros", name="joints"
         )
         self.affixes = embedding(sizes.affixes + 1, settings.affix_dimensions, "affixes")
         self.characters = CharacterCNN(sizes.characters, settings)

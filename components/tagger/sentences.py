@@ -51,15 +51,14 @@ def sentences_of(features: Mapping[str, tf.SparseTensor]) -> Sentences:
         return tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False).to_tensor(default)
 
     joints = features["joints"].values
-    number = len(text_ops.JOINTS) + 1
-    hashes = tf.strings.to_hash_bucket_fast(features["surfaces"].values, 2**63 // number)
+    hashes = tf.strings.to_hash_bucket_fast(features["surfaces"].values, 2**63 // text_ops.KINDS_OF_JOINT)
     return Sentences(
         words=tf.cast(rows(features["words"].values), tf.int32),
         shapes=tf.cast(rows(features["shapes"].values), tf.int32),
         joints=tf.cast(rows(joints), tf.int32),
         affixes=tf.cast(rows(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES])), tf.int32),
         characters=tf.cast(rows(_characters(features), -1), tf.int32),
-        keys=rows(hashes * number + joints),
+        keys=rows(hashes * text_ops.KINDS_OF_JOINT + joints),
         lengths=tf.cast(lengths, tf.int32),
     )
 
@@ -84,13 +83,12 @@ def vocables_of_features(
       joints: what each is joined to, int32 `[all tokens]`.
       lengths: tokens of each sentence.
     """
-    number = len(text_ops.JOINTS) + 1
-    different, tokens = tf.unique(places * number + joints)
-    rows = different // number
+    different, tokens = tf.unique(places * text_ops.KINDS_OF_JOINT + joints)
+    rows = different // text_ops.KINDS_OF_JOINT
     return Vocables(
         words=tf.cast(tf.gather(words, rows), tf.int32),
         shapes=tf.cast(tf.gather(features["shapes"].values, rows), tf.int32),
-        joints=different % number,
+        joints=different % text_ops.KINDS_OF_JOINT,
         affixes=tf.cast(tf.gather(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES]), rows), tf.int32),
         characters=tf.cast(tf.gather(_characters(features), rows), tf.int32),
         tokens=tokens,
