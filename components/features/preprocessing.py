@@ -33,14 +33,10 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
     sizes = custom_config["vocabulary"]
     corpus_tokens, tags = text_ops.rows(inputs["tokens"]), text_ops.rows(inputs["tags"])
 
-    tokens = text_ops.split_tokens(corpus_tokens.values)
-    parts = tf.cast(tokens.counts, tf.int64)
+    found = text_ops.looks(corpus_tokens.values, sizes["longest_token"])
     # [sentences, corpus tokens] with a number of parts each, to [sentences, tokens]
-    row_splits = tf.gather(tf.concat([[0], tf.cumsum(parts)], 0), corpus_tokens.row_splits)
-    sparse = tf.RaggedTensor.from_row_splits(tokens.surfaces, row_splits, validate=False).to_sparse()
-    words = text_ops.normalize(tokens.surfaces)
-    affixes = tf.reshape(text_ops.affixes(words), [-1])
-    codes, counts = text_ops.characters(tokens, sizes["longest_token"])
+    row_splits = tf.gather(tf.concat([[0], tf.cumsum(found.counts)], 0), corpus_tokens.row_splits)
+    sparse = tf.RaggedTensor.from_row_splits(found.surfaces, row_splits, validate=False).to_sparse()
 
     def of_tokens(values):
         return tf.SparseTensor(sparse.indices, values, sparse.dense_shape)
@@ -49,30 +45,32 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         """`ends` int64 `[tokens + 1]`: where each token's values end, from a zero on."""
         return tf.RaggedTensor.from_row_splits(values, tf.gather(ends, row_splits), validate=False).to_sparse()
 
-    character_ends = tf.concat([[0], tf.cumsum(tf.cast(counts, tf.int64))], 0)
-    affix_ends = tf.range(tf.size(words, tf.int64) + 1) * text_ops.AFFIXES
+    character_ends = tf.concat([[0], tf.cumsum(found.character_counts)], 0)
+    affix_ends = tf.range(tf.size(found.words, tf.int64) + 1) * text_ops.AFFIXES
     return {
         "words": tft.compute_and_apply_vocabulary(
-            of_tokens(words),
+            of_tokens(found.words),
             num_oov_buckets=1,
             vocab_filename=WORDS,
             top_k=sizes["words"],
             frequency_threshold=sizes["minimum_frequency"],
         ),
         "affixes": tft.compute_and_apply_vocabulary(
-            of_several(affixes, affix_ends),
+            of_several(found.affixes, affix_ends),
             num_oov_buckets=1,
             vocab_filename=AFFIXES,
             top_k=sizes["affixes"],
             frequency_threshold=sizes["minimum_frequency"],
         ),
-        "characters": of_several(_character_ids(codes, sizes["characters"]), character_ends),
-        "character_counts": of_tokens(tf.cast(counts, tf.int64)),
-        "shapes": of_tokens(text_ops.shapes(tokens)),
-        "joints": of_tokens(tf.cast(tokens.joints, tf.int64)),
+        "characters": of_several(_character_ids(found.codes, sizes["characters"]), character_ends),
+        "character_counts": of_tokens(found.character_counts),
+        "shapes": of_tokens(found.shapes),
+        "joints": of_tokens(found.joints),
         "surfaces": sparse,
-        "begins": of_tokens(tf.cast(tf.ragged.range(parts).values == 0, tf.int64)),
-        "tag_ids": _tag_ids(tags, parts, labels.label_map(contract.types_of(contract.read(custom_config["schema"])))),
+        "begins": of_tokens(tf.cast(tf.ragged.range(found.counts).values == 0, tf.int64)),
+        "tag_ids": _tag_ids(
+            tags, found.counts, labels.label_map(contract.types_of(contract.read(custom_config["schema"])))
+        ),
     }
 
 

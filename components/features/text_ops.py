@@ -51,6 +51,43 @@ class Tokens(NamedTuple):
     texts: tf.RaggedTensor
 
 
+class Looks(NamedTuple):
+    """What a tagger reads of the tokens of some strings, flat over all of them.
+
+    `surfaces` string, `words` string, their normal form, `shapes` int64, `joints` int64, `character_counts` int64: `[tokens]`;
+    `affixes` string `[tokens * AFFIXES]`; `codes` int32 `[all characters]`; `counts` int64 `[strings]`, tokens of each.
+    """
+
+    surfaces: tf.Tensor
+    words: tf.Tensor
+    shapes: tf.Tensor
+    joints: tf.Tensor
+    affixes: tf.Tensor
+    codes: tf.Tensor
+    character_counts: tf.Tensor
+    counts: tf.Tensor
+
+
+# A function of TensorFlow's: Transform asks for the same again nine times, and gets what was traced once.
+@tf.function(autograph=False)
+def looks(strings: tf.Tensor, longest: int) -> Looks:
+    """The tokens of strings `[n]` as `split_tokens` cuts them, and what they look like; of one longer than `longest` characters
+    only both ends are kept."""
+    tokens = split_tokens(strings)
+    words = normalize(tokens.surfaces)
+    codes, counts = characters(tokens, longest)
+    return Looks(
+        surfaces=tokens.surfaces,
+        words=words,
+        shapes=shapes(tokens),
+        joints=tf.cast(tokens.joints, tf.int64),
+        affixes=tf.reshape(affixes(words), [-1]),
+        codes=codes,
+        character_counts=tf.cast(counts, tf.int64),
+        counts=tf.cast(tokens.counts, tf.int64),
+    )
+
+
 def rows(sparse: tf.SparseTensor) -> tf.RaggedTensor:
     """The rows of what `tf.io.parse_example` gives for a VarLenFeature.
 
