@@ -19,6 +19,9 @@ from pipeline.workdir import Workdir
 
 # What Beam calls DirectRunner looks for another one first, Prism: a program that it fetches from the network and starts.
 LOCAL_RUNNER = "FnApiRunner"
+# TFX packs itself for Beam's workers before every step, 50 MB and some seconds that stay in the temporary folder, unless they
+# have an image. The local runner's workers are this program, whatever the image is called.
+_NOTHING_TO_PACK = "--sdk_container_image=none"
 
 _RUNNERS = {  # as a user writes them, and as Beam does
     "flink": "pipeline.flink.FlinkRunner",
@@ -67,10 +70,11 @@ class Beam(Settings):
         if self.runner != "direct":
             return [f"--runner={_RUNNERS.get(self.runner, self.runner)}", *self.options]
         if self.workers == 1:
-            return [f"--runner={LOCAL_RUNNER}", *self.options]
+            return [f"--runner={LOCAL_RUNNER}", _NOTHING_TO_PACK, *self.options]
         # In processes: threads share one interpreter and gain nothing.
         return [
             f"--runner={LOCAL_RUNNER}",
+            _NOTHING_TO_PACK,
             f"--direct_num_workers={self.workers}",
             "--direct_running_mode=multi_processing",
             *self.options,

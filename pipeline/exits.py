@@ -3,6 +3,8 @@
 import os
 import sys
 
+from pipeline import temporary
+
 DONE = 0
 FAILED = 1  # a failure of the program or its surroundings
 BAD_INPUT = 2  # bad input or usage
@@ -13,6 +15,7 @@ STOPPED = 130  # by the user, as shells count it
 
 def leave(code: int) -> None:
     """Ends the process without tearing TensorFlow down, which takes seconds and prints errors of its own."""
+    temporary.clear()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

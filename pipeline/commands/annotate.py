@@ -5,7 +5,7 @@ from typing import Optional
 import click
 
 from components.errors import UserError
-from pipeline import exits
+from pipeline import exits, temporary
 from pipeline.commands import options
 
 
@@ -110,6 +110,7 @@ def annotate(
     wanted = annotation.Wanted(
         input_, remote.place(output), model, form, input_format, text_field, longest, round((shard_mb or 0) * 1e6)
     )
+    temporary.own()
     summary = annotation.annotate(wanted, beam, console)
     annotation.show(summary, wanted.output, console)
     options.write_json(summary, json_file)

@@ -6,7 +6,7 @@ from typing import Optional
 import click
 from rich.console import Console
 
-from pipeline import exits
+from pipeline import exits, temporary
 from pipeline.commands import options
 
 
@@ -79,6 +79,7 @@ def run(
     else:
         path, label = settings.data, Path(settings.data).resolve().name
 
+    temporary.own()
     from pipeline.run import run as run_pipeline
 
     outcome = run_pipeline(

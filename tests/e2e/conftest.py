@@ -21,23 +21,27 @@ AT_ONCE = 2
 
 @dataclass(frozen=True)
 class FirstRun:
-    """A run in a new workdir, which two stories begin with; `version` is a copy of what it published."""
+    """A run in a new workdir, which two stories begin with; `version` is a copy of what it published, `left_over` what it left in
+    the temporary folder.
+    """
 
     program: Program
     data: Path
     work: Path
     result: Result
     version: Path
+    left_over: list[str]
 
 
 class Teller:
-    """What a story works with: a folder of its own, the program, from a copy of its sources that it may edit, and the
-    first run that others have made or it makes for them.
+    """What a story works with: a folder of its own, one for what is temporary, the program, from a copy of its sources that it may
+    edit, and the first run that others have made or it makes for them.
     """
 
     def __init__(self, folder: Path, first=None):
-        folder.mkdir()
-        self.folder, self.program, self.first = folder, Program(folder / "project"), first
+        self.folder, self.temporary, self.first = folder, folder / "temporary", first
+        self.temporary.mkdir(parents=True)
+        self.program = Program(folder / "project", TMPDIR=str(self.temporary))
         for name in ("pipeline", "components", "serving"):
             shutil.copytree(ROOT / name, folder / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -65,7 +69,8 @@ class _Stories:
                 result = teller.program.run(data, work)
                 assert result.versions, result
                 shutil.copytree(work / "serving" / "ner" / result.versions[0], version / result.versions[0])
-                self._first = FirstRun(teller.program, data, work, result, version / result.versions[0])
+                left_over = sorted(path.name for path in teller.temporary.iterdir())
+                self._first = FirstRun(teller.program, data, work, result, version / result.versions[0], left_over)
             return self._first
 
     def told(self, module, name: str):

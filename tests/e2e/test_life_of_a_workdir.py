@@ -34,7 +34,7 @@ def life(teller):
     """Runs in one workdir; each run's result by name."""
     first = teller.first()
     program, data, work = first.program, first.data, first.work
-    kept = {"work": work, "first": first.result}
+    kept = {"work": work, "first": first.result, "left over": first.left_over}
     contract = work / "schema" / "schema.pbtxt"
 
     kept["contract"] = contract.read_text()
@@ -132,6 +132,10 @@ def test_a_run_leaves_a_report_with_its_scores_whatever_came_of_it(kept, name):
 def test_beam_looks_for_no_program_in_the_network(kept):
     assert "Running pipeline with" not in kept["first"].kept("log.txt")
     assert "prism" not in kept["first"].kept("log.txt").lower()
+
+
+def test_nothing_stays_in_the_temporary_folder(kept):
+    assert kept["left over"] == []
 
 
 def test_its_page_is_an_artifact_made_from_its_figures(kept):

@@ -22,6 +22,7 @@ def together(teller):
     chief, other = (
         Program(
             teller.program.source,
+            **teller.program.variables,
             TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
         )
         for index in range(2)

@@ -25,7 +25,9 @@ def on_s3(teller):
             (store / "corpora/small" / path.name).put(path)
         for name, lines in (("a.txt", TEXTS[:300]), ("more/b c%20é.txt", TEXTS[300:])):
             (store / "texts" / name).write_text("\n".join(lines) + "\n")
-        program = Program(teller.program.source, XDG_CACHE_HOME=str(cache), **store.variables)
+        program = Program(
+            teller.program.source, XDG_CACHE_HOME=str(cache), **teller.program.variables, **store.variables
+        )
         command = ("annotate", "--input", store / "texts/**/*.txt", "--output", store / "found")
         return {
             "version": first.version,

@@ -183,24 +183,28 @@ def test_every_setting_says_what_it_is():
     assert [name for name, text in descriptions(Config) if not text] == []
 
 
+# The second keeps TFX from packing itself, 50 MB a step in the temporary folder, for workers that have it.
+LOCAL = ("--runner=FnApiRunner", "--sdk_container_image=none")
+
+
 @pytest.mark.parametrize(
     ("beam", "expected"),
     [
-        ((), ["--runner=FnApiRunner"]),
+        ((), list(LOCAL)),
         (
             ("beam.workers=4",),
-            ["--runner=FnApiRunner", "--direct_num_workers=4", "--direct_running_mode=multi_processing"],
+            [*LOCAL, "--direct_num_workers=4", "--direct_running_mode=multi_processing"],
         ),
         (
             ("beam.workers=0",),
-            ["--runner=FnApiRunner", "--direct_num_workers=0", "--direct_running_mode=multi_processing"],
+            [*LOCAL, "--direct_num_workers=0", "--direct_running_mode=multi_processing"],
         ),
         (
             ("beam.runner=FlinkRunner", "beam.options=[--flink_master=local]"),
             ["--runner=pipeline.flink.FlinkRunner", "--flink_master=local"],
         ),
-        (("beam.options=[--temp_location=/t]",), ["--runner=FnApiRunner", "--temp_location=/t"]),
-        (("beam.runner=Direct",), ["--runner=FnApiRunner"]),
+        (("beam.options=[--temp_location=/t]",), [*LOCAL, "--temp_location=/t"]),
+        (("beam.runner=Direct",), list(LOCAL)),
         (("beam.runner=FLINK",), ["--runner=pipeline.flink.FlinkRunner"]),
         (("beam.runner=sparkrunner",), ["--runner=SparkRunner"]),
         (("beam.runner=some.module.Runner",), ["--runner=some.module.Runner"]),
