@@ -187,9 +187,13 @@ class Network(keras.layers.Layer):
         self._chances = (weight / (weight + np.maximum(counts, 1))).astype(np.float32)
 
     def start_from(self, known: Mapping[int, np.ndarray], others: np.ndarray) -> None:
-        """Puts pretrained vectors in place: of words in the vocabulary, by id, and of the others `[others, width]`."""
+        """Puts pretrained vectors in place: of words in the vocabulary, by id, and of the others `[others, width]`.
+
+        All are scaled alike, to a root mean square of one: files differ tenfold in that, and small numbers teach less.
+        """
         table = np.zeros(self.pretrained.shape, np.float32)
         if known:
             table[list(known)] = np.stack(list(known.values()))
         table[self.sizes.words + 1 :] = others
-        self.pretrained.assign(table)
+        size = np.sqrt(np.square(table).sum() / max((len(known) + len(others)) * self.sizes.vectors, 1))
+        self.pretrained.assign(table / size if size else table)

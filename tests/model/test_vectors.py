@@ -1,4 +1,4 @@
-"""Reading pretrained word vectors."""
+"""Pretrained word vectors: reading them, and how a tagger takes them."""
 
 import gzip
 
@@ -7,6 +7,7 @@ import pytest
 
 from components.errors import UserError
 from components.tagger import vectors
+from tests.model.conftest import make_tagger
 
 LINES = "the 0.5 1\nApple 2 -3e-1\napple 9 9\nin 2004 7 8\n1999 4 5\n"
 
@@ -61,3 +62,22 @@ def test_a_missing_file_and_a_torn_gzip_are_refused(file, tmp_path):
 
 def test_the_width_is_known_from_the_first_lines(file):
     assert vectors.dimensions_of(file("5 2\n" + LINES)) == 2
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 10.0])
+def test_a_tagger_sees_vectors_of_any_scale_alike(scale):
+    network = make_tagger(others=("pear", "plum")).network
+    words, width = network.sizes.words, network.sizes.vectors
+    random = np.random.default_rng(1)
+    known, others = {3: random.normal(size=width)}, random.normal(size=(2, width))
+    network.start_from({word: scale * vector for word, vector in known.items()}, scale * others)
+    table = network.pretrained.numpy()
+    given = np.stack([known[3], *others])
+    np.testing.assert_allclose(table[[3, words + 1, words + 2]], given / np.sqrt(np.mean(given**2)), rtol=1e-5)
+    assert not table[[row for row in range(words + 1) if row != 3]].any()
+
+
+def test_vectors_of_zeros_stay_zeros():
+    network = make_tagger(others=("pear",)).network
+    network.start_from({}, np.zeros((1, network.sizes.vectors)))
+    assert not network.pretrained.numpy().any()
