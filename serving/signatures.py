@@ -37,6 +37,9 @@ class Recogniser(tf.Module):
         # under other names, and TensorFlow Serving restores those only. Nor is the optimizer of use to a server.
         self.weights = [variable.value for variable in tagger.variables]
         self._decode = tagger.decode
+        # One graph of it, which both signatures call. Behind a name that TensorFlow does not follow: it would save it once more.
+        read = tf.function(self._read_tokens, autograph=False)
+        self._read = lambda *of: read(*of)
         labels = tagger.labels
         self._labels = tf.constant(labels)
         self._types = tf.constant([tag[2:] for tag in labels])
@@ -44,16 +47,19 @@ class Recogniser(tf.Module):
         self._is_inside = tf.constant([tag.startswith("I-") for tag in labels])
         self._as_begin = tf.constant([labels.index("B-" + tag[2:]) if tag != "O" else 0 for tag in labels], tf.int32)
 
-    def _read(self, tokens: text_ops.Tokens, counts: tf.Tensor, breaks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _read_tokens(
+        self, surfaces: tf.Tensor, joints: tf.Tensor, counts: tf.Tensor, breaks: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Label numbers and scores of all tokens, flat.
 
         Args:
+          surfaces, joints: as `text_ops.Tokens` has them, `[tokens]`.
           counts: tokens of each text, int64 `[texts]`.
           breaks: bool `[tokens]`, begins a paragraph.
         """
         # What a token looks like is computed once for each different one.
         # One token more, in a text of its own, so that there always is one; it goes again at the end.
-        different, places = tf.unique(tf.concat([tokens.surfaces, [text_ops.BLANK]], 0))
+        different, places = tf.unique(tf.concat([surfaces, [text_ops.BLANK]], 0))
         counts, breaks = tf.concat([counts, [1]], 0), tf.concat([breaks, [True]], 0)
         number = tf.size(different, tf.int64)
         indices = tf.stack([tf.zeros([number], tf.int64), tf.range(number)], 1)
@@ -67,7 +73,7 @@ class Recogniser(tf.Module):
         if self.words is not None:
             words = self.words.ids(words, different)
         ends_sentence = tf.gather(features["shapes"].values == text_ops.SENTENCE_END, places)
-        joints = tf.concat([tokens.joints, [0]], 0)
+        joints = tf.concat([joints, [0]], 0)
         batch = vocables_of_features(features, words, places, joints, texts.segments(counts, breaks, ends_sentence))
         decoded = self._decode(batch)
         return decoded.tags[:-1], decoded.scores[:-1]
@@ -77,7 +83,7 @@ class Recogniser(tf.Module):
         tokens = text_ops.split_tokens(text)
         # Two line ends between tokens mean an empty line.
         breaks = tokens.lines - tf.concat([tokens.lines[:1], tokens.lines[:-1]], 0) >= 2
-        tags, scores = self._read(tokens, tf.cast(tokens.counts, tf.int64), breaks)
+        tags, scores = self._read(tokens.surfaces, tokens.joints, tf.cast(tokens.counts, tf.int64), breaks)
         found = texts.entities(tags, self._is_begin, self._is_inside)
         # A text with nothing in it is read as BLANK, at a place below zero: that is no entity, whatever its tag.
         real = tf.gather(tokens.starts, found.first) >= 0
@@ -113,7 +119,9 @@ class Recogniser(tf.Module):
         ends = tf.gather(before, corpus_tokens.row_splits)
         counts = ends[1:] - ends[:-1]
         # An example without tokens has none to read.
-        tags, scores = self._read(tokens, tf.boolean_mask(counts, counts > 0), tf.zeros_like(tokens.starts, tf.bool))
+        tags, scores = self._read(
+            tokens.surfaces, tokens.joints, tf.boolean_mask(counts, counts > 0), tf.zeros_like(tokens.starts, tf.bool)
+        )
         # A corpus token is tagged as its first part is.
         tags, scores = tf.gather(tags, before[:-1]), tf.gather(scores, before[:-1])
         tags = corpus_tokens.with_values(self._repaired(tags, corpus_tokens.value_rowids()))
