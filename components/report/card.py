@@ -138,5 +138,5 @@ def _caveats(evaluation: Evaluation, data: Data) -> Iterator[str]:
     for one in data.overlaps:
         if (one.left, one.right) == ("train", evaluation.split) and one.sentence_share > MUCH_OVERLAP:
             yield f"{one.sentence_share:.0%} of the sentences measured on are in train too: the score flatters."
-    if evaluation.reliability.error > _MUCH_OFF:
+    if evaluation.reliability.is_off_by(_MUCH_OFF):
         yield f"The scores of entities are off by {evaluation.reliability.error:.2f} on average: they are no probabilities."

@@ -214,11 +214,17 @@ class Bin:
 @dataclass(frozen=True)
 class Reliability:
     """Whether scores are probabilities: bins of equal width, empty ones left out, and the expected calibration error over
-    them (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017).
+    them (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017). `by_chance` is what that stays below, 95 times of 100, where scores
+    are exact; older reports lack it.
     """
 
     bins: tuple[Bin, ...]
     error: float
+    by_chance: Optional[float] = None
+
+    def is_off_by(self, much: float) -> bool:
+        """Whether scores are so much off on average, and more than chance makes them."""
+        return self.error >= max(much, self.by_chance or 0.0)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.evaluation.reliability import binned, expected_error
+from components.evaluation.reliability import binned, error_by_chance, expected_error
 from components.report.figures import Bin, Curve, Reliability, Thresholds
 from components.report.predictions import Prediction
 
@@ -23,7 +23,7 @@ def reliability(predictions: Sequence[Prediction]) -> Reliability:
         for place, count in enumerate(counts)
         if count
     )
-    return Reliability(bins, expected_error(scores, right, _BINS))
+    return Reliability(bins, expected_error(scores, right, _BINS), error_by_chance(scores, _BINS))
 
 
 def thresholds(predictions: Sequence[Prediction], support: Mapping[str, int]) -> Thresholds:

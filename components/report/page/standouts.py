@@ -106,7 +106,7 @@ def _data(figures: Figures) -> Iterator[Standout]:
 
 def _scores(evaluation: Evaluation) -> Iterator[Standout]:
     bins = evaluation.reliability.bins
-    if bins and evaluation.reliability.error >= _CALIBRATION:
+    if bins and evaluation.reliability.is_off_by(_CALIBRATION):
         total = sum(one.count for one in bins)
         gap = sum(one.count * (one.confidence - one.accuracy) for one in bins) / total
         how = f"{'higher' if gap > 0 else 'lower'} than" if abs(gap) > evaluation.reliability.error / 2 else "off from"
