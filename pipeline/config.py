@@ -19,7 +19,7 @@ from pipeline.workdir import Workdir
 
 # What Beam calls DirectRunner looks for another one first, Prism: a program that it fetches from the network and starts.
 LOCAL_RUNNER = "FnApiRunner"
-# TFX packs itself for Beam's workers before every step, 50 MB and some seconds that stay in the temporary folder, unless they
+# Before every step TFX packs itself for Beam's workers, which takes seconds and leaves 50 MB in the temporary folder, unless they
 # have an image. The local runner's workers are this program, whatever the image is called.
 _NOTHING_TO_PACK = "--sdk_container_image=none"
 

@@ -15,6 +15,8 @@ def own() -> None:
     For a process that ends by itself: a folder that nothing touches for days may be cleared away under it.
     """
     global _owned
+    if _is_ours():
+        return
     _owned = os.getpid(), tempfile.mkdtemp(prefix="tfx-ner-")
     os.environ["TMPDIR"] = tempfile.tempdir = _owned[1]
     atexit.register(clear)
@@ -22,5 +24,9 @@ def own() -> None:
 
 def clear() -> None:
     """Takes the folder away, if this process has one."""
-    if _owned and _owned[0] == os.getpid():
+    if _is_ours():
         shutil.rmtree(_owned[1], ignore_errors=True)
+
+
+def _is_ours() -> bool:
+    return _owned is not None and _owned[0] == os.getpid()  # a process that was forked knows its parent's

@@ -68,7 +68,7 @@ class Looks(NamedTuple):
     counts: tf.Tensor
 
 
-# A function of TensorFlow's: Transform asks for the same again nine times, and gets what was traced once.
+# A function of TensorFlow's: Transform asks for the same several times, and gets what was traced once.
 @tf.function(autograph=False)
 def looks(strings: tf.Tensor, longest: int) -> Looks:
     """The tokens of strings `[n]` as `split_tokens` cuts them, and what they look like; of one longer than `longest` characters

@@ -189,7 +189,7 @@ class Network(keras.layers.Layer):
     def start_from(self, known: Mapping[int, np.ndarray], others: np.ndarray) -> None:
         """Puts pretrained vectors in place: of words in the vocabulary, by id, and of the others `[others, width]`.
 
-        All are scaled alike, to a root mean square of one: files differ tenfold in that, and small numbers teach less.
+        All are scaled alike, to a root mean square of one: files differ in that, and small numbers taught less.
         """
         table = np.zeros(self.pretrained.shape, np.float32)
         if known:

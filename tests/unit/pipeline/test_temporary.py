@@ -10,6 +10,7 @@ LEAVES_THINGS = """
 import os, subprocess, sys, tempfile
 from pipeline import exits, temporary
 temporary.own()
+temporary.own()
 tempfile.mkdtemp()
 subprocess.run([sys.executable, "-c", "import tempfile; tempfile.mkstemp()"], check=True)
 child = os.fork()
