@@ -69,16 +69,11 @@ class Beam(Settings):
         """The command line that Beam's PipelineOptions reads."""
         if self.runner != "direct":
             return [f"--runner={_RUNNERS.get(self.runner, self.runner)}", *self.options]
-        if self.workers == 1:
-            return [f"--runner={LOCAL_RUNNER}", _NOTHING_TO_PACK, *self.options]
-        # In processes: threads share one interpreter and gain nothing.
-        return [
-            f"--runner={LOCAL_RUNNER}",
-            _NOTHING_TO_PACK,
-            f"--direct_num_workers={self.workers}",
-            "--direct_running_mode=multi_processing",
-            *self.options,
-        ]
+        local = [f"--runner={LOCAL_RUNNER}", _NOTHING_TO_PACK]
+        if self.workers != 1:
+            # In processes: threads share one interpreter and gain nothing.
+            local += [f"--direct_num_workers={self.workers}", "--direct_running_mode=multi_processing"]
+        return [*local, *self.options]
 
 
 class Metadata(Settings):

@@ -134,6 +134,11 @@ def test_beam_looks_for_no_program_in_the_network(kept):
     assert "prism" not in kept["first"].kept("log.txt").lower()
 
 
+def test_tfx_packs_nothing_for_workers_that_have_it(kept):
+    log = kept["first"].kept("log.txt")
+    assert "already includes dependency" in log and "infer TFX Python dependency" not in log
+
+
 def test_nothing_stays_in_the_temporary_folder(kept):
     assert kept["left over"] == []
 
