@@ -46,6 +46,9 @@ class Model(Settings):
     word_dimensions: int = Field(
         100, ge=1, le=2_000, description="width of word embeddings, beside pretrained vectors where there are any"
     )
+    vector_units: int = Field(
+        100, ge=1, le=2_000, description="with pretrained vectors, units of a hidden layer over them, read beside them"
+    )
     other_words: int = Field(200_000, ge=0, description="with pretrained vectors, words kept that are not in train")
     character_dimensions: int = Field(30, ge=1, le=500, description="width of character embeddings")
     character_filters: int = Field(50, ge=1, le=2_000, description="filters of the character CNN")

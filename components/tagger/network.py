@@ -1,7 +1,8 @@
 """The tagger's network: what a token looks like, in, and a score for each tag, out.
 
 A token is its word, its characters (a CNN, as Ma and Hovy 2016), its word shape, its affixes and the mark it is joined to; a BiLSTM
-reads the sentence (Huang, Xu and Yu 2015), a dense layer scores the tags. No answer depends on who shares the batch.
+reads the sentence (Huang, Xu and Yu 2015), a dense layer scores the tags. A pretrained vector comes twice, as it is and through a
+hidden layer. No answer depends on who shares the batch.
 """
 
 from collections.abc import Mapping
@@ -109,17 +110,18 @@ class Network(keras.layers.Layer):
         super().__init__(name="network")
         self.sizes, self.settings, self.tags = sizes, settings, tags
         self.words = embedding(sizes.words + 1, settings.word_dimensions, "words")
-        # Never moved: words that training has not seen have nothing but these, and those that it has must look alike.
-        self.pretrained = (
-            self.add_weight(
+        self.pretrained = self.hidden = None
+        if sizes.vectors:
+            # Never moved: words that training has not seen have nothing but these, and those that it has must look alike.
+            self.pretrained = self.add_weight(
                 shape=(sizes.words + 1 + sizes.others, sizes.vectors),
                 initializer="zeros",
                 trainable=False,
                 name="pretrained",
             )
-            if sizes.vectors
-            else None
-        )
+            # What is asked of a word here need not lie along a straight line through vectors that stay where they are.
+            self.hidden = keras.layers.Dense(settings.vector_units, "tanh", name="vectors")
+            self.hidden.build((None, sizes.vectors))
         self._chances = np.zeros(sizes.words + 1, np.float32)
         self.shapes = embedding(text_ops.SHAPES, settings.shape_dimensions, "shapes")
         # Zero, and so for a word apart: text that joins what train has only apart is read as train is.
@@ -130,7 +132,7 @@ class Network(keras.layers.Layer):
         self.characters = CharacterCNN(sizes.characters, settings)
         width = (
             settings.word_dimensions
-            + sizes.vectors
+            + (sizes.vectors + settings.vector_units if sizes.vectors else 0)
             + settings.character_filters
             + settings.shape_dimensions
             + settings.joint_dimensions
@@ -173,7 +175,8 @@ class Network(keras.layers.Layer):
             ),
         ]
         if self.pretrained is not None:
-            parts.append(rows(self.pretrained, batch.words))
+            vectors = rows(self.pretrained, batch.words)
+            parts += [vectors, self.hidden(vectors)]
         return tf.concat(parts, axis=1)
 
     def expect(self, counts: np.ndarray) -> None:

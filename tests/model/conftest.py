@@ -12,7 +12,13 @@ from components.tagger.tagger import Tagger
 
 LABELS = labels.label_map(["ORG", "PER"])
 SMALL = Model(
-    word_dimensions=4, character_dimensions=3, character_filters=4, shape_dimensions=2, affix_dimensions=2, lstm_units=5
+    word_dimensions=4,
+    vector_units=6,
+    character_dimensions=3,
+    character_filters=4,
+    shape_dimensions=2,
+    affix_dimensions=2,
+    lstm_units=5,
 )
 _WORDS, _AFFIXES, _CHARACTERS = 50, 40, 30
 
