@@ -5,7 +5,8 @@ reads the sentence (Huang, Xu and Yu 2015), a dense layer scores the tags. A pre
 hidden layer. No answer depends on who shares the batch.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import keras
@@ -82,25 +83,41 @@ class BiLSTM(keras.layers.Layer):
 
     def __init__(self, width: int, units: int, name: str):
         super().__init__(name=name)
-        self.units = units
-        self.kernel = self.add_weight(shape=(width, 8 * units), initializer="glorot_uniform", name="kernel")
-        self.bias = self.add_weight(shape=(8 * units,), initializer=_forget_little, name="bias")
-        self.recurrent = [
-            self.add_weight(shape=(units, 4 * units), initializer="orthogonal", name=name) for name in ("ahead", "back")
+        self.sides = [
+            recurrence.Weights(
+                self.add_weight(
+                    shape=(width + units, 4 * units), initializer=_orthogonal_below(width), name=f"{way}_kernel"
+                ),
+                self.add_weight(shape=(4 * units,), initializer=_forget_little, name=f"{way}_bias"),
+            )
+            for way in ("ahead", "back")
         ]
         self.built = True
 
     def call(self, vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, training: bool = False) -> tf.Tensor:
         """Args: `vectors` float32 `[vocables, width]`; `tokens` int32 `[all tokens]`, the row of each in `vectors`."""
         read = recurrence.read_for_training if training else recurrence.read
-        table = tf.reshape(vectors @ self.kernel + self.bias, [-1, 4 * self.units])
-        return read(table, tokens, packing, tf.stack([tf.convert_to_tensor(weights) for weights in self.recurrent]))
+        weights = [recurrence.Weights(*map(tf.convert_to_tensor, one)) for one in self.sides]
+        return read(vectors, tokens, packing, weights)
+
+
+def _orthogonal_below(width: int) -> Callable[..., tf.Tensor]:
+    """Begins the rows for what a token looks like, `width`, as a layer for both directions would (Glorot and Bengio 2010), and those
+    for the output of the step before as an orthogonal matrix (Saxe, McClelland and Ganguli 2014)."""
+
+    def begin(shape, dtype=None):
+        units, gates = shape[0] - width, shape[1]
+        limit = math.sqrt(6 / (width + 2 * gates))
+        looks = keras.initializers.RandomUniform(-limit, limit)((width, gates), dtype)
+        return tf.concat([looks, keras.initializers.Orthogonal()((units, gates), dtype)], 0)
+
+    return begin
 
 
 def _forget_little(shape, dtype=None):
-    """Zeros, and ones for the forget gates of both directions (Jozefowicz, Zaremba and Sutskever 2015)."""
-    zeros, ones = tf.zeros([shape[0] // 8], dtype), tf.ones([shape[0] // 8], dtype)
-    return tf.concat([zeros, ones, zeros, zeros] * 2, 0)
+    """Zeros, and ones for the forget gate (Jozefowicz, Zaremba and Sutskever 2015)."""
+    zeros, ones = tf.zeros([shape[0] // 4], dtype), tf.ones([shape[0] // 4], dtype)
+    return tf.concat([zeros, ones, zeros, zeros], 0)
 
 
 class Network(keras.layers.Layer):

@@ -1,7 +1,11 @@
-"""An LSTM (Hochreiter and Schmidhuber 1997) that reads packed sentences from both sides, in TensorFlow operations.
+"""An LSTM (Hochreiter and Schmidhuber 1997) that reads sentences from both sides, in TensorFlow operations.
 
-What a token adds to the gates is computed beforehand, outside the loop, once for each different token of a batch: that is more
-than half of the work. Keras's own layer can do neither that nor packing.
+Many sentences are read packed, in a loop of our own: what a token adds to the gates is computed beforehand, once for each
+different token of a batch, which is more than half of the work. Keras's own layer can do neither that nor packing. A few are read
+by TensorFlow's BlockLSTM, whose loop is inside one operation: where a step has little to compute, operations are what it costs.
+
+The weights of a direction are in BlockLSTM's order: rows for what a token looks like, then for the output of the step before;
+columns for the gates in and forget, the candidate, and the gate out.
 """
 
 from typing import NamedTuple
@@ -10,37 +14,99 @@ import tensorflow as tf
 
 from components.tagger.packing import Packing, inverse, walk
 
+_FEW = 16  # sentences: more are no slower in a loop, which takes less memory where lengths differ
+
+
+class Weights(NamedTuple):
+    """Of one direction: `kernel` float32 `[width + units, 4 * units]`, `bias` `[4 * units]`."""
+
+    kernel: tf.Tensor
+    bias: tf.Tensor
+
+    @property
+    def units(self) -> int:
+        return self.bias.shape[0] // 4
+
+    def halves(self) -> list[tf.Tensor]:
+        """The kernel's rows for what a token looks like, and those for the output of the step before."""
+        return tf.split(self.kernel, [self.kernel.shape[0] - self.units, self.units])
+
 
 class States(NamedTuple):
-    """What a run in one direction leaves for its gradient, float32 `[tokens, ...]`, packed: outputs, cells, gates (in, forget, out)
-    and candidates."""
+    """What a run in one direction leaves for its gradient, float32 `[tokens, ...]`, packed: outputs, cells, and gates and candidates
+    in the order of the weights."""
 
     outputs: tf.Tensor
     cells: tf.Tensor
     gates: tf.Tensor
-    candidates: tf.Tensor
 
 
-def read(table: tf.Tensor, tokens: tf.Tensor, packing: Packing, recurrent: tf.Tensor) -> tf.Tensor:
+def read(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]) -> tf.Tensor:
     """Outputs of the LSTM, float32 `[tokens, 2 * units]`: those of reading ahead, then those of reading back.
 
-    Both directions share a loop: with one each, a short sentence took longer (4.1 ms for 3.7 at the median, two cores).
-
     Args:
-      table: what each different token adds to the gates (in, forget, out) and the candidate, bias included, float32 `[2 * vocables,
-        4 * units]`; rows `2 * vocable + direction`.
+      vectors: what each different token looks like, float32 `[vocables, width]`.
       tokens: the vocable of each token in flat order, int32 `[tokens]`.
-      recurrent: `[2, units, 4 * units]`, for each direction.
+      weights: for reading ahead, and for reading back.
     """
-    return _flat(_run(table, _entries(tokens, packing), packing.counts, recurrent, ("outputs",))[0], packing)
+    return tf.cond(
+        tf.size(packing.lengths) <= _FEW,
+        lambda: read_few(vectors, tokens, packing, weights),
+        lambda: read_many(vectors, tokens, packing, weights),
+    )
 
 
-def read_for_training(table: tf.Tensor, tokens: tf.Tensor, packing: Packing, recurrent: tf.Tensor) -> tf.Tensor:
+def read_few(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]) -> tf.Tensor:
+    """As `read`, padded, by BlockLSTM."""
+    lengths = packing.lengths
+    starts = tf.cumsum(lengths, exclusive=True)
+    longest, sentences = tf.reduce_max(lengths), tf.size(lengths)
+    steps = tf.range(longest)[:, None]
+    # Behind its end a sentence reads anything: what comes of it is not looked at.
+    ahead = tf.minimum(starts + steps, tf.size(tokens) - 1)
+    back = tf.maximum(starts + lengths - 1 - steps, 0)
+    owners = tf.repeat(tf.range(sentences), lengths)
+    place = tf.range(tf.size(tokens)) - tf.gather(starts, owners)
+    place_back = tf.gather(lengths, owners) - 1 - place
+
+    def outputs(order, places, weights):
+        zeros = tf.zeros([sentences, weights.units])
+        peepholes = tf.zeros([weights.units])
+        found = tf.raw_ops.BlockLSTMV2(
+            seq_len_max=tf.cast(longest, tf.int64),
+            x=tf.gather(vectors, tf.gather(tokens, order)),
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=weights.kernel,
+            wci=peepholes,
+            wcf=peepholes,
+            wco=peepholes,
+            b=weights.bias,
+        )
+        return tf.gather(tf.reshape(found.h, [-1, weights.units]), places * sentences + owners)
+
+    return tf.concat([outputs(ahead, place, weights[0]), outputs(back, place_back, weights[1])], 1)
+
+
+def read_many(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]) -> tf.Tensor:
+    """As `read`, packed, both directions in one loop."""
+    inner, recurrent = zip(*(one.halves() for one in weights))
+    table = tf.concat([vectors @ part + one.bias for part, one in zip(inner, weights)], 0)
+    entries = tf.gather(tokens, packing.readings // 2) + packing.readings % 2 * tf.shape(vectors)[0]
+    outputs = _run(table, entries, packing.counts, tf.stack(recurrent), ("outputs",))[0]
+    return tf.reshape(tf.gather(outputs, packing.places), [-1, 2 * weights[0].units])
+
+
+def read_for_training(
+    vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]
+) -> tf.Tensor:
     """As `read`, and differentiable. Each direction has a loop of its own, so that two cores can run one each: an epoch took a fifth
-    less time. The gradient of `recurrent` is one product after the loop in place of one a step."""
-    tables = tf.unstack(tf.reshape(table, [-1, 2, table.shape[1]]), axis=1)
-    recurrent = tf.unstack(tf.convert_to_tensor(recurrent))
-    return tf.concat([_read_one_way(tables[way], tokens, packing, recurrent[way], way) for way in (0, 1)], 1)
+    less time. The gradient of the recurrent weights is one product after the loop in place of one a step."""
+    outputs = []
+    for way, one in enumerate(weights):
+        inner, recurrent = one.halves()
+        outputs.append(_read_one_way(vectors @ inner + one.bias, tokens, packing, recurrent, way))
+    return tf.concat(outputs, 1)
 
 
 def _read_one_way(
@@ -66,30 +132,24 @@ def _read_one_way(
     return outputs(table, recurrent)
 
 
-def _entries(tokens: tf.Tensor, packing: Packing) -> tf.Tensor:
-    """The row of the table at each packed place."""
-    return 2 * tf.gather(tokens, packing.readings // 2) + packing.readings % 2
-
-
-def _flat(packed: tf.Tensor, packing: Packing) -> tf.Tensor:
-    return tf.reshape(tf.gather(packed, packing.places), [-1, 2 * packed.shape[1]])
-
-
 def _run(
     table: tf.Tensor, entries: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor, keep: tuple[str, ...]
 ) -> list[tf.Tensor]:
     units = recurrent.shape[1]
-    widths = {"outputs": units, "cells": units, "gates": 3 * units, "candidates": units}
+    widths = {"outputs": units, "cells": units, "gates": 4 * units}
 
     def step(state, come):
         output, cell = state
-        inner = tf.gather(table, come[0]) + output @ recurrent
-        gates, candidate = tf.split(inner, [3 * units, units], axis=2)
-        gates, candidate = tf.sigmoid(gates), tf.tanh(candidate)
-        let_in, forget, let_out = tf.split(gates, 3, axis=2)
+        both, candidate, let_out = tf.split(
+            tf.gather(table, come[0]) + output @ recurrent, [2 * units, units, units], axis=2
+        )
+        both, candidate, let_out = tf.sigmoid(both), tf.tanh(candidate), tf.sigmoid(let_out)
+        let_in, forget = tf.split(both, 2, axis=2)
         cell = forget * cell + let_in * candidate
         output = let_out * tf.tanh(cell)
-        values = {"outputs": output, "cells": cell, "gates": gates, "candidates": candidate}
+        values = {"outputs": output, "cells": cell}
+        if "gates" in keep:
+            values["gates"] = tf.concat([both, candidate, let_out], 2)
         return (output, cell), tuple(tf.reshape(values[name], [-1, widths[name]]) for name in keep)
 
     zeros = tf.zeros([recurrent.shape[0], tf.reduce_max(counts), units])
@@ -99,15 +159,15 @@ def _run(
 def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
     """The loss differentiated by what goes into gates and candidate, packed, from the last step to the first."""
     units = recurrent.shape[1]
-    let_in, forget, let_out = tf.split(states.gates, 3, axis=1)
+    let_in, forget, candidates, let_out = tf.split(states.gates, 4, axis=1)
     bent = tf.tanh(states.cells)
     # All that does not depend on the steps after, at once.
     output_to_cell, output_to_gate = let_out * (1 - bent * bent), bent * let_out * (1 - let_out)
     cell_to_gates = tf.concat(
         [
-            states.candidates * let_in * (1 - let_in),
+            candidates * let_in * (1 - let_in),
             _of_step_before(states.cells, counts) * forget * (1 - forget),
-            let_in * (1 - states.candidates * states.candidates),
+            let_in * (1 - candidates * candidates),
         ],
         axis=1,
     )
@@ -117,8 +177,7 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
         upstream, output_to_cell, cell_to_gates, output_to_gate, forget = come
         output = upstream + tf.matmul(gates_after, recurrent, transpose_b=True)
         cell = cell_after + output * output_to_cell
-        by_cell = tf.tile(cell, [1, 1, 3]) * cell_to_gates
-        gates = tf.concat([by_cell[:, :, : 2 * units], output * output_to_gate, by_cell[:, :, 2 * units :]], axis=2)
+        gates = tf.concat([tf.tile(cell, [1, 1, 3]) * cell_to_gates, output * output_to_gate], 2)
         return (gates, cell * forget), (tf.reshape(gates, [-1, 4 * units]),)
 
     # A sentence that ended has no step after its last one: zeros.

@@ -14,17 +14,12 @@ LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 
 
 def weights(random):
-    sizes = {"kernel": (WIDTH, 4 * UNITS), "recurrent": (UNITS, 4 * UNITS), "bias": (4 * UNITS,)}
-    return {name: tf.constant(random.normal(size=size).astype("f")) for name, size in sizes.items()}
+    return recurrence.Weights(
+        *(tf.constant(random.normal(size=size).astype("f")) for size in ((WIDTH + UNITS, 4 * UNITS), (4 * UNITS,)))
+    )
 
 
 def keras_outputs(inputs, lengths, values, backwards):
-    """Keras orders the gates in, forget, candidate, out."""
-
-    def reordered(value):
-        let_in, forget, let_out, candidate = tf.split(value, 4, axis=-1)
-        return tf.concat([let_in, forget, candidate, let_out], -1)
-
     layer = keras.layers.LSTM(UNITS, return_sequences=True, go_backwards=backwards)
     layer.build((None, None, WIDTH))
     outputs = []
@@ -32,9 +27,9 @@ def keras_outputs(inputs, lengths, values, backwards):
         states = layer.cell.get_initial_state(1)
         found = []
         for vector in (tf.reverse(row, [0]) if backwards else row)[:, None]:
-            layer.cell.kernel.assign(reordered(values["kernel"]))
-            layer.cell.recurrent_kernel.assign(reordered(values["recurrent"]))
-            layer.cell.bias.assign(reordered(values["bias"]))
+            layer.cell.kernel.assign(values.kernel[:WIDTH])
+            layer.cell.recurrent_kernel.assign(values.kernel[WIDTH:])
+            layer.cell.bias.assign(values.bias)
             output, states = layer.cell(vector, states)
             found.append(output)
         outputs.append(tf.concat(found[::-1] if backwards else found, 0))
@@ -42,10 +37,11 @@ def keras_outputs(inputs, lengths, values, backwards):
 
 
 def both_directions(inputs, lengths, ahead, back, read):
-    table = tf.stack([inputs @ values["kernel"] + values["bias"] for values in (ahead, back)], 1)
-    recurrent = tf.stack([values["recurrent"] for values in (ahead, back)])
     tokens = tf.range(sum(lengths))
-    return read(tf.reshape(table, [-1, 4 * UNITS]), tokens, pack(tf.constant(lengths, tf.int32)), recurrent)
+    return read(inputs, tokens, pack(tf.constant(lengths, tf.int32)), (ahead, back))
+
+
+READS = (recurrence.read_few, recurrence.read_many, recurrence.read, recurrence.read_for_training)
 
 
 @settings(max_examples=15, deadline=None)
@@ -55,7 +51,7 @@ def test_outputs_are_those_of_keras(lengths, seed):
     ahead, back = weights(random), weights(random)
     inputs = tf.constant(random.normal(size=(sum(lengths), WIDTH)).astype("f"))
     expected = tf.concat([keras_outputs(inputs, lengths, ahead, False), keras_outputs(inputs, lengths, back, True)], 1)
-    for read in (recurrence.read, recurrence.read_for_training):
+    for read in READS:
         np.testing.assert_allclose(both_directions(inputs, lengths, ahead, back, read), expected, atol=1e-5)
 
 
@@ -66,9 +62,9 @@ def test_gradients_are_those_of_differentiating_through_the_loop(lengths, seed):
     ahead, back = weights(random), weights(random)
     inputs = tf.constant(random.normal(size=(sum(lengths), WIDTH)).astype("f"))
     weight = random.normal(size=(sum(lengths), 2 * UNITS)).astype("f")
-    sources = [*ahead.values(), *back.values(), inputs]
+    sources = [*ahead, *back, inputs]
     gradients = []
-    for read in (recurrence.read, recurrence.read_for_training):
+    for read in (recurrence.read_many, recurrence.read_for_training):
         with tf.GradientTape() as tape:
             tape.watch(sources)
             loss = tf.reduce_sum(both_directions(inputs, lengths, ahead, back, read) * weight)

@@ -92,10 +92,10 @@ def test_labels_are_found_by_their_names(published):
 def test_weights_of_another_shape_begin_anew(published):
     before, path = published(lstm_units=7)
     now = tagger(BEFORE)
-    reader = np.array(now.network.readers[0].kernel)
+    reader = np.array(now.network.readers[0].sides[0].kernel)
     taken = take_over(now, BEFORE, path)
     assert 0 < taken.weights < taken.of_weights and taken.words == 3
-    assert np.array_equal(np.array(now.network.readers[0].kernel), reader)
+    assert np.array_equal(np.array(now.network.readers[0].sides[0].kernel), reader)
     assert np.array_equal(np.array(now.network.words.embeddings), np.array(before.network.words.embeddings))
 
 
