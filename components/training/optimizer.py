@@ -30,13 +30,27 @@ class SparseAdam(keras.optimizers.Adam):
         return super().apply(clipped, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
-        if not isinstance(gradient, tf.IndexedSlices):
-            return super().update_step(gradient, variable, learning_rate)
         place = self._get_variable_index(variable)
         momentum, velocity = (table[place].value for table in (self._momentums, self._velocities))
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        decayed = self.beta_1**step, self.beta_2**step
+        if not isinstance(gradient, tf.IndexedSlices):
+            # One operation, where Keras has a dozen.
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=momentum.handle,
+                v=velocity.handle,
+                beta1_power=decayed[0],
+                beta2_power=decayed[1],
+                lr=learning_rate,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=self.epsilon,
+                grad=gradient,
+            )
+            return
         rows, values = gradient.indices, gradient.values
-        step = tf.cast(self.iterations + 1, values.dtype)
-        rate = learning_rate * tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        rate = learning_rate * tf.sqrt(1 - decayed[1]) / (1 - decayed[0])
         new_momentum = self.beta_1 * tf.gather(momentum, rows) + (1 - self.beta_1) * values
         new_velocity = self.beta_2 * tf.gather(velocity, rows) + (1 - self.beta_2) * tf.square(values)
         momentum.scatter_update(tf.IndexedSlices(new_momentum, rows))
