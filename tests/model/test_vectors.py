@@ -4,9 +4,12 @@ import gzip
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.errors import UserError
+from components.features import text_ops
 from components.tagger import vectors
+from components.tagger.sentences import Vocables
 from tests.model.conftest import make_tagger
 
 LINES = "the 0.5 1\nApple 2 -3e-1\napple 9 9\nin 2004 7 8\n1999 4 5\n"
@@ -81,3 +84,36 @@ def test_vectors_of_zeros_stay_zeros():
     network = make_tagger(others=("pear",)).network
     network.start_from({}, np.zeros((1, network.sizes.vectors)))
     assert not network.pretrained.numpy().any()
+
+
+def test_what_is_learnt_of_a_vector_is_no_straight_line_through_it():
+    network = make_tagger(others=("pear", "plum")).network
+    vector = np.linspace(-1.0, 1.0, network.sizes.vectors)
+    network.start_from({}, np.stack([vector, -vector]))
+
+    def looks(word):
+        """Of a word alone that nothing is known of but its vector."""
+        zeros = tf.zeros([1], tf.int32)
+        batch = Vocables(
+            words=zeros + network.sizes.words + word,
+            shapes=zeros,
+            joints=zeros,
+            affixes=tf.zeros([1, text_ops.AFFIXES], tf.int32),
+            characters=tf.zeros([1, 2], tf.int32),
+            tokens=zeros,
+            lengths=zeros + 1,
+        )
+        return network._vectors(batch, training=False)[0].numpy()
+
+    nothing, one, opposite = (looks(word) for word in (0, 1, 2))
+    width, hidden = network.sizes.vectors, network.settings.vector_units
+    both = one + opposite - 2 * nothing
+    np.testing.assert_allclose(both[:-hidden], 0, atol=1e-6)
+    np.testing.assert_allclose(one[-hidden - width : -hidden], network.pretrained[-2].numpy(), rtol=1e-6)
+    assert np.abs(both[-hidden:]).max() > 0.1
+
+
+def test_the_hidden_layer_learns_and_the_vectors_stay():
+    network = make_tagger(others=("pear",)).network
+    learnt = {id(weight) for weight in network.trainable_weights}
+    assert id(network.hidden.kernel) in learnt and id(network.pretrained) not in learnt
