@@ -1,6 +1,7 @@
 """The epochs of a training, on one device or on several, up to the best weights in a file."""
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,10 +21,13 @@ from components.training.optimizer import SparseAdam
 from components.training.record import EpochRecord
 
 _DEV_BATCH = 256
+_FEWEST_STEPS = 100  # of an epoch: after fewer there is nothing new for dev to judge
 
 
 def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None = None) -> Tagger:
     """Fits a new tagger until dev's entity F1 no longer rises, and returns it as it then is.
+
+    An epoch is a pass over train, or as many as make `_FEWEST_STEPS`, where train is small.
 
     Args:
       job: what to fit, and how.
@@ -45,8 +49,9 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
         vocabularies = (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
         names = {name: given.transform.vocabulary_by_name(name) for name in vocabularies}
         progress.report("warm_start", **warm_start.take_over(tagger, names, given.start)._asdict())
+    passes = math.ceil(_FEWEST_STEPS / counts.steps)
     schedule = keras.optimizers.schedules.PolynomialDecay(
-        training.learning_rate, counts.steps * training.epochs, training.learning_rate / 10
+        training.learning_rate, counts.steps * passes * training.epochs, training.learning_rate / 10
     )
     with scope():
         learner = Learner(tagger, training.foretelling)
@@ -64,10 +69,11 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
             # Adds dev's scores to the logs, so it comes first.
             dev_score.DevScore(dev_batches(given, tagger), tagger.labels, report=report, epochs=training.epochs),
             BestWeights(checkpoints, training.patience),
-            EpochRecord(checkpoints / record.EPOCHS, int(counts.words.sum())),
+            EpochRecord(checkpoints / record.EPOCHS, passes * int(counts.words.sum())),
             Backup(checkpoints / "backup"),
             *([keras.callbacks.TensorBoard(job.board, profile_batch=0)] if job.board else []),
         ]
+    train = train.repeat(passes)
     if team is None:
         learner.fit(train, epochs=training.epochs, verbose=0, callbacks=callbacks)
     else:
