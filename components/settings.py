@@ -75,7 +75,9 @@ class Model(Settings):
 class Training(Settings):
     """How the tagger is fitted."""
 
-    epochs: int = Field(10, ge=1, le=10_000, description="most epochs; each is a pass over train, or as many as make 100 steps")
+    epochs: int = Field(
+        10, ge=1, le=10_000, description="most epochs; each is a pass over train, or as many as make 100 steps"
+    )
     patience: int = Field(4, ge=1, description="epochs without a better F1 on dev after which training stops")
     batch_size: int = Field(32, ge=1, le=65_536, description="sentences a step")
     learning_rate: float = Field(4e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth")
