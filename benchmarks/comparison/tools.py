@@ -28,7 +28,7 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
     """
     vectors = [f"vectors={options.vectors}"] if options.vectors else []
     # No model is refused here, however bad, nor for one before it with another seed.
-    settings = [*options.assignments, *vectors, "gate.minimum_f1=0", "gate.tolerance=1"]
+    settings = [*options.assignments, *vectors, "gate.minimum_f1=0", "gate.tolerance=1", "gate.type_tolerance=1"]
     measured = []
     for seed in range(1, options.seeds + 1):
         log = folder / f"tfx-ner-{seed}.log"
