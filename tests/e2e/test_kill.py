@@ -26,7 +26,7 @@ NODES = (
     "Pusher",
 )
 LONG = ("CorpusExampleGen", "StatisticsGen", "Transform", "Evaluator")  # seconds: killed in their midst
-TRAINING = ("--set", "training.epochs=6")
+TRAINING = ("--set", "training.epochs=6", "--set", "training.patience=6")  # all six, however soon dev is content
 
 
 def killed(teller):
