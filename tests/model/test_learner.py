@@ -13,7 +13,7 @@ from components.tagger.tagger import Tagger
 from components.training import foretelling
 from components.training.backup import Backup
 from components.training.foretelling import Foreteller
-from components.training.learner import Learner
+from components.training.learner import _AT_A_TIME, Learner
 from components.training.optimizer import SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
 
@@ -158,6 +158,16 @@ def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):
     one.compile(SparseAdam(0.01, longest=1.0))
     one.fit(tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec), epochs=2, verbose=0)
     assert len(traced) == 1
+
+
+@pytest.mark.parametrize("number", [1, _AT_A_TIME, _AT_A_TIME + 3])
+def test_an_epoch_takes_each_batch_once(number):
+    made = [(batch([[1, 2, 3]]), tf.zeros([1, 3], tf.int32))] * number
+    spec = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), made[0])
+    one = learner(0.1)
+    one.compile(SparseAdam(0.01, longest=1.0))
+    one.fit(tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec), epochs=3, verbose=0)
+    assert int(one.optimizer.iterations) == 3 * number
 
 
 def test_a_training_killed_as_it_keeps_its_state_goes_on_from_the_one_before(tmp_path, monkeypatch):
