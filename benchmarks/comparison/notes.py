@@ -16,6 +16,8 @@ def notes(measured: Sequence[Tool], corpus: Corpus, options: Options, machine: M
         f"{machine.cores} cores ({machine.processor}), Python {machine.python}; one after the other, each in processes of"
         " its own.",
         f"F1: exact span and type, counted by one function. tfx-ner: {_seeds(options.seeds)}; the others have one run.",
+        "Calibration error: the expected one of the scores of the entities that are found, as the run's report has it; it was"
+        " not measured of the others.",
         "Training: of tfx-ner the pipeline's Trainer, export included; of CRFsuite and spaCy the whole process, from start"
         " to saved model, less the conversion to spaCy's form. The whole pipeline also reads, checks and counts the corpus,"
         " evaluates and publishes; it is the first seed's, which finds nothing cached.",

@@ -11,7 +11,8 @@ class Run:
     """One model of a tool; None is what was not measured.
 
     `training_seconds` is what fitting took, `whole_seconds` all that the user waits for, where that is more; `f1_from_text`
-    and `text_tokens_per_second` have the tool tokenise; `milliseconds` are for one short sentence.
+    and `text_tokens_per_second` have the tool tokenise; `milliseconds` are for one short sentence; `calibration_error` is the
+    expected one of the entities' scores.
     """
 
     f1: float
@@ -21,6 +22,7 @@ class Run:
     milliseconds: float
     model_mb: float
     f1_from_text: float | None = None
+    calibration_error: float | None = None
     whole_seconds: float | None = None
     text_tokens_per_second: float | None = None
 
@@ -61,6 +63,7 @@ class Row:
 _ROWS = (
     Row("f1", "F1 on {evaluated_on}", ".4f", spread=True),
     Row("f1_from_text", "F1 on {evaluated_on}, from plain text", ".4f", spread=True),
+    Row("calibration_error", "calibration error on {evaluated_on}", ".3f", spread=True),
     Row("training_seconds", "training, seconds", ",.1f"),
     Row("whole_seconds", "the whole pipeline, seconds", ",.1f"),
     Row("text_tokens_per_second", "tokens a second, from plain text", ",.0f"),

@@ -52,6 +52,7 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
                 {
                     "f1": f1(corpus, predictions),
                     "f1_from_text": f1(corpus, from_text),
+                    "calibration_error": _calibration_error(outcome),
                     "training_seconds": trained["seconds"],
                     "whole_seconds": spent.seconds if seed == 1 else None,
                     "training_peak_mb": spent.peak_mb,
@@ -132,3 +133,8 @@ def _tool(name: str, measured: Sequence[tuple[Path, dict[str, Any]]]) -> Tool:
 def _newest_outcome(workdir: Path) -> dict[str, Any]:
     newest = max((workdir / "runs").iterdir())
     return json.loads((newest / "outcome.json").read_text(encoding="utf-8"))
+
+
+def _calibration_error(outcome: dict[str, Any]) -> float:
+    report = json.loads(Path(outcome["report"]).with_name("report.json").read_text(encoding="utf-8"))
+    return report["evaluation"]["reliability"]["error"]

@@ -18,7 +18,7 @@ def tools():
         milliseconds=1.234,
         model_mb=7.89,
     )
-    ours = replace(run, f1_from_text=0.4, text_tokens_per_second=9_000.0)
+    ours = replace(run, f1_from_text=0.4, calibration_error=0.02, text_tokens_per_second=9_000.0)
     return (
         Tool(
             "tfx-ner",
@@ -45,6 +45,10 @@ def shown(tools):
 
 def test_f1_is_the_mean_with_the_lowest_and_the_highest(shown):
     assert shown["F1 on test"] == ["0.5500 (0.5000 – 0.6000)", "0.5000", "0.5000"]
+
+
+def test_calibration_error_is_ours_alone_with_its_spread(shown):
+    assert shown["calibration error on test"] == ["0.020 (0.020 – 0.020)", "–", "–"]
 
 
 def test_a_dash_is_what_a_tool_has_not(shown):
