@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from components.features import text_ops
+from components.flat import rows_of
 from components.tagger.sentences import vocables_of_features
 from components.tagger.tagger import Tagger
 from serving import text as texts
@@ -86,9 +87,9 @@ class Recogniser(tf.Module):
         tags, scores = self._read(tokens.surfaces, tokens.joints, tf.cast(tokens.counts, tf.int64), breaks)
         found = texts.entities(tags, self._is_begin, self._is_inside)
         # A text with nothing in it is read as BLANK, at a place below zero: that is no entity, whatever its tag.
-        real = tf.gather(tokens.starts, found.first) >= 0
-        first, last, tag = (tf.boolean_mask(values, real) for values in found)
-        row = tf.gather(tf.repeat(tf.range(tf.size(text)), tokens.counts), first)
+        real = tf.where(tf.gather(tokens.starts, found.first) >= 0)
+        first, last, tag = (tf.gather_nd(values, real) for values in found)
+        row = tf.gather(rows_of(tokens.counts), first)
         counts = tf.math.bincount(row, minlength=tf.size(text), maxlength=tf.size(text), dtype=tf.int64)
         start, end = (
             tf.cast(tf.gather(places, at), tf.int64) for places, at in ((tokens.starts, first), (tokens.ends, last))
@@ -120,7 +121,10 @@ class Recogniser(tf.Module):
         counts = ends[1:] - ends[:-1]
         # An example without tokens has none to read.
         tags, scores = self._read(
-            tokens.surfaces, tokens.joints, tf.boolean_mask(counts, counts > 0), tf.zeros_like(tokens.starts, tf.bool)
+            tokens.surfaces,
+            tokens.joints,
+            tf.gather_nd(counts, tf.where(counts > 0)),
+            tf.zeros_like(tokens.starts, tf.bool),
         )
         # A corpus token is tagged as its first part is.
         tags, scores = tf.gather(tags, before[:-1]), tf.gather(scores, before[:-1])

@@ -29,7 +29,7 @@ def segments(counts: tf.Tensor, breaks: tf.Tensor, ends_sentence: tf.Tensor) -> 
     candidates = tf.where(after_end)[:, 0]
     stretch = tf.gather(tf.cumsum(tf.cast(begins, tf.int64)) * 2**32 + place // _LONG, candidates)
     is_first = stretch != tf.concat([stretch[:1] - 1, stretch[:-1]], 0)
-    chosen = tf.boolean_mask(candidates, is_first)
+    chosen = tf.gather_nd(candidates, tf.where(is_first))
     begins = tf.tensor_scatter_nd_update(begins, chosen[:, None], tf.ones_like(chosen, tf.bool))
     begins |= _place(begins) % _LONGEST == 0
     starts = tf.where(begins)[:, 0]

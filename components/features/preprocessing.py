@@ -23,6 +23,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.features import labels, text_ops
+from components.flat import rows_of
 from components.validation import contract
 
 WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularies' names
@@ -92,7 +93,7 @@ def _tag_ids(tags: tf.RaggedTensor, parts: tf.Tensor, label_map: tuple[str, ...]
     first = table.lookup(tags.values)
     # Without tags (text that is tagged, not trained on) there are no parts to repeat: the output is empty then.
     parts = parts[: tf.size(first)]
-    repeated = tf.RaggedTensor.from_row_lengths(tf.repeat(first, parts), parts, validate=False)
+    repeated = tf.RaggedTensor.from_row_lengths(tf.gather(first, rows_of(parts)), parts, validate=False)
     is_first = tf.ragged.range(parts).values == 0
     ids = tf.where(is_first, repeated.values, tf.gather(tf.constant(inside, tf.int64), repeated.values))
     return tags.with_values(repeated.with_values(ids)).merge_dims(1, 2).to_sparse()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from components.features import kinds
+from components.flat import rows_of
 
 # Stands for a string with nothing visible in it (empty, a lone space), so that each has a token.
 BLANK = "\u2400"
@@ -107,7 +108,7 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     visible = kind > kinds.LAST_OF_SPACE
     # A mark belongs to its base, the last character before it that is none; a string begins with BLANK, so no base is another's.
     is_base = (kind != kinds.MARK) | (before <= kinds.LAST_OF_SPACE)
-    base = tf.gather(tf.boolean_mask(kind, is_base), tf.cumsum(tf.cast(is_base, tf.int32)) - 1)
+    base = tf.gather(tf.gather_nd(kind, tf.where(is_base)), tf.cumsum(tf.cast(is_base, tf.int32)) - 1)
     in_run = (base >= kinds.FIRST_OF_RUN) & (base <= kinds.LAST_OF_RUN)
     goes_on = ~is_base | (in_run & tf.concat([[False], in_run[:-1]], 0))
     begins = visible & ~goes_on
@@ -122,18 +123,18 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
 
     blank = tf.gather(tokens_before, row_splits[:-1])  # the places of the BLANKs among the tokens
     has_others = counts > 1
-    away = tf.boolean_mask(blank, has_others)[:, None]
+    away = tf.gather_nd(blank, tf.where(has_others))[:, None]
     keep = tf.tensor_scatter_nd_update(tf.ones_like(firsts, tf.bool), away, tf.zeros_like(away[:, 0], tf.bool))
-    rows = tf.repeat(tf.range(tf.size(counts)), counts)
-    starts = firsts - tf.gather(row_splits, rows) - len(AHEAD)
+    starts = firsts - tf.gather(row_splits, rows_of(counts)) - len(AHEAD)
     # The characters of the BLANKs that go, one each, go too.
     visible = tf.tensor_scatter_nd_update(
         visible, tf.gather(firsts, away[:, 0])[:, None], tf.zeros_like(away[:, 0], tf.bool)
     )
     lines = tf.gather(tf.cumsum(tf.cast(kind == kinds.LINE_END, tf.int32)), firsts)
     joints = _joints(codes, kind, firsts)
-    starts, lines, lengths, joints = (tf.boolean_mask(values, keep) for values in (starts, lines, lengths, joints))
-    codes, kind = tf.boolean_mask(codes, visible), tf.boolean_mask(kind, visible)
+    kept, seen = tf.where(keep), tf.where(visible)
+    starts, lines, lengths, joints = (tf.gather_nd(values, kept) for values in (starts, lines, lengths, joints))
+    codes, kind = tf.gather_nd(codes, seen), tf.gather_nd(kind, seen)
     surfaces = tf.strings.unicode_encode(tf.RaggedTensor.from_row_lengths(codes, lengths, validate=False), "UTF-8")
     counts -= tf.cast(has_others, tf.int32)
     return Tokens(surfaces, starts, starts + lengths, lines, lengths, joints, counts, codes, kind, texts)
@@ -162,8 +163,7 @@ def normalize(tokens: tf.Tensor) -> tf.Tensor:
 def shapes(tokens: Tokens) -> tf.Tensor:
     """The number of each token's word shape, int64 in `[0, SHAPES)`, `[tokens]`."""
     firsts = tf.cumsum(tokens.lengths, exclusive=True)
-    owner = tf.repeat(tf.range(tf.size(firsts)), tokens.lengths)
-    counts = tf.math.segment_sum(tf.one_hot(tokens.kinds, kinds.KINDS, dtype=tf.int32), owner)
+    counts = tf.math.segment_sum(tf.one_hot(tokens.kinds, kinds.KINDS, dtype=tf.int32), rows_of(tokens.lengths))
     mark, upper, lower, letter, digit = (
         counts[:, kind] for kind in (kinds.MARK, kinds.UPPER, kinds.LOWER, kinds.LETTER, kinds.DIGIT)
     )
@@ -211,8 +211,8 @@ def characters(tokens: Tokens, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
     each token has, int32 `[tokens]`."""
     place = tf.ragged.range(tokens.lengths, row_splits_dtype=tf.int32).values
     half = longest // 2
-    keep = (place < half) | (place >= tf.repeat(tokens.lengths - (longest - half), tokens.lengths))
-    return tf.boolean_mask(tokens.codes, keep), tf.minimum(tokens.lengths, longest)
+    tail = tf.gather(tokens.lengths - (longest - half), rows_of(tokens.lengths))
+    return tf.gather_nd(tokens.codes, tf.where((place < half) | (place >= tail))), tf.minimum(tokens.lengths, longest)
 
 
 def _differences(values: tf.Tensor) -> tf.Tensor:

@@ -47,8 +47,8 @@ def log_likelihood(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chai
 
 def path_score(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     """Unnormalised log score of each sentence's given path, `[sentences]`."""
-    owner = tf.repeat(tf.range(tf.size(packing.lengths)), packing.lengths)
-    steps = tf.math.unsorted_segment_sum(_path_steps(emissions, tags, packing, chain), owner, tf.size(packing.lengths))
+    steps = _path_steps(emissions, tags, packing, chain)
+    steps = tf.math.unsorted_segment_sum(steps, packing.owners, tf.size(packing.lengths))
     last = tf.gather(tf.concat([tags, [0]], 0), _last(packing))
     return steps + tf.where(packing.lengths > 0, tf.gather(chain.end, last), 0.0)
 
@@ -60,15 +60,12 @@ def _last(packing: Packing) -> tf.Tensor:
 
 def _is_first(packing: Packing) -> tf.Tensor:
     """Which tokens begin a sentence, bool `[tokens]`."""
-    starts = tf.boolean_mask(tf.cumsum(packing.lengths, exclusive=True), packing.lengths > 0)
-    size = tf.size(packing.readings) // 2
-    return tf.scatter_nd(starts[:, None], tf.ones_like(starts), [size]) > 0
+    return packing.owners != tf.concat([[-1], packing.owners[:-1]], 0)
 
 
 def _is_last(packing: Packing) -> tf.Tensor:
     """Which tokens end a sentence, bool `[tokens]`."""
-    first = _is_first(packing)
-    return tf.concat([first[1:], tf.ones_like(first[:1])], 0)
+    return packing.owners != tf.concat([packing.owners[1:], [-1]], 0)
 
 
 def _path_steps(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
@@ -91,10 +88,12 @@ def log_partition(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Te
         sums = log_sums(emissions, packing, chain)
 
         def gradient(upstream):
-            upstream = tf.repeat(upstream, packing.lengths)[:, None]
+            upstream = tf.gather(upstream, packing.owners)[:, None]
             unary = _unary_marginals(sums, packing) * upstream
             moves = _expected_moves(emissions, sums, packing, upstream, chain)
-            starts, ends = (tf.reduce_sum(tf.boolean_mask(unary, which(packing)), 0) for which in (_is_first, _is_last))
+            starts, ends = (
+                tf.reduce_sum(tf.gather_nd(unary, tf.where(which(packing))), 0) for which in (_is_first, _is_last)
+            )
             return unary, moves, starts, ends
 
         return sums.total, gradient
@@ -143,7 +142,7 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     """The best path of each sentence (Viterbi 1967), int32 `[tokens]`."""
     tags = chain.start.shape[0]
     # Reading ahead only: the places in flat order, by packed place.
-    order = tf.boolean_mask(packing.readings // 2, packing.readings % 2 == 0)
+    order = tf.gather_nd(packing.readings, tf.where(packing.readings % 2 == 0)) // 2
     first = tf.tile(chain.start[None, None], [1, packing.counts[0], 1])
     # What follows a token: one of the tags, or the end.
     onward = tf.concat([tf.transpose(chain.transitions), chain.end[None]], 0)  # [to, from]
@@ -202,8 +201,7 @@ def entity_scores(
     walked = tf.cumsum(tf.cast(_path_steps(emissions, tags, packing, chain), tf.float64))
     inner = tf.cast(tf.gather(walked, last) - tf.gather(walked, first), tf.float32)
     reach = tf.gather(tf.gather(sums.ahead, first), tf.gather(tags, first), axis=1, batch_dims=1)
-    owner = tf.searchsorted(tf.cumsum(tf.cast(packing.lengths, tf.int64)), first, side="right")
-    log_p = reach + inner + leave - tf.gather(sums.total, owner)
+    log_p = reach + inner + leave - tf.gather(sums.total, tf.gather(packing.owners, first))
     return tf.scatter_nd(first[:, None], tf.exp(tf.minimum(log_p, 0.0)), tf.shape(tags, tf.int64))
 
 
@@ -216,7 +214,7 @@ def _entity_tables(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _unary_marginals(sums: LogSums, packing: Packing) -> tf.Tensor:
-    total = tf.repeat(sums.total, packing.lengths)[:, None]
+    total = tf.gather(sums.total, packing.owners)[:, None]
     return tf.exp(tf.minimum(sums.ahead + sums.back - total, 0.0))
 
 
@@ -227,7 +225,7 @@ def _expected_moves(
     live = ~_is_last(packing)[:-1, None]
     after = (emissions + sums.back)[1:]
     highest = tf.reduce_max(after, 1, keepdims=True)
-    total = tf.repeat(sums.total, packing.lengths)[:-1, None]
+    total = tf.gather(sums.total, packing.owners)[:-1, None]
     # The largest partial sums need not lie on one legal path: the bound keeps exp finite, and the product is exact below it.
     before = tf.exp(tf.minimum(sums.ahead[:-1] + highest - total, 80.0))
     before = tf.where(live, before * upstream[:-1], 0.0)

@@ -9,18 +9,22 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from components.flat import rows_of
+
 _AT_A_TIME = 2  # steps in a round: 30 of the 66 operations of a step are the loop's own
 
 
 class Packing(NamedTuple):
     """Where tokens go. Flat order is sentence after sentence; a token has two packed places, one for each direction.
 
-    `lengths` int32 `[sentences]`; `counts` int32 `[steps]`, sentences that are read at each step. A reading is a token in a
+    `lengths` int32 `[sentences]`; `owners` int32 `[tokens]`, the sentence of each; `counts` int32 `[steps]`, sentences that are read
+    at each step. A reading is a token in a
     direction, numbered `2 * place in flat order + direction` (0 ahead, 1 back): `readings` int32 `[2 * tokens]` has the reading
     at each packed place, `places` of the same shape the packed place of each reading.
     """
 
     lengths: tf.Tensor
+    owners: tf.Tensor
     counts: tf.Tensor
     readings: tf.Tensor
     places: tf.Tensor
@@ -35,7 +39,7 @@ def pack(lengths: tf.Tensor) -> Packing:
     from_first = tf.where(direction == 0, step, tf.gather(sorted_lengths, sentence) - 1 - step)
     readings = 2 * (tf.gather(starts, sentence) + from_first) + direction
     counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1)
-    return Packing(lengths, counts, readings, inverse(readings))
+    return Packing(lengths, rows_of(lengths), counts, readings, inverse(readings))
 
 
 def inverse(permutation: tf.Tensor) -> tf.Tensor:

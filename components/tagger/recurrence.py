@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from components.flat import rows_of
 from components.tagger.packing import Packing, inverse, walk
 
 _FEW = 16  # sentences: up to 64 were no slower so, but of different lengths these take memory for their padding
@@ -65,7 +66,7 @@ def read_few(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: t
     # Behind its end a sentence reads anything: what comes of it is not looked at.
     ahead = tf.minimum(starts + steps, tf.size(tokens) - 1)
     back = tf.maximum(starts + lengths - 1 - steps, 0)
-    owners = tf.repeat(tf.range(sentences), lengths)
+    owners = packing.owners
     place = tf.range(tf.size(tokens)) - tf.gather(starts, owners)
     place_back = tf.gather(lengths, owners) - 1 - place
 
@@ -113,7 +114,9 @@ def _read_one_way(
     table: tf.Tensor, tokens: tf.Tensor, packing: Packing, recurrent: tf.Tensor, direction: int
 ) -> tf.Tensor:
     """Outputs in one direction, `[tokens, units]`; its own `table` `[vocables, 4 * units]` and `recurrent` `[units, 4 * units]`."""
-    order = tf.boolean_mask(packing.readings, packing.readings % 2 == direction) // 2  # the token at each packed place
+    order = (
+        tf.gather_nd(packing.readings, tf.where(packing.readings % 2 == direction)) // 2
+    )  # the token at each packed place
     entries, places, counts = tf.gather(tokens, order), inverse(order), packing.counts
 
     @tf.custom_gradient
@@ -188,6 +191,6 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
 
 def _of_step_before(packed: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     """For each reading in one direction the row of the one read before it, zeros at a first one."""
-    far = tf.repeat(counts[:-1], counts[1:])
+    far = tf.gather(counts, rows_of(counts[1:]))
     later = tf.range(counts[0], tf.shape(packed)[0]) - far
     return tf.concat([tf.zeros([counts[0], packed.shape[1]]), tf.gather(packed, later)], 0)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.features import text_ops
+from components.flat import rows_of
 from components.settings import Model
 from components.tagger import crf
 from components.tagger.network import Network, Sizes
@@ -111,8 +112,7 @@ class Tagger(keras.Model):
         if self.settings.output == "crf":
             return -crf.log_likelihood(emissions, tags, pack(lengths), self.chain)
         each = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, emissions)
-        owners = tf.repeat(tf.range(tf.size(lengths)), lengths)
-        return tf.math.unsorted_segment_sum(each, owners, tf.size(lengths))
+        return tf.math.unsorted_segment_sum(each, rows_of(lengths), tf.size(lengths))
 
     def decode(self, batch: Vocables) -> Decoded:
         """The best legal tags of each sentence, and the probability of each of its entities."""

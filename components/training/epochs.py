@@ -102,7 +102,7 @@ def _count(train: tf.data.Dataset, tagger: Tagger) -> _Counts:
     steps, words, moves = 0, np.zeros(tagger.sizes.words + 1, np.int64), np.zeros(number * number, np.int64)
     for sentences, tags in train:
         present = tf.sequence_mask(sentences.lengths, tf.shape(tags)[1])
-        words += np.bincount(tf.boolean_mask(sentences.words, present), minlength=len(words))
+        words += np.bincount(tf.gather_nd(sentences.words, tf.where(present)), minlength=len(words))
         path = tf.pad(tf.where(present, tags, outside), [[0, 0], [1, 1]], constant_values=outside)
         moves += np.bincount(tf.reshape(path[:, :-1] * number + path[:, 1:], [-1]), minlength=len(moves))
         steps += 1

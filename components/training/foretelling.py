@@ -8,6 +8,7 @@ way each of them teaches its BiLSTM how words follow one another. Nothing of it 
 import keras
 import tensorflow as tf
 
+from components.flat import rows_of
 from components.tagger.network import rows
 
 _WORDS = 5_000  # that can be foretold
@@ -46,7 +47,7 @@ class Foreteller(keras.layers.Layer):
           words: numbers of the tokens' words in the vocabulary, int `[all tokens]`; larger ones are outside.
           lengths: int32 `[sentences]`.
         """
-        owners = tf.repeat(tf.range(tf.size(lengths)), lengths)
+        owners = rows_of(lengths)
         words = tf.cast(tf.minimum(words, self._rare), tf.int64)
         changes = owners[1:] != owners[:-1]
         ends = tf.cast(self._end, tf.int64)

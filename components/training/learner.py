@@ -45,10 +45,10 @@ class Learner(keras.Model):
         weighs. With a `sample_weight`, float32 `[batch]`, the sum over all sentences, each times its weight."""
         sentences = Sentences(*x)
         lengths = sentences.lengths
-        present = tf.sequence_mask(lengths, tf.shape(y)[1])
-        losses = self.tagger.losses(self.tagger.network.emissions(y_pred), tf.boolean_mask(y, present), lengths)
+        present = tf.where(tf.sequence_mask(lengths, tf.shape(y)[1]))
+        losses = self.tagger.losses(self.tagger.network.emissions(y_pred), tf.gather_nd(y, present), lengths)
         if self._foreteller:
-            words = tf.boolean_mask(sentences.words, present)
+            words = tf.gather_nd(sentences.words, present)
             losses += self._weight * self._foreteller(y_pred, words, lengths)
         if sample_weight is None:
             return tf.reduce_sum(losses) / tf.cast(tf.maximum(tf.reduce_sum(lengths), 1), tf.float32)
