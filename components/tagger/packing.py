@@ -17,10 +17,10 @@ _AT_A_TIME = 2  # steps in a round: 30 of the 66 operations of a step are the lo
 class Packing(NamedTuple):
     """Where tokens go. Flat order is sentence after sentence; a token has two packed places, one for each direction.
 
-    `lengths` int32 `[sentences]`; `owners` int32 `[tokens]`, the sentence of each; `counts` int32 `[steps]`, sentences that are read
-    at each step. A reading is a token in a
-    direction, numbered `2 * place in flat order + direction` (0 ahead, 1 back): `readings` int32 `[2 * tokens]` has the reading
-    at each packed place, `places` of the same shape the packed place of each reading.
+    `lengths` int32 `[sentences]`; `owners` int32 `[tokens]`, the sentence of each token; `counts` int32 `[steps]`, sentences
+    that are read at each step. A reading is a token in a direction, numbered `2 * place in flat order + direction` (0 ahead, 1
+    back): `readings` int32 `[2 * tokens]` has the reading at each packed place, `places` of the same shape the packed place of
+    each reading.
     """
 
     lengths: tf.Tensor

@@ -114,9 +114,8 @@ def _read_one_way(
     table: tf.Tensor, tokens: tf.Tensor, packing: Packing, recurrent: tf.Tensor, direction: int
 ) -> tf.Tensor:
     """Outputs in one direction, `[tokens, units]`; its own `table` `[vocables, 4 * units]` and `recurrent` `[units, 4 * units]`."""
-    order = (
-        tf.gather_nd(packing.readings, tf.where(packing.readings % 2 == direction)) // 2
-    )  # the token at each packed place
+    # The token at each packed place.
+    order = tf.gather_nd(packing.readings, tf.where(packing.readings % 2 == direction)) // 2
     entries, places, counts = tf.gather(tokens, order), inverse(order), packing.counts
 
     @tf.custom_gradient
