@@ -1,8 +1,8 @@
 """The two signatures of a published model.
 
 `serving_default`: `text`, string `[batch]`, to dense `[batch, longest]` tensors of entities: `type`, `start`, `end` (code
-points in the text, end excluded), `score` (probability) and `surface`, with their number `count` `[batch]`. In a surface
-Unicode's 66 noncharacters are U+FFFD, as TensorFlow encodes them; the places are right.
+points in the text, end excluded), `score` (probability) and `surface`, with their number `count` `[batch]`. TensorFlow 2.16
+encodes Unicode's 66 noncharacters as U+FFFD in a surface, 2.21 as they are; the places are right with both.
 
 `examples`: serialised tf.Examples with the feature `tokens`, string `[batch]`, to dense `[batch, longest]` tensors `tags`
 (IOB2, of the corpus's own tokens) and `scores` (probability of the entity that begins at a token, else 0). Shorter rows
