@@ -1,7 +1,7 @@
 """Values of several rows one after the other, as TensorFlow operations.
 
 `tf.repeat` lays out every row as long as the longest: one long token among many words took gigabytes. `tf.boolean_mask` is fourteen
-operations, where `tf.gather_nd` of `tf.where` is two, and a short sentence takes as long as there are operations.
+operations, where `tf.gather_nd` of `tf.where` is two, and operations are most of what a short sentence costs.
 """
 
 import tensorflow as tf
