@@ -9,7 +9,7 @@ encodes Unicode's 66 noncharacters as U+FFFD in a surface, 2.21 as they are; the
 are filled with "" and 0.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import tensorflow as tf
 
@@ -26,12 +26,12 @@ class Recogniser(tf.Module):
     """A tagger with everything it needs from plain text to entities.
 
     Args:
-      transform: Transform's graph, from `tokens` and `tags` (SparseTensors) to what `components.features.preprocessing`
-        gives. It is tracked, for its vocabularies.
+      transform: Transform's graph, from `tokens` (a SparseTensor) to those of the features that `components.features.preprocessing`
+        gives which are asked for by name. It is tracked, for its vocabularies.
       tagger: the fitted tagger.
     """
 
-    def __init__(self, transform: Callable[[Mapping], Mapping], tagger: Tagger):
+    def __init__(self, transform: Callable[[Mapping, Collection[str]], Mapping], tagger: Tagger):
         super().__init__(name="recogniser")
         self.transform, self.words = transform, tagger.words
         # The tagger itself is not tracked, what its graph reads is: the variables inside Keras's. Keras's own are saved beside these
@@ -65,10 +65,8 @@ class Recogniser(tf.Module):
         number = tf.size(different, tf.int64)
         indices = tf.stack([tf.zeros([number], tf.int64), tf.range(number)], 1)
         features = self.transform(
-            {
-                "tokens": tf.SparseTensor(indices, different, tf.stack([1, number])),
-                "tags": tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.zeros([0], tf.string), [1, 0]),
-            }
+            {"tokens": tf.SparseTensor(indices, different, tf.stack([1, number]))},
+            ("words", "shapes", "affixes", "characters", "character_counts"),
         )
         words = features["words"].values
         if self.words is not None:

@@ -48,6 +48,8 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
 
     character_ends = tf.concat([[0], tf.cumsum(found.character_counts)], 0)
     affix_ends = tf.range(tf.size(found.words, tf.int64) + 1) * text_ops.AFFIXES
+    label_map = labels.label_map(contract.types_of(contract.read(custom_config["schema"])))
+    tag_ids = _tag_ids(tags.values, found.counts, label_map)
     return {
         "words": tft.compute_and_apply_vocabulary(
             of_tokens(found.words),
@@ -68,10 +70,8 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         "shapes": of_tokens(found.shapes),
         "joints": of_tokens(found.joints),
         "surfaces": sparse,
-        "begins": of_tokens(tf.cast(tf.ragged.range(found.counts).values == 0, tf.int64)),
-        "tag_ids": _tag_ids(
-            tags, found.counts, labels.label_map(contract.types_of(contract.read(custom_config["schema"])))
-        ),
+        "begins": of_tokens(tf.cast(_begins(rows_of(found.counts)), tf.int64)),
+        "tag_ids": tf.SparseTensor(sparse.indices[: tf.size(tag_ids)], tag_ids, sparse.dense_shape),
     }
 
 
@@ -83,17 +83,20 @@ def _character_ids(codes: tf.Tensor, most: int) -> tf.Tensor:
     return tf.gather(tft.apply_vocabulary(strings, vocabulary, num_oov_buckets=1), places)
 
 
-def _tag_ids(tags: tf.RaggedTensor, parts: tf.Tensor, label_map: tuple[str, ...]) -> tf.SparseTensor:
-    """Numbers of the tags for the known way's tokens: a corpus token's tag for its first part, I- of its type for the rest."""
-    numbers = {tag: number for number, tag in enumerate(label_map)}
-    inside = [numbers[labels.inside(tag)] for tag in label_map]
-    table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(list(numbers), list(numbers.values()), tf.string, tf.int64), default_value=0
-    )
-    first = table.lookup(tags.values)
-    # Without tags (text that is tagged, not trained on) there are no parts to repeat: the output is empty then.
-    parts = parts[: tf.size(first)]
-    repeated = tf.RaggedTensor.from_row_lengths(tf.gather(first, rows_of(parts)), parts, validate=False)
-    is_first = tf.ragged.range(parts).values == 0
-    ids = tf.where(is_first, repeated.values, tf.gather(tf.constant(inside, tf.int64), repeated.values))
-    return tags.with_values(repeated.with_values(ids)).merge_dims(1, 2).to_sparse()
+def _tag_ids(tags: tf.Tensor, parts: tf.Tensor, label_map: tuple[str, ...]) -> tf.Tensor:
+    """Numbers of the tags for the known way's tokens: a corpus token's tag for its first part, I- of its type for the rest.
+
+    Without tags (text that is tagged, not trained on) there are none. There is neither a table nor a check in here: the graph that a
+    model is exported in can then be put into that of the model, so that what nobody asks for goes. A short sentence took longer.
+    """
+    inside = [label_map.index(labels.inside(tag)) for tag in label_map]
+    different, places = tf.unique(tags)
+    found = tf.argmax(tf.cast(different[:, None] == tf.constant(label_map), tf.int8), 1)
+    owners = rows_of(parts[: tf.size(tags)])
+    ids = tf.gather(tf.gather(found, places), owners)
+    return tf.where(_begins(owners), ids, tf.gather(tf.constant(inside, tf.int64), ids))
+
+
+def _begins(owners: tf.Tensor) -> tf.Tensor:
+    """Which tokens are the first part of their corpus token, bool `[tokens]`."""
+    return owners != tf.concat([[-1], owners[:-1]], 0)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from components.features import kinds
-from components.flat import rows_of
+from components.flat import rows_of, splits_of
 
 # Stands for a string with nothing visible in it (empty, a lone space), so that each has a token.
 BLANK = "\u2400"
@@ -95,7 +95,8 @@ def rows(sparse: tf.SparseTensor) -> tf.RaggedTensor:
     `RaggedTensor.from_sparse` checks that they are rows, and in an exported graph a check keeps alive all that it looks at, needed
     or not: the tags, where there are none.
     """
-    return tf.RaggedTensor.from_value_rowids(sparse.values, sparse.indices[:, 0], sparse.dense_shape[0], validate=False)
+    row_splits = splits_of(sparse.indices[:, 0], sparse.dense_shape[0])
+    return tf.RaggedTensor.from_row_splits(sparse.values, row_splits, validate=False)
 
 
 def split_tokens(strings: tf.Tensor) -> Tokens:

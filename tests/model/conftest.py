@@ -49,8 +49,9 @@ def transformed(inputs):
 class Transform(tf.Module):
     """Something that can be saved."""
 
-    def __call__(self, inputs):
-        return transformed(inputs)
+    def __call__(self, inputs, wanted):
+        found = transformed(inputs)
+        return {name: found[name] for name in wanted}
 
 
 def make_tagger(settings=SMALL, seed=3, others=()):

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.features import text_ops
-from components.flat import rows_of
+from components.flat import rows_of, splits_of
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.int64])
@@ -23,6 +23,9 @@ def test_each_value_has_the_row_it_is_of(kind, counts):
     found = rows_of(tf.constant(np.array(counts, kind)))
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == tf.int32
+    np.testing.assert_array_equal(
+        splits_of(tf.cast(found, tf.int64), tf.constant(len(counts), tf.int64)), np.cumsum([0, *counts])
+    )
 
 
 def test_one_long_token_among_many_words_takes_memory_in_proportion():
