@@ -510,7 +510,7 @@ class Epoch:
 @dataclass(frozen=True)
 class Training:
     """The epochs, which of them was kept, and what was fitted on dev after it: how boldly O is left, the temperature of the
-    scores, by what their odds are multiplied, and how far they are off then.
+    scores, by what their odds are multiplied, all together and by type, and how far they are off then.
     """
 
     epochs: tuple[Epoch, ...]
@@ -518,6 +518,7 @@ class Training:
     boldness: Optional[float] = None
     temperature: Optional[float] = None
     odds: Optional[float] = None
+    odds_by_type: Optional[dict[str, float]] = None
     calibration_error: Optional[float] = None
 
 

@@ -68,7 +68,7 @@ class Tagger(keras.Model):
         self.start = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="start")
         self.end = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="end")
         self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
-        self.odds = self.add_weight(shape=(), initializer="ones", trainable=False, name="odds")
+        self.odds = self.add_weight(shape=(tags,), initializer="ones", trainable=False, name="odds")
         self.boldness = self.add_weight(shape=(), initializer="zeros", trainable=False, name="boldness")
         self.words = OtherWords(others, sizes.words) if others else None
         self.built = True
@@ -133,10 +133,11 @@ class Tagger(keras.Model):
         """Probability of each entity at its first token, `[all tokens]`.
 
         All scores are divided by the temperature (Guo et al. 2017), for networks are surer than they should be; then the odds of
-        each entity are multiplied by `odds` (the intercept of Platt 1999), for an entity that was chosen is right more often, or
-        less, than one of the same probability that was not. The best path is the same at any.
+        each entity are multiplied by those of `odds`, `[tags]`, for its first tag (the intercept of Platt 1999, one for each type):
+        an entity that was chosen is right more often, or less, than one of the same probability that was not, and one of a type
+        that is easily confused less often than others. The best path is the same at any.
         """
         cool = 1 / tf.convert_to_tensor(temperature)
         chain = crf.Chain(*(part * cool for part in self.chain))
         chances = crf.entity_scores(emissions * cool, tags, packing, chain, self.labels)
-        return with_odds(chances, tf.convert_to_tensor(odds))
+        return with_odds(chances, tf.gather(tf.convert_to_tensor(odds), tags))

@@ -27,19 +27,22 @@ class _Batch(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """What was fitted, the entity scores on dev with it, and the expected calibration error there of the entities that are found."""
+    """What was fitted, the entity scores on dev with it, and the expected calibration error there of the entities that are found.
+    `odds` are those of all types, around which those of the types that were found lie, `odds_by_type`."""
 
     boldness: float
     temperature: float
     odds: float
+    odds_by_type: dict[str, float]
     dev: scores.PRF
     error: float
 
 
 def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     """Sets the tagger's boldness to that with the best F1 on dev, if it is better than none by more than chance, and its temperature
-    and odds to those under which the scores of the entities which it then finds are likeliest. `dev` has the tags that count: see
-    `components.training.dataset`, `as_corpus`."""
+    and odds to those under which the scores of the entities which it then finds are likeliest. The odds of a type are taken to lie
+    around those of all, as a logarithm normally with a variance of one: what few entities say of their type counts little.
+    `dev` has the tags that count: see `components.training.dataset`, `as_corpus`."""
     batches = list(_batches(tagger, dev))
     matrix, vector = tf.TensorSpec([None, len(tagger.labels)]), tf.TensorSpec([None], tf.int32)
     decode = tf.function(
@@ -49,7 +52,7 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     )
     score = tf.function(
         lambda emissions, tags, lengths, temperature: tagger.scores(
-            emissions, tags, pack(lengths), temperature, tf.ones([])
+            emissions, tags, pack(lengths), temperature, tf.ones(len(tagger.labels))
         ),
         input_signature=(matrix, vector, vector, tf.TensorSpec([])),
         autograph=False,
@@ -71,31 +74,32 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     found = decoded(boldness)
     places, right = _places(tagger, batches, found)
     if not right.size:
-        return Calibration(boldness, 1.0, 1.0, by_boldness[boldness], 0.0)
+        return Calibration(boldness, 1.0, 1.0, {}, by_boldness[boldness], 0.0)
     # Where few entities are found, all may be right by chance; so nothing is taken to be certain (Platt 1999, 2.2).
     target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
     def scored(log_temperature: float) -> np.ndarray:
         temperature = tf.constant(np.exp(log_temperature), tf.float32)
         every = [score(batch.emissions, tags, batch.lengths, temperature) for batch, tags in zip(batches, found)]
-        return np.clip(np.concatenate(every)[places], 1e-6, 1 - 1e-6)
+        return np.clip(np.concatenate(every)[places].astype(float), 1e-6, 1 - 1e-6)
 
-    def surprise(chances: np.ndarray) -> float:
-        return -np.mean(target * np.log(chances) + (1 - target) * np.log1p(-chances))
+    def least_surprise(log_temperature: float) -> float:
+        chances = scored(log_temperature)
+        return _surprise(chances, target, _log_odds(chances, target))
 
-    def best_odds(chances: np.ndarray) -> float:
-        return np.exp(_minimum(lambda log_odds: surprise(with_odds(chances, np.exp(log_odds))), *_ODDS))
-
-    def with_best_odds(chances: np.ndarray) -> np.ndarray:
-        return with_odds(chances, best_odds(chances))
-
-    best = _minimum(lambda log_temperature: surprise(with_best_odds(scored(log_temperature))), *_TEMPERATURES)
+    best = _minimum(least_surprise, *_TEMPERATURES)
     chances = scored(best)
-    odds = best_odds(chances)
+    of_all = _log_odds(chances, target)
+    first = np.concatenate(found)[places]  # the tag that an entity begins with
+    log_odds = np.full(len(tagger.labels), of_all)
+    for tag in (begun := np.unique(first)):
+        log_odds[tag] = _log_odds(chances[first == tag], target[first == tag], around=of_all)
+    odds = np.exp(log_odds)
     tagger.temperature.assign(np.exp(best))
     tagger.odds.assign(odds)
-    error = expected_error(with_odds(chances, odds), right)
-    return Calibration(boldness, float(np.exp(best)), float(odds), by_boldness[boldness], error)
+    error = expected_error(with_odds(chances, odds[first]), right)
+    by_type = {tagger.labels[tag].removeprefix("B-"): float(odds[tag]) for tag in begun}
+    return Calibration(boldness, float(np.exp(best)), float(np.exp(of_all)), by_type, by_boldness[boldness], error)
 
 
 def _batches(tagger: Tagger, data: tf.data.Dataset):
@@ -128,6 +132,23 @@ def _places(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]) ->
         right += [span in true for span in scored]
         start += len(path)
     return np.array(places, int), np.array(right, bool)
+
+
+def _surprise(chances: np.ndarray, target: np.ndarray, log_odds: float) -> float:
+    """How unlikely `target` is, the share of each entity that is right, with the odds of all chances multiplied."""
+    chances = with_odds(chances, np.exp(log_odds))
+    return -np.sum(target * np.log(chances) + (1 - target) * np.log1p(-chances))
+
+
+def _log_odds(chances: np.ndarray, target: np.ndarray, around: float | None = None) -> float:
+    """The logarithm of the odds with the least surprise; with `around`, where it has a normal distribution of variance one around
+    that."""
+
+    def unlikely(log_odds):
+        apart = 0.0 if around is None else log_odds - around
+        return _surprise(chances, target, log_odds) + apart**2 / 2
+
+    return _minimum(unlikely, *_ODDS)
 
 
 def _minimum(function, low: float, high: float) -> float:

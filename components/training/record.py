@@ -1,7 +1,7 @@
 """The record of a training: the figures of each epoch, and what was fitted after the last.
 
     {"epochs": [{"epoch": 1, "loss": …, "precision": …, "recall": …, "f1": …, "learning_rate": …, "seconds": …, "tokens": …}, …],
-     "best_epoch": …, "boldness": …, "temperature": …, "odds": …, "calibration_error": …}
+     "best_epoch": …, "boldness": …, "temperature": …, "odds": …, "odds_by_type": {…: …}, "calibration_error": …}
 
 Precision, recall and F1 are of entities on dev; `seconds` are those of the steps alone, `tokens` those of train.
 """

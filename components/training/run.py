@@ -48,6 +48,7 @@ def run_fn(fn_args: FnArgs) -> None:
             "boldness": calibration.boldness,
             "temperature": calibration.temperature,
             "odds": calibration.odds,
+            "odds_by_type": calibration.odds_by_type,
             "calibration_error": calibration.error,
         },
     )

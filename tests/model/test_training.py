@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.reliability import expected_error
+from components.features import labels
 from components.ner.tags import spans_of
 from components.tagger import crf
+from components.tagger.network import Sizes
 from components.tagger.packing import pack
 from components.tagger.sentences import Sentences, vocables_of_sentences
+from components.tagger.tagger import Tagger
 from components.training import calibration, corpus_tags, dataset, epochs
 from components.training.best_weights import BestWeights
 from tests.model.conftest import SMALL, make_tagger
@@ -189,13 +192,35 @@ def test_boldness_finds_the_entities_that_the_best_path_misses(files):
     assert decoded.scores.numpy() == pytest.approx((number + 1) / (number + 2), abs=0.02)
 
 
+def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all(monkeypatch):
+    """Of three types that look alike, one is right more often than the others."""
+    tagger = Tagger(Sizes(9, 9, 9), labels.label_map(["COMMON", "OFTEN", "RARE"]), SMALL)
+    begin = {name: tagger.labels.index(f"B-{name}") for name in ("COMMON", "OFTEN", "RARE")}
+    found = np.array([begin["COMMON"], begin["OFTEN"]] * 100 + [begin["RARE"]])
+    right = np.array([number % 10 < 5 for number in range(100)]), np.array([number % 10 < 9 for number in range(100)])
+    gold = np.where(np.append(np.stack(right, 1).ravel(), False), found, 0)
+    emissions = np.log(np.where(np.arange(len(tagger.labels)) == found[:, None], 0.7, 0.05)).astype("f")
+    batch = calibration._Batch(tf.constant(emissions), tf.ones(len(found), tf.int32), list(gold[:, None]))
+    monkeypatch.setattr(calibration, "_batches", lambda tagger, dev: iter([batch]))
+    fitted = calibration.calibrate(tagger, None)
+    packing = pack(batch.lengths)
+    tags = tagger.best_tags(batch.emissions, packing, tagger.boldness)
+    np.testing.assert_array_equal(tags, found)
+    scores = tagger.scores(batch.emissions, tags, packing, tagger.temperature, tagger.odds).numpy()
+    assert scores[0] == pytest.approx(0.5, abs=0.03) and scores[1] == pytest.approx(0.9, abs=0.03)
+    # One that is wrong proves little.
+    by_type = fitted.odds_by_type
+    assert by_type["COMMON"] < by_type["RARE"] < fitted.odds < by_type["OFTEN"]
+    assert fitted.error < 0.02
+
+
 def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
     batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
     emissions = tagger(batch)
     packing = pack(batch.lengths)
     tags = crf.viterbi(emissions, packing, tagger.chain)
     plain, cool, surer = (
-        tagger.scores(emissions, tags, packing, tf.constant(temperature), tf.constant(odds)).numpy()
+        tagger.scores(emissions, tags, packing, tf.constant(temperature), tf.fill(len(tagger.labels), odds)).numpy()
         for temperature, odds in ((1.0, 1.0), (50.0, 1.0), (1.0, 3.0))
     )
     assert (plain > 0).any() and cool.max() <= plain.max()
