@@ -21,7 +21,8 @@ class TransformGraph(tf.Module):
         function = self._held.transform_fn
         self._graph, self._captured = function.graph, function.captured_inputs
         (signature,), _ = function.structured_input_signature
-        given = self._graph.inputs[: len(self._graph.inputs) - len(self._captured)]
+        number = len(self._graph.inputs) - len(self._captured)
+        given, self._stand_ins = self._graph.inputs[:number], self._graph.inputs[number:]
         self._inputs: _Features = tf.nest.pack_sequence_as(signature, given, expand_composites=True)
         self._outputs: _Features = tf.nest.pack_sequence_as(
             function.structured_outputs, self._graph.outputs, expand_composites=True
@@ -38,7 +39,7 @@ class TransformGraph(tf.Module):
             self._graph.as_graph_def(), [tensor.op.name for tensor in flat(outputs)]
         )
         names = {node.name for node in needed.node}
-        fed = [*flat({name: self._inputs[name] for name in inputs}), *self._graph.inputs[-len(self._captured) :]]
+        fed = [*flat({name: self._inputs[name] for name in inputs}), *self._stand_ins]
         values = [*flat(dict(inputs)), *self._captured]
         found = tf.graph_util.import_graph_def(
             needed,
