@@ -32,8 +32,7 @@ WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularie
 def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]) -> dict[str, tf.SparseTensor]:
     """See the module. `custom_config` has `vocabulary` (VocabularyConfig as a dict) and `schema`, the contract's path."""
     sizes = custom_config["vocabulary"]
-    corpus_tokens, tags = text_ops.rows(inputs["tokens"]), text_ops.rows(inputs["tags"])
-
+    corpus_tokens = text_ops.rows(inputs["tokens"])
     found = text_ops.looks(corpus_tokens.values, sizes["longest_token"])
     # [sentences, corpus tokens] with a number of parts each, to [sentences, tokens]
     row_splits = tf.gather(tf.concat([[0], tf.cumsum(found.counts)], 0), corpus_tokens.row_splits)
@@ -48,8 +47,9 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
 
     character_ends = tf.concat([[0], tf.cumsum(found.character_counts)], 0)
     affix_ends = tf.range(tf.size(found.words, tf.int64) + 1) * text_ops.AFFIXES
+    owners = rows_of(found.counts)
+    begins = owners != tf.concat([[-1], owners[:-1]], 0)
     label_map = labels.label_map(contract.types_of(contract.read(custom_config["schema"])))
-    tag_ids = _tag_ids(tags.values, found.counts, label_map)
     return {
         "words": tft.compute_and_apply_vocabulary(
             of_tokens(found.words),
@@ -70,8 +70,8 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         "shapes": of_tokens(found.shapes),
         "joints": of_tokens(found.joints),
         "surfaces": sparse,
-        "begins": of_tokens(tf.cast(_begins(rows_of(found.counts)), tf.int64)),
-        "tag_ids": tf.SparseTensor(sparse.indices[: tf.size(tag_ids)], tag_ids, sparse.dense_shape),
+        "begins": of_tokens(tf.cast(begins, tf.int64)),
+        "tag_ids": of_tokens(_tag_ids(tf.gather(inputs["tags"].values, owners), begins, label_map)),
     }
 
 
@@ -83,20 +83,10 @@ def _character_ids(codes: tf.Tensor, most: int) -> tf.Tensor:
     return tf.gather(tft.apply_vocabulary(strings, vocabulary, num_oov_buckets=1), places)
 
 
-def _tag_ids(tags: tf.Tensor, parts: tf.Tensor, label_map: tuple[str, ...]) -> tf.Tensor:
-    """Numbers of the tags for the known way's tokens: a corpus token's tag for its first part, I- of its type for the rest.
-
-    Without tags (text that is tagged, not trained on) there are none. There is neither a table nor a check in here: the graph that a
-    model is exported in can then be put into that of the model, so that what nobody asks for goes. A short sentence took longer.
-    """
+def _tag_ids(tags: tf.Tensor, begins: tf.Tensor, label_map: tuple[str, ...]) -> tf.Tensor:
+    """Numbers of the tags for the known way's tokens, int64 `[tokens]`: where a corpus token begins its tag, else I- of its type;
+    `tags` has the corpus token's for each."""
     inside = [label_map.index(labels.inside(tag)) for tag in label_map]
     different, places = tf.unique(tags)
-    found = tf.argmax(tf.cast(different[:, None] == tf.constant(label_map), tf.int8), 1)
-    owners = rows_of(parts[: tf.size(tags)])
-    ids = tf.gather(tf.gather(found, places), owners)
-    return tf.where(_begins(owners), ids, tf.gather(tf.constant(inside, tf.int64), ids))
-
-
-def _begins(owners: tf.Tensor) -> tf.Tensor:
-    """Which tokens are the first part of their corpus token, bool `[tokens]`."""
-    return owners != tf.concat([[-1], owners[:-1]], 0)
+    ids = tf.gather(tf.argmax(tf.cast(different[:, None] == tf.constant(label_map), tf.int8), 1), places)
+    return tf.where(begins, ids, tf.gather(tf.constant(inside, tf.int64), ids))
