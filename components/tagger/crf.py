@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from components import flow
 from components.tagger.packing import Packing, inverse, walk
 
 ILLEGAL = -1e4
@@ -119,13 +120,13 @@ def log_sums(emissions: tf.Tensor, packing: Packing, chain: Chain) -> LogSums:
     tags = chain.start.shape[0]
     first = tf.tile(tf.stack([chain.start, chain.end])[:, None], [1, packing.counts[0], 1])
 
-    def step(state, come):
+    def step(state, come, held):
         logs = state[0] + come[0]
         highest = tf.reduce_max(logs, 2, keepdims=True)
-        reach = tf.math.log(tf.maximum(tf.exp(logs - highest) @ weights, _TINY)) + highest
+        reach = tf.math.log(tf.maximum(tf.exp(logs - highest) @ held[0], _TINY)) + highest
         return (reach,), (tf.reshape(logs, [-1, tags]),)
 
-    sums = walk(packing.counts, step, (first,), (packed,), [tf.TensorSpec([None, tags])])[0]
+    sums = walk(packing.counts, step, (first,), (packed,), [tf.TensorSpec([None, tags])], (weights,))[0]
     sums = tf.gather(sums, packing.places)
     sums = tf.reshape(sums, [-1, 2, tags])
     ahead, back = sums[:, 0], sums[:, 1] - emissions
@@ -147,13 +148,13 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     # What follows a token: one of the tags, or the end.
     onward = tf.concat([tf.transpose(chain.transitions), chain.end[None]], 0)  # [to, from]
 
-    def step(state, come):
-        ways = (state[0] + come[0])[:, :, None] + onward
+    def step(state, come, held):
+        ways = (state[0] + come[0])[:, :, None] + held[0]
         origins = tf.argmax(ways, 3, tf.int32)
         return (tf.reduce_max(ways, 3)[:, :, :tags],), (tf.reshape(origins, [-1, tags + 1]),)
 
     kept = [tf.TensorSpec([None, tags + 1], tf.int32)]
-    origins = walk(packing.counts, step, (first,), (tf.gather(emissions, order),), kept)[0]
+    origins = walk(packing.counts, step, (first,), (tf.gather(emissions, order),), kept, (onward,))[0]
     origins = tf.gather(origins, inverse(order))
     return _traced_back(tf.where(_is_last(packing)[:, None], origins[:, tags:], origins[:, :tags]), packing)
 
@@ -166,12 +167,18 @@ def _traced_back(origins: tf.Tensor, packing: Packing) -> tf.Tensor:
     (pointer jumping, as in the parallel prefix of Hillis and Steele 1986).
     """
 
-    def double(far, origins):
+    def double(far, origins, longest):
         # What comes round from the end is behind some sentence's last token, where it makes no difference.
         return 2 * far, tf.gather(origins, tf.roll(origins, -far, 0), axis=1, batch_dims=1)
 
-    longest = tf.reduce_max(packing.lengths)
-    _, origins = tf.while_loop(lambda far, _: far < longest, double, (tf.constant(1), origins))
+    specs = tf.TensorSpec([], tf.int32), tf.TensorSpec(origins.shape, tf.int32)
+    _, origins = flow.loop(
+        lambda far, origins, longest: far < longest,
+        double,
+        (tf.constant(1), origins),
+        specs,
+        (tf.reduce_max(packing.lengths),),
+    )
     return origins[:, 0]
 
 

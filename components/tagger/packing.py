@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from components import flow
 from components.flat import rows_of
 
-_AT_A_TIME = 2  # steps in a round: 30 of the 66 operations of a step are the loop's own
+_AT_A_TIME = 4  # steps in a round: to call it costs as much as dozens of the operations of a step
 
 
 class Packing(NamedTuple):
@@ -49,10 +50,11 @@ def inverse(permutation: tf.Tensor) -> tf.Tensor:
 
 def walk(
     counts: tf.Tensor,
-    step: Callable[[tuple, tuple], tuple[tuple, tuple]],
+    step: Callable[[tuple, tuple, tuple], tuple[tuple, tuple]],
     state: tuple[tf.Tensor, ...],
     read: Sequence[tf.Tensor],
     kept: Sequence[tf.TensorSpec],
+    held: Sequence[tf.Tensor] = (),
     *,
     back: bool = False,
 ) -> list[tf.Tensor]:
@@ -60,12 +62,13 @@ def walk(
 
     Args:
       counts: as `Packing` has them.
-      step: takes the state and what is read at a step, each `[directions, sentences of this step, width]`; gives the state after it,
-        and a tensor `[directions * sentences, ...]` for each of `kept`.
+      step: takes the state and what is read at a step, each `[directions, sentences of this step, width]`, and what is held; gives
+        the state after it, and a tensor `[directions * sentences, ...]` for each of `kept`.
       state: at the beginning, `[directions, sentences, width]`. Sentences that have ended are cut off; going back, those that
         come in get zeros.
       read: packed, `[directions * tokens, ...]`.
       kept: what each step keeps; the first dimension is None.
+      held: all else that a step reads.
     """
     directions = state[0].shape[0]
     # Steps that read nothing fill up the last round.
@@ -77,35 +80,64 @@ def walk(
         fits = tf.pad(coming[:, None, None], [[0, 0], [1, 1], [1, 0]])  # paddings [steps, 3, 2]
     else:
         fits = tf.pad(counts[:, None], [[0, 0], [1, 1]], constant_values=-1)  # sizes [steps, 3], -1 for all
-    inputs = [
-        tf.TensorArray(part.dtype, steps, infer_shape=False, element_shape=[None, *part.shape[1:]]).split(
-            part, directions * counts
+
+    inputs = tuple(
+        tf.raw_ops.TensorListSplit(
+            tensor=part, element_shape=_one_of(part), lengths=tf.cast(directions * counts, tf.int64)
         )
         for part in read
-    ]
+    )
+    outputs = tuple(
+        tf.raw_ops.TensorListReserve(element_shape=_one_of(part), num_elements=steps, element_dtype=part.dtype)
+        for part in kept
+    )
 
     def fitted(part, fit):
         found = tf.pad(part, fit) if back else tf.slice(part, [0, 0, 0], fit)
         found.set_shape([directions, None, part.shape[2]])
         return found
 
-    def body(t, state, arrays):
+    def one_round(t, state, outputs, inputs, fits, held):
         for _ in range(_AT_A_TIME):
-            come = tuple(
-                tf.reshape(array.read(t), [directions, -1, *part.shape[1:]]) for array, part in zip(inputs, read)
+            come = (
+                tf.reshape(_item(one, t, part), [directions, -1, *part.shape[1:]]) for one, part in zip(inputs, read)
             )
             fit = tf.gather(fits, t)
-            state, values = step(tuple(fitted(part, fit) for part in state), come)
-            arrays = tuple(array.write(t, value) for array, value in zip(arrays, values))
+            state, values = step(tuple(fitted(part, fit) for part in state), tuple(come), held)
+            outputs = tuple(
+                tf.raw_ops.TensorListSetItem(input_handle=one, index=t, item=value)
+                for one, value in zip(outputs, values, strict=True)
+            )
             t += -1 if back else 1
-        return t, state, arrays
+        return t, state, outputs
 
-    arrays = tuple(tf.TensorArray(spec.dtype, steps, infer_shape=False, element_shape=spec.shape) for spec in kept)
-    shapes = tuple(tf.TensorShape([directions, None, part.shape[2]]) for part in state)
-    *_, arrays = tf.while_loop(
-        (lambda t, *_: t >= 0) if back else (lambda t, *_: t < steps),
-        body,
-        (steps - 1 if back else tf.constant(0), state, arrays),
-        shape_invariants=(tf.TensorShape([]), shapes, tuple(tf.TensorShape(None) for _ in kept)),
+    specs = (
+        tf.TensorSpec([], tf.int32),
+        tuple(tf.TensorSpec([directions, None, part.shape[2]], part.dtype) for part in state),
+        tuple(tf.TensorSpec([], tf.variant) for _ in kept),
     )
-    return [array.concat() for array in arrays]
+    *_, outputs = flow.loop(
+        (lambda t, *others: t >= 0) if back else (lambda t, state, outputs, inputs, fits, held: t < tf.shape(fits)[0]),
+        one_round,
+        (steps - 1 if back else tf.constant(0), state, outputs),
+        specs,
+        (inputs, fits, tuple(held)),
+    )
+    return [_joined(one, part) for one, part in zip(outputs, kept, strict=True)]
+
+
+def _one_of(like: tf.Tensor | tf.TensorSpec) -> list[int]:
+    """The shape of what a list of parts of such a tensor has."""
+    return [-1, *like.shape[1:]]
+
+
+def _item(handle: tf.Tensor, number: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.TensorListGetItem(
+        input_handle=handle, index=number, element_shape=_one_of(like), element_dtype=like.dtype
+    )
+
+
+def _joined(handle: tf.Tensor, like: tf.TensorSpec) -> tf.Tensor:
+    return tf.raw_ops.TensorListConcatV2(
+        input_handle=handle, element_shape=_one_of(like), leading_dims=tf.zeros([0], tf.int64), element_dtype=like.dtype
+    ).tensor

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from components import flow
 from components.flat import rows_of
 from components.tagger.packing import Packing, inverse, walk
 
@@ -50,11 +51,8 @@ def read(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple
       tokens: the vocable of each token in flat order, int32 `[tokens]`.
       weights: for reading ahead, and for reading back.
     """
-    return tf.cond(
-        tf.size(packing.lengths) <= _FEW,
-        lambda: read_few(vectors, tokens, packing, weights),
-        lambda: read_many(vectors, tokens, packing, weights),
-    )
+    few = tf.size(packing.lengths) <= _FEW
+    return flow.either(few, read_few, read_many, (vectors, tokens, packing, tuple(weights)))
 
 
 def read_few(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]) -> tf.Tensor:
@@ -140,8 +138,9 @@ def _run(
     units = recurrent.shape[1]
     widths = {"outputs": units, "cells": units, "gates": 4 * units}
 
-    def step(state, come):
+    def step(state, come, held):
         output, cell = state
+        table, recurrent = held
         both, candidate, let_out = tf.split(
             tf.gather(table, come[0]) + output @ recurrent, [2 * units, units, units], axis=2
         )
@@ -155,7 +154,8 @@ def _run(
         return (output, cell), tuple(tf.reshape(values[name], [-1, widths[name]]) for name in keep)
 
     zeros = tf.zeros([recurrent.shape[0], tf.reduce_max(counts), units])
-    return walk(counts, step, (zeros, zeros), (entries,), [tf.TensorSpec([None, widths[name]]) for name in keep])
+    kept = [tf.TensorSpec([None, widths[name]]) for name in keep]
+    return walk(counts, step, (zeros, zeros), (entries,), kept, (table, recurrent))
 
 
 def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
@@ -174,10 +174,10 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
         axis=1,
     )
 
-    def step(state, come):
+    def step(state, come, held):
         gates_after, cell_after = state
         upstream, output_to_cell, cell_to_gates, output_to_gate, forget = come
-        output = upstream + tf.matmul(gates_after, recurrent, transpose_b=True)
+        output = upstream + tf.matmul(gates_after, held[0], transpose_b=True)
         cell = cell_after + output * output_to_cell
         gates = tf.concat([tf.tile(cell, [1, 1, 3]) * cell_to_gates, output * output_to_gate], 2)
         return (gates, cell * forget), (tf.reshape(gates, [-1, 4 * units]),)
@@ -185,7 +185,7 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
     # A sentence that ended has no step after its last one: zeros.
     state = tf.zeros([1, 0, 4 * units]), tf.zeros([1, 0, units])
     read = (upstream, output_to_cell, cell_to_gates, output_to_gate, forget)
-    return walk(counts, step, state, read, [tf.TensorSpec([None, 4 * units])], back=True)[0]
+    return walk(counts, step, state, read, [tf.TensorSpec([None, 4 * units])], (recurrent,), back=True)[0]
 
 
 def _of_step_before(packed: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:

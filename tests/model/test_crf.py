@@ -14,6 +14,12 @@ from components.tagger.packing import pack
 
 LABELS = ("O", "B-A", "I-A", "B-B", "I-B")
 
+# Traced once for most shapes, where at once each call would trace its loops.
+log_partition, viterbi, marginals, entity_scores = (
+    tf.function(function, autograph=False, reduce_retracing=True)
+    for function in (crf.log_partition, crf.viterbi, crf.marginals, crf.entity_scores)
+)
+
 
 @st.composite
 def chains(draw, longest=4):
@@ -60,7 +66,7 @@ def each_sentence(example):
 @settings(max_examples=30, deadline=None)
 @given(chains())
 def test_partition_is_the_sum_over_all_paths(example):
-    found = crf.log_partition(*example).numpy()
+    found = log_partition(*example).numpy()
     for row, _, _, scores in each_sentence(example):
         np.testing.assert_allclose(found[row], np.logaddexp.reduce(list(scores.values())), rtol=1e-4, atol=1e-3)
 
@@ -68,7 +74,7 @@ def test_partition_is_the_sum_over_all_paths(example):
 @settings(max_examples=30, deadline=None)
 @given(chains())
 def test_viterbi_finds_the_best_path(example):
-    found = crf.viterbi(*example).numpy()
+    found = viterbi(*example).numpy()
     for _, start, length, scores in each_sentence(example):
         assert scores[tuple(found[start : start + length])] == pytest.approx(max(scores.values()), abs=1e-3)
 
@@ -77,7 +83,7 @@ def test_viterbi_finds_the_best_path(example):
 @given(chains(longest=70))
 def test_viterbi_finds_a_path_as_good_as_the_best_where_there_are_too_many_to_list(example):
     emissions, packing, chain = example
-    found = crf.viterbi(*example).numpy()
+    found = viterbi(*example).numpy()
     transitions, begin, end = (part.numpy().astype("d") for part in chain)
     start = 0
     for length in packing.lengths.numpy():
@@ -94,7 +100,7 @@ def test_viterbi_finds_a_path_as_good_as_the_best_where_there_are_too_many_to_li
 @settings(max_examples=30, deadline=None)
 @given(chains())
 def test_marginals_are_the_shares_of_paths_through_a_tag(example):
-    found = crf.marginals(*example).numpy()
+    found = marginals(*example).numpy()
     for _, start, length, scores in each_sentence(example):
         total = np.logaddexp.reduce(list(scores.values()))
         for t, tag in itertools.product(range(length), range(len(LABELS))):
@@ -107,8 +113,8 @@ def test_marginals_are_the_shares_of_paths_through_a_tag(example):
 @given(chains())
 def test_entity_scores_are_the_shares_of_paths_with_that_entity(example):
     emissions, packing, chain = example
-    best = crf.viterbi(*example)
-    found = crf.entity_scores(emissions, best, packing, chain, LABELS).numpy()
+    best = viterbi(*example)
+    found = entity_scores(emissions, best, packing, chain, LABELS).numpy()
     for _, start, length, scores in each_sentence(example):
         total = np.logaddexp.reduce(list(scores.values()))
         spans = {path: tags.spans_of([LABELS[tag] for tag in path]) for path in scores}
@@ -127,7 +133,7 @@ def test_gradient_of_the_partition_is_that_of_differentiating_through_the_sum(ex
     inputs = (emissions, *chain)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        total = tf.reduce_sum(crf.log_partition(*example) * tf.range(1.0, len(packing.lengths) + 1))
+        total = tf.reduce_sum(log_partition(*example) * tf.range(1.0, len(packing.lengths) + 1))
     closed = tape.gradient(total, inputs)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -155,10 +161,10 @@ def test_a_sentence_without_tokens_changes_nothing(example, place):
     place = min(place, len(lengths))
     with_empty = pack(tf.constant(lengths[:place] + [0] + lengths[place:]))
     np.testing.assert_allclose(
-        np.delete(crf.log_partition(emissions, with_empty, chain), place), crf.log_partition(*example), rtol=1e-5
+        np.delete(log_partition(emissions, with_empty, chain), place), log_partition(*example), rtol=1e-5
     )
-    best = crf.viterbi(*example)
-    np.testing.assert_array_equal(crf.viterbi(emissions, with_empty, chain), best)
+    best = viterbi(*example)
+    np.testing.assert_array_equal(viterbi(emissions, with_empty, chain), best)
     np.testing.assert_allclose(
         np.delete(crf.path_score(emissions, best, with_empty, chain), place),
         crf.path_score(emissions, best, packing, chain),
@@ -170,7 +176,7 @@ def test_illegal_tags_never_come_out_however_strong_they_are():
     emissions = np.zeros((3, 5), "f")
     emissions[:, LABELS.index("I-A")] = 100.0
     chain = crf.masked(crf.Chain(tf.zeros([5, 5]), tf.zeros([5]), tf.zeros([5])), LABELS)
-    best = crf.viterbi(tf.constant(emissions), pack(tf.constant([3])), chain).numpy()
+    best = viterbi(tf.constant(emissions), pack(tf.constant([3])), chain).numpy()
     assert [LABELS[tag] for tag in best] == ["B-A", "I-A", "I-A"]
 
 
@@ -181,5 +187,5 @@ def test_a_sentence_does_not_depend_on_those_beside_it():
     )
     sentence, other = (tf.constant(random.normal(size=(length, 5)).astype("f")) for length in (2, 6))
     alone, together = (sentence, pack(tf.constant([2]))), (tf.concat([sentence, other], 0), pack(tf.constant([2, 6])))
-    np.testing.assert_allclose(crf.log_partition(*alone, chain)[0], crf.log_partition(*together, chain)[0], rtol=1e-6)
-    np.testing.assert_array_equal(crf.viterbi(*alone, chain), crf.viterbi(*together, chain)[:2])
+    np.testing.assert_allclose(log_partition(*alone, chain)[0], log_partition(*together, chain)[0], rtol=1e-6)
+    np.testing.assert_array_equal(viterbi(*alone, chain), viterbi(*together, chain)[:2])

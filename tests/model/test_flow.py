@@ -1,0 +1,61 @@
+"""Loops and branches as functions, at once and in a graph."""
+
+import pytest
+import tensorflow as tf
+
+from components import flow
+
+
+def powers(base, most):
+    """The powers of a base up to a largest one, as rows that grow."""
+    return flow.loop(
+        lambda found, rest: found[-1] * rest[0] <= rest[1],
+        lambda found, rest: (tf.concat([found, found[-1:] * rest[0]], 0),),
+        (tf.constant([1]),),
+        (tf.TensorSpec([None], tf.int32),),
+        ((base, most),),
+    )[0]
+
+
+def size(number):
+    return flow.either(
+        number < 10,
+        lambda number, names: {"name": names[0], "zeros": tf.zeros([number])},
+        lambda number, names: {"name": names[1], "zeros": tf.zeros([0])},
+        (number, (tf.constant("small"), tf.constant("large"))),
+    )
+
+
+@pytest.mark.parametrize("where", [lambda function: function, tf.function])
+def test_a_loop_goes_on_as_long_as_its_condition_holds(where):
+    found = where(powers)
+    assert found(tf.constant(3), tf.constant(100)).numpy().tolist() == [1, 3, 9, 27, 81]
+    assert found(tf.constant(3), tf.constant(2)).numpy().tolist() == [1]
+
+
+@pytest.mark.parametrize("where", [lambda function: function, tf.function])
+def test_the_branch_is_the_one_of_the_condition(where):
+    found = where(size)
+    small, large = found(tf.constant(3)), found(tf.constant(30))
+    assert (small["name"], small["zeros"].shape) == (b"small", [3])
+    assert (large["name"], large["zeros"].shape) == (b"large", [0])
+
+
+def test_they_stay_functions_of_their_graph():
+    operations = {
+        operation.type
+        for function in (powers, size)
+        for operation in tf.function(function)
+        .get_concrete_function(*[tf.TensorSpec([], tf.int32)] * function.__code__.co_argcount)
+        .graph.get_operations()
+    }
+    assert {"StatelessWhile", "StatelessIf"} <= operations
+
+
+def test_a_body_that_reads_what_it_is_not_given_is_refused():
+    @tf.function
+    def reads(number):
+        return flow.either(number > 0, lambda given: given, lambda given: given + number, (tf.constant(1),))
+
+    with pytest.raises(ValueError, match="not given"):
+        reads(tf.constant(1))
