@@ -12,7 +12,7 @@ import tensorflow as tf
 from components import flow
 from components.flat import rows_of
 
-_AT_A_TIME = 4  # steps in a round: to call it costs as much as dozens of the operations of a step
+_AT_A_TIME = 4  # steps in a round, which is a call: one a step took more of the processor
 
 
 class Packing(NamedTuple):
