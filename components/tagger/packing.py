@@ -80,7 +80,7 @@ def walk(
         fits = tf.pad(coming[:, None, None], [[0, 0], [1, 1], [1, 0]])  # paddings [steps, 3, 2]
     else:
         fits = tf.pad(counts[:, None], [[0, 0], [1, 1]], constant_values=-1)  # sizes [steps, 3], -1 for all
-
+    # What a TensorArray has inside: itself it cannot be handed to a function.
     inputs = tuple(
         tf.raw_ops.TensorListSplit(
             tensor=part, element_shape=_one_of(part), lengths=tf.cast(directions * counts, tf.int64)
