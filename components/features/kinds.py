@@ -49,10 +49,11 @@ class Table(NamedTuple):
 @functools.cache
 def table() -> Table:
     """The table over all code points."""
-    everything = "".join(map(chr, range(_CODES)))
+    everything = np.arange(_CODES, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     kinds = np.full(_CODES, OTHER, np.int32)
     for kind, pattern in reversed(_PATTERNS.items()):  # the first that fits counts
         for match in regex.finditer(f"(?:{pattern})+", everything):
             kinds[match.start() : match.end()] = kind
-    different, blocks = np.unique(kinds.reshape(-1, BLOCK), axis=0, return_inverse=True)
-    return Table(blocks.reshape(-1).astype(np.int32), different.reshape(-1))
+    different: dict[bytes, int] = {}
+    blocks = [different.setdefault(block.tobytes(), len(different)) for block in kinds.reshape(-1, BLOCK)]
+    return Table(np.array(blocks, np.int32), np.frombuffer(b"".join(different), np.int32))
