@@ -121,7 +121,7 @@ def _read_one_way(
         states = States(*_run(table, entries, counts, recurrent[None], States._fields))
 
         def gradient(upstream):
-            gates = _gradient_of_gates(tf.gather(upstream, order), states, counts, recurrent[None])
+            gates = _gradient_of_gates(tf.gather(upstream, order), states, counts, tf.transpose(recurrent)[None])
             return (
                 tf.math.unsorted_segment_sum(gates, entries, tf.shape(table)[0]),
                 tf.matmul(_of_step_before(states.outputs, counts), gates, transpose_a=True),
@@ -158,9 +158,10 @@ def _run(
     return walk(counts, step, (zeros, zeros), (entries,), kept, (table, recurrent))
 
 
-def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
-    """The loss differentiated by what goes into gates and candidate, packed, from the last step to the first."""
-    units = recurrent.shape[1]
+def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, backward: tf.Tensor) -> tf.Tensor:
+    """The loss differentiated by what goes into gates and candidate, packed, from the last step to the first. `backward` are the
+    recurrent weights the other way round, `[1, 4 * units, units]`: turned at each step, a product took over half as long again."""
+    units = backward.shape[2]
     let_in, forget, candidates, let_out = tf.split(states.gates, 4, axis=1)
     bent = tf.tanh(states.cells)
     # All that does not depend on the steps after, at once.
@@ -177,7 +178,7 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
     def step(state, come, held):
         gates_after, cell_after = state
         upstream, output_to_cell, cell_to_gates, output_to_gate, forget = come
-        output = upstream + tf.matmul(gates_after, held[0], transpose_b=True)
+        output = upstream + gates_after @ held[0]
         cell = cell_after + output * output_to_cell
         gates = tf.concat([tf.tile(cell, [1, 1, 3]) * cell_to_gates, output * output_to_gate], 2)
         return (gates, cell * forget), (tf.reshape(gates, [-1, 4 * units]),)
@@ -185,7 +186,7 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, r
     # A sentence that ended has no step after its last one: zeros.
     state = tf.zeros([1, 0, 4 * units]), tf.zeros([1, 0, units])
     read = (upstream, output_to_cell, cell_to_gates, output_to_gate, forget)
-    return walk(counts, step, state, read, [tf.TensorSpec([None, 4 * units])], (recurrent,), back=True)[0]
+    return walk(counts, step, state, read, [tf.TensorSpec([None, 4 * units])], (backward,), back=True)[0]
 
 
 def _of_step_before(packed: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
