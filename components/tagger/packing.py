@@ -31,6 +31,9 @@ class Packing(NamedTuple):
     places: tf.Tensor
 
 
+PACKING = Packing(*[tf.TensorSpec([None], tf.int32)] * len(Packing._fields))
+
+
 def pack(lengths: tf.Tensor) -> Packing:
     """The packing of sentences of `lengths`, int32 `[sentences]`."""
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)

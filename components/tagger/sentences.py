@@ -42,6 +42,18 @@ class Vocables(NamedTuple):
     lengths: tf.Tensor
 
 
+_NUMBERS = tf.TensorSpec([None], tf.int32)
+VOCABLES = Vocables(
+    words=_NUMBERS,
+    shapes=_NUMBERS,
+    joints=_NUMBERS,
+    affixes=tf.TensorSpec([None, text_ops.AFFIXES], tf.int32),
+    characters=tf.TensorSpec([None, None], tf.int32),
+    tokens=_NUMBERS,
+    lengths=_NUMBERS,
+)
+
+
 def sentences_of(features: Mapping[str, tf.SparseTensor]) -> Sentences:
     """A batch of Transform's outputs, padded."""
     counts = text_ops.rows(features["character_counts"])

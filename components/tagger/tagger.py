@@ -1,5 +1,6 @@
 """The tagger: the network with its output layer, its loss, and the decoding of entities."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -11,8 +12,8 @@ from components.flat import rows_of
 from components.settings import Model
 from components.tagger import crf
 from components.tagger.network import Network, Sizes
-from components.tagger.packing import Packing, pack
-from components.tagger.sentences import Sentences, Vocables, vocables_of_sentences
+from components.tagger.packing import PACKING, Packing, pack
+from components.tagger.sentences import VOCABLES, Sentences, Vocables, vocables_of_sentences
 
 
 class Decoded(NamedTuple):
@@ -48,6 +49,10 @@ def with_odds(chances, odds):
     return chances * odds / (1 - chances + chances * odds)
 
 
+def _traced(function: Callable, *specs) -> tf.types.experimental.PolymorphicFunction:
+    return tf.function(function, input_signature=specs, autograph=False)
+
+
 class Tagger(keras.Model):
     """A BiLSTM tagger over IOB2 tags with a CRF, or a softmax for each token, as its output.
 
@@ -71,6 +76,12 @@ class Tagger(keras.Model):
         self.odds = self.add_weight(shape=(tags,), initializer="ones", trainable=False, name="odds")
         self.boldness = self.add_weight(shape=(), initializer="zeros", trainable=False, name="boldness")
         self.words = OtherWords(others, sizes.words) if others else None
+        # Each traced once, for dev's scores, calibration and export alike.
+        matrix, path = tf.TensorSpec([None, tags]), tf.TensorSpec([None], tf.int32)
+        one, weights = tf.TensorSpec([]), tf.TensorSpec([tags])
+        self.emissions = _traced(self._emissions, VOCABLES, PACKING)
+        self.best_tags = _traced(self._best_tags, matrix, PACKING, one)
+        self.scores = _traced(self._scores, matrix, path, PACKING, one, weights)
         self.built = True
 
     def expect(self, moves: np.ndarray) -> None:
@@ -117,17 +128,22 @@ class Tagger(keras.Model):
     def decode(self, batch: Vocables) -> Decoded:
         """The best legal tags of each sentence, and the probability of each of its entities."""
         packing = pack(batch.lengths)
-        emissions = self.network(batch, packing)
-        tags = self.best_tags(emissions, packing, self.boldness)
-        return Decoded(tags, self.scores(emissions, tags, packing, self.temperature, self.odds))
+        emissions = self.emissions(batch, packing)
+        tags = self.best_tags(emissions, packing, tf.convert_to_tensor(self.boldness))
+        temperature, odds = map(tf.convert_to_tensor, (self.temperature, self.odds))
+        return Decoded(tags, self.scores(emissions, tags, packing, temperature, odds))
 
-    def best_tags(self, emissions: tf.Tensor, packing: Packing, boldness: tf.Tensor) -> tf.Tensor:
+    def _emissions(self, batch: Vocables, packing: Packing) -> tf.Tensor:
+        """Emissions float32 `[all tokens, tags]`, sentence after sentence."""
+        return self.network(batch, packing)
+
+    def _best_tags(self, emissions: tf.Tensor, packing: Packing, boldness: tf.Tensor) -> tf.Tensor:
         """The best legal tags, int32 `[all tokens]`, with `boldness` taken from the score of O at each token: the likeliest tags of
         all are not those with the best F1, as a missed entity costs less likelihood than it costs recall."""
         of_outside = tf.one_hot(self.labels.index("O"), len(self.labels))
-        return crf.viterbi(emissions - tf.convert_to_tensor(boldness) * of_outside, packing, self.chain)
+        return crf.viterbi(emissions - boldness * of_outside, packing, self.chain)
 
-    def scores(
+    def _scores(
         self, emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, temperature: tf.Tensor, odds: tf.Tensor
     ) -> tf.Tensor:
         """Probability of each entity at its first token, `[all tokens]`.
@@ -137,7 +153,7 @@ class Tagger(keras.Model):
         an entity that was chosen is right more often, or less, than one of the same probability that was not, and one of a type
         that is easily confused less often than others. The best path is the same at any.
         """
-        cool = 1 / tf.convert_to_tensor(temperature)
+        cool = 1 / temperature
         chain = crf.Chain(*(part * cool for part in self.chain))
         chances = crf.entity_scores(emissions * cool, tags, packing, chain, self.labels)
-        return with_odds(chances, tf.gather(tf.convert_to_tensor(odds), tags))
+        return with_odds(chances, tf.gather(odds, tags))

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from components.evaluation.reliability import expected_error
 from components.ner import scores
-from components.tagger.packing import pack
+from components.tagger.packing import Packing, pack
 from components.tagger.sentences import vocables_of_sentences
 from components.tagger.tagger import Tagger, with_odds
 from components.training.corpus_tags import NO_TAG, corpus_spans
@@ -19,10 +19,10 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 class _Batch(NamedTuple):
-    """`emissions` and `lengths` as the tagger has them, and each sentence's tags, where a corpus token begins."""
+    """`emissions` and `packing` as the tagger has them, and each sentence's tags, where a corpus token begins."""
 
     emissions: tf.Tensor
-    lengths: tf.Tensor
+    packing: Packing
     gold: list[np.ndarray]
 
 
@@ -44,22 +44,10 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     around those of all, as a logarithm normally with a variance of one: what few entities say of their type counts little.
     `dev` has the tags that count: see `components.training.dataset`, `as_corpus`."""
     batches = list(_batches(tagger, dev))
-    matrix, vector = tf.TensorSpec([None, len(tagger.labels)]), tf.TensorSpec([None], tf.int32)
-    decode = tf.function(
-        lambda emissions, lengths, boldness: tagger.best_tags(emissions, pack(lengths), boldness),
-        input_signature=(matrix, vector, tf.TensorSpec([])),
-        autograph=False,
-    )
-    score = tf.function(
-        lambda emissions, tags, lengths, temperature: tagger.scores(
-            emissions, tags, pack(lengths), temperature, tf.ones(len(tagger.labels))
-        ),
-        input_signature=(matrix, vector, vector, tf.TensorSpec([])),
-        autograph=False,
-    )
 
     def decoded(boldness: float) -> list[np.ndarray]:
-        return [decode(batch.emissions, batch.lengths, boldness).numpy() for batch in batches]
+        value = tf.constant(boldness, tf.float32)
+        return [tagger.best_tags(batch.emissions, batch.packing, value).numpy() for batch in batches]
 
     def measured(boldness: float) -> scores.PRF:
         pairs = ((true, found) for true, found, _ in _entities(tagger, batches, decoded(boldness)))
@@ -79,8 +67,11 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
     def scored(log_temperature: float) -> np.ndarray:
-        temperature = tf.constant(np.exp(log_temperature), tf.float32)
-        every = [score(batch.emissions, tags, batch.lengths, temperature) for batch, tags in zip(batches, found)]
+        temperature, even = tf.constant(np.exp(log_temperature), tf.float32), tf.ones(len(tagger.labels))
+        every = [
+            tagger.scores(batch.emissions, tags, batch.packing, temperature, even)
+            for batch, tags in zip(batches, found)
+        ]
         return np.clip(np.concatenate(every)[places].astype(float), 1e-6, 1 - 1e-6)
 
     def least_surprise(log_temperature: float) -> float:
@@ -103,19 +94,17 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
 
 
 def _batches(tagger: Tagger, data: tf.data.Dataset):
-    @tf.function(input_signature=data.element_spec[:1], autograph=False)
-    def emissions(sentences):
-        return tagger.network(vocables_of_sentences(sentences), pack(sentences.lengths))
-
     for sentences, gold in data:
+        packing = pack(sentences.lengths)
         rows = zip(gold.numpy(), sentences.lengths.numpy())
-        yield _Batch(emissions(sentences), sentences.lengths, [row[:length] for row, length in rows])
+        emissions = tagger.emissions(vocables_of_sentences(sentences), packing)
+        yield _Batch(emissions, packing, [row[:length] for row, length in rows])
 
 
 def _entities(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]):
     """The true entities of each sentence, those found, and the tags that these were read from."""
     for batch, tags in zip(batches, decoded):
-        for gold, path in zip(batch.gold, np.split(tags, np.cumsum(batch.lengths)[:-1])):
+        for gold, path in zip(batch.gold, np.split(tags, np.cumsum(batch.packing.lengths)[:-1])):
             yield corpus_spans(gold, gold, tagger.labels), corpus_spans(path, gold, tagger.labels), path
 
 

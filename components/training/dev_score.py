@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.ner import scores
+from components.tagger.packing import pack
 from components.tagger.sentences import vocables_of_sentences
 from components.training.corpus_tags import corpus_spans
 
@@ -28,12 +29,16 @@ class DevScore(keras.callbacks.Callback):
         self._started = 0.0
 
     def on_train_begin(self, logs=None):
+        tagger = self.model.tagger
+
         # One graph for every shape of batch, without what only scores would need.
-        self._decode = tf.function(
-            lambda sentences: self.model.tagger.decode(vocables_of_sentences(sentences)).tags,
-            input_signature=self._dev.element_spec[:1],
-            autograph=False,
-        )
+        @tf.function(input_signature=self._dev.element_spec[:1], autograph=False)
+        def decode(sentences):
+            packing = pack(sentences.lengths)
+            emissions = tagger.emissions(vocables_of_sentences(sentences), packing)
+            return tagger.best_tags(emissions, packing, tf.convert_to_tensor(tagger.boldness))
+
+        self._decode = decode
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()

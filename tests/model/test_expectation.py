@@ -72,4 +72,4 @@ def test_a_packed_batch_of_bare_tags_is_what_the_chain_says():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
     tagger.expect(counted([(0, 0, 1)] * 30))
     emissions = tf.tile(tagger.network.emissions.bias[None], [3, 1])
-    assert tagger.best_tags(emissions, pack(tf.constant([3])), 0.0).numpy().tolist() == [0, 0, 1]
+    assert tagger.best_tags(emissions, pack(tf.constant([3])), tf.constant(0.0)).numpy().tolist() == [0, 0, 1]

@@ -200,13 +200,14 @@ def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all(monkeypatch):
     right = np.array([number % 10 < 5 for number in range(100)]), np.array([number % 10 < 9 for number in range(100)])
     gold = np.where(np.append(np.stack(right, 1).ravel(), False), found, 0)
     emissions = np.log(np.where(np.arange(len(tagger.labels)) == found[:, None], 0.7, 0.05)).astype("f")
-    batch = calibration._Batch(tf.constant(emissions), tf.ones(len(found), tf.int32), list(gold[:, None]))
+    packing = pack(tf.ones(len(found), tf.int32))
+    batch = calibration._Batch(tf.constant(emissions), packing, list(gold[:, None]))
     monkeypatch.setattr(calibration, "_batches", lambda tagger, dev: iter([batch]))
     fitted = calibration.calibrate(tagger, None)
-    packing = pack(batch.lengths)
-    tags = tagger.best_tags(batch.emissions, packing, tagger.boldness)
+    boldness, temperature, odds = map(tf.convert_to_tensor, (tagger.boldness, tagger.temperature, tagger.odds))
+    tags = tagger.best_tags(batch.emissions, packing, boldness)
     np.testing.assert_array_equal(tags, found)
-    scores = tagger.scores(batch.emissions, tags, packing, tagger.temperature, tagger.odds).numpy()
+    scores = tagger.scores(batch.emissions, tags, packing, temperature, odds).numpy()
     assert scores[0] == pytest.approx(0.5, abs=0.03) and scores[1] == pytest.approx(0.9, abs=0.03)
     # One that is wrong proves little.
     by_type = fitted.odds_by_type
