@@ -124,7 +124,7 @@ def log_sums(emissions: tf.Tensor, packing: Packing, chain: Chain) -> LogSums:
         logs = state[0] + come[0]
         highest = tf.reduce_max(logs, 2, keepdims=True)
         reach = tf.math.log(tf.maximum(tf.exp(logs - highest) @ held[0], _TINY)) + highest
-        return (reach,), (tf.reshape(logs, [-1, tags]),)
+        return (reach,), (logs,)
 
     sums = walk(packing.counts, step, (first,), (packed,), [tf.TensorSpec([None, tags])], (weights,))[0]
     sums = tf.gather(sums, packing.places)
@@ -144,14 +144,13 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     tags = chain.start.shape[0]
     # Reading ahead only: the places in flat order, by packed place.
     order = tf.gather_nd(packing.readings, tf.where(packing.readings % 2 == 0)) // 2
-    first = tf.tile(chain.start[None, None], [1, packing.counts[0], 1])
+    first = tf.tile(chain.start[None], [packing.counts[0], 1])
     # What follows a token: one of the tags, or the end.
     onward = tf.concat([tf.transpose(chain.transitions), chain.end[None]], 0)  # [to, from]
 
     def step(state, come, held):
-        ways = (state[0] + come[0])[:, :, None] + held[0]
-        origins = tf.argmax(ways, 3, tf.int32)
-        return (tf.reduce_max(ways, 3)[:, :, :tags],), (tf.reshape(origins, [-1, tags + 1]),)
+        ways = (state[0] + come[0])[:, None] + held[0]
+        return (tf.reduce_max(ways, 2)[:, :tags],), (tf.argmax(ways, 2, tf.int32),)
 
     kept = [tf.TensorSpec([None, tags + 1], tf.int32)]
     origins = walk(packing.counts, step, (first,), (tf.gather(emissions, order),), kept, (onward,))[0]

@@ -4,6 +4,7 @@ A recurrence over packed tokens spends no work on padding. Both directions are r
 the tokens that are read ahead, then as many that are read back.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -66,23 +67,25 @@ def walk(
     Args:
       counts: as `Packing` has them.
       step: takes the state and what is read at a step, each `[directions, sentences of this step, width]`, and what is held; gives
-        the state after it, and a tensor `[directions * sentences, ...]` for each of `kept`.
-      state: at the beginning, `[directions, sentences, width]`. Sentences that have ended are cut off; going back, those that
-        come in get zeros.
+        the state after it, and a tensor of the same first two dimensions for each of `kept`. Where the state has one direction
+        and does without that dimension, so does all else: to add and remove it is much of what a step costs.
+      state: at the beginning, `[directions, sentences, width]`, or `[sentences, width]`. Sentences that have ended are cut off;
+        going back, those that come in get zeros.
       read: packed, `[directions * tokens, ...]`.
       kept: what each step keeps; the first dimension is None.
       held: all else that a step reads.
     """
-    directions = state[0].shape[0]
+    outer = state[0].shape.as_list()[:-2]  # [directions] or nothing
+    directions, rank = math.prod(outer), len(outer) + 2
     # Steps that read nothing fill up the last round.
     counts = tf.pad(counts, [[0, -tf.size(counts) % _AT_A_TIME]])
     steps = tf.size(counts)
     # What a step has to know is laid out before: where few sentences are read, a step costs what the number of its operations is.
     if back:
-        coming = counts - tf.concat([counts[1:], tf.shape(state[0])[1:2]], 0)
-        fits = tf.pad(coming[:, None, None], [[0, 0], [1, 1], [1, 0]])  # paddings [steps, 3, 2]
+        coming = counts - tf.concat([counts[1:], tf.shape(state[0])[-2:-1]], 0)
+        fits = tf.pad(coming[:, None, None], [[0, 0], [rank - 2, 1], [1, 0]])  # paddings [steps, rank, 2]
     else:
-        fits = tf.pad(counts[:, None], [[0, 0], [1, 1]], constant_values=-1)  # sizes [steps, 3], -1 for all
+        fits = tf.pad(counts[:, None], [[0, 0], [rank - 2, 1]], constant_values=-1)  # sizes [steps, rank], -1 for all
     # What a TensorArray has inside: itself it cannot be handed to a function.
     inputs = tuple(
         tf.raw_ops.TensorListSplit(
@@ -96,27 +99,28 @@ def walk(
     )
 
     def fitted(part, fit):
-        found = tf.pad(part, fit) if back else tf.slice(part, [0, 0, 0], fit)
-        found.set_shape([directions, None, part.shape[2]])
+        found = tf.pad(part, fit) if back else tf.slice(part, [0] * rank, fit)
+        found.set_shape([*outer, None, part.shape[-1]])
         return found
+
+    def rows(part, shape):
+        return tf.reshape(part, shape) if outer else part
 
     def one_round(t, state, outputs, inputs, fits, held):
         for _ in range(_AT_A_TIME):
-            come = (
-                tf.reshape(_item(one, t, part), [directions, -1, *part.shape[1:]]) for one, part in zip(inputs, read)
-            )
+            come = (rows(_item(one, t, part), [*outer, -1, *part.shape[1:]]) for one, part in zip(inputs, read))
             fit = tf.gather(fits, t)
             state, values = step(tuple(fitted(part, fit) for part in state), tuple(come), held)
             outputs = tuple(
-                tf.raw_ops.TensorListSetItem(input_handle=one, index=t, item=value)
-                for one, value in zip(outputs, values, strict=True)
+                tf.raw_ops.TensorListSetItem(input_handle=one, index=t, item=rows(value, _one_of(part)))
+                for one, value, part in zip(outputs, values, kept, strict=True)
             )
             t += -1 if back else 1
         return t, state, outputs
 
     specs = (
         tf.TensorSpec([], tf.int32),
-        tuple(tf.TensorSpec([directions, None, part.shape[2]], part.dtype) for part in state),
+        tuple(tf.TensorSpec([*outer, None, part.shape[-1]], part.dtype) for part in state),
         tuple(tf.TensorSpec([], tf.variant) for _ in kept),
     )
     *_, outputs = flow.loop(

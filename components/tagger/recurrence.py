@@ -130,10 +130,10 @@ def _read_one_way(
 
     @tf.custom_gradient
     def outputs(table, recurrent):
-        states = States(*_run(table, entries, counts, recurrent[None], States._fields))
+        states = States(*_run(table, entries, counts, recurrent, States._fields))
 
         def gradient(upstream):
-            gates = _gradient_of_gates(tf.gather(upstream, order), states, counts, tf.transpose(recurrent)[None])
+            gates = _gradient_of_gates(tf.gather(upstream, order), states, counts, tf.transpose(recurrent))
             return (
                 tf.math.unsorted_segment_sum(gates, entries, tf.shape(table)[0]),
                 tf.matmul(_of_step_before(states.outputs, counts), gates, transpose_a=True),
@@ -147,28 +147,29 @@ def _read_one_way(
 def _run(
     table: tf.Tensor, entries: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor, keep: tuple[str, ...]
 ) -> list[tf.Tensor]:
-    units = recurrent.shape[1]
+    """What `keep` says of `States`; `recurrent` `[units, 4 * units]` of one direction, or those of both, `[2, units, 4 * units]`."""
+    units = recurrent.shape[-2]
     widths = {"outputs": units, "cells": units, "bent": 4 * units}
 
     def step(state, come, held):
         output, cell = state
         table, recurrent = held
         bent = tf.tanh(tf.gather(table, come[0]) + output @ recurrent)
-        let_in, forget, candidate, let_out = tf.split(bent, 4, axis=2)
+        let_in, forget, candidate, let_out = tf.split(bent, 4, axis=-1)
         cell = 0.5 * ((1 + forget) * cell + (1 + let_in) * candidate)
         output = 0.5 * ((1 + let_out) * tf.tanh(cell))
         values = {"outputs": output, "cells": cell, "bent": bent}
-        return (output, cell), tuple(tf.reshape(values[name], [-1, widths[name]]) for name in keep)
+        return (output, cell), tuple(values[name] for name in keep)
 
-    zeros = tf.zeros([recurrent.shape[0], tf.reduce_max(counts), units])
+    zeros = tf.zeros([*recurrent.shape[:-2], tf.reduce_max(counts), units])
     kept = [tf.TensorSpec([None, widths[name]]) for name in keep]
     return walk(counts, step, (zeros, zeros), (entries,), kept, (table, recurrent))
 
 
 def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, backward: tf.Tensor) -> tf.Tensor:
     """The loss differentiated by what goes into gates and candidate, packed, from the last step to the first. `backward` are the
-    recurrent weights the other way round, `[1, 4 * units, units]`: turned at each step, a product took over half as long again."""
-    units = backward.shape[2]
+    recurrent weights the other way round, `[4 * units, units]`: turned at each step, a product took over half as long again."""
+    units = backward.shape[1]
     let_in, forget, candidates, let_out = tf.split(states.bent, 4, axis=1)
     slopes = tf.split(1 - states.bent * states.bent, 4, axis=1)
     let_in, forget, let_out = (0.5 * (1 + t) for t in (let_in, forget, let_out))
@@ -189,11 +190,11 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, b
         upstream, output_to_cell, cell_to_gates, output_to_gate, forget = come
         output = upstream + gates_after @ held[0]
         cell = cell_after + output * output_to_cell
-        gates = tf.concat([tf.tile(cell, [1, 1, 3]) * cell_to_gates, output * output_to_gate], 2)
-        return (gates, cell * forget), (tf.reshape(gates, [-1, 4 * units]),)
+        gates = tf.concat([tf.tile(cell, [1, 3]) * cell_to_gates, output * output_to_gate], 1)
+        return (gates, cell * forget), (gates,)
 
     # A sentence that ended has no step after its last one: zeros.
-    state = tf.zeros([1, 0, 4 * units]), tf.zeros([1, 0, units])
+    state = tf.zeros([0, 4 * units]), tf.zeros([0, units])
     read = (upstream, output_to_cell, cell_to_gates, output_to_gate, forget)
     return walk(counts, step, state, read, [tf.TensorSpec([None, 4 * units])], (backward,), back=True)[0]
 
