@@ -32,6 +32,7 @@ class Packing(NamedTuple):
     places: tf.Tensor
 
 
+# Of sentences whatever their number, for a function that is traced once.
 PACKING = Packing(*[tf.TensorSpec([None], tf.int32)] * len(Packing._fields))
 
 

@@ -43,6 +43,7 @@ class Vocables(NamedTuple):
 
 
 _NUMBERS = tf.TensorSpec([None], tf.int32)
+# As many as may be, for a function that is traced once.
 VOCABLES = Vocables(
     words=_NUMBERS,
     shapes=_NUMBERS,
