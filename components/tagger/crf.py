@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import flow
-from components.tagger.packing import Packing, inverse, walk
+from components.tagger.packing import Packing, inverse, order, walk
 
 ILLEGAL = -1e4
 _TINY = 1e-37  # keeps the logarithm of a sum that underflowed finite
@@ -142,8 +142,7 @@ def marginals(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor
 def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     """The best path of each sentence (Viterbi 1967), int32 `[tokens]`."""
     tags = chain.start.shape[0]
-    # Reading ahead only: the places in flat order, by packed place.
-    order = tf.gather_nd(packing.readings, tf.where(packing.readings % 2 == 0)) // 2
+    ahead = order(packing, 0)
     first = tf.tile(chain.start[None], [packing.counts[0], 1])
     # What follows a token: one of the tags, or the end.
     onward = tf.concat([tf.transpose(chain.transitions), chain.end[None]], 0)  # [to, from]
@@ -153,8 +152,8 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
         return (tf.reduce_max(ways, 2)[:, :tags],), (tf.argmax(ways, 2, tf.int32),)
 
     kept = [tf.TensorSpec([None, tags + 1], tf.int32)]
-    origins = walk(packing.counts, step, (first,), (tf.gather(emissions, order),), kept, (onward,))[0]
-    origins = tf.gather(origins, inverse(order))
+    origins = walk(packing.counts, step, (first,), (tf.gather(emissions, ahead),), kept, (onward,))[0]
+    origins = tf.gather(origins, inverse(ahead))
     return _traced_back(tf.where(_is_last(packing)[:, None], origins[:, tags:], origins[:, :tags]), packing)
 
 

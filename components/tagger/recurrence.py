@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from components import flow
 from components.flat import rows_of
-from components.tagger.packing import Packing, inverse, walk
+from components.tagger.packing import Packing, inverse, order, walk
 
 _FEW = 16  # sentences: up to 64 were no slower so, but of different lengths these take memory for their padding
 
@@ -113,7 +113,7 @@ def read_for_training(
     """As `read`, and differentiable. Each direction has a loop of its own, so that two cores can run one each: an epoch took a fifth
     less time. The gradient of the recurrent weights is one product after the loop in place of one a step."""
     outputs = []
-    for way, one in enumerate(one.eased() for one in weights):
+    for way, one in enumerate(map(Weights.eased, weights)):
         inner, recurrent = one.halves()
         outputs.append(_read_one_way(vectors @ inner + one.bias, tokens, packing, recurrent, way))
     return tf.concat(outputs, 1)
@@ -124,16 +124,15 @@ def _read_one_way(
 ) -> tf.Tensor:
     """Outputs in one direction, `[tokens, units]`; its own `table` `[vocables, 4 * units]` and `recurrent` `[units, 4 * units]`,
     both eased."""
-    # The token at each packed place.
-    order = tf.gather_nd(packing.readings, tf.where(packing.readings % 2 == direction)) // 2
-    entries, places, counts = tf.gather(tokens, order), inverse(order), packing.counts
+    come = order(packing, direction)
+    entries, places, counts = tf.gather(tokens, come), inverse(come), packing.counts
 
     @tf.custom_gradient
     def outputs(table, recurrent):
         states = States(*_run(table, entries, counts, recurrent, States._fields))
 
         def gradient(upstream):
-            gates = _gradient_of_gates(tf.gather(upstream, order), states, counts, tf.transpose(recurrent))
+            gates = _gradient_of_gates(tf.gather(upstream, come), states, counts, tf.transpose(recurrent))
             return (
                 tf.math.unsorted_segment_sum(gates, entries, tf.shape(table)[0]),
                 tf.matmul(_of_step_before(states.outputs, counts), gates, transpose_a=True),
