@@ -28,18 +28,6 @@ class DevScore(keras.callbacks.Callback):
         self._dev, self._labels, self._report, self._epochs = dev, labels, report, epochs
         self._started = 0.0
 
-    def on_train_begin(self, logs=None):
-        tagger = self.model.tagger
-
-        # One graph for every shape of batch, without what only scores would need.
-        @tf.function(input_signature=self._dev.element_spec[:1], autograph=False)
-        def decode(sentences):
-            packing = pack(sentences.lengths)
-            emissions = tagger.emissions(vocables_of_sentences(sentences), packing)
-            return tagger.best_tags(emissions, packing, tf.convert_to_tensor(tagger.boldness))
-
-        self._decode = decode
-
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()
 
@@ -61,9 +49,13 @@ class DevScore(keras.callbacks.Callback):
         )
 
     def _decoded(self):
+        tagger = self.model.tagger
+        boldness = tf.convert_to_tensor(tagger.boldness)
         for sentences, gold in self._dev:
+            packing = pack(sentences.lengths)
+            emissions = tagger.emissions(vocables_of_sentences(sentences), packing)
             lengths = sentences.lengths.numpy()
-            predicted = np.split(self._decode(sentences).numpy(), np.cumsum(lengths))
+            predicted = np.split(tagger.best_tags(emissions, packing, boldness).numpy(), np.cumsum(lengths))
             for length, right, found in zip(lengths, gold.numpy(), predicted):
                 yield (
                     corpus_spans(right[:length], right[:length], self._labels),
