@@ -101,6 +101,12 @@ def rest():
     stop(server)
 
 
+@pytest.fixture
+def visit(rest, visit):
+    """Pages that are closed before their server stops: every few seconds they ask it for its version."""
+    return visit
+
+
 def find(page, text):
     page.get_by_label("Text", exact=True).fill(text)
     page.get_by_role("button", name="Find entities").click()
