@@ -116,19 +116,8 @@ class PublishedModel:
 
     def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
         """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
-        batches = _batches(texts, len)
-        first = list(islice(batches, 2))
-        if len(first) == 1:  # nothing to run beside it: to wake a thread takes longer than a step of the model
-            yield from _entities(first[0], self._found(first[0]))
-            return
-        running: deque[tuple[list[str], Future]] = deque()
-        for batch in chain(first, batches):
-            running.append((batch, self._pool.submit(self._found, batch)))
-            if len(running) > self._at_once:
-                batch, found = running.popleft()
-                yield from _entities(batch, found.result())
-        for batch, found in running:
-            yield from _entities(batch, found.result())
+        for batch, found in self._side_by_side(_batches(texts, len), self._found):
+            yield from _entities(batch, found)
 
     def _found(self, texts: Sequence[str]) -> dict[str, Any]:
         return self._model.run("serving_default", {"text": [text.encode("utf-8", "replace") for text in texts]})
@@ -139,11 +128,31 @@ class PublishedModel:
 
     def tagged(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
         """As `tag`, with the score of each entity."""
-        for batch in _batches(sentences, lambda tokens: sum(map(len, tokens))):
-            found = self._model.run("examples", {"examples": [self._example(tokens) for tokens in batch]})
+        batches = _batches(sentences, lambda tokens: sum(map(len, tokens)))
+        for batch, found in self._side_by_side(batches, self._tags):
             for tokens, row, scores in zip(batch, found["tags"], found["scores"]):
                 spans = tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
                 yield spans, tuple(float(scores[span.start]) for span in spans)
+
+    def _tags(self, sentences: Sequence[Sequence[str]]) -> dict[str, Any]:
+        return self._model.run("examples", {"examples": [self._example(tokens) for tokens in sentences]})
+
+    def _side_by_side(
+        self, batches: Iterator[list[_T]], run: Callable[[list[_T]], dict[str, Any]]
+    ) -> Iterator[tuple[list[_T], dict[str, Any]]]:
+        """Each batch with what `run` makes of it, in order; some run at once."""
+        first = list(islice(batches, 2))
+        if len(first) == 1:  # nothing to run beside it: to wake a thread takes longer than a step of the model
+            yield first[0], run(first[0])
+            return
+        running: deque[tuple[list[_T], Future]] = deque()
+        for batch in chain(first, batches):
+            running.append((batch, self._pool.submit(run, batch)))
+            if len(running) > self._at_once:
+                batch, found = running.popleft()
+                yield batch, found.result()
+        for batch, found in running:
+            yield batch, found.result()
 
     def _example(self, tokens: Sequence[str]) -> bytes:
         train = self._tf.train

@@ -1,0 +1,62 @@
+"""A published model in this process: batches run side by side, and their answers come in order."""
+
+from itertools import chain, count, islice
+
+import pytest
+
+import serving.model
+from serving import card, signatures
+from serving.model import PublishedModel
+from tests.model.conftest import LABELS, Transform, make_tagger
+
+NAMES = ["Ada", "Bea", "Zoë", "Lyon", "נועה", "中国", "Example Works Ltd."]
+SENTENCES = [f"{NAMES[n % 7]} {n} saw {NAMES[n % 5]} " * (1 + n % 3) for n in range(40)]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """An untrained model, which sees entities everywhere."""
+    folder = str(tmp_path_factory.mktemp("published") / "1")
+    signatures.save(signatures.Recogniser(Transform(), make_tagger()), folder)
+    card.write(card.Card(LABELS, "0.0.0"), folder)
+    return PublishedModel(folder)
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(serving.model, "_BATCH", 3)
+
+
+def recognised(model, texts):
+    """What was found in each text, and the scores."""
+    return [
+        ((text, [(one.text, one.type, one.start, one.end) for one in entities]), [one.score for one in entities])
+        for text, entities in model.recognised(texts)
+    ]
+
+
+def tagged(model, texts):
+    return list(model.tagged(text.split() for text in texts))
+
+
+@pytest.mark.parametrize("asked", [recognised, tagged])
+def test_many_batches_are_answered_as_each_alone(published, small_batches, asked):
+    facts, scores = zip(*(answer for text in SENTENCES for answer in asked(published, [text])))
+    assert len(set(map(str, facts))) > 10  # an answer at another's place would be seen
+    found_facts, found_scores = zip(*asked(published, SENTENCES))
+    assert found_facts == facts
+    assert [*chain(*found_scores)] == pytest.approx([*chain(*scores)], abs=1e-4)
+    assert asked(published, []) == []
+
+
+@pytest.mark.parametrize("asked", ["recognised", "tagged"])
+def test_an_endless_stream_is_answered_as_it_comes(published, small_batches, asked):
+    taken = []
+
+    def endless():
+        for n in count():
+            taken.append(n)
+            yield SENTENCES[n % 40] if asked == "recognised" else SENTENCES[n % 40].split()
+
+    assert len(list(islice(getattr(published, asked)(endless()), 30))) == 30
+    assert len(taken) < 100
