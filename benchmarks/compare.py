@@ -70,10 +70,11 @@ def compare(
     spacy_steps: Optional[int],
     keep: Optional[str],
 ) -> None:
-    """Train and measure tfx-ner, CRFsuite and spaCy on CORPUS, one after the other on the same cores.
+    """Train and measure tfx-ner, CRFsuite and spaCy on CORPUS, on the same cores.
 
-    CORPUS is a file or a folder, in any form that tfx-ner reads. All train on the same sentences, have the same dev, and are
-    measured on the same test; their F1 is counted by the same function.
+    CORPUS is a file or a folder, in any form that tfx-ner reads. All train on the same sentences, one after the other, have the
+    same dev, and are measured on the same test; their F1 is counted by the same function. How fast they tag is measured in
+    turn.
     """
     from benchmarks.comparison import machine, tools
     from benchmarks.comparison.corpus import write_out
@@ -105,7 +106,8 @@ def compare(
     with _folder(keep) as folder:
         written = write_out(corpus, reading, folder)
         tools.prepare(written, chosen, folder)
-        measured = [measure(written, chosen, folder, tell) for measure in (tools.tfx_ner, tools.crfsuite, tools.spacy)]
+        trained = [train(written, chosen, folder, tell) for train in (tools.tfx_ner, tools.crfsuite, tools.spacy)]
+        measured = tools.in_turns(trained, tell)
     this = machine.this()
     told = notes(measured, written, chosen, this)
     # As wide as it comes: a table cut to a narrow screen, or to the 80 columns of a file, has lost what it is for.

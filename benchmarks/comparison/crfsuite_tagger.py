@@ -1,10 +1,11 @@
-"""CRFsuite with the usual features: `train TRAIN MODEL` and `tag TEST MODEL PREDICTIONS FIGURES [TOKENS]`.
+"""CRFsuite with the usual features: `train TRAIN MODEL`, `tag TEST MODEL PREDICTIONS` and `measure TEST MODEL [TOKENS]`.
 
 Runs in .venv-benchmark.
 """
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import metadata
 
 import pycrfsuite
@@ -24,30 +25,40 @@ def train(corpus: str, model: str) -> None:
     trainer.train(model)
 
 
-def tag(corpus: str, model: str, predictions: str, figures: str, pass_tokens: str | int = pace.TOKENS) -> None:
-    """Tags the sentences, and measures how fast, features included, over passes of that many tokens."""
-    sentences = list(columns.read(corpus))
-    tagger = pycrfsuite.Tagger()
-    tagger.open(model)
+def tag(corpus: str, model: str, predictions: str) -> None:
+    """Tags the sentences."""
+    tagged = _tagger(model)
+    columns.write(predictions, ((tokens, tags, tagged(tokens)) for tokens, tags in columns.read(corpus)))
 
-    def tagged(tokens: list[str]) -> list[str]:
-        return tagger.tag(sentence_features(tokens))
 
-    columns.write(predictions, ((tokens, tags, tagged(tokens)) for tokens, tags in sentences))
-    tokens = [tokens for tokens, _ in sentences]
-    lengths = list(map(len, tokens))
-    several = pace.enough(tokens, lengths, int(pass_tokens))
-    pace.write(
-        figures,
+def measure(corpus: str, model: str, pass_tokens: str | int = pace.TOKENS) -> None:
+    """Answers how fast it is, features included, in passes of that many tokens."""
+    tagged = _tagger(model)
+    sentences = [tokens for tokens, _ in columns.read(corpus)]
+    lengths = list(map(len, sentences))
+    several = pace.enough(sentences, lengths, int(pass_tokens))
+    short = [sentences[number] for number in pace.short(lengths)]
+
+    def tag_all(batch: list[list[str]]) -> None:
+        for tokens in batch:
+            tagged(tokens)
+
+    pace.answer(
+        {
+            "tokens_per_second": lambda: pace.tokens_per_second(tag_all, several, sum(map(len, several))),
+            "milliseconds": lambda: pace.milliseconds(tagged, short),
+        },
         version=metadata.version("python-crfsuite"),
-        tokens_per_second=pace.tokens_per_second(
-            lambda batch: [tagged(one) for one in batch], lambda: several, sum(map(len, several))
-        ),
-        milliseconds=pace.milliseconds(tagged, [tokens[number] for number in pace.short(lengths)]),
         model_mb=os.path.getsize(model) / 1e6,
         processes=1,
     )
 
 
+def _tagger(model: str) -> Callable[[list[str]], list[str]]:
+    tagger = pycrfsuite.Tagger()
+    tagger.open(model)
+    return lambda tokens: tagger.tag(sentence_features(tokens))
+
+
 if __name__ == "__main__":
-    {"train": train, "tag": tag}[sys.argv[1]](*sys.argv[2:])
+    {"train": train, "tag": tag, "measure": measure}[sys.argv[1]](*sys.argv[2:])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.comparison import in_turn
 from benchmarks.comparison.corpus import Corpus
 from benchmarks.comparison.machine import Machine
 from benchmarks.comparison.options import Options
@@ -13,16 +14,17 @@ def notes(measured: Sequence[Tool], corpus: Corpus, options: Options, machine: M
     """A sentence or two about each thing, in the order of the table's rows, then what was out of the ordinary."""
     processes = {tool.name: tool.processes for tool in measured}
     lines = [
-        f"{machine.cores} cores ({machine.processor}), Python {machine.python}; one after the other, each in processes of"
-        " its own.",
+        f"{machine.cores} cores ({machine.processor}), Python {machine.python}; trained one after the other,"
+        " each in processes of its own.",
         f"F1: exact span and type, counted by one function. tfx-ner: {_seeds(options.seeds)}; the others have one run.",
         "Calibration error: the expected one of the scores of the entities that are found, as the run's report has it; it was"
         " not measured of the others.",
         "Training: of tfx-ner the pipeline's Trainer, export included; of CRFsuite and spaCy the whole process, from start"
         " to saved model, less the conversion to spaCy's form. The whole pipeline also reads, checks and counts the corpus,"
         " evaluates and publishes; it is the first seed's, which finds nothing cached.",
-        f"Tagging: the median of three passes. CRFsuite has one core, features included; spaCy is the faster of one process"
-        f" and one a core, here {processes['spaCy']}; a sentence of 5 to 12 tokens is plain text, tokens for CRFsuite.",
+        f"Tagging: all in turn, the median of {in_turn.ROUNDS} rounds. CRFsuite has one core, features included; spaCy is the"
+        f" faster of one process and one a core, here {processes['spaCy']}; a sentence of 5 to 12 tokens is plain text, tokens"
+        " for CRFsuite.",
         "Memory: the largest process; tfx-ner's has TFX and the whole pipeline in it.",
     ]
     if corpus.evaluated_on != "test":

@@ -1,16 +1,16 @@
-"""How fast a tagger is, measured the same way for each of them. Plain Python."""
+"""How fast a tagger is, measured the same way for each of them, when it is its turn. Plain Python."""
 
 import json
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 TOKENS = 60_000  # to tag in one pass
-_PASSES = 3  # and one before these to warm up
-_CALLS = 200  # with one short sentence, and some before these
+_CALLS = 50  # with one short sentence, and as many before these to warm up
 _SHORT = (5, 12)  # tokens of a short sentence
 
 
@@ -35,29 +35,26 @@ def short(lengths: Sequence[int]) -> list[int]:
     return found[:50] or [min(range(len(lengths)), key=lengths.__getitem__)]
 
 
-def tokens_per_second(tag_all: Callable[[_T], object], batches: Callable[[], _T], tokens: int) -> float:
-    """The median over several passes.
-
-    Args:
-      tag_all: tags what it is given, to the end.
-      batches: makes the sentences of a pass anew, outside of the time that counts.
-      tokens: how many there are in a pass.
-    """
-    tag_all(batches())
-    return tokens / statistics.median(_seconds(tag_all, batches()) for _ in range(_PASSES))
+def tokens_per_second(tag_all: Callable[[_T], object], batch: _T, tokens: int) -> float:
+    """The pace of one pass over a batch, which `tag_all` tags to the end and which has that many tokens."""
+    return tokens / _seconds(tag_all, batch)
 
 
 def milliseconds(tag_one: Callable[[_T], object], sentences: Sequence[_T]) -> float:
     """The median time of a call with one sentence, going round these."""
-    warm = len(sentences)
-    taken = [_seconds(tag_one, one) for one in islice(cycle(sentences), warm + _CALLS)]
-    return 1000 * statistics.median(taken[warm:])
+    taken = [_seconds(tag_one, one) for one in islice(cycle(sentences), 2 * _CALLS)]
+    return 1000 * statistics.median(taken[_CALLS:])
 
 
-def write(path: str, **figures: Any) -> None:
-    """Leaves the figures as JSON."""
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(figures, file)
+def answer(measures: Mapping[str, Callable[[], float]], **facts: Any) -> None:
+    """Measures what it is asked for, until there is no more to ask: how `in_turn` asks several programs.
+
+    The first line of standard output is JSON, `facts` and the names of the measures. Then each line of standard input names
+    a measure, and each of standard output is what it came to.
+    """
+    print(json.dumps({"measures": list(measures), **facts}), flush=True)
+    for line in sys.stdin:
+        print(measures[line.strip()](), flush=True)
 
 
 def _seconds(call: Callable[[_T], object], argument: _T) -> float:

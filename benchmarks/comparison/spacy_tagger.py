@@ -1,4 +1,4 @@
-"""What spaCy's own commands do not do: `prepare LANGUAGE CONLL DOCBIN` and `tag TEST MODEL PREDICTIONS FIGURES`.
+"""What spaCy's own commands do not do: `prepare LANGUAGE CONLL DOCBIN`, `tag TEST MODEL PREDICTIONS` and `measure TEST MODEL`.
 
 Runs in .venv-benchmark. `spacy init config` and `spacy train` do the rest.
 """
@@ -32,37 +32,39 @@ def prepare(language: str, corpus: str, target: str) -> None:
     DocBin(docs=(document(vocab, tokens, tags) for tokens, tags in columns.read(corpus))).to_disk(target)
 
 
-def tag(corpus: str, model: str, predictions: str, figures: str) -> None:
-    """Tags the sentences, and measures how fast: in one process and in one a core, of which the faster counts."""
+def tag(corpus: str, model: str, predictions: str) -> None:
+    """Tags the sentences."""
     sentences = list(columns.read(corpus))
     nlp = spacy.load(model)
     found = nlp.pipe(document(nlp.vocab, tokens) for tokens, _ in sentences)
     columns.write(predictions, ((tokens, tags, tags_of(doc)) for (tokens, tags), doc in zip(sentences, found)))
 
-    tokens = [tokens for tokens, _ in sentences]
-    lengths = list(map(len, tokens))
-    several = pace.enough(tokens, lengths)
+
+def measure(corpus: str, model: str) -> None:
+    """Answers how fast it is, in one process or in one a core, whichever is faster to begin with."""
+    nlp = spacy.load(model)
+    sentences = [tokens for tokens, _ in columns.read(corpus)]
+    lengths = list(map(len, sentences))
+    several = pace.enough(sentences, lengths)
+    short = [" ".join(sentences[number]) for number in pace.short(lengths)]
 
     def paced(processes: int) -> float:
         def tag_all(docs: Iterable[Doc]) -> None:
             deque(nlp.pipe(docs, n_process=processes), maxlen=0)
 
-        def documents() -> list[Doc]:
-            return [document(nlp.vocab, one) for one in several]
+        return pace.tokens_per_second(
+            tag_all, [document(nlp.vocab, tokens) for tokens in several], sum(map(len, several))
+        )
 
-        return pace.tokens_per_second(tag_all, documents, sum(map(len, several)))
-
-    by_processes = {processes: paced(processes) for processes in sorted({1, len(os.sched_getaffinity(0))})}
-    fastest = max(by_processes, key=by_processes.__getitem__)
-    pace.write(
-        figures,
+    paced(1)  # warms up
+    processes = max({1, len(os.sched_getaffinity(0))}, key=paced)
+    pace.answer(
+        {"tokens_per_second": lambda: paced(processes), "milliseconds": lambda: pace.milliseconds(nlp, short)},
         version=spacy.__version__,
-        tokens_per_second=by_processes[fastest],
-        milliseconds=pace.milliseconds(nlp, [" ".join(tokens[number]) for number in pace.short(lengths)]),
         model_mb=sum(file.stat().st_size for file in Path(model).rglob("*") if file.is_file()) / 1e6,
-        processes=fastest,
+        processes=processes,
     )
 
 
 if __name__ == "__main__":
-    {"prepare": prepare, "tag": tag}[sys.argv[1]](*sys.argv[2:])
+    {"prepare": prepare, "tag": tag, "measure": measure}[sys.argv[1]](*sys.argv[2:])

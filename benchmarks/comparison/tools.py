@@ -1,13 +1,13 @@
-"""Trains and measures each tool, every step in a process of its own, one after the other on the same cores."""
+"""Trains each tool, every step in a process of its own, one after the other on the same cores; then measures them in turn."""
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison import cost
+from benchmarks.comparison import cost, in_turn
 from benchmarks.comparison.corpus import Corpus, f1
 from benchmarks.comparison.options import Options
 from benchmarks.comparison.results import Run, Tool
@@ -21,7 +21,15 @@ Tell = Callable[[str], None]
 """Shows how far it is."""
 
 
-def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
+@dataclass(frozen=True)
+class Trained:
+    """A tool's models: of each the program that tells how fast it is, and what was measured so far, as `Run` has it."""
+
+    name: str
+    models: Sequence[tuple[in_turn.Program, Mapping[str, Any]]]
+
+
+def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
     """A run of the pipeline for each seed, with the tagger's default settings but for `options`.
 
     All in one work folder: from the second on, the steps before training come from the cache.
@@ -40,15 +48,13 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
         outcome = _newest_outcome(folder / "work")
         [trained] = [node for node in outcome["nodes"] if node["node"] == "Trainer"]
         tell(f"tfx-ner, seed {seed} of {options.seeds}: trained in {trained['seconds']:.1f} s; tagging")
-        predictions, from_text, figures = (
-            folder / f"tfx-ner-{seed}.{kind}" for kind in ("conll", "text.conll", "json")
-        )
-        read = json.dumps(asdict(corpus.options))
+        predictions, from_text = (folder / f"tfx-ner-{seed}.{kind}" for kind in ("conll", "text.conll"))
         program = _program(sys.executable, "tfx_ner_tagger")
-        _spent([*program, corpus.path, read, outcome["published"], *map(str, (predictions, from_text, figures))], log)
+        model = [corpus.path, json.dumps(asdict(corpus.options)), outcome["published"]]
+        _spent([*program, "tag", *model, str(predictions), str(from_text)], log)
         measured.append(
             (
-                figures,
+                in_turn.Program([*program, "measure", *model], log, ROOT),
                 {
                     "f1": f1(corpus, predictions),
                     "f1_from_text": f1(corpus, from_text),
@@ -59,18 +65,17 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
                 },
             )
         )
-    return _tool("tfx-ner", measured)
+    return Trained("tfx-ner", measured)
 
 
-def crfsuite(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
+def crfsuite(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
     """One run: it comes out the same each time."""
-    log, model, predictions, figures = (folder / f"CRFsuite.{kind}" for kind in ("log", "model", "conll", "json"))
+    log, model, predictions = (folder / f"CRFsuite.{kind}" for kind in ("log", "model", "conll"))
     program = _program(OTHERS, "crfsuite_tagger")
     tell("CRFsuite: training")
     spent = _spent([*program, "train", str(corpus.files["train"]), str(model)], log)
     tell(f"CRFsuite: trained in {spent.seconds:.1f} s; tagging")
-    _spent([*program, "tag", *map(str, (corpus.files[corpus.evaluated_on], model, predictions, figures))], log)
-    return _tool("CRFsuite", [(figures, _trained(corpus, predictions, spent))])
+    return _tagged("CRFsuite", program, corpus, model, predictions, spent, log)
 
 
 def prepare(corpus: Corpus, options: Options, folder: Path) -> None:
@@ -88,11 +93,9 @@ def prepare(corpus: Corpus, options: Options, folder: Path) -> None:
         raise UserError(f"--lang {options.language}: spaCy cannot begin with it ({error.last})") from None
 
 
-def spacy(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
+def spacy(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
     """One run of `spacy train` from scratch with the settings that `spacy init config` gives for the CPU."""
-    log, config, models, predictions, figures = (
-        folder / f"spaCy.{kind}" for kind in ("log", "cfg", "models", "conll", "json")
-    )
+    log, config, models, predictions = (folder / f"spaCy.{kind}" for kind in ("log", "cfg", "models", "conll"))
     command = [str(OTHERS), "-m", "spacy", "train", str(config), "--output", str(models)]
     for split in ("train", "dev"):
         command += [f"--paths.{split}", str(folder / f"{split}.spacy")]
@@ -102,9 +105,14 @@ def spacy(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Tool:
     spent = _spent(command, log)
     tell(f"spaCy: trained in {spent.seconds:.1f} s; tagging")
     program = _program(OTHERS, "spacy_tagger")
-    model = models / "model-best"
-    _spent([*program, "tag", *map(str, (corpus.files[corpus.evaluated_on], model, predictions, figures))], log)
-    return _tool("spaCy", [(figures, _trained(corpus, predictions, spent))])
+    return _tagged("spaCy", program, corpus, models / "model-best", predictions, spent, log)
+
+
+def in_turns(trained: Sequence[Trained], tell: Tell) -> list[Tool]:
+    """The tools with all that was measured, how fast their models are included."""
+    tell("All, in turn: how fast they are")
+    told = iter(in_turn.measure([program for tool in trained for program, _ in tool.models]))
+    return [_tool(tool.name, [{**so_far, **next(told)} for _, so_far in tool.models]) for tool in trained]
 
 
 def _program(python: str | Path, name: str) -> list[str]:
@@ -115,19 +123,23 @@ def _spent(command: Sequence[str], log: Path) -> cost.Cost:
     return cost.of(command, log, ROOT)
 
 
-def _trained(corpus: Corpus, predictions: Path, spent: cost.Cost) -> dict[str, Any]:
-    return {
+def _tagged(
+    name: str, program: list[str], corpus: Corpus, model: Path, predictions: Path, spent: cost.Cost, log: Path
+) -> Trained:
+    """A tool with one model, whose training cost that."""
+    given = [str(corpus.files[corpus.evaluated_on]), str(model)]
+    _spent([*program, "tag", *given, str(predictions)], log)
+    so_far = {
         "f1": f1(corpus, predictions),
         "training_seconds": spent.seconds,
         "training_peak_mb": spent.peak_mb,
     }
+    return Trained(name, [(in_turn.Program([*program, "measure", *given], log, ROOT), so_far)])
 
 
-def _tool(name: str, measured: Sequence[tuple[Path, dict[str, Any]]]) -> Tool:
-    """A tool from the figures that its program left for each run, and what was measured from outside."""
-    left = [json.loads(figures.read_text(encoding="utf-8")) for figures, _ in measured]
-    [(version, processes)] = {(own.pop("version"), own.pop("processes")) for own in left}
-    return Tool(name, version, processes, tuple(Run(**own, **outside) for own, (_, outside) in zip(left, measured)))
+def _tool(name: str, measured: Sequence[dict[str, Any]]) -> Tool:
+    [(version, processes)] = {(own.pop("version"), own.pop("processes")) for own in measured}
+    return Tool(name, version, processes, tuple(Run(**own) for own in measured))
 
 
 def _newest_outcome(workdir: Path) -> dict[str, Any]:

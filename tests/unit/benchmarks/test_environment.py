@@ -33,15 +33,18 @@ def corpus(tmp_path):
     return tmp_path / "corpus.conll"
 
 
-def test_crfsuite_learns_its_sentences_by_heart(spent, corpus, tmp_path):
-    from benchmarks.comparison import columns
+def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(spent, project, corpus, tmp_path):
+    from benchmarks.comparison import columns, in_turn, tools
 
-    model, predictions, figures = (tmp_path / name for name in ("model", "predictions", "figures"))
+    model, predictions = tmp_path / "model", tmp_path / "predictions"
     program = ("-m", "benchmarks.comparison.crfsuite_tagger")
     spent(*program, "train", corpus, model)
-    spent(*program, "tag", corpus, model, predictions, figures, 100)
+    spent(*program, "tag", corpus, model, predictions)
     assert list(columns.read(str(predictions))) == [[tokens, tags, tags] for tokens, tags in SENTENCES]
-    assert json.loads(figures.read_text())["model_mb"] == model.stat().st_size / 1e6
+    measured = [str(tools.OTHERS), *program, "measure", str(corpus), str(model), "100"]
+    [told] = in_turn.measure([in_turn.Program(measured, tmp_path / "log", project)], rounds=1)
+    assert told["model_mb"] == model.stat().st_size / 1e6
+    assert told["tokens_per_second"] > 0 and told["milliseconds"] > 0
 
 
 def test_spacy_gets_the_same_tokens_and_entities(spent, corpus, tmp_path):
