@@ -16,6 +16,7 @@ import tensorflow as tf
 from components.features import text_ops
 from components.settings import Model
 from components.tagger import recurrence
+from components.tagger.dropout import Dropout
 from components.tagger.packing import Packing
 from components.tagger.sentences import Vocables
 
@@ -159,7 +160,7 @@ class Network(keras.layers.Layer):
         for n in range(settings.lstm_layers):
             self.readers.append(BiLSTM(width, settings.lstm_units, f"bilstm_{n}"))
             width = 2 * settings.lstm_units
-        self.dropout = keras.layers.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.emissions = keras.layers.Dense(tags, name="emissions")
         self.emissions.build((None, width))
         self.built = True

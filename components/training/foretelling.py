@@ -13,6 +13,7 @@ from components.tagger.network import rows
 
 _WORDS = 5_000  # that can be foretold
 _WIDTH = 50  # of what a word is foretold from
+_NEVER = -1e9  # a logarithm
 _DRAWN = 64  # words that each batch tells the right ones from: 256 taught no more, and took a twelfth more of a step
 
 
@@ -88,5 +89,5 @@ def sampled_softmax_loss(
     right = tf.reduce_sum(inputs * rows(words, targets), 1) + rows(bias, targets) - tf.math.log(targets_expected[:, 0])
     wrong = tf.matmul(inputs, rows(words, others), transpose_b=True) + rows(bias, others) - tf.math.log(others_expected)
     # A right word that was drawn is no wrong one.
-    wrong = tf.where(targets[:, None] == others, wrong.dtype.min, wrong)
+    wrong += tf.cast(targets[:, None] == others, wrong.dtype) * _NEVER
     return tf.nn.softplus(tf.reduce_logsumexp(wrong, 1) - right)
