@@ -107,7 +107,7 @@ def compare(
         written = write_out(corpus, reading, folder)
         tools.prepare(written, chosen, folder)
         trained = [train(written, chosen, folder, tell) for train in (tools.tfx_ner, tools.crfsuite, tools.spacy)]
-        measured = tools.in_turns(trained, tell)
+        measured = tools.measured(trained, tell)
     this = machine.this()
     told = notes(measured, written, chosen, this)
     # As wide as it comes: a table cut to a narrow screen, or to the 80 columns of a file, has lost what it is for.

@@ -37,7 +37,7 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Train
     vectors = [f"vectors={options.vectors}"] if options.vectors else []
     # No model is refused here, however bad, nor for one before it with another seed.
     settings = [*options.assignments, *vectors, "gate.minimum_f1=0", "gate.tolerance=1", "gate.type_tolerance=1"]
-    measured = []
+    models = []
     for seed in range(1, options.seeds + 1):
         log = folder / f"tfx-ner-{seed}.log"
         command = [sys.executable, "-m", "pipeline.cli", "run", "--data", corpus.path]
@@ -52,7 +52,7 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Train
         program = _program(sys.executable, "tfx_ner_tagger")
         model = [corpus.path, json.dumps(asdict(corpus.options)), outcome["published"]]
         _spent([*program, "tag", *model, str(predictions), str(from_text)], log)
-        measured.append(
+        models.append(
             (
                 in_turn.Program([*program, "measure", *model], log, ROOT),
                 {
@@ -65,7 +65,7 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Train
                 },
             )
         )
-    return Trained("tfx-ner", measured)
+    return Trained("tfx-ner", models)
 
 
 def crfsuite(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
@@ -108,7 +108,7 @@ def spacy(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained
     return _tagged("spaCy", program, corpus, models / "model-best", predictions, spent, log)
 
 
-def in_turns(trained: Sequence[Trained], tell: Tell) -> list[Tool]:
+def measured(trained: Sequence[Trained], tell: Tell) -> list[Tool]:
     """The tools with all that was measured, how fast their models are included."""
     tell("All, in turn: how fast they are")
     told = iter(in_turn.measure([program for tool in trained for program, _ in tool.models]))
@@ -137,9 +137,10 @@ def _tagged(
     return Trained(name, [(in_turn.Program([*program, "measure", *given], log, ROOT), so_far)])
 
 
-def _tool(name: str, measured: Sequence[dict[str, Any]]) -> Tool:
-    [(version, processes)] = {(own.pop("version"), own.pop("processes")) for own in measured}
-    return Tool(name, version, processes, tuple(Run(**own) for own in measured))
+def _tool(name: str, figures: Sequence[dict[str, Any]]) -> Tool:
+    """A tool from all that was measured and told of each of its models."""
+    [(version, processes)] = {(own.pop("version"), own.pop("processes")) for own in figures}
+    return Tool(name, version, processes, tuple(Run(**own) for own in figures))
 
 
 def _newest_outcome(workdir: Path) -> dict[str, Any]:
