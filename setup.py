@@ -53,7 +53,9 @@ setup(
     description="A named-entity recogniser kept in production: checked data, training, a gate, and publishing, on TFX",
     python_requires=">=3.10,<3.14",
     install_requires=requirements(),
-    packages=find_packages(include=["pipeline", "pipeline.*", "components", "components.*", "serving", "serving.*"]),
+    packages=find_packages(
+        include=["pipeline", "pipeline.*", "components", "components.*", "serving", "serving.*"]
+    ),
     package_data={"": ["**/*"]},
     exclude_package_data={"": ["**/*.pyc"]},
     entry_points={"console_scripts": ["tfx-ner = pipeline.cli:main"]},

@@ -39,7 +39,12 @@ _WIDEST = 200  # characters that the table may take
     metavar="N",
     help="Models of tfx-ner to train.",
 )
-@click.option("--json", "json_file", metavar="FILE", help="Write the figures here as JSON; - is standard output.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write the figures here as JSON; - is standard output.",
+)
 @click.option("--vectors", metavar="FILE", help="Pretrained word vectors, for tfx-ner alone.")
 @click.option(
     "--set",
@@ -49,7 +54,13 @@ _WIDEST = 200  # characters that the table may take
     help="A setting of tfx-ner's, as tfx-ner run takes it; may be given again. scheme, bad_lines and encoding are also"
     " how the corpus is read for the others.",
 )
-@click.option("--lang", "language", default="xx", show_default=True, help="spaCy's language, as en; xx is for any.")
+@click.option(
+    "--lang",
+    "language",
+    default="xx",
+    show_default=True,
+    help="spaCy's language, as en; xx is for any.",
+)
 @click.option(
     "--spacy-max-steps",
     "spacy_steps",
@@ -58,7 +69,9 @@ _WIDEST = 200  # characters that the table may take
     help="Stop spaCy's training early. Only for trying this out: the figures of such a run compare nothing.",
 )
 @click.option(
-    "--keep", metavar="DIR", help="Keep the models, logs and predictions (CoNLL, the last column predicted) here."
+    "--keep",
+    metavar="DIR",
+    help="Keep the models, logs and predictions (CoNLL, the last column predicted) here.",
 )
 def compare(
     corpus: str,
@@ -91,12 +104,20 @@ def compare(
     if settings.vectors:
         dimensions_of(settings.vectors)
     if not tools.OTHERS.exists():
-        raise UserError(f"{tools.OTHERS.parents[1]}: not here; make benchmark makes it, and runs this")
+        raise UserError(
+            f"{tools.OTHERS.parents[1]}: not here; make benchmark makes it, and runs this"
+        )
 
     chosen = Options(
-        seeds, assignments, os.path.abspath(settings.vectors) if settings.vectors else None, language, spacy_steps
+        seeds,
+        assignments,
+        os.path.abspath(settings.vectors) if settings.vectors else None,
+        language,
+        spacy_steps,
     )
-    reading = ReadOptions(scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding)
+    reading = ReadOptions(
+        scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding
+    )
     began = datetime.datetime.now().astimezone()
     progress = Console(highlight=False, stderr=True)
 
@@ -106,7 +127,10 @@ def compare(
     with _folder(keep) as folder:
         written = write_out(corpus, reading, folder)
         tools.prepare(written, chosen, folder)
-        trained = [train(written, chosen, folder, tell) for train in (tools.tfx_ner, tools.crfsuite, tools.spacy)]
+        trained = [
+            train(written, chosen, folder, tell)
+            for train in (tools.tfx_ner, tools.crfsuite, tools.spacy)
+        ]
         measured = tools.measured(trained, tell)
     this = machine.this()
     told = notes(measured, written, chosen, this)
@@ -117,7 +141,11 @@ def compare(
         {
             "date": began.isoformat(timespec="seconds"),
             "machine": asdict(this),
-            "corpus": {"path": corpus, "evaluated_on": written.evaluated_on, "splits": written.sizes},
+            "corpus": {
+                "path": corpus,
+                "evaluated_on": written.evaluated_on,
+                "splits": written.sizes,
+            },
             "settings": asdict(chosen),
             "tools": {tool.name: tool.as_dict() for tool in measured},
             "notes": told,
@@ -138,9 +166,13 @@ def _folder(keep: Optional[str]) -> Iterator[Path]:
             folder.mkdir(parents=True, exist_ok=True)
             taken = any(folder.iterdir())
         except OSError as error:
-            raise UserError(f"--keep {keep}: cannot make this folder ({error.strerror}); name another") from None
+            raise UserError(
+                f"--keep {keep}: cannot make this folder ({error.strerror}); name another"
+            ) from None
         if taken:
-            raise UserError(f"--keep {keep}: found a folder that is not empty; expected an empty or a new one")
+            raise UserError(
+                f"--keep {keep}: found a folder that is not empty; expected an empty or a new one"
+            )
         yield folder
         return
     from benchmarks.comparison.cost import Failed
@@ -159,7 +191,9 @@ def _folder(keep: Optional[str]) -> Iterator[Path]:
 def _show(screen: Console, name: str, corpus, cells: list[list[str]], notes: Sequence[str]) -> None:
     sizes = ", ".join(f"{split} {size['sentences']:,}" for split, size in corpus.sizes.items())
     tokens = sum(size["tokens"] for size in corpus.sizes.values())
-    screen.print(f"\n{Path(name).name}: {sizes} sentences; {tokens:,} tokens\n", markup=False, soft_wrap=True)
+    screen.print(
+        f"\n{Path(name).name}: {sizes} sentences; {tokens:,} tokens\n", markup=False, soft_wrap=True
+    )
     head, *rows = cells
     table = Table(box=None, pad_edge=False)
     for number, title in enumerate(head):
@@ -176,7 +210,9 @@ def main() -> None:
     """The program: what goes wrong is told in one line on standard error."""
     from benchmarks.comparison.cost import Failed
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is stopped, as with Ctrl-C
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # what runs is stopped, as with Ctrl-C
     try:
         compare.main(prog_name="compare.py", standalone_mode=False)
     except click.ClickException as error:

@@ -38,14 +38,20 @@ _NODE = re.compile(r"^[✓=] (\w+) +([\d.]+) s  ran", re.MULTILINE)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus")
     parser.add_argument("--size", type=int, metavar="N")
-    parser.add_argument("--shares", type=int, default=2, metavar="N", help="more than four take turns")
+    parser.add_argument(
+        "--shares", type=int, default=2, metavar="N", help="more than four take turns"
+    )
     parser.add_argument("--until", metavar="NODE")
     parser.add_argument("--model", metavar="DIR")
     parser.add_argument(
-        "--folder", metavar="DIR", help="keeps what the runs leave; started again with it, goes on where it was"
+        "--folder",
+        metavar="DIR",
+        help="keeps what the runs leave; started again with it, goes on where it was",
     )
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
@@ -56,17 +62,36 @@ def main() -> None:
     if options.until and not options.model:
         sys.exit("a run that ends early publishes no model: name one with --model")
     with contextlib.ExitStack() as stack:
-        folder = Path(options.folder or stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        folder = Path(
+            options.folder
+            or stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        )
         folder.mkdir(parents=True, exist_ok=True)
         data, texts = _inputs(options.corpus, options.size, folder)
         model = options.model or str(folder / "work" / "serving" / "ner")
         kept = folder / "figures.json"
-        found = json.loads(kept.read_text()) if kept.exists() else {"here": _nothing(), "flink": _nothing()}
-        found |= {"cores": os.cpu_count(), "corpus": Path(options.corpus).name, "sentences": options.size}
+        found = (
+            json.loads(kept.read_text())
+            if kept.exists()
+            else {"here": _nothing(), "flink": _nothing()}
+        )
+        found |= {
+            "cores": os.cpu_count(),
+            "corpus": Path(options.corpus).name,
+            "sentences": options.size,
+        }
 
         def measure(where: str, *arguments) -> None:
             try:
-                _do(found[where], folder / _WORKDIRS[where], data, texts, model, options.until, *arguments)
+                _do(
+                    found[where],
+                    folder / _WORKDIRS[where],
+                    data,
+                    texts,
+                    model,
+                    options.until,
+                    *arguments,
+                )
             finally:
                 kept.write_text(json.dumps(found, indent=1) + "\n")
 
@@ -74,7 +99,11 @@ def main() -> None:
             measure("here", [], {})
         if "annotate" not in found["flink"]["seconds"]:
             with Cluster(folder / "cluster", options.shares) as cluster:
-                measure("flink", cluster.settings, {name: one.pid for name, one in cluster.processes.items()})
+                measure(
+                    "flink",
+                    cluster.settings,
+                    {name: one.pid for name, one in cluster.processes.items()},
+                )
         found["equal"] = {}
         for name, equal in _compared(folder, data, whole=not options.until):
             found["equal"][name] = equal
@@ -116,20 +145,45 @@ def _do(
 
     A run that goes on from an earlier one adds the steps that are new.
     """
-    run = ["run", "--data", str(data), "--workdir", str(workdir), "--set", "gate.minimum_f1=0", *settings]
-    annotate = ["annotate", "--input", str(texts), "--output", f"{workdir}-annotated", "--model", model, *settings]
-    for name, command in (("run", [*run, *(["--until", until] if until else [])]), ("annotate", annotate)):
+    run = [
+        "run",
+        "--data",
+        str(data),
+        "--workdir",
+        str(workdir),
+        "--set",
+        "gate.minimum_f1=0",
+        *settings,
+    ]
+    annotate = [
+        "annotate",
+        "--input",
+        str(texts),
+        "--output",
+        f"{workdir}-annotated",
+        "--model",
+        model,
+        *settings,
+    ]
+    for name, command in (
+        ("run", [*run, *(["--until", until] if until else [])]),
+        ("annotate", annotate),
+    ):
         code, said, seconds, peaks = _watched(command, parts)
         steps = {node: float(took) for node, took in _NODE.findall(said)}
         if name == "annotate" and not code:
             steps["annotate"] = seconds
         figures["seconds"] |= steps
-        figures["peak_mb"] = {part: max(peak, figures["peak_mb"].get(part, 0.0)) for part, peak in peaks.items()}
+        figures["peak_mb"] = {
+            part: max(peak, figures["peak_mb"].get(part, 0.0)) for part, peak in peaks.items()
+        }
         if code:
             sys.exit(said[-3_000:])
 
 
-def _watched(arguments: list[str], parts: dict[str, int]) -> tuple[int, str, float, dict[str, float]]:
+def _watched(
+    arguments: list[str], parts: dict[str, int]
+) -> tuple[int, str, float, dict[str, float]]:
     """A command's exit code, what it printed, its seconds, and the peaks of memory of itself and of the cluster's parts."""
     began = time.monotonic()
     with subprocess.Popen(
@@ -157,7 +211,9 @@ def _watched(arguments: list[str], parts: dict[str, int]) -> tuple[int, str, flo
     return process.returncode, "".join(said), time.monotonic() - began, peaks
 
 
-def _sample(process: subprocess.Popen, roots: dict[str, list[int]], peaks: dict[str, float]) -> None:
+def _sample(
+    process: subprocess.Popen, roots: dict[str, list[int]], peaks: dict[str, float]
+) -> None:
     while process.poll() is None:
         for name, pids in roots.items():
             now = sum(growth.resident(one) for pid in pids for one in growth.tree(pid))
@@ -190,13 +246,24 @@ def _evaluates_alike(workdir: Path, data: Path, file: Path) -> bool:
     from components.corpus import reading
 
     (test,) = reading.find_splits(str(data)).files["test"]
-    evaluate = ["evaluate", "--model", str(workdir / "serving" / "ner"), "--data", test, "--json", str(file)]
+    evaluate = [
+        "evaluate",
+        "--model",
+        str(workdir / "serving" / "ner"),
+        "--data",
+        test,
+        "--json",
+        str(file),
+    ]
     code, said, _, _ = _watched(evaluate, {})
     if code:
         sys.exit(said[-3_000:])
     run = max(path for path in (workdir / "runs").iterdir() if (path / "outcome.json").exists())
     evaluator, alone = (json.loads(path.read_text()) for path in (run / "outcome.json", file))
-    return all(math.isclose(evaluator["overall"][name], alone["overall"][name]) for name in evaluator["overall"])
+    return all(
+        math.isclose(evaluator["overall"][name], alone["overall"][name])
+        for name in evaluator["overall"]
+    )
 
 
 def _show(found: dict) -> None:

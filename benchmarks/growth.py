@@ -33,17 +33,26 @@ _WORKERS = (1, 2)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus")
     parser.add_argument("--sizes", default="10000,100000,1000000")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--plot", metavar="FILE.svg")
     parser.add_argument(
-        "--last", metavar="NODE", default=_KEPT[-1], help="the last node to run, none for annotation alone"
+        "--last",
+        metavar="NODE",
+        default=_KEPT[-1],
+        help="the last node to run, none for annotation alone",
     )
-    parser.add_argument("--model", metavar="DIR", help="the model to annotate with, where the Trainer is not run")
     parser.add_argument(
-        "--folder", metavar="DIR", help="of one size: goes on from what lies there, which is not measured again"
+        "--model", metavar="DIR", help="the model to annotate with, where the Trainer is not run"
+    )
+    parser.add_argument(
+        "--folder",
+        metavar="DIR",
+        help="of one size: goes on from what lies there, which is not measured again",
     )
     parser.add_argument("--child", metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -55,11 +64,19 @@ def main() -> None:
         parser.error("--folder is of one size; name one with --sizes")
     rows = _earlier(options.json)
     for size in sizes:
-        row = next((one for one in rows if one["sentences"] == size), {"sentences": size, "nodes": {}})
-        rows = sorted([*(one for one in rows if one is not row), row], key=lambda one: one["sentences"])
+        row = next(
+            (one for one in rows if one["sentences"] == size), {"sentences": size, "nodes": {}}
+        )
+        rows = sorted(
+            [*(one for one in rows if one is not row), row], key=lambda one: one["sentences"]
+        )
         with contextlib.ExitStack() as stack:
-            folder = options.folder or stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-            for name, facts in _of_size(options.corpus, size, Path(folder), options.last, options.model):
+            folder = options.folder or stack.enter_context(
+                tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+            )
+            for name, facts in _of_size(
+                options.corpus, size, Path(folder), options.last, options.model
+            ):
                 row["nodes"][name] = facts
                 print(
                     f"{size:>9,}  {name:<17} {facts['seconds']:>8.1f} s  processor {facts['processor']:>8.1f} s"
@@ -82,7 +99,9 @@ def _keep(rows: list[dict], file: str | None, plot: str | None) -> None:
         Path(plot).write_text(growth_plot.svg(rows), encoding="utf-8")
 
 
-def _of_size(corpus: str, size: int, folder: Path, last: str, model: str | None) -> Iterator[tuple[str, dict]]:
+def _of_size(
+    corpus: str, size: int, folder: Path, last: str, model: str | None
+) -> Iterator[tuple[str, dict]]:
     """Measures one size: names of nodes with their figures, as each is done."""
     repeat_corpus(corpus, size, folder)
     if last != "none":
@@ -99,7 +118,10 @@ def _of_size(corpus: str, size: int, folder: Path, last: str, model: str | None)
             sys.exit(log.read_text()[-2_000:])
         model = next(map(str, folder.glob("work/artifacts/Trainer/model/*/Format-Serving")), model)
     for workers in _WORKERS if model else ():
-        yield f"annotate, {workers} process{'es' * (workers > 1)}", _annotated(folder, workers, model)
+        yield (
+            f"annotate, {workers} process{'es' * (workers > 1)}",
+            _annotated(folder, workers, model),
+        )
 
 
 def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) -> None:
@@ -110,7 +132,9 @@ def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) ->
         return
     sentences = list(reading.read_split(reading.find_splits(corpus), "train"))
     (folder / "corpus").mkdir(parents=True)
-    trains = [f"train-{number:03}" for number in range(train_files)] if train_files > 1 else ["train"]
+    trains = (
+        [f"train-{number:03}" for number in range(train_files)] if train_files > 1 else ["train"]
+    )
     for name, count in (
         *((train, size * 8 // 10 // train_files) for train in trains),
         ("dev", size // 10),
@@ -118,7 +142,10 @@ def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) ->
     ):
         with (folder / "corpus" / f"{name}.conll").open("w", encoding="utf-8") as file:
             writing.write_conll(file, islice(chain.from_iterable(repeat(sentences)), count))
-    texts = [json.dumps({"text": " ".join(sentence.tokens)}, ensure_ascii=False) + "\n" for sentence in sentences]
+    texts = [
+        json.dumps({"text": " ".join(sentence.tokens)}, ensure_ascii=False) + "\n"
+        for sentence in sentences
+    ]
     with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(islice(chain.from_iterable(repeat(texts)), size))
 
@@ -143,8 +170,12 @@ def _measure(folder: Path, last: str) -> None:
     found = survey.look(str(folder / "corpus"), ReadOptions(), folder / "left-out.jsonl")
     watch.end("survey")
     corpus = graph.Corpus(found.splits, ReadOptions(), found.fingerprint, "growth")
-    whole = graph.create_pipeline(config, workdir, corpus, store.connection(config.metadata, workdir))
-    orchestrators.StandardOptions.DEFAULT_RUNNER = orchestrators.LOCAL_RUNNER  # as `orchestrators.execute` has it
+    whole = graph.create_pipeline(
+        config, workdir, corpus, store.connection(config.metadata, workdir)
+    )
+    orchestrators.StandardOptions.DEFAULT_RUNNER = (
+        orchestrators.LOCAL_RUNNER
+    )  # as `orchestrators.execute` has it
     watch.begin()
     watch.end("before")
     with observed():
@@ -157,7 +188,14 @@ def _annotated(folder: Path, workers: int, model: str) -> dict:
     """Annotates the texts by so many processes; the command that starts them is measured with them."""
     output = folder / f"found-{workers}"
     shutil.rmtree(output, ignore_errors=True)  # annotation goes on where it was, too
-    command = [sys.executable, "-m", "pipeline.cli", "annotate", "--input", str(folder / "texts.jsonl")]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        "annotate",
+        "--input",
+        str(folder / "texts.jsonl"),
+    ]
     command += ["--output", str(output), "--model", model, "--set", f"beam.workers={workers}"]
     began, before, peak = time.monotonic(), processor(), 0.0
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -240,7 +278,11 @@ class _Watch(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.kind == "node_started":
             self.begin()
-        elif record.kind == "node_ended" and record.facts["node"] in _KEPT and not record.facts["cached"]:
+        elif (
+            record.kind == "node_ended"
+            and record.facts["node"] in _KEPT
+            and not record.facts["cached"]
+        ):
             self.end(record.facts["node"])
 
 

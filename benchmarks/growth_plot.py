@@ -33,11 +33,15 @@ def svg(rows: Sequence[dict]) -> str:
     for power in range(across[0], across[1] + 1):
         x, low = place(10.0**power, 10.0 ** up[0])
         parts.append(_line([(x, low), (x, _TOP)], "#ddd"))
-        parts.append(f'<text x="{x:.1f}" y="{low + 18:.1f}" text-anchor="middle">{10**power:,}</text>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{low + 18:.1f}" text-anchor="middle">{10**power:,}</text>'
+        )
     for power in range(up[0], up[1] + 1):
         left, y = place(10.0 ** across[0], 10.0**power)
         parts.append(_line([(left, y), (_WIDTH - _RIGHT, y)], "#ddd"))
-        parts.append(f'<text x="{left - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:,g} s</text>')
+        parts.append(
+            f'<text x="{left - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:,g} s</text>'
+        )
     room = min(across[1] - across[0], up[1] - up[0])
     ideal = [place(10.0 ** (across[0] + step), 10.0 ** (up[0] + step)) for step in (0, room)]
     parts.append(_line(ideal, "#999", ' stroke-dasharray="4 4"'))
@@ -49,7 +53,9 @@ def svg(rows: Sequence[dict]) -> str:
         parts.append(_line(spots, colour, ' stroke-width="2"'))
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in spots]
         last = max(last + 15, spots[-1][1] + 4)  # names must not lie on one another
-        parts.append(f'<text x="{_WIDTH - _RIGHT + 10}" y="{last:.1f}" fill="{colour}">{escape(name)}</text>')
+        parts.append(
+            f'<text x="{_WIDTH - _RIGHT + 10}" y="{last:.1f}" fill="{colour}">{escape(name)}</text>'
+        )
     parts.append(f'<text x="{_LEFT}" y="{_HEIGHT - 10}">sentences; dashed: linear growth</text>')
     parts.append(f'<text x="{_LEFT}" y="14">seconds of processor, user and system</text></svg>')
     return "\n".join(parts) + "\n"

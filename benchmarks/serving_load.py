@@ -55,7 +55,9 @@ _WARM = 20  # requests that do not count
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("base_path")
     parser.add_argument("--clients", default="1,8,64")
     parser.add_argument("--seconds", type=float, default=10)
@@ -65,14 +67,18 @@ def main() -> None:
     parser.add_argument("--json")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    texts = Path(options.texts).read_text(encoding="utf-8").splitlines() if options.texts else list(_TEXTS)
+    texts = (
+        Path(options.texts).read_text(encoding="utf-8").splitlines()
+        if options.texts
+        else list(_TEXTS)
+    )
     if options.child:
         transport, port, clients = options.child.split(",")
         taken = asyncio.run(_asking(transport, int(port), int(clients), texts, options.seconds))
         json.dump(taken, sys.stdout)
         return
 
-    from serving.model import find
+    from components.export.model import find
 
     model, transports = find(options.base_path), options.transports.split(",")
     stolen, rows = _stolen(), []
@@ -80,14 +86,20 @@ def main() -> None:
         server, ports = _server(options.base_path, Path(folder))
         try:
             print(f"{os.cpu_count()} cores; texts per second, and milliseconds of a request\n")
-            print(f"{'':>16} {'clients':>7} {'texts/s':>9} {'p50':>8} {'p99':>8} {'added':>8} {'of the model':>13}")
+            print(
+                f"{'':>16} {'clients':>7} {'texts/s':>9} {'p50':>8} {'p99':>8} {'added':>8} {'of the model':>13}"
+            )
             for clients in map(int, options.clients.split(",")):
                 if clients == 1:
-                    for row in _alone(model, {name: ports[name] for name in transports}, texts, options.seconds):
+                    for row in _alone(
+                        model, {name: ports[name] for name in transports}, texts, options.seconds
+                    ):
                         rows.append(row)
                         _show(row)
                     continue
-                for row in _together(options, model, {name: ports[name] for name in transports}, clients, texts):
+                for row in _together(
+                    options, model, {name: ports[name] for name in transports}, clients, texts
+                ):
                     rows.append(row)
                     _show(row)
         finally:
@@ -96,7 +108,9 @@ def main() -> None:
     if stolen is not None:
         print(f"\n{_stolen() - stolen:.1f} s of the cores' time went to others than this machine")
     if options.json:
-        Path(options.json).write_text(json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n")
+        Path(options.json).write_text(
+            json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n"
+        )
 
 
 def _figures(taken: list[float], texts: int, seconds: float) -> dict:
@@ -178,7 +192,10 @@ def _alone(model: Path, ports: dict[str, int], texts: list[str], seconds: float)
     async def ask_all() -> dict[str, list[float]]:
         taken: dict[str, list[float]] = {name: [] for name in ("in process", *ports)}
         async with contextlib.AsyncExitStack() as stack:
-            asking = {name: await stack.enter_async_context(_CLIENTS[name](port)) for name, port in ports.items()}
+            asking = {
+                name: await stack.enter_async_context(_CLIENTS[name](port))
+                for name, port in ports.items()
+            }
             call = _model_call(model)
             end = None
             for number, text in enumerate(cycle(texts)):
@@ -199,12 +216,17 @@ def _alone(model: Path, ports: dict[str, int], texts: list[str], seconds: float)
         row = {"how": name, "clients": 1, **_figures(seconds_of_each, 1, sum(seconds_of_each))}
         if name != "in process":
             longer = statistics.median(one - model for one, model in zip(seconds_of_each, base))
-            row.update(added_ms=round(longer * 1e3, 2), of_the_model=round(sum(base) / sum(seconds_of_each), 3))
+            row.update(
+                added_ms=round(longer * 1e3, 2),
+                of_the_model=round(sum(base) / sum(seconds_of_each), 3),
+            )
         rows.append(row)
     return rows
 
 
-def _together(options, model: Path, ports: dict[str, int], clients: int, texts: list[str]) -> list[dict]:
+def _together(
+    options, model: Path, ports: dict[str, int], clients: int, texts: list[str]
+) -> list[dict]:
     """The rows of several callers at once: in each round every transport is asked between two looks at the model."""
     seconds = options.seconds / options.rounds
     looks = [_in_process(model, clients, texts, seconds / 2)]
@@ -224,7 +246,15 @@ def _together(options, model: Path, ports: dict[str, int], clients: int, texts: 
         figures = _figures(taken, 1, options.seconds)
         added = round(figures["p50_ms"] - base["p50_ms"], 2)
         of_the_model = round(statistics.median(parts[name]), 3)
-        rows.append({"how": name, "clients": clients, **figures, "added_ms": added, "of_the_model": of_the_model})
+        rows.append(
+            {
+                "how": name,
+                "clients": clients,
+                **figures,
+                "added_ms": added,
+                "of_the_model": of_the_model,
+            }
+        )
     return rows
 
 
@@ -235,7 +265,9 @@ def _stolen() -> float | None:
     return None
 
 
-def _asked(options: argparse.Namespace, transport: str, port: int, clients: int, seconds: float) -> list[float]:
+def _asked(
+    options: argparse.Namespace, transport: str, port: int, clients: int, seconds: float
+) -> list[float]:
     """Seconds of each request that so many clients send."""
     processes = min(_PROCESSES, clients)
     running = [
@@ -250,7 +282,9 @@ def _asked(options: argparse.Namespace, transport: str, port: int, clients: int,
     return [second for one in running for second in json.loads(one.communicate()[0])]
 
 
-async def _asking(transport: str, port: int, clients: int, texts: list[str], seconds: float) -> list[float]:
+async def _asking(
+    transport: str, port: int, clients: int, texts: list[str], seconds: float
+) -> list[float]:
     """Runs clients side by side; what they take counts once all are warm."""
     async with _CLIENTS[transport](port, clients) as ask:
         return await _side_by_side(ask, clients, texts, seconds)
@@ -283,7 +317,10 @@ async def _grpc(port: int, clients: int = 1):
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     # No table of headers (HPACK, RFC 7541), and windows that never fill up.
-    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, struct.pack(">HIHI", 1, 0, 4, 2**20)))
+    writer.write(
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        + _frame(_SETTINGS, 0, 0, struct.pack(">HIHI", 1, 0, 4, 2**20))
+    )
     writer.write(_frame(_WINDOW, 0, 0, struct.pack(">I", 2**30)))
     streams, data, answers = count(1, 2), collections.defaultdict(bytes), {}
 
@@ -312,11 +349,17 @@ async def _grpc(port: int, clients: int = 1):
         if reading.done():
             reading.result()
         message = _predict_request(text)
-        if len(message) > _MOST_BYTES // clients:  # what a server takes without having said that it would
-            raise RuntimeError(f"a text of {len(text)} characters is too long for {clients} callers at once")
+        if (
+            len(message) > _MOST_BYTES // clients
+        ):  # what a server takes without having said that it would
+            raise RuntimeError(
+                f"a text of {len(text)} characters is too long for {clients} callers at once"
+            )
         answer = answers[stream := next(streams)] = asyncio.get_running_loop().create_future()
         prefixed = struct.pack(">BI", 0, len(message)) + message
-        writer.write(_frame(_HEADERS, _END_HEADERS, stream, _HEAD) + _frame(_DATA, _END, stream, prefixed))
+        writer.write(
+            _frame(_HEADERS, _END_HEADERS, stream, _HEAD) + _frame(_DATA, _END, stream, prefixed)
+        )
         if len(await answer) < 50:
             raise RuntimeError("no answer")
 
@@ -375,7 +418,9 @@ async def _rest(port: int, clients: int = 1):
         reader, writer = connection = pool.pop()
         body = json.dumps({"instances": [text]}).encode()
         writer.write(
-            b"POST /v1/models/ner:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            b"POST /v1/models/ner:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+            % len(body)
+            + body
         )
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):

@@ -17,4 +17,6 @@ def splits_of(rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """Where each of `count` rows begins, then where the last one ends, int64 `[count + 1]`; `rows` int64 `[values]`, rising, has the
     row of each value."""
     wanted = tf.range(count + 1)
-    return tf.squeeze(tf.raw_ops.LowerBound(sorted_inputs=rows[None], values=wanted[None], out_type=tf.int64), 0)
+    return tf.squeeze(
+        tf.raw_ops.LowerBound(sorted_inputs=rows[None], values=wanted[None], out_type=tf.int64), 0
+    )

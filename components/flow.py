@@ -15,7 +15,11 @@ import tensorflow as tf
 
 
 def loop(
-    condition: Callable[..., tf.Tensor], body: Callable[..., tuple], state: tuple, specs: tuple, held: tuple = ()
+    condition: Callable[..., tf.Tensor],
+    body: Callable[..., tuple],
+    state: tuple,
+    specs: tuple,
+    held: tuple = (),
 ) -> tuple:
     """The state after `body`, as often as `condition` says so before it.
 
@@ -37,9 +41,13 @@ def loop(
     return tf.nest.pack_sequence_as(inputs, found)[: len(state)]
 
 
-def either(condition: tf.Tensor, then: Callable[..., Any], otherwise: Callable[..., Any], inputs: tuple) -> Any:
+def either(
+    condition: tf.Tensor, then: Callable[..., Any], otherwise: Callable[..., Any], inputs: tuple
+) -> Any:
     """What `then` makes of the inputs, or `otherwise`, as `condition` says."""
-    branches = [_function(branch, tf.nest.map_structure(_spec, inputs)) for branch in (then, otherwise)]
+    branches = [
+        _function(branch, tf.nest.map_structure(_spec, inputs)) for branch in (then, otherwise)
+    ]
     outputs = [tf.nest.flatten(branch.structured_outputs) for branch in branches]
     found = tf.raw_ops.StatelessIf(
         cond=condition,
@@ -48,7 +56,8 @@ def either(condition: tf.Tensor, then: Callable[..., Any], otherwise: Callable[.
         then_branch=branches[0],
         else_branch=branches[1],
         output_shapes=[
-            one.shape.most_specific_compatible_shape(other.shape) for one, other in zip(*outputs, strict=True)
+            one.shape.most_specific_compatible_shape(other.shape)
+            for one, other in zip(*outputs, strict=True)
         ],
     )
     return tf.nest.pack_sequence_as(branches[0].structured_outputs, found)

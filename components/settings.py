@@ -14,25 +14,38 @@ class Settings(BaseModel):
 class Spans(Settings):
     """Which spans of data a run takes, and when one is whole."""
 
-    first: Optional[int] = Field(None, ge=0, description="number of the first span to take; it has to be there")
+    first: Optional[int] = Field(
+        None, ge=0, description="number of the first span to take; it has to be there"
+    )
     last: Optional[int] = Field(
-        None, ge=0, description="number of the newest span to take; it has to be there. Without it the newest there is"
+        None,
+        ge=0,
+        description="number of the newest span to take; it has to be there. Without it the newest there is",
     )
     newest: Literal["train", "held-out"] = Field(
-        "train", description="train on the newest span as on the others, or hold it out, whole, to evaluate on"
+        "train",
+        description="train on the newest span as on the others, or hold it out, whole, to evaluate on",
     )
-    gaps: Literal["stop", "allow"] = Field("stop", description="what to do where a number between two spans is missing")
+    gaps: Literal["stop", "allow"] = Field(
+        "stop", description="what to do where a number between two spans is missing"
+    )
     marker: Optional[str] = Field(
-        None, min_length=1, description="file written last into a span, as _SUCCESS: without it the span is not whole"
+        None,
+        min_length=1,
+        description="file written last into a span, as _SUCCESS: without it the span is not whole",
     )
-    quiet_seconds: float = Field(0, ge=0, description="seconds nothing in a span may have changed for it to be whole")
+    quiet_seconds: float = Field(
+        0, ge=0, description="seconds nothing in a span may have changed for it to be whole"
+    )
 
 
 class Vocabulary(Settings):
     """What Transform counts on the train split."""
 
     words: int = Field(200_000, ge=1, description="most words to keep, the most frequent first")
-    minimum_frequency: int = Field(1, ge=1, description="times a word must occur in train to be kept")
+    minimum_frequency: int = Field(
+        1, ge=1, description="times a word must occur in train to be kept"
+    )
     characters: int = Field(4_000, ge=1, le=30_000, description="most characters to keep")
     affixes: int = Field(30_000, ge=1, description="most prefixes and suffixes to keep")
     longest_token: int = Field(
@@ -44,25 +57,43 @@ class Model(Settings):
     """The tagger's sizes."""
 
     word_dimensions: int = Field(
-        100, ge=1, le=2_000, description="width of word embeddings, beside pretrained vectors where there are any"
+        100,
+        ge=1,
+        le=2_000,
+        description="width of word embeddings, beside pretrained vectors where there are any",
     )
     vector_units: int = Field(
-        100, ge=1, le=2_000, description="with pretrained vectors, units of a hidden layer over them, read beside them"
+        100,
+        ge=1,
+        le=2_000,
+        description="with pretrained vectors, units of a hidden layer over them, read beside them",
     )
-    other_words: int = Field(200_000, ge=0, description="with pretrained vectors, words kept that are not in train")
+    other_words: int = Field(
+        200_000, ge=0, description="with pretrained vectors, words kept that are not in train"
+    )
     character_dimensions: int = Field(30, ge=1, le=500, description="width of character embeddings")
     character_filters: int = Field(50, ge=1, le=2_000, description="filters of the character CNN")
     character_window: int = Field(3, ge=1, le=15, description="characters a filter sees at once")
     shape_dimensions: int = Field(10, ge=1, le=200, description="width of word-shape embeddings")
     joint_dimensions: int = Field(
-        5, ge=1, le=200, description="width of embeddings of the mark a word is joined to, as x is in @x"
+        5,
+        ge=1,
+        le=200,
+        description="width of embeddings of the mark a word is joined to, as x is in @x",
     )
-    affix_dimensions: int = Field(10, ge=1, le=200, description="width of each prefix and suffix embedding")
+    affix_dimensions: int = Field(
+        10, ge=1, le=200, description="width of each prefix and suffix embedding"
+    )
     lstm_units: int = Field(100, ge=1, le=4_000, description="units of the LSTM in each direction")
     lstm_layers: int = Field(1, ge=1, le=8, description="BiLSTM layers")
-    output: Literal["crf", "softmax"] = Field("crf", description="crf decodes whole tag sequences, softmax single tags")
+    output: Literal["crf", "softmax"] = Field(
+        "crf", description="crf decodes whole tag sequences, softmax single tags"
+    )
     dropout: float = Field(
-        0.5, ge=0, lt=1, description="share of inputs of BiLSTM and output layer dropped in training"
+        0.5,
+        ge=0,
+        lt=1,
+        description="share of inputs of BiLSTM and output layer dropped in training",
     )
     word_dropout: float = Field(
         0.5,
@@ -76,23 +107,37 @@ class Training(Settings):
     """How the tagger is fitted."""
 
     epochs: int = Field(
-        10, ge=1, le=10_000, description="most epochs; each is a pass over train, or as many as make 100 steps"
+        10,
+        ge=1,
+        le=10_000,
+        description="most epochs; each is a pass over train, or as many as make 100 steps",
     )
-    patience: int = Field(4, ge=1, description="epochs without a better F1 on dev after which training stops")
+    patience: int = Field(
+        4, ge=1, description="epochs without a better F1 on dev after which training stops"
+    )
     batch_size: int = Field(32, ge=1, le=65_536, description="sentences a step")
-    learning_rate: float = Field(4e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth")
+    learning_rate: float = Field(
+        4e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth"
+    )
     foretelling: float = Field(
         0.1,
         ge=0,
         le=10,
         description="weight of a second task that the tagger learns from: to foretell the words beside each token; 0 for none",
     )
-    gradient_norm: float = Field(5.0, gt=0, description="longest gradient; longer ones are scaled down to it")
+    gradient_norm: float = Field(
+        5.0, gt=0, description="longest gradient; longer ones are scaled down to it"
+    )
     seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
     threads: int = Field(
-        0, ge=0, le=1_024, description="operations that TensorFlow runs side by side, 0 for one a core"
+        0,
+        ge=0,
+        le=1_024,
+        description="operations that TensorFlow runs side by side, 0 for one a core",
     )
-    warm_start: bool = Field(False, description="start from the weights of the model that serves, as far as they fit")
+    warm_start: bool = Field(
+        False, description="start from the weights of the model that serves, as far as they fit"
+    )
     distribute: Literal["none", "mirrored", "multi-worker"] = Field(
         "none",
         description="share each batch among devices: mirrored takes those of this machine, multi-worker those of all"
@@ -117,7 +162,9 @@ class Training(Settings):
 class Gate(Settings):
     """What a new model must reach before it is published, in entity F1 on the evaluated split."""
 
-    minimum_f1: float = Field(0.3, ge=0, le=1, description="lowest F1 over all types that may be published")
+    minimum_f1: float = Field(
+        0.3, ge=0, le=1, description="lowest F1 over all types that may be published"
+    )
     tolerance: float = Field(
         0.02,
         ge=0,
@@ -125,10 +172,15 @@ class Gate(Settings):
         description="F1 a new model may lose against the one that serves; the seed alone moves it by about 0.01",
     )
     type_tolerance: float = Field(
-        0.1, ge=0, le=1, description="F1 that any single type may lose against the model that serves"
+        0.1,
+        ge=0,
+        le=1,
+        description="F1 that any single type may lose against the model that serves",
     )
     type_support: int = Field(
-        50, ge=1, description="entities of a type in the evaluated split below which its own loss does not count"
+        50,
+        ge=1,
+        description="entities of a type in the evaluated split below which its own loss does not count",
     )
 
 
@@ -157,7 +209,9 @@ class Card(Settings):
 
     intended_use: str = Field("", description="what the model is meant for, and by whom")
     licence: str = Field("", description="terms under which the model may be used")
-    limits: str = Field("", description="what it must not be used for, and what it does not do well")
+    limits: str = Field(
+        "", description="what it must not be used for, and what it does not do well"
+    )
     contact: str = Field("", description="whom to ask about it")
 
 

@@ -18,13 +18,21 @@ HERE = Path(__file__).resolve().parent
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Makes the starter corpus.")
     parser.add_argument(
-        "--out", type=Path, default=HERE / "starter", help="folder of the files (default: data/starter)"
+        "--out",
+        type=Path,
+        default=HERE / "starter",
+        help="folder of the files (default: data/starter)",
     )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; compare, and exit with 1 if a file differs"
+        "--check",
+        action="store_true",
+        help="write nothing; compare, and exit with 1 if a file differs",
     )
     options = parser.parse_args(arguments)
-    files = {options.out / f"{split}.conll": conll(documents).encode("utf-8") for split, documents in build().items()}
+    files = {
+        options.out / f"{split}.conll": conll(documents).encode("utf-8")
+        for split, documents in build().items()
+    }
     if options.check:
         return _check(files)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -35,9 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check(files: dict[Path, bytes]) -> int:
-    stale = [path for path, content in files.items() if not path.is_file() or path.read_bytes() != content]
+    stale = [
+        path
+        for path, content in files.items()
+        if not path.is_file() or path.read_bytes() != content
+    ]
     for path in stale:
-        print(f"{path}: not what the program makes; run python data/make_starter.py", file=sys.stderr)
+        print(
+            f"{path}: not what the program makes; run python data/make_starter.py", file=sys.stderr
+        )
     return 1 if stale else 0
 
 

@@ -32,7 +32,11 @@ class _Commands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str):
-        return getattr(importlib.import_module(f"pipeline.commands.{name}"), name) if name in _COMMANDS else None
+        return (
+            getattr(importlib.import_module(f"pipeline.commands.{name}"), name)
+            if name in _COMMANDS
+            else None
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

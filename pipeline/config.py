@@ -11,7 +11,17 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from components.corpus.spans import Rules
 from components.corpus.window import Choice
 from components.errors import UserError
-from components.settings import Card, Gate, Keep, Model, Publish, Settings, Spans, Training, Vocabulary
+from components.settings import (
+    Card,
+    Gate,
+    Keep,
+    Model,
+    Publish,
+    Settings,
+    Spans,
+    Training,
+    Vocabulary,
+)
 from components.storage.remote import is_address, is_remote, refuse_address
 from pipeline import durations
 from pipeline.kubeflow.settings import Kubeflow
@@ -54,7 +64,9 @@ class Beam(Settings):
         if name in ("direct", *_RUNNERS):
             return name
         if "." not in runner:
-            raise ValueError(f"expected direct, {', '.join(_RUNNERS)}, or a runner's class as package.module.Class")
+            raise ValueError(
+                f"expected direct, {', '.join(_RUNNERS)}, or a runner's class as package.module.Class"
+            )
         return runner
 
     @field_validator("options")
@@ -72,20 +84,27 @@ class Beam(Settings):
         local = [f"--runner={LOCAL_RUNNER}", _NOTHING_TO_PACK]
         if self.workers != 1:
             # In processes: threads share one interpreter and gain nothing.
-            local += [f"--direct_num_workers={self.workers}", "--direct_running_mode=multi_processing"]
+            local += [
+                f"--direct_num_workers={self.workers}",
+                "--direct_running_mode=multi_processing",
+            ]
         return [*local, *self.options]
 
 
 class Metadata(Settings):
     """Where ML Metadata lives."""
 
-    kind: Literal["sqlite", "mysql", "postgresql"] = Field("sqlite", description="sqlite is a file in the workdir")
+    kind: Literal["sqlite", "mysql", "postgresql"] = Field(
+        "sqlite", description="sqlite is a file in the workdir"
+    )
     host: str = Field("127.0.0.1", description="of the database server")
     port: int = Field(0, ge=0, le=65_535, description="of the database server, 0 for its usual one")
     database: str = Field("tfx_ner", min_length=1, description="name of the database")
     user: str = Field("", description="to log in as")
     password: str = Field(
-        "", description="to log in with; better kept in the environment as TFX_NER_METADATA_PASSWORD", repr=False
+        "",
+        description="to log in with; better kept in the environment as TFX_NER_METADATA_PASSWORD",
+        repr=False,
     )
 
 
@@ -100,17 +119,31 @@ _Duration = Annotated[str, BeforeValidator(_is_a_duration)]
 class Schedule(Settings):
     """When `tfx-ner schedule` looks for something new, what a run may take, and who is told how it ended."""
 
-    cron: Optional[str] = Field(None, min_length=1, description="times as crontab writes them, as in '0 2 * * *'")
+    cron: Optional[str] = Field(
+        None, min_length=1, description="times as crontab writes them, as in '0 2 * * *'"
+    )
     every: Optional[_Duration] = Field(None, description="time between two looks, as 6h or 1h30m")
     timezone: Optional[str] = Field(
-        None, min_length=1, description="whose clock cron goes by, as Europe/Berlin; without it the machine's"
+        None,
+        min_length=1,
+        description="whose clock cron goes by, as Europe/Berlin; without it the machine's",
     )
     poll: _Duration = Field(
-        "30s", description="time between two looks of --watch; what changed meanwhile is still being written"
+        "30s",
+        description="time between two looks of --watch; what changed meanwhile is still being written",
     )
-    limit: _Duration = Field("12h", description="longest that a run may take; then it is ended, and tried again")
-    grace: _Duration = Field("30s", description="what a run gets to end when it is told to, before it is killed")
-    retries: int = Field(3, ge=0, le=100, description="times a run is tried again that failed for no fault of the data")
+    limit: _Duration = Field(
+        "12h", description="longest that a run may take; then it is ended, and tried again"
+    )
+    grace: _Duration = Field(
+        "30s", description="what a run gets to end when it is told to, before it is killed"
+    )
+    retries: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="times a run is tried again that failed for no fault of the data",
+    )
     backoff: _Duration = Field(
         "1m", description="wait before it is tried again; twice as long each time, an hour at most"
     )
@@ -118,8 +151,12 @@ class Schedule(Settings):
     on_success: Optional[tuple[str, ...]] = Field(
         None, description="command, or a webhook's address, to call when a model was published"
     )
-    on_failure: Optional[tuple[str, ...]] = Field(None, description="the same when a run failed, or could not start")
-    on_refusal: Optional[tuple[str, ...]] = Field(None, description="the same when the gate let nothing through")
+    on_failure: Optional[tuple[str, ...]] = Field(
+        None, description="the same when a run failed, or could not start"
+    )
+    on_refusal: Optional[tuple[str, ...]] = Field(
+        None, description="the same when the gate let nothing through"
+    )
     hook_timeout: _Duration = Field("30s", description="longest that such a call may take")
 
     @field_validator("on_success", "on_failure", "on_refusal", mode="before")
@@ -134,8 +171,12 @@ class Schedule(Settings):
             or not isinstance(words, (list, tuple))
             or not all(word and isinstance(word, str) for word in words)
         ):
-            raise ValueError("expected a command, as text or a list of words, or an address with http:// or https://")
-        if "://" in words[0] and (len(words) > 1 or not words[0].startswith(("http://", "https://"))):
+            raise ValueError(
+                "expected a command, as text or a list of words, or an address with http:// or https://"
+            )
+        if "://" in words[0] and (
+            len(words) > 1 or not words[0].startswith(("http://", "https://"))
+        ):
             raise ValueError("expected one address with http:// or https://")
         return words
 
@@ -144,13 +185,25 @@ class Config(Settings):
     """Everything that can be set. Each run keeps its own as `config.yaml`."""
 
     data: Optional[str] = Field(
-        None, min_length=1, description="the corpus, a file or a folder; without it the starter corpus"
+        None,
+        min_length=1,
+        description="the corpus, a file or a folder; without it the starter corpus",
     )
     workdir: str = Field("work", min_length=1, description="folder for everything a run makes")
-    name: str = Field("ner", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="the model's name where it is served")
-    orchestrator: Literal["beam", "local"] = Field("beam", description="TFX's BeamDagRunner or LocalDagRunner")
-    scheme: Optional[str] = Field(None, description="IOB1, IOB2, BIOES or BILOU; without it found out from the corpus")
-    bad_lines: Literal["refuse", "skip"] = Field("refuse", description="what to do about sentences that cannot be read")
+    name: str = Field(
+        "ner",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="the model's name where it is served",
+    )
+    orchestrator: Literal["beam", "local"] = Field(
+        "beam", description="TFX's BeamDagRunner or LocalDagRunner"
+    )
+    scheme: Optional[str] = Field(
+        None, description="IOB1, IOB2, BIOES or BILOU; without it found out from the corpus"
+    )
+    bad_lines: Literal["refuse", "skip"] = Field(
+        "refuse", description="what to do about sentences that cannot be read"
+    )
     encoding: str = Field("utf-8", description="of CoNLL files")
     schema_file: Optional[str] = Field(
         None,
@@ -164,11 +217,15 @@ class Config(Settings):
         description="file of pretrained word vectors: GloVe's or word2vec's text, or fastText's .vec, plain or gzip",
     )
     window: Optional[int] = Field(
-        None, ge=1, description="spans to train on, the newest ones; without it all. One that is held out comes on top"
+        None,
+        ge=1,
+        description="spans to train on, the newest ones; without it all. One that is held out comes on top",
     )
     spans: Spans = Field(default_factory=Spans, description="which spans of data a run takes")
     golden: Optional[str] = Field(
-        None, min_length=1, description="labelled text, a file or a folder, to evaluate on in place of the data's own"
+        None,
+        min_length=1,
+        description="labelled text, a file or a folder, to evaluate on in place of the data's own",
     )
     drift: Literal["stop", "warn"] = Field(
         "stop", description="what to do where the data has drifted past the contract's thresholds"
@@ -179,10 +236,14 @@ class Config(Settings):
     gate: Gate = Field(default_factory=Gate, description="what a model must reach to be published")
     publish: Publish = Field(default_factory=Publish, description="how a model is published")
     keep: Keep = Field(default_factory=Keep, description="which old artifacts are kept")
-    card: Card = Field(default_factory=Card, description="what the model card says and only its owner knows")
+    card: Card = Field(
+        default_factory=Card, description="what the model card says and only its owner knows"
+    )
     beam: Beam = Field(default_factory=Beam, description="what Beam gets")
     metadata: Metadata = Field(default_factory=Metadata, description="where ML Metadata lives")
-    schedule: Schedule = Field(default_factory=Schedule, description="when runs start by themselves, and who is told")
+    schedule: Schedule = Field(
+        default_factory=Schedule, description="when runs start by themselves, and who is told"
+    )
     kubeflow: Kubeflow = Field(
         default_factory=Kubeflow, description="what `tfx-ner compile` writes for Kubeflow Pipelines"
     )
@@ -200,7 +261,9 @@ class Config(Settings):
     @classmethod
     def _copies_are_elsewhere(cls, publish: Publish) -> Publish:
         if publish.copy_to and not is_remote(publish.copy_to):
-            raise ValueError(f"copy_to={publish.copy_to}; expected an address, as s3://bucket/models/ner")
+            raise ValueError(
+                f"copy_to={publish.copy_to}; expected an address, as s3://bucket/models/ner"
+            )
         if publish.copy_to and publish.canary:
             raise ValueError(
                 "found copy_to and canary; expected one of them, for servers elsewhere take the highest version"
@@ -245,7 +308,9 @@ def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
-            raise UserError(f"--set {assignment}: expected KEY=VALUE, as in --set training.epochs=5")
+            raise UserError(
+                f"--set {assignment}: expected KEY=VALUE, as in --set training.epochs=5"
+            )
         _assign(values, key, text)
         origin[key] = "--set"
     values.update({key: value for key, value in overrides.items() if value is not None})
@@ -254,7 +319,9 @@ def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str
     if not tuned.exists():
         return config
     found = _read(str(tuned))
-    return _validated(_merged(found, values), {**dict.fromkeys(_leaves(found), str(tuned)), **origin})
+    return _validated(
+        _merged(found, values), {**dict.fromkeys(_leaves(found), str(tuned)), **origin}
+    )
 
 
 def with_settings(config: Config, found: Mapping[str, Any]) -> Config:
@@ -278,7 +345,9 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return {
         **below,
         **{
-            key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+            key: _merged(below[key], value)
+            if isinstance(value, dict) and isinstance(below.get(key), dict)
+            else value
             for key, value in above.items()
         },
     }
@@ -302,7 +371,9 @@ def _read(file: str) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise UserError(f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'name: ner'")
+        raise UserError(
+            f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'name: ner'"
+        )
     # A group whose keys are all commented out is an empty one.
     return {key: {} if value is None and keys([key]) else value for key, value in values.items()}
 
@@ -342,7 +413,9 @@ def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
         known = ", ".join(keys(place[:-1])) if keys(place[:-1]) else "nothing"
         return f"{where}unknown key {key}; expected one of {known}"
     found = error.get("input")
-    shown = f"found {found!r}; " if isinstance(found, (str, int, float, bool)) or found is None else ""
+    shown = (
+        f"found {found!r}; " if isinstance(found, (str, int, float, bool)) or found is None else ""
+    )
     if place[-1:] == ["password"]:
         shown = ""
     said = error["msg"].removeprefix("Value error, ")
@@ -351,7 +424,10 @@ def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
 
 def keys(groups: Iterable[str] = ()) -> tuple[str, ...]:
     """The keys of a group of settings, of the top one by default; none if there is no such group."""
-    return tuple(field.alias or name for name, field in getattr(_annotation(groups), "model_fields", {}).items())
+    return tuple(
+        field.alias or name
+        for name, field in getattr(_annotation(groups), "model_fields", {}).items()
+    )
 
 
 def _annotation(key: Iterable[str]) -> Any:
@@ -359,5 +435,8 @@ def _annotation(key: Iterable[str]) -> Any:
     takes: Any = Config
     for name in key:
         fields = getattr(takes, "model_fields", {})
-        takes = next((field.annotation for known, field in fields.items() if name == (field.alias or known)), None)
+        takes = next(
+            (field.annotation for known, field in fields.items() if name == (field.alias or known)),
+            None,
+        )
     return takes

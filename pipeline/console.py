@@ -49,9 +49,13 @@ class RunConsole(logging.Handler):
         progress.LOGGER.addHandler(self)
         try:
             with captured(log, 2 if console.stderr else 1) as terminal:
-                self._console = Console(file=terminal, no_color=console.no_color, width=console.width)
+                self._console = Console(
+                    file=terminal, no_color=console.no_color, width=console.width
+                )
                 with (
-                    self._console.status("") if self._console.is_terminal else contextlib.nullcontext() as self._status
+                    self._console.status("")
+                    if self._console.is_terminal
+                    else contextlib.nullcontext() as self._status
                 ):
                     yield
         finally:
@@ -87,23 +91,42 @@ class RunConsole(logging.Handler):
     def _node_started(self, node: str) -> None:
         self.working(node)
 
-    def _node_ended(self, node: str, execution: int, cached: bool, reason: str, seconds: float) -> None:
+    def _node_ended(
+        self, node: str, execution: int, cached: bool, reason: str, seconds: float
+    ) -> None:
         self.executions[node] = execution
         self.nodes += (
-            {"node": node, "execution": execution, "cached": cached, "reason": reason, "seconds": round(seconds, 2)},
+            {
+                "node": node,
+                "execution": execution,
+                "cached": cached,
+                "reason": reason,
+                "seconds": round(seconds, 2),
+            },
         )
         mark, state = ("[dim]=[/]", "cached") if cached else ("[green]✓[/]", "ran")
         self._console.print(
-            f"{mark} {node:<17}{seconds:7.1f} s  {state}: {escape(reason)}", highlight=False, soft_wrap=True
+            f"{mark} {node:<17}{seconds:7.1f} s  {state}: {escape(reason)}",
+            highlight=False,
+            soft_wrap=True,
         )
 
     def _node_failed(self, node: str, error: BaseException, seconds: float) -> None:
         if self.failure is None:
             self.failure = NodeFailure(node, error)
-            self._console.print(f"[red]✗[/] {node:<17}{seconds:7.1f} s  failed", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"[red]✗[/] {node:<17}{seconds:7.1f} s  failed", highlight=False, soft_wrap=True
+            )
 
     def _epoch(
-        self, epoch: int, epochs: int, loss: float, seconds: float, f1: float, precision: float, recall: float
+        self,
+        epoch: int,
+        epochs: int,
+        loss: float,
+        seconds: float,
+        f1: float,
+        precision: float,
+        recall: float,
     ) -> None:
         self._console.print(
             f"  epoch {epoch:>3}/{epochs}{seconds:7.1f} s  loss {loss:.4f}  dev F1 {f1:.4f}"
@@ -115,7 +138,9 @@ class RunConsole(logging.Handler):
 
     def _trial(self, number: int, of: int, f1: float, settings: Mapping[str, float]) -> None:
         chosen = ", ".join(f"{key.partition('.')[2]} {value:g}" for key, value in settings.items())
-        self._console.print(f"  trial {number:>3}/{of}  dev F1 {f1:.4f}  {chosen}", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"  trial {number:>3}/{of}  dev F1 {f1:.4f}  {chosen}", highlight=False, soft_wrap=True
+        )
         self.working(f"Tuner, trial {min(number + 1, of)}/{of}")
 
     def tuned(self, file: Path) -> None:
@@ -147,7 +172,9 @@ class RunConsole(logging.Handler):
         )
 
     def _gathering(self, others: int) -> None:
-        self.working(f"Trainer, waiting for {others} other machine{'s' * (others != 1)}: `tfx-ner worker` there")
+        self.working(
+            f"Trainer, waiting for {others} other machine{'s' * (others != 1)}: `tfx-ner worker` there"
+        )
         self._console.print(
             f"  waiting for `tfx-ner worker` on {others} other machine{'s' * (others != 1)}",
             highlight=False,
@@ -156,7 +183,9 @@ class RunConsole(logging.Handler):
 
     def _team(self, replicas: int) -> None:
         self.working("Trainer")
-        self._console.print(f"  each batch is shared among {replicas} replicas", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"  each batch is shared among {replicas} replicas", highlight=False, soft_wrap=True
+        )
 
     def _warm_start(self, weights: int, of_weights: int, words: int, of_words: int) -> None:
         self._console.print(
@@ -166,7 +195,9 @@ class RunConsole(logging.Handler):
             soft_wrap=True,
         )
 
-    def _calibration(self, boldness: float, temperature: float, odds: float, f1: float, error: float) -> None:
+    def _calibration(
+        self, boldness: float, temperature: float, odds: float, f1: float, error: float
+    ) -> None:
         self._console.print(
             f"  fitted on dev: boldness {boldness:+.2f}, F1 {f1:.4f}; temperature {temperature:.2f}, odds times {odds:.2f},"
             f" scores off by {error:.3f}",
@@ -186,7 +217,9 @@ def score_table(title: str, per_type: Mapping[str, Mapping], overall: Mapping) -
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(width=BAR_WIDTH)
     table.add_column("support", justify="right", no_wrap=True)
-    rows = [(escape(name), scores, None) for name, scores in per_type.items()] + [("all", overall, "bold")]
+    rows = [(escape(name), scores, None) for name, scores in per_type.items()] + [
+        ("all", overall, "bold")
+    ]
     for name, scores, style in rows:
         table.add_row(
             name,
@@ -202,11 +235,19 @@ def show_outcome(console: Console, outcome) -> None:
     """Prints the scores, the gate's decision and where the model is."""
     console.print()
     console.print(
-        score_table(f"Entities on {outcome.evaluated_on} (exact span and type)", outcome.per_type, outcome.overall)
+        score_table(
+            f"Entities on {outcome.evaluated_on} (exact span and type)",
+            outcome.per_type,
+            outcome.overall,
+        )
     )
-    novelty = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in outcome.recall_by_novelty.items())
+    novelty = ", ".join(
+        f"{name.replace('_', ' ')} {value:.4f}" for name, value in outcome.recall_by_novelty.items()
+    )
     if novelty:
-        console.print(f"Recall by whether train has the entity: {novelty}", highlight=False, soft_wrap=True)
+        console.print(
+            f"Recall by whether train has the entity: {novelty}", highlight=False, soft_wrap=True
+        )
     _show_drift(console, outcome.drift)
     if outcome.before:
         change = outcome.overall["f1"] - outcome.before["f1"]
@@ -230,18 +271,29 @@ def show_outcome(console: Console, outcome) -> None:
         )
     else:
         console.print(
-            "No earlier model to compare with: the lower bound alone decides.", highlight=False, soft_wrap=True
+            "No earlier model to compare with: the lower bound alone decides.",
+            highlight=False,
+            soft_wrap=True,
         )
     console.print()
     if outcome.nothing_ran:
-        console.print("Everything was cached: no step had to run, and nothing new was published.", highlight=False)
+        console.print(
+            "Everything was cached: no step had to run, and nothing new was published.",
+            highlight=False,
+        )
     if outcome.published:
         how = "Published as canary" if outcome.canary else "Published"
         console.print(f"[green]{how}[/]:", outcome.published, highlight=False, soft_wrap=True)
         if outcome.canary:
-            console.print("It is on trial; `tfx-ner models promote` lets it serve.", highlight=False, soft_wrap=True)
+            console.print(
+                "It is on trial; `tfx-ner models promote` lets it serve.",
+                highlight=False,
+                soft_wrap=True,
+            )
     elif outcome.held:
-        console.print(f"[yellow]Not live[/]: {escape(outcome.held)}.", highlight=False, soft_wrap=True)
+        console.print(
+            f"[yellow]Not live[/]: {escape(outcome.held)}.", highlight=False, soft_wrap=True
+        )
         if outcome.version:
             console.print(
                 f"`tfx-ner models promote {outcome.version}` puts version {outcome.version} live and lifts the hold.",
@@ -291,4 +343,7 @@ def show_settings(console: Console, settings, prefix: str = "") -> None:
             show_settings(console, field.annotation, f"{key}.")
         else:
             default = "" if field.default is None else f" = {field.default}"
-            console.print(f"[bold]{key}[/]{escape(default)}\n    {escape(field.description or '')}", soft_wrap=True)
+            console.print(
+                f"[bold]{key}[/]{escape(default)}\n    {escape(field.description or '')}",
+                soft_wrap=True,
+            )

@@ -15,7 +15,11 @@ def seconds(text: str) -> int:
     Raises ValueError where it is none, or none at all.
     """
     found = _LENGTH.fullmatch(text.strip().lower())
-    total = sum(int(number or 0) * _SECONDS[unit] for number, unit in zip(found.groups(), _SECONDS)) if found else 0
+    total = (
+        sum(int(number or 0) * _SECONDS[unit] for number, unit in zip(found.groups(), _SECONDS))
+        if found
+        else 0
+    )
     if not 0 < total <= 10_000 * _SECONDS["d"]:
         raise ValueError("expected a length of time, as 90s, 30m, 6h, 1h30m or 7d")
     return total

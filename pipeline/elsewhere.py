@@ -11,7 +11,9 @@ from pipeline.workdir import Workdir
 _READ = ("data", "golden", "vectors")
 
 
-def fetched(config: Config, workdir: Workdir, say: Callable[[str], None] = lambda _: None) -> Config:
+def fetched(
+    config: Config, workdir: Workdir, say: Callable[[str], None] = lambda _: None
+) -> Config:
     """The configuration with copies in place of what lies elsewhere; what has not changed is not fetched again.
 
     `say` is told what is fetched. Raises UserError where something is not there, and StorageError where it cannot be reached.
@@ -21,7 +23,9 @@ def fetched(config: Config, workdir: Workdir, say: Callable[[str], None] = lambd
     if not there:
         return config
     workdir.make()
-    return config.model_copy(update={name: copies.local(path, workdir.fetched, say) for name, path in there.items()})
+    return config.model_copy(
+        update={name: copies.local(path, workdir.fetched, say) for name, path in there.items()}
+    )
 
 
 def as_given(config: Config, given: Config) -> Config:
@@ -50,4 +54,6 @@ def publish(folders: Folders, address: str | None, say: Callable[[str], None]) -
 
 def _begun(base: Remote) -> set[int]:
     """The numbers of versions of which anything is there."""
-    return {int(place.name) for place in base.iterdir() if place.name.isascii() and place.name.isdigit()}
+    return {
+        int(place.name) for place in base.iterdir() if place.name.isascii() and place.name.isdigit()
+    }

@@ -32,11 +32,20 @@ def pipeline_options(settings: Beam) -> PipelineOptions:
     try:
         with contextlib.redirect_stderr(said):
             options = PipelineOptions(arguments)
-            known, given = options.get_all_options(), options.get_all_options(retain_unknown_options=True)
+            known, given = (
+                options.get_all_options(),
+                options.get_all_options(retain_unknown_options=True),
+            )
     except SystemExit:
         problem = said.getvalue().strip().rpartition("error: ")[2]
-        raise UserError(f"beam.options: {problem}; expected options as Beam {beam.__version__} takes them") from None
-    if (master := known.get("flink_master")) and settings.runner == "flink" and not master.startswith("["):
+        raise UserError(
+            f"beam.options: {problem}; expected options as Beam {beam.__version__} takes them"
+        ) from None
+    if (
+        (master := known.get("flink_master"))
+        and settings.runner == "flink"
+        and not master.startswith("[")
+    ):
         _refuse_silent("flink_master", master)
     unknown = set(given) - set(known)
     if settings.runner in _WITH_JOB_SERVER:
@@ -47,7 +56,9 @@ def pipeline_options(settings: Beam) -> PipelineOptions:
             " --name=value"
         )
     if (setup := known.get("setup_file")) and not Path(setup).is_file():
-        raise UserError(f"beam.options: --setup_file={setup}: no such file; expected the project's setup.py")
+        raise UserError(
+            f"beam.options: --setup_file={setup}: no such file; expected the project's setup.py"
+        )
     try:
         create_runner(known["runner"])
     except (ValueError, ImportError, AttributeError) as error:
@@ -59,7 +70,11 @@ def pipeline_options(settings: Beam) -> PipelineOptions:
 def _job_server_knows(endpoint: str | None, runner: str, known: dict) -> Iterable[str]:
     """The options of the job server at `endpoint`; without one Beam starts its own from a jar, and passes on what it knows."""
     if not endpoint or endpoint == "embed":
-        if runner != "portable" and not known.get("flink_submit_uber_jar") and not shutil.which("java"):
+        if (
+            runner != "portable"
+            and not known.get("flink_submit_uber_jar")
+            and not shutil.which("java")
+        ):
             raise UserError(
                 f"beam.runner: {runner} needs a job server: found no java to start one with; expected java on the PATH, or"
                 " --job_endpoint=host:port in beam.options"

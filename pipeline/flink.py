@@ -12,14 +12,22 @@ from apache_beam.runners.portability import flink_runner
 from apache_beam.runners.portability.fn_api_runner import translations
 
 _KNOWN_TO_FLINK = frozenset(
-    one.urn for one in (composites.RESHUFFLE, primitives.IMPULSE, primitives.FLATTEN, primitives.GROUP_BY_KEY)
+    one.urn
+    for one in (
+        composites.RESHUFFLE,
+        primitives.IMPULSE,
+        primitives.FLATTEN,
+        primitives.GROUP_BY_KEY,
+    )
 )
 
 
 class FlinkRunner(flink_runner.FlinkRunner):
     """Beam's, given graphs whose sources are taken apart."""
 
-    def run_portable_pipeline(self, pipeline: beam_runner_api_pb2.Pipeline, options: PipelineOptions):
+    def run_portable_pipeline(
+        self, pipeline: beam_runner_api_pb2.Pipeline, options: PipelineOptions
+    ):
         return super().run_portable_pipeline(with_files_shuffled(pipeline), options)
 
 
@@ -29,5 +37,7 @@ def with_files_shuffled(pipeline: beam_runner_api_pb2.Pipeline) -> beam_runner_a
     apart = translations.optimize_pipeline(pipeline, phases, _KNOWN_TO_FLINK, partial=True)
     for transform in apart.components.transforms.values():
         if transform.subtransforms and transform.spec.urn == primitives.PAR_DO.urn:
-            transform.ClearField("spec")  # it is its parts now; Beam's job server would take it apart once more
+            transform.ClearField(
+                "spec"
+            )  # it is its parts now; Beam's job server would take it apart once more
     return apart

@@ -9,7 +9,15 @@ from typing import Optional
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_model_analysis.proto import config_pb2
-from tfx.components import Evaluator, ExampleValidator, Pusher, StatisticsGen, Trainer, Transform, Tuner
+from tfx.components import (
+    Evaluator,
+    ExampleValidator,
+    Pusher,
+    StatisticsGen,
+    Trainer,
+    Transform,
+    Tuner,
+)
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
@@ -21,6 +29,7 @@ from tfx_bsl.public.proto import slicing_spec_pb2
 from components.corpus.reading import ReadOptions, Splits
 from components.evaluation import baselines, entity_metric
 from components.evaluation.type_gate import TypeGate
+from components.export import signatures
 from components.ingest import features
 from components.ingest.example_gen import CorpusExampleGen
 from components.publishing import pusher
@@ -31,7 +40,6 @@ from pipeline import __version__
 from pipeline.config import Config
 from pipeline.sources import code_hash
 from pipeline.workdir import Workdir
-from serving import signatures
 
 PIPELINE = "tfx-ner"
 
@@ -64,7 +72,10 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 
     # Reads the corpus into tf.Examples, in the splits train, dev and, mostly, test.
     example_gen = CorpusExampleGen(
-        corpus.splits, corpus.options, corpus.fingerprint, code_hash("components.ingest.example_gen")
+        corpus.splits,
+        corpus.options,
+        corpus.fingerprint,
+        code_hash("components.ingest.example_gen"),
     )
 
     # Counts what is in them.
@@ -74,16 +85,22 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 
     # Puts the contract in force, or makes it on the first run.
     contract = Contract(
-        statistics_gen.outputs["statistics"], schema_path, code_hash("components.validation.contract_component")
+        statistics_gen.outputs["statistics"],
+        schema_path,
+        code_hash("components.validation.contract_component"),
     )
 
     # Holds the data against the contract.
-    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=contract.outputs["schema"])
+    validator = ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=contract.outputs["schema"]
+    )
 
     # Finds the data accepted before this, to speak of drift.
     data_before = Resolver(
         strategy_class=baselines.DataBefore,
-        statistics=Channel(type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen.id),
+        statistics=Channel(
+            type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen.id
+        ),
         blessing=Channel(type=DataBlessing),
         current=statistics_gen.outputs["statistics"],
     ).with_id("DataBefore")
@@ -107,7 +124,9 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         # Its statistics of statistics take half its time, and nothing reads them.
         disable_statistics=True,
         preprocessing_fn="components.features.preprocessing.preprocessing_fn",
-        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=list(corpus.splits.names)),
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=["train"], transform=list(corpus.splits.names)
+        ),
         custom_config={
             "vocabulary": config.vocabulary.model_dump(),
             "schema": schema_path,
@@ -123,13 +142,21 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 def statistics_options(splits: Splits) -> tfdv.StatsOptions:
     """What TFDV counts: everything, and of several spans also the newest and those before it apart."""
     by_arrival = slicing_spec_pb2.SlicingSpec(feature_keys=[features.ARRIVAL])
-    slices = slicing_spec_pb2.SlicingConfig(slicing_specs=[by_arrival]) if len(splits.spans) > 1 else None
+    slices = (
+        slicing_spec_pb2.SlicingConfig(slicing_specs=[by_arrival])
+        if len(splits.spans) > 1
+        else None
+    )
     # Sketches, as the ids of sentences are all different.
     return tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True, slicing_config=slices)
 
 
 def create_tuning(
-    config: Config, workdir: Workdir, corpus: Corpus, connection: metadata_store_pb2.ConnectionConfig, trials: int
+    config: Config,
+    workdir: Workdir,
+    corpus: Corpus,
+    connection: metadata_store_pb2.ConnectionConfig,
+    trials: int,
 ) -> pipeline.Pipeline:
     """The pipeline that tries `trials` settings on `corpus`. Its steps up to Transform are those of the other one, cache and all."""
     data = _data_steps(config, workdir, corpus)
@@ -195,7 +222,10 @@ def create_pipeline(
         base_model=weights_before.outputs["model"] if start else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
-        custom_config={**training, "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint))},
+        custom_config={
+            **training,
+            "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint)),
+        },
     )
 
     # Finds the model that serves.
@@ -259,7 +289,10 @@ def create_pipeline(
 
 
 def _pipeline(
-    config: Config, workdir: Workdir, connection: metadata_store_pb2.ConnectionConfig, steps: list[BaseNode]
+    config: Config,
+    workdir: Workdir,
+    connection: metadata_store_pb2.ConnectionConfig,
+    steps: list[BaseNode],
 ) -> pipeline.Pipeline:
     return pipeline.Pipeline(
         pipeline_name=PIPELINE,
@@ -272,7 +305,9 @@ def _pipeline(
 
 
 def _digest(settings: Mapping[str, object], fingerprint: str) -> str:
-    return hashlib.sha256((json.dumps(settings, sort_keys=True) + fingerprint).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        (json.dumps(settings, sort_keys=True) + fingerprint).encode()
+    ).hexdigest()[:16]
 
 
 def _eval_config(config: Config) -> config_pb2.EvalConfig:
@@ -280,9 +315,12 @@ def _eval_config(config: Config) -> config_pb2.EvalConfig:
     threshold = config_pb2.PerSliceMetricThreshold(
         slicing_specs=[overall],
         threshold=config_pb2.MetricThreshold(
-            value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": config.gate.minimum_f1}),
+            value_threshold=config_pb2.GenericValueThreshold(
+                lower_bound={"value": config.gate.minimum_f1}
+            ),
             change_threshold=config_pb2.GenericChangeThreshold(
-                direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.gate.tolerance}
+                direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
+                absolute={"value": -config.gate.tolerance},
             ),
         ),
     )
@@ -292,11 +330,16 @@ def _eval_config(config: Config) -> config_pb2.EvalConfig:
         module=entity_metric.__name__,
         per_slice_thresholds=[threshold],
         config=json.dumps(
-            {"name": entity_metric.metric_name("f1"), "code": code_hash("components.evaluation.entity_metric")}
+            {
+                "name": entity_metric.metric_name("f1"),
+                "code": code_hash("components.evaluation.entity_metric"),
+            }
         ),
     )
     return config_pb2.EvalConfig(
-        model_specs=[config_pb2.ModelSpec(signature_name=signatures.EXAMPLES, label_key=features.TAGS)],
+        model_specs=[
+            config_pb2.ModelSpec(signature_name=signatures.EXAMPLES, label_key=features.TAGS)
+        ],
         slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=[features.LENGTH])],
         metrics_specs=[config_pb2.MetricsSpec(metrics=[metric])],
     )

@@ -39,7 +39,9 @@ class _ObservedLauncher(launcher.Launcher):
         try:
             info = super().launch()
         except BaseException as error:
-            progress.report("node_failed", node=node, error=error, seconds=time.monotonic() - started)
+            progress.report(
+                "node_failed", node=node, error=error, seconds=time.monotonic() - started
+            )
             raise
         with self._mlmd_connection as handle:
             cached, reason = _how(handle, node, info.execution_id)
@@ -69,7 +71,9 @@ def _how(handle: metadata.Metadata, node: str, execution_id: int) -> tuple[bool,
         (
             one
             for one in store.get_executions_by_type(_type_name(store, execution))
-            if one.id < execution_id and one.last_known_state != _Execution.CANCELED and _node(store, one) == node
+            if one.id < execution_id
+            and one.last_known_state != _Execution.CANCELED
+            and _node(store, one) == node
         ),
         key=lambda one: one.id,
     )
@@ -102,10 +106,18 @@ def _node(store, execution: _Execution) -> str:
 
 def _changed_settings(before: _Execution, now: _Execution) -> list[str]:
     old, new = (
-        {**{key: _value(value) for key, value in one.custom_properties.items() if not key.startswith("__")}}
+        {
+            **{
+                key: _value(value)
+                for key, value in one.custom_properties.items()
+                if not key.startswith("__")
+            }
+        }
         for one in (before, now)
     )
-    return sorted({name for key in {*old, *new} for name in _differences(key, old.get(key), new.get(key))})
+    return sorted(
+        {name for key in {*old, *new} for name in _differences(key, old.get(key), new.get(key))}
+    )
 
 
 def _value(value: metadata_store_pb2.Value):

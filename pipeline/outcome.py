@@ -94,7 +94,9 @@ def best_settings(
     return json.loads(Path(best.uri, "best_hyperparameters.txt").read_text())["values"]
 
 
-def measured(connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[str, int]) -> figures.Measured:
+def measured(
+    connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[str, int]
+) -> figures.Measured:
     """The figures of the run's report, the model before under the version that it was published as."""
     with metadata.Metadata(connection) as handle:
         found = _output(handle, executions[NODE], "figures")
@@ -103,7 +105,9 @@ def measured(connection: metadata_store_pb2.ConnectionConfig, executions: Mappin
     against = result.evaluation.against
     if not against or not version:
         return result
-    return replace(result, evaluation=replace(result.evaluation, against=replace(against, model=version)))
+    return replace(
+        result, evaluation=replace(result.evaluation, against=replace(against, model=version))
+    )
 
 
 def _version_before(store, execution: int) -> str:
@@ -113,13 +117,20 @@ def _version_before(store, execution: int) -> str:
         for event in store.get_events_by_execution_ids([execution])
         if event.type == _Event.INPUT and event.path.steps[0].key == "baseline_model"
     ]
-    taking = {event.execution_id for event in store.get_events_by_artifact_ids(before) if event.type == _Event.INPUT}
+    taking = {
+        event.execution_id
+        for event in store.get_events_by_artifact_ids(before)
+        if event.type == _Event.INPUT
+    }
     pushed = [
         event.artifact_id
         for event in store.get_events_by_execution_ids(sorted(taking))
         if event.type == _Event.OUTPUT and event.path.steps[0].key == "pushed_model"
     ]
-    versions = [one.custom_properties["pushed_version"].string_value for one in store.get_artifacts_by_id(pushed)]
+    versions = [
+        one.custom_properties["pushed_version"].string_value
+        for one in store.get_artifacts_by_id(pushed)
+    ]
     return next(filter(None, versions), "")
 
 
@@ -157,7 +168,9 @@ def read(
         overall=results.parts(scores),
         per_type={name: results.parts(scores, name) for name in results.types_in(scores)},
         by_length={
-            slice_[0][1]: results.parts(values) for slice_, values in candidate.items() if slice_ != results.OVERALL
+            slice_[0][1]: results.parts(values)
+            for slice_, values in candidate.items()
+            if slice_ != results.OVERALL
         },
         recall_by_novelty=_novelty(scores),
         before=results.parts(baseline[results.OVERALL]) if baseline else None,
@@ -197,7 +210,9 @@ def _reasons(path: str) -> list[str]:
         for failure in slice_.failures:
             value, threshold = failure.metric_value.double_value.value, failure.metric_threshold
             if not failure.HasField("metric_value"):
-                phrases.append(f"TFMA did not validate {failure.metric_key.name}: {failure.message}")
+                phrases.append(
+                    f"TFMA did not validate {failure.metric_key.name}: {failure.message}"
+                )
             elif threshold.HasField("change_threshold"):
                 allowed = -threshold.change_threshold.absolute.value
                 phrases.append(
@@ -205,13 +220,17 @@ def _reasons(path: str) -> list[str]:
                 )
             else:
                 lowest = threshold.value_threshold.lower_bound.value
-                phrases.append(f"F1 is {value:.4f}; at least {lowest:g} is asked for (gate.minimum_f1)")
+                phrases.append(
+                    f"F1 is {value:.4f}; at least {lowest:g} is asked for (gate.minimum_f1)"
+                )
     return phrases
 
 
 def _published(pushed: metadata_store_pb2.Artifact) -> str:
     """The number of the version that was published."""
-    return Path(json.loads((Path(pushed.uri) / "published.json").read_text(encoding="utf-8"))["path"]).name
+    return Path(
+        json.loads((Path(pushed.uri) / "published.json").read_text(encoding="utf-8"))["path"]
+    ).name
 
 
 def _whereabouts(folders: Folders, version: str) -> dict[str, object]:
@@ -221,6 +240,14 @@ def _whereabouts(folders: Folders, version: str) -> dict[str, object]:
         return {"published": None, "held": f"version {version} was removed" if version else ""}
     if place.parent == folders.live:
         found = labels.read(folders.live)
-        return {"published": str(place), "version": version, "canary": bool(found and found.canary == int(version))}
+        return {
+            "published": str(place),
+            "version": version,
+            "canary": bool(found and found.canary == int(version)),
+        }
     held = hold.read(folders.withdrawn)
-    return {"published": None, "version": version, "held": str(held) if held else f"version {version} was withdrawn"}
+    return {
+        "published": None,
+        "version": version,
+        "held": str(held) if held else f"version {version} was withdrawn",
+    }

@@ -14,7 +14,13 @@ NODES = (
 LAST = ("Pusher", "Report")
 
 # What an orchestrator beside TFX's own does as tasks, each by `tfx-ner run --until NODE`; the last one goes to the end.
-STEPS = {"data": "DataGate", "transform": "Transform", "train": "Trainer", "evaluate": "TypeGate", "publish": ""}
+STEPS = {
+    "data": "DataGate",
+    "transform": "Transform",
+    "train": "Trainer",
+    "evaluate": "TypeGate",
+    "publish": "",
+}
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,11 @@ def assemble(
         provenance=figures.Provenance(
             configuration=yaml.safe_load(config.dump()),
             versions=facts.packages,
-            hashes={"data": facts.data_hash, "configuration": facts.config_hash, "code": facts.code_hash},
+            hashes={
+                "data": facts.data_hash,
+                "configuration": facts.config_hash,
+                "code": facts.code_hash,
+            },
             nodes=tuple(_node(node) for node in outcome.nodes),
         ),
         card=card.model_card(
@@ -120,7 +124,9 @@ def find(reports: Path, run: str | None) -> Path:
     """
     found = sorted(path.parent for path in reports.glob(f"[!.]*/{JSON}"))
     if not found:
-        raise UserError(f"{reports}: no report is here; name a work folder in which a run has ended with --workdir")
+        raise UserError(
+            f"{reports}: no report is here; name a work folder in which a run has ended with --workdir"
+        )
     if run is None:
         return found[-1]
     matching = [folder for folder in found if folder.name == run] or [
@@ -152,7 +158,11 @@ def _earlier(before: Iterable[Facts]) -> Iterable[figures.EarlierRun]:
         if facts.overall:
             published = facts.verdict in ("published", "canary")
             yield figures.EarlierRun(
-                facts.run, _moment(facts.started), facts.overall["f1"], published, facts.evaluated_on
+                facts.run,
+                _moment(facts.started),
+                facts.overall["f1"],
+                published,
+                facts.evaluated_on,
             )
 
 

@@ -83,16 +83,33 @@ def run(
         kept, asked = folder / "config.yaml", elsewhere.as_given(config, given)
         kept.write_text(asked.dump(), encoding="utf-8")
         data = os.path.abspath(corpus_path) if asked.data == config.data else asked.data
-        remembered = record.begun(connection, folder.name, asked, str(workdir.root), label, data, because)
+        remembered = record.begun(
+            connection, folder.name, asked, str(workdir.root), label, data, because
+        )
         with record.ending(remembered):
-            options = ReadOptions(scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding)
+            options = ReadOptions(
+                scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding
+            )
             found = survey.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
-            spans = [{"number": span.number, "version": span.version} for span in found.splits.spans]
+            spans = [
+                {"number": span.number, "version": span.version} for span in found.splits.spans
+            ]
             remembered.add(data_hash=found.fingerprint, sentences=found.sentences, spans=spans)
             console.surveyed(found, label, folder)
             with console.capturing(folder / "log.txt"):
                 serves = versions.serving(workdir.versions)
-                work = _Work(workdir, connection, found, options, label, console, folder, serves, force_baseline, until)
+                work = _Work(
+                    workdir,
+                    connection,
+                    found,
+                    options,
+                    label,
+                    console,
+                    folder,
+                    serves,
+                    force_baseline,
+                    until,
+                )
                 if trials:
                     config = _tune(config, work, trials)
                     kept.write_text(elsewhere.as_given(config, given).dump(), encoding="utf-8")
@@ -147,7 +164,9 @@ def _new_folder(runs: Path) -> Path:
     now, form = datetime.datetime.now(), "%Y%m%d-%H%M%S-%f"
     for name in sorted((path.name for path in runs.iterdir()), reverse=True):
         with contextlib.suppress(ValueError):  # a folder that is not a run's
-            now = max(now, datetime.datetime.strptime(name, form) + datetime.timedelta(microseconds=1))
+            now = max(
+                now, datetime.datetime.strptime(name, form) + datetime.timedelta(microseconds=1)
+            )
             break
     folder = runs / now.strftime(form)
     folder.mkdir()
@@ -192,7 +211,9 @@ def _run(config: Config, work: _Work):
 def _keep(outcome, folder: Path) -> None:
     """Writes the outcome into the run's folder; it is there whole or not at all."""
     partial = folder / "outcome.partial"
-    partial.write_text(json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text(
+        json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     partial.replace(folder / "outcome.json")
 
 
@@ -206,12 +227,19 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
     try:
         if console.failure:
             raise console.failure.error
-        earlier = [one.facts for one in runs.runs(store.opened(work.connection), work.workdir) if one.name != facts.run]
+        earlier = [
+            one.facts
+            for one in runs.runs(store.opened(work.connection), work.workdir)
+            if one.name != facts.run
+        ]
         measured = outcomes.measured(work.connection, console.executions)
         page = report.write(
-            report.assemble(measured, work.found.spans, facts, config, outcome, earlier), work.workdir.reports
+            report.assemble(measured, work.found.spans, facts, config, outcome, earlier),
+            work.workdir.reports,
         )
-        pages.keep(store.opened(work.connection), facts.run, console.executions[report.NODE], page.parent)
+        pages.keep(
+            store.opened(work.connection), facts.run, console.executions[report.NODE], page.parent
+        )
     except Exception as error:  # whatever it is
         logging.getLogger().exception("no report")
         console.no_report(last_line(error), work.folder / "log.txt")
@@ -246,11 +274,15 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
 
     engines.pipeline_options(config.beam)  # refused here, not by the first node
     vectors_content = content_hash(config.vectors) if config.vectors else ""
-    corpus = graph.Corpus(work.found.splits, work.options, work.found.fingerprint, work.label, vectors_content)
+    corpus = graph.Corpus(
+        work.found.splits, work.options, work.found.fingerprint, work.label, vectors_content
+    )
     steps = (
         graph.create_tuning(config, work.workdir, corpus, work.connection, trials)
         if trials
-        else graph.create_pipeline(config, work.workdir, corpus, work.connection, work.serves, not work.force_baseline)
+        else graph.create_pipeline(
+            config, work.workdir, corpus, work.connection, work.serves, not work.force_baseline
+        )
     )
     try:
         run_name = f"{work.folder.name}{'.tuning' if trials else ''}"

@@ -10,7 +10,9 @@ from pipeline.config import Metadata
 from pipeline.workdir import Workdir
 
 _PORTS = {"mysql": 3306, "postgresql": 5432}
-_LOCKED = "Concurrent writes aborted"  # what ML Metadata says of an SQLite file that somebody else holds
+_LOCKED = (
+    "Concurrent writes aborted"  # what ML Metadata says of an SQLite file that somebody else holds
+)
 _HELD = "another program holds it locked; try again when that has ended"
 _PATIENCE = 10.0  # seconds to wait for whoever holds an SQLite file; ML Metadata itself waits up to a minute
 
@@ -28,7 +30,9 @@ def connection(settings: Metadata, workdir: Workdir):
     config = metadata_store_pb2.ConnectionConfig()
     if settings.kind == "sqlite":
         config.sqlite.filename_uri = str(workdir.metadata)
-        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        config.sqlite.connection_mode = (
+            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        )
         return config
     password = settings.password or os.environ.get("TFX_NER_METADATA_PASSWORD", "")
     port = settings.port or _PORTS[settings.kind]

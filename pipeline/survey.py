@@ -29,7 +29,9 @@ class Survey:
     spans: tuple[SpanFigures, ...]
 
 
-def look(path: str, options: reading.ReadOptions, aside: Path, choice: Choice = EVERYTHING) -> Survey:
+def look(
+    path: str, options: reading.ReadOptions, aside: Path, choice: Choice = EVERYTHING
+) -> Survey:
     """Reads the whole corpus once.
 
     Args:
@@ -51,7 +53,9 @@ def look(path: str, options: reading.ReadOptions, aside: Path, choice: Choice = 
             if span:
                 by_span[span].update([_SENTENCE, *(entity.type for entity in sentence.spans)])
     spans = tuple(
-        SpanFigures(span.number, span.version, counts.pop(_SENTENCE, 0), dict(sorted(counts.items())))
+        SpanFigures(
+            span.number, span.version, counts.pop(_SENTENCE, 0), dict(sorted(counts.items()))
+        )
         for span, counts in by_span.items()
     )
     return Survey(splits, fingerprint(splits), sentences, write.count, spans)
@@ -69,7 +73,13 @@ class _Aside:
     def __call__(self, bad: BadLine, raw: str) -> None:
         if self._file is None:
             self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace")
-        record = {"file": bad.file, "line": bad.line, "found": bad.found, "expected": bad.expected, "raw": raw}
+        record = {
+            "file": bad.file,
+            "line": bad.line,
+            "found": bad.found,
+            "expected": bad.expected,
+            "raw": raw,
+        }
         self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         self.count += 1
 

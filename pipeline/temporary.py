@@ -29,4 +29,6 @@ def clear() -> None:
 
 
 def _is_ours() -> bool:
-    return _owned is not None and _owned[0] == os.getpid()  # a process that was forked knows its parent's
+    return (
+        _owned is not None and _owned[0] == os.getpid()
+    )  # a process that was forked knows its parent's

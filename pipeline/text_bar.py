@@ -12,4 +12,6 @@ def text_bar(console: Console, redirect_stderr: bool = True) -> Progress:
         TextColumn("{task.fields[lines]:,} texts, {task.fields[speed]:,.0f} a second"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=redirect_stderr)
+    return Progress(
+        *columns, console=console, redirect_stdout=False, redirect_stderr=redirect_stderr
+    )

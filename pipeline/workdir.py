@@ -104,7 +104,9 @@ class Workdir:
             lock.acquire()
         except filelock.Timeout:
             who = f"process {self.holder}" if self.holder else "another run"
-            raise UserError(f"{self.root}: {who} {HELD}; wait until it ends, or give another --workdir") from None
+            raise UserError(
+                f"{self.root}: {who} {HELD}; wait until it ends, or give another --workdir"
+            ) from None
         except OSError as error:
             raise UserError(
                 f"{self.root}: cannot lock the work folder ({error.strerror}); give another with --workdir"

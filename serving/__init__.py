@@ -1,1 +1,1 @@
-"""What runs beside a published model: its signatures, loading it, and what its answers mean. Needs no TFX."""
+"""What runs beside a published model: the server, the client, the page and the deployment files."""

@@ -17,7 +17,8 @@ def nervaluate():
     sys.path.insert(0, str(FETCHED))
     try:
         evaluator = pytest.importorskip(
-            "nervaluate.evaluator", reason="nervaluate is not here; requirements/setup-nervaluate.sh fetches it"
+            "nervaluate.evaluator",
+            reason="nervaluate is not here; requirements/setup-nervaluate.sh fetches it",
         )
     finally:
         sys.path.remove(str(FETCHED))
@@ -25,7 +26,9 @@ def nervaluate():
     def evaluate(pairs, types):
         gold, found = [_entities(pair[0]) for pair in pairs], [_entities(pair[1]) for pair in pairs]
         results = evaluator.Evaluator(gold, found, tags=list(types), loader="dict").evaluate()
-        return _as_dicts(results["overall"]), {type_: _as_dicts(ways) for type_, ways in results["entities"].items()}
+        return _as_dicts(results["overall"]), {
+            type_: _as_dicts(ways) for type_, ways in results["entities"].items()
+        }
 
     return evaluate
 

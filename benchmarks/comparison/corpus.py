@@ -49,7 +49,14 @@ def write_out(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
         }
         for split, sentences in by_split.items()
     }
-    return Corpus(os.path.abspath(path), options, files, sizes, splits.evaluation, tuple(by_split[splits.evaluation]))
+    return Corpus(
+        os.path.abspath(path),
+        options,
+        files,
+        sizes,
+        splits.evaluation,
+        tuple(by_split[splits.evaluation]),
+    )
 
 
 def f1(corpus: Corpus, predictions: Path) -> float:

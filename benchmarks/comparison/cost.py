@@ -19,9 +19,13 @@ class Failed(Exception):
     """A command failed; says which, with the last line of what it wrote, which is `last`, and where the rest is."""
 
     def __init__(self, log: Path, code: int):
-        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        lines = [
+            line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+        ]
         self.last = next(filter(None, reversed(lines)), "it wrote nothing")
-        super().__init__(f"{log.stem} ended with {code}: {self.last}. The log has the whole story: {log}")
+        super().__init__(
+            f"{log.stem} ended with {code}: {self.last}. The log has the whole story: {log}"
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ def _main(result: str, *command: str) -> int:
     process = subprocess.Popen(command)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.monotonic() - started
-    Path(result).write_text(json.dumps({"seconds": seconds, "peak_mb": used.ru_maxrss * 1024 / 1e6}))
+    Path(result).write_text(
+        json.dumps({"seconds": seconds, "peak_mb": used.ru_maxrss * 1024 / 1e6})
+    )
     return os.waitstatus_to_exitcode(status) % 256
 
 

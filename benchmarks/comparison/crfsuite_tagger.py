@@ -28,7 +28,9 @@ def train(corpus: str, model: str) -> None:
 def tag(corpus: str, model: str, predictions: str) -> None:
     """Tags the sentences."""
     tagged = _tagger(model)
-    columns.write(predictions, ((tokens, tags, tagged(tokens)) for tokens, tags in columns.read(corpus)))
+    columns.write(
+        predictions, ((tokens, tags, tagged(tokens)) for tokens, tags in columns.read(corpus))
+    )
 
 
 def measure(corpus: str, model: str, pass_tokens: str | int = pace.TOKENS) -> None:
@@ -45,7 +47,9 @@ def measure(corpus: str, model: str, pass_tokens: str | int = pace.TOKENS) -> No
 
     pace.answer(
         {
-            "tokens_per_second": lambda: pace.tokens_per_second(tag_all, several, sum(map(len, several))),
+            "tokens_per_second": lambda: pace.tokens_per_second(
+                tag_all, several, sum(map(len, several))
+            ),
             "milliseconds": lambda: pace.milliseconds(tagged, short),
         },
         version=metadata.version("python-crfsuite"),

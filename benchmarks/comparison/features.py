@@ -59,7 +59,9 @@ def _own(token: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2**18)
 def _beside(token: str, distance: int) -> tuple[str, ...]:
-    return tuple(f"{distance:+d}:{feature}" for feature in (f"lower={token.lower()}", *_form(token)))
+    return tuple(
+        f"{distance:+d}:{feature}" for feature in (f"lower={token.lower()}", *_form(token))
+    )
 
 
 def _form(token: str) -> list[str]:
@@ -67,7 +69,11 @@ def _form(token: str) -> list[str]:
         f"short_shape={short_shape(token)}",
         *(
             name
-            for name, holds in (("digit", str.isdigit), ("title", str.istitle), ("upper", str.isupper))
+            for name, holds in (
+                ("digit", str.isdigit),
+                ("title", str.istitle),
+                ("upper", str.isupper),
+            )
             if holds(token)
         ),
     ]

@@ -39,7 +39,10 @@ def measure(programs: Sequence[Program], rounds: int = ROUNDS) -> list[dict[str,
                         taken = one.ask(name)
                         if turn:
                             own[name].append(taken)
-    return [{**told, **{name: median(values) for name, values in own.items()}} for told, own in zip(facts, figures)]
+    return [
+        {**told, **{name: median(values) for name, values in own.items()}}
+        for told, own in zip(facts, figures)
+    ]
 
 
 @dataclass(frozen=True)

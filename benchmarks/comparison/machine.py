@@ -23,4 +23,6 @@ def this() -> Machine:
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return Machine(threads.available(), names[0] if names else "processor unknown", platform.python_version())
+    return Machine(
+        threads.available(), names[0] if names else "processor unknown", platform.python_version()
+    )

@@ -10,7 +10,9 @@ from benchmarks.comparison.options import Options
 from benchmarks.comparison.results import Tool
 
 
-def notes(measured: Sequence[Tool], corpus: Corpus, options: Options, machine: Machine) -> list[str]:
+def notes(
+    measured: Sequence[Tool], corpus: Corpus, options: Options, machine: Machine
+) -> list[str]:
     """A sentence or two about each thing, in the order of the table's rows, then what was out of the ordinary."""
     processes = {tool.name: tool.processes for tool in measured}
     lines = [
@@ -28,13 +30,21 @@ def notes(measured: Sequence[Tool], corpus: Corpus, options: Options, machine: M
         "Memory: the largest process; tfx-ner's has TFX and the whole pipeline in it.",
     ]
     if corpus.evaluated_on != "test":
-        lines.append(f"There is no test here: all are measured on {corpus.evaluated_on}, which also chose the models.")
+        lines.append(
+            f"There is no test here: all are measured on {corpus.evaluated_on}, which also chose the models."
+        )
     if options.vectors:
-        lines.append(f"tfx-ner had pretrained vectors ({Path(options.vectors).name}), the others had none.")
+        lines.append(
+            f"tfx-ner had pretrained vectors ({Path(options.vectors).name}), the others had none."
+        )
     if options.assignments:
-        lines.append(f"tfx-ner was given settings other than the default: {', '.join(options.assignments)}.")
+        lines.append(
+            f"tfx-ner was given settings other than the default: {', '.join(options.assignments)}."
+        )
     if options.spacy_steps:
-        lines.append(f"spaCy was stopped after at most {options.spacy_steps} steps: its figures are no comparison.")
+        lines.append(
+            f"spaCy was stopped after at most {options.spacy_steps} steps: its figures are no comparison."
+        )
     return lines
 
 

@@ -80,7 +80,10 @@ def table(tools: Sequence[Tool], evaluated_on: str) -> list[list[str]]:
     return [
         head,
         *(
-            [row.title.format(evaluated_on=evaluated_on), *(_cell(row, tool.values(row.measure)) for tool in tools)]
+            [
+                row.title.format(evaluated_on=evaluated_on),
+                *(_cell(row, tool.values(row.measure)) for tool in tools),
+            ]
             for row in _ROWS
         ),
     ]

@@ -18,7 +18,9 @@ from benchmarks.comparison import columns, pace
 
 def document(vocab: Vocab, tokens: Sequence[str], tags: Sequence[str] | None = None) -> Doc:
     """A sentence as spaCy has it, with these very tokens. It takes no empty token, and no entity of white space."""
-    return Doc(vocab, words=[token if token.strip() else "\N{OPEN BOX}" for token in tokens], ents=tags)
+    return Doc(
+        vocab, words=[token if token.strip() else "\N{OPEN BOX}" for token in tokens], ents=tags
+    )
 
 
 def tags_of(doc: Doc) -> list[str]:
@@ -29,7 +31,9 @@ def tags_of(doc: Doc) -> list[str]:
 def prepare(language: str, corpus: str, target: str) -> None:
     """Writes a CoNLL file as `spacy train` reads it."""
     vocab = spacy.blank(language).vocab
-    DocBin(docs=(document(vocab, tokens, tags) for tokens, tags in columns.read(corpus))).to_disk(target)
+    DocBin(docs=(document(vocab, tokens, tags) for tokens, tags in columns.read(corpus))).to_disk(
+        target
+    )
 
 
 def tag(corpus: str, model: str, predictions: str) -> None:
@@ -37,7 +41,9 @@ def tag(corpus: str, model: str, predictions: str) -> None:
     sentences = list(columns.read(corpus))
     nlp = spacy.load(model)
     found = nlp.pipe(document(nlp.vocab, tokens) for tokens, _ in sentences)
-    columns.write(predictions, ((tokens, tags, tags_of(doc)) for (tokens, tags), doc in zip(sentences, found)))
+    columns.write(
+        predictions, ((tokens, tags, tags_of(doc)) for (tokens, tags), doc in zip(sentences, found))
+    )
 
 
 def measure(corpus: str, model: str) -> None:
@@ -59,9 +65,13 @@ def measure(corpus: str, model: str) -> None:
     paced(1)  # warms up
     processes = max({1, len(os.sched_getaffinity(0))}, key=paced)
     pace.answer(
-        {"tokens_per_second": lambda: paced(processes), "milliseconds": lambda: pace.milliseconds(nlp, short)},
+        {
+            "tokens_per_second": lambda: paced(processes),
+            "milliseconds": lambda: pace.milliseconds(nlp, short),
+        },
         version=spacy.__version__,
-        model_mb=sum(file.stat().st_size for file in Path(model).rglob("*") if file.is_file()) / 1e6,
+        model_mb=sum(file.stat().st_size for file in Path(model).rglob("*") if file.is_file())
+        / 1e6,
         processes=processes,
     )
 

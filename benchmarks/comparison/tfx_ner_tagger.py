@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 
 from benchmarks.comparison import pace
 from components.corpus import reading, writing
+from components.export.evaluation import Evaluation
+from components.export.model import PublishedModel
 from components.ner.sentence import Sentence
 from pipeline import __version__
-from serving.evaluation import Evaluation
-from serving.model import PublishedModel
 
 
 def tag(corpus: str, options: str, path: str, predictions: str, from_text: str) -> None:
@@ -42,7 +42,9 @@ def measure(corpus: str, options: str, path: str) -> None:
         {
             "text_tokens_per_second": lambda: paced(model.recognise, texts),
             "tokens_per_second": lambda: paced(model.tag, [one.tokens for one in several]),
-            "milliseconds": lambda: pace.milliseconds(lambda text: list(model.recognise([text])), short),
+            "milliseconds": lambda: pace.milliseconds(
+                lambda text: list(model.recognise([text])), short
+            ),
         },
         version=__version__,
         model_mb=sum(file.stat().st_size for file in model.path.rglob("*") if file.is_file()) / 1e6,
@@ -52,7 +54,9 @@ def measure(corpus: str, options: str, path: str) -> None:
 
 def _sentences(corpus: str, options: str) -> list[Sentence]:
     splits = reading.find_splits(corpus)
-    return list(reading.read_split(splits, splits.evaluation, reading.ReadOptions(**json.loads(options))))
+    return list(
+        reading.read_split(splits, splits.evaluation, reading.ReadOptions(**json.loads(options)))
+    )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,13 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Train
     """
     vectors = [f"vectors={options.vectors}"] if options.vectors else []
     # No model is refused here, however bad, nor for one before it with another seed.
-    settings = [*options.assignments, *vectors, "gate.minimum_f1=0", "gate.tolerance=1", "gate.type_tolerance=1"]
+    settings = [
+        *options.assignments,
+        *vectors,
+        "gate.minimum_f1=0",
+        "gate.tolerance=1",
+        "gate.type_tolerance=1",
+    ]
     models = []
     for seed in range(1, options.seeds + 1):
         log = folder / f"tfx-ner-{seed}.log"
@@ -47,8 +53,12 @@ def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Train
         spent = _spent([*command, "--workdir", str(folder / "work")], log)
         outcome = _newest_outcome(folder / "work")
         [trained] = [node for node in outcome["nodes"] if node["node"] == "Trainer"]
-        tell(f"tfx-ner, seed {seed} of {options.seeds}: trained in {trained['seconds']:.1f} s; tagging")
-        predictions, from_text = (folder / f"tfx-ner-{seed}.{kind}" for kind in ("conll", "text.conll"))
+        tell(
+            f"tfx-ner, seed {seed} of {options.seeds}: trained in {trained['seconds']:.1f} s; tagging"
+        )
+        predictions, from_text = (
+            folder / f"tfx-ner-{seed}.{kind}" for kind in ("conll", "text.conll")
+        )
         program = _program(sys.executable, "tfx_ner_tagger")
         model = [corpus.path, json.dumps(asdict(corpus.options)), outcome["published"]]
         _spent([*program, "tag", *model, str(predictions), str(from_text)], log)
@@ -86,16 +96,27 @@ def prepare(corpus: Corpus, options: Options, folder: Path) -> None:
         for split in ("train", "dev"):
             program = _program(OTHERS, "spacy_tagger")
             _spent(
-                [*program, "prepare", options.language, str(corpus.files[split]), str(folder / f"{split}.spacy")], log
+                [
+                    *program,
+                    "prepare",
+                    options.language,
+                    str(corpus.files[split]),
+                    str(folder / f"{split}.spacy"),
+                ],
+                log,
             )
         _spent([str(OTHERS), "-m", "spacy", "init", "config", str(config), *chosen], log)
     except cost.Failed as error:
-        raise UserError(f"--lang {options.language}: spaCy cannot begin with it ({error.last})") from None
+        raise UserError(
+            f"--lang {options.language}: spaCy cannot begin with it ({error.last})"
+        ) from None
 
 
 def spacy(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
     """One run of `spacy train` from scratch with the settings that `spacy init config` gives for the CPU."""
-    log, config, models, predictions = (folder / f"spaCy.{kind}" for kind in ("log", "cfg", "models", "conll"))
+    log, config, models, predictions = (
+        folder / f"spaCy.{kind}" for kind in ("log", "cfg", "models", "conll")
+    )
     command = [str(OTHERS), "-m", "spacy", "train", str(config), "--output", str(models)]
     for split in ("train", "dev"):
         command += [f"--paths.{split}", str(folder / f"{split}.spacy")]
@@ -112,7 +133,10 @@ def measured(trained: Sequence[Trained], tell: Tell) -> list[Tool]:
     """The tools with all that was measured, how fast their models are included."""
     tell("All, in turn: how fast they are")
     told = iter(in_turn.measure([program for tool in trained for program, _ in tool.models]))
-    return [_tool(tool.name, [{**so_far, **next(told)} for _, so_far in tool.models]) for tool in trained]
+    return [
+        _tool(tool.name, [{**so_far, **next(told)} for _, so_far in tool.models])
+        for tool in trained
+    ]
 
 
 def _program(python: str | Path, name: str) -> list[str]:
@@ -124,7 +148,13 @@ def _spent(command: Sequence[str], log: Path) -> cost.Cost:
 
 
 def _tagged(
-    name: str, program: list[str], corpus: Corpus, model: Path, predictions: Path, spent: cost.Cost, log: Path
+    name: str,
+    program: list[str],
+    corpus: Corpus,
+    model: Path,
+    predictions: Path,
+    spent: cost.Cost,
+    log: Path,
 ) -> Trained:
     """A tool with one model, whose training cost that."""
     given = [str(corpus.files[corpus.evaluated_on]), str(model)]
@@ -149,5 +179,7 @@ def _newest_outcome(workdir: Path) -> dict[str, Any]:
 
 
 def _calibration_error(outcome: dict[str, Any]) -> float:
-    report = json.loads(Path(outcome["report"]).with_name("report.json").read_text(encoding="utf-8"))
+    report = json.loads(
+        Path(outcome["report"]).with_name("report.json").read_text(encoding="utf-8")
+    )
     return report["evaluation"]["reliability"]["error"]

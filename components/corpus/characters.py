@@ -16,7 +16,9 @@ KINDS = (ZERO_WIDTH, CONTROL, REPLACEMENT, MOJIBAKE, NOT_NFC, EMPTY, SPACED)
 
 # Zero-width joiners and variation selectors belong to many emoji and scripts, and are no oddity.
 _PATTERNS = {
-    ZERO_WIDTH: re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]"),
+    ZERO_WIDTH: re.compile(
+        "[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]"
+    ),
     CONTROL: re.compile("[\x00-\x1f\x7f-\x9f]"),
     REPLACEMENT: re.compile("\ufffd"),
     MOJIBAKE: re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac|\u00ef\u00bb\u00bf"),

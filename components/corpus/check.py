@@ -10,7 +10,15 @@ from components.corpus.find import Splits, find_splits
 from components.corpus.find_corpus import find_corpus
 from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, judge, unseen_share
 from components.corpus.gather import Gathered
-from components.corpus.reading import DEFAULTS, SKIP, ReadOptions, cut_of, is_json, make_plan, records
+from components.corpus.reading import (
+    DEFAULTS,
+    SKIP,
+    ReadOptions,
+    cut_of,
+    is_json,
+    make_plan,
+    records,
+)
 from components.corpus.records import Read, Rejected
 from components.corpus.spans import is_spans
 from components.corpus.splits import split_of
@@ -60,7 +68,10 @@ class CheckReport:
 
     def as_dict(self) -> dict[str, object]:
         """What `check --json` writes."""
-        return {**asdict(self), "summary": {level: self.count(level) for level in (GOOD, WARNING, FAILURE)}}
+        return {
+            **asdict(self),
+            "summary": {level: self.count(level) for level in (GOOD, WARNING, FAILURE)},
+        }
 
 
 def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
@@ -95,7 +106,15 @@ def _figures(gathered: Gathered, name: str) -> Figures:
     counts = gathered.splits[name]
     types = dict(sorted(counts.types.items()))
     unseen = None if name == "train" else unseen_share(gathered, name)
-    return Figures(counts.sentences, counts.tokens, counts.entities, counts.documents, counts.longest, types, unseen)
+    return Figures(
+        counts.sentences,
+        counts.tokens,
+        counts.entities,
+        counts.documents,
+        counts.longest,
+        types,
+        unseen,
+    )
 
 
 def _readable(splits: Splits, options: ReadOptions) -> tuple[Splits, list[Finding]]:

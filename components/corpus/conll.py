@@ -160,7 +160,9 @@ class _Identities:
         return self._current
 
 
-def _sentence(rows: list[tuple[int, str]], place: _Place, identities: _Identities | None) -> Read | Rejected:
+def _sentence(
+    rows: list[tuple[int, str]], place: _Place, identities: _Identities | None
+) -> Read | Rejected:
     """The sentence of some token lines, each with its number."""
     tokens: list[str] = []
     tags: list[str] = []
@@ -168,11 +170,16 @@ def _sentence(rows: list[tuple[int, str]], place: _Place, identities: _Identitie
     for number, line in rows:
         cells = line.split("\t")
         tag = cells[-1].strip()
-        if len(cells) != width or tag not in known:  # the first of its tags, another layout, or wrong
+        if (
+            len(cells) != width or tag not in known
+        ):  # the first of its tags, another layout, or wrong
             cells = _cells(line.rstrip())
             tag = cells[-1]
             if len(cells) != width or width < 2 or not place.admits(tag):
-                return Rejected(_bad_line(number, cells, place), "\n".join(line.rstrip("\r\n") for _, line in rows))
+                return Rejected(
+                    _bad_line(number, cells, place),
+                    "\n".join(line.rstrip("\r\n") for _, line in rows),
+                )
         tokens.append(cells[0])
         tags.append(tag)
     words, first = tuple(tokens), rows[0][0]
@@ -232,8 +239,13 @@ def _bad_line(number: int, cells: list[str], place: _Place) -> BadLine:
     if len(cells) != width:
         found = f"{len(cells)} columns, {quote(' '.join(cells))}"
         return BadLine(
-            place.file, number, found, f"{width}, as in most lines of the file, the token first and its tag last"
+            place.file,
+            number,
+            found,
+            f"{width}, as in most lines of the file, the token first and its tag last",
         )
     letters = [f"{prefix}-" for prefix in prefixes(place.scheme)]
-    expected = f"O, or {', '.join(letters[:-1])} or {letters[-1]} and a type, as in B-PER ({place.scheme})"
+    expected = (
+        f"O, or {', '.join(letters[:-1])} or {letters[-1]} and a type, as in B-PER ({place.scheme})"
+    )
     return BadLine(place.file, number, f"the tag {quote(cells[-1])} of {quote(cells[0])}", expected)

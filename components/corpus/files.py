@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from components.errors import UserError
 
 _HEAD = 8192  # bytes looked at to tell text from anything else
-COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # how such files begin
+COMPRESSED = (
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x28\xb5\x2f\xfd",
+)  # how such files begin
 _CONVERT = "convert the file to UTF-8, or name its encoding, as in --set encoding=cp1252"
 
 
@@ -27,7 +33,9 @@ def lines(path: str, encoding: str = "utf-8") -> Iterator[str]:
     except UnicodeError as error:
         raise UserError(_undecodable(path, codec)) from error
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}; expected a file that can be read") from error
+        raise UserError(
+            f"{path}: {error.strerror or error}; expected a file that can be read"
+        ) from error
 
 
 def _codec(encoding: str) -> str:
@@ -64,7 +72,9 @@ def _undecodable(path: str, codec: str) -> str:
                 try:
                     line.decode(codec)
                 except UnicodeDecodeError as error:
-                    where = f"byte 0x{line[error.start]:02X} at position {error.start + 1} of the line"
+                    where = (
+                        f"byte 0x{line[error.start]:02X} at position {error.start + 1} of the line"
+                    )
                     return f"{path}:{number}: found {where}; expected text in {codec}: {_CONVERT}"
     return f"{path}: found bytes that are not {codec}; expected text in {codec}: {_CONVERT}"
 

@@ -14,18 +14,54 @@ from components.errors import UserError
 
 _SPLIT_WORDS = {
     "train": ("train", "training", "trainset"),
-    "dev": ("dev", "devel", "development", "devset", "valid", "validation", "val", "eval", "evaluation", "testa"),
+    "dev": (
+        "dev",
+        "devel",
+        "development",
+        "devset",
+        "valid",
+        "validation",
+        "val",
+        "eval",
+        "evaluation",
+        "testa",
+    ),
     "test": ("test", "testing", "testset", "testb"),
 }
 _CONLL_ENDINGS = (
-    *("conll", "conll02", "conll03", "conll2002", "conll2003", "conllu", "txt", "tsv", "data", "dat"),
+    *(
+        "conll",
+        "conll02",
+        "conll03",
+        "conll2002",
+        "conll2003",
+        "conllu",
+        "txt",
+        "tsv",
+        "data",
+        "dat",
+    ),
     *("iob", "iob1", "iob2", "bio", "bioes", "iobes", "bilou", "ner", "tags"),
 )
 _JSON_ENDINGS = ("jsonl", "ndjson", "jsonlines", "json")
 # CoNLL-2003 calls its files eng.train, eng.testa and eng.testb: a split may be the ending too.
-_ENDINGS = {*_CONLL_ENDINGS, *_JSON_ENDINGS, *(word for words in _SPLIT_WORDS.values() for word in words)}
+_ENDINGS = {
+    *_CONLL_ENDINGS,
+    *_JSON_ENDINGS,
+    *(word for words in _SPLIT_WORDS.values() for word in words),
+}
 _NO_CORPUS = {
-    *("readme", "license", "licence", "copying", "notice", "changelog", "changes", "authors", "citation"),
+    *(
+        "readme",
+        "license",
+        "licence",
+        "copying",
+        "notice",
+        "changelog",
+        "changes",
+        "authors",
+        "citation",
+    ),
     *("requirements", "labels", "vocab"),
 }
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -52,7 +88,11 @@ class Splits:
     @property
     def names(self) -> tuple[str, ...]:
         """The splits that the sentences come in: train and dev always, test mostly."""
-        return ("train", "dev", "test") if "all" in self.files or "test" in self.files else ("train", "dev")
+        return (
+            ("train", "dev", "test")
+            if "all" in self.files or "test" in self.files
+            else ("train", "dev")
+        )
 
     @property
     def evaluation(self) -> str:
@@ -97,7 +137,9 @@ def find_splits(path: str | os.PathLike[str], own_test: bool = True) -> Splits:
         raise UserError(f"{path}: there is no such file or folder; expected {_EXPECTED}")
     names = {name: splits_named(name) for name in _candidates(path)}
     if not names:
-        raise UserError(f"{path}: found no corpus in this folder ({_contents(path)}); expected {_EXPECTED}")
+        raise UserError(
+            f"{path}: found no corpus in this folder ({_contents(path)}); expected {_EXPECTED}"
+        )
     notes = [
         f"{name} is left aside: its name holds both {' and '.join(splits)}."
         for name, splits in names.items()
@@ -109,14 +151,18 @@ def find_splits(path: str | os.PathLike[str], own_test: bool = True) -> Splits:
         if len(splits) == 1:
             named[splits[0]] = (*named.get(splits[0], ()), os.path.join(path, name))
     if named:
-        notes += [f"{name} is left aside: its name holds no split, others' names do." for name in unnamed]
+        notes += [
+            f"{name} is left aside: its name holds no split, others' names do." for name in unnamed
+        ]
         return _complete(path, named, notes) if own_test else _without_test(path, named, notes)
     if unnamed:
         files = tuple(os.path.join(path, name) for name in unnamed)
         if not own_test:
             return _without_test(path, {"train": files}, notes)
         return Splits(path, {"all": files}, (*notes, _hash_note(*unnamed)))
-    raise UserError(f"{path}: found {', '.join(names)}, whose names hold more than one split; expected {_EXPECTED}")
+    raise UserError(
+        f"{path}: found {', '.join(names)}, whose names hold more than one split; expected {_EXPECTED}"
+    )
 
 
 def corpus_files(path: str) -> tuple[str, ...]:
@@ -125,7 +171,9 @@ def corpus_files(path: str) -> tuple[str, ...]:
         return (path,)
     names = _candidates(path) if os.path.isdir(path) else []
     if not names:
-        raise UserError(f"{path}: found no labelled text there; expected a file or a folder of them, {_FORMATS}")
+        raise UserError(
+            f"{path}: found no labelled text there; expected a file or a folder of them, {_FORMATS}"
+        )
     return tuple(os.path.join(path, name) for name in names if len(splits_named(name)) < 2)
 
 
@@ -150,36 +198,57 @@ def _complete(path: str, named: dict[str, tuple[str, ...]], notes: list[str]) ->
     """Decides what is done about the splits that are missing."""
     _refuse_without_train(path, named)
     if len(named) == 1:
-        return Splits(path, {"all": named["train"]}, (*notes, _hash_note(*map(base_name, named["train"]))))
+        return Splits(
+            path, {"all": named["train"]}, (*notes, _hash_note(*map(base_name, named["train"])))
+        )
     if "dev" not in named:
         notes.append(_NO_DEV)
     if "test" not in named:
-        notes.append("No test is here: the model is evaluated on dev, which also chose it, so its scores flatter it.")
-    return Splits(path, {split: named[split] for split in _SPLIT_WORDS if split in named}, tuple(notes))
+        notes.append(
+            "No test is here: the model is evaluated on dev, which also chose it, so its scores flatter it."
+        )
+    return Splits(
+        path, {split: named[split] for split in _SPLIT_WORDS if split in named}, tuple(notes)
+    )
 
 
 def _without_test(path: str, named: dict[str, tuple[str, ...]], notes: list[str]) -> Splits:
     """The same where test comes from elsewhere."""
     _refuse_without_train(path, named)
-    notes += [f"{base_name(file)} is left aside: another test is given." for file in named.get("test", ())]
+    notes += [
+        f"{base_name(file)} is left aside: another test is given." for file in named.get("test", ())
+    ]
     if "dev" not in named:
         notes.append(_NO_DEV)
-    return Splits(path, {split: named[split] for split in ("train", "dev") if split in named}, tuple(notes))
+    return Splits(
+        path, {split: named[split] for split in ("train", "dev") if split in named}, tuple(notes)
+    )
 
 
 def _refuse_without_train(path: str, named: Mapping[str, tuple[str, ...]]) -> None:
     if "train" not in named:
-        raise UserError(f"{path}: found {' and '.join(named)} and no train; expected a file with train in its name")
+        raise UserError(
+            f"{path}: found {' and '.join(named)} and no train; expected a file with train in its name"
+        )
 
 
 def _candidates(folder: str) -> list[str]:
     """The names in the folder that could be a corpus's, sorted."""
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and _is_corpus_name(entry.name))
+    return sorted(
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.is_file() and _is_corpus_name(entry.name)
+    )
 
 
 def _is_corpus_name(name: str) -> bool:
     stem, _, ending = name.lower().rpartition(".")
-    return bool(stem) and not name.startswith(".") and ending in _ENDINGS and stem.split(".")[0] not in _NO_CORPUS
+    return (
+        bool(stem)
+        and not name.startswith(".")
+        and ending in _ENDINGS
+        and stem.split(".")[0] not in _NO_CORPUS
+    )
 
 
 def _contents(folder: str) -> str:
@@ -187,7 +256,11 @@ def _contents(folder: str) -> str:
     names = sorted(os.listdir(folder))
     if not names:
         return "it is empty"
-    return "it holds " + ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return (
+        "it holds "
+        + ", ".join(names[:4])
+        + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    )
 
 
 def is_json_name(path: str) -> bool:

@@ -31,9 +31,13 @@ def find_corpus(path: str | os.PathLike[str], choice: Choice = EVERYTHING) -> Sp
         window = choose(path, find_spans(path, choice.rules), choice)
         splits = _together(path, window, own_test)
         if window.held_out:
-            splits = _tested_on(splits, corpus_files(window.held_out.path), f"{window.held_out}, held out")
+            splits = _tested_on(
+                splits, corpus_files(window.held_out.path), f"{window.held_out}, held out"
+            )
     elif choice.of_spans:
-        raise UserError(f"{path}: found no spans, which {choice.of_spans} is about; expected folders as span-1 there")
+        raise UserError(
+            f"{path}: found no spans, which {choice.of_spans} is about; expected folders as span-1 there"
+        )
     else:
         splits = find_splits(path, own_test)
     if choice.golden is None:
@@ -54,13 +58,19 @@ def _together(path: str, window: Window, own_test: bool) -> Splits:
             files[name] = (*files.get(name, ()), *more)
         for note in found.notes:
             notes.setdefault(note, []).append(span)
-    return Splits(path, files, (_chosen(window), *_told_once(notes, len(window.trained))), window.all)
+    return Splits(
+        path, files, (_chosen(window), *_told_once(notes, len(window.trained))), window.all
+    )
 
 
 def _chosen(window: Window) -> str:
     numbers = ", ".join(str(span).removeprefix("span ") for span in window.trained)
     trained = f"Trained on span{'s' if len(window.trained) > 1 else ''} {numbers}"
-    return f"{trained}; {window.held_out} is held out to evaluate on." if window.held_out else f"{trained}."
+    return (
+        f"{trained}; {window.held_out} is held out to evaluate on."
+        if window.held_out
+        else f"{trained}."
+    )
 
 
 def _told_once(notes: dict[str, list[DataSpan]], all_spans: int) -> Iterator[str]:

@@ -49,13 +49,17 @@ def judge(found: Gathered, skip_bad: bool = False) -> tuple[Finding, ...]:
         _edges,
         _odd,
     )
-    return (*_bad_lines(found, skip_bad), *(finding for check in checks for finding in check(found)))
+    return (
+        *_bad_lines(found, skip_bad),
+        *(finding for check in checks for finding in check(found)),
+    )
 
 
 def _bad_lines(found: Gathered, skip_bad: bool) -> Iterator[Finding]:
     if found.first_bad and skip_bad:
         yield Finding(
-            WARNING, f"{_number(found.bad, 'sentence')} cannot be read and left out, the first: {found.first_bad}."
+            WARNING,
+            f"{_number(found.bad, 'sentence')} cannot be read and left out, the first: {found.first_bad}.",
         )
     elif found.first_bad:
         text = (
@@ -77,11 +81,13 @@ def _empty_splits(found: Gathered) -> Iterator[Finding]:
     for name, counts in found.splits.items():
         if not counts.sentences:
             yield Finding(
-                FAILURE, f"{name} has no sentence. Add more sentences or documents, or a file with {name} in its name."
+                FAILURE,
+                f"{name} has no sentence. Add more sentences or documents, or a file with {name} in its name.",
             )
         elif not counts.entities:
             yield Finding(
-                FAILURE, f"{name} has no entity. Label some, or look whether the tags are in the last column."
+                FAILURE,
+                f"{name} has no entity. Label some, or look whether the tags are in the last column.",
             )
 
 
@@ -108,7 +114,10 @@ def _types(found: Gathered) -> Iterator[Finding]:
             "of it, or merge it with another.",
         )
     if train.types and not few:
-        yield Finding(GOOD, f"Each of the {len(train.types)} types has {FEW_EXAMPLES} examples in train, or more.")
+        yield Finding(
+            GOOD,
+            f"Each of the {len(train.types)} types has {FEW_EXAMPLES} examples in train, or more.",
+        )
 
 
 def _measured_types(found: Gathered) -> Iterator[Finding]:
@@ -126,7 +135,8 @@ def _measured_types(found: Gathered) -> Iterator[Finding]:
         for type_ in sorted(train):
             if not counts.types[type_]:
                 yield Finding(
-                    WARNING, f"{type_} is in train and not in {name}, where it goes unmeasured. Label some in {name}."
+                    WARNING,
+                    f"{type_} is in train and not in {name}, where it goes unmeasured. Label some in {name}.",
                 )
             elif counts.types[type_] < FEW_MEASURED:
                 text = (
@@ -143,7 +153,9 @@ def _spellings_of_types(found: Gathered) -> Iterator[Finding]:
             spellings.setdefault(type_.casefold(), {}).setdefault(type_, where)
     for forms in spellings.values():
         if len(forms) > 1:
-            listed = ", ".join(f"{type_} (first at {where})" for type_, where in sorted(forms.items()))
+            listed = ", ".join(
+                f"{type_} (first at {where})" for type_, where in sorted(forms.items())
+            )
             yield Finding(
                 WARNING,
                 f"Types that differ in upper and lower case only are different types: {listed}. Write them alike.",
@@ -194,7 +206,9 @@ def _unseen(found: Gathered) -> Iterator[Finding]:
         share = unseen_share(found, name)
         text = f"{share:.0%} of the entities in {name} are not in train (type and words)"
         if train and share < LITTLE_NEW:
-            yield Finding(WARNING, f"{text}: scores say little about new names. Split by document or by time.")
+            yield Finding(
+                WARNING, f"{text}: scores say little about new names. Split by document or by time."
+            )
         else:
             yield Finding(GOOD, f"{text}.")
 
@@ -202,7 +216,9 @@ def _unseen(found: Gathered) -> Iterator[Finding]:
 def unseen_share(found: Gathered, name: str) -> float:
     """The share, from 0 to 1, of a split's entities that train does not have with the same type and words."""
     train, surfaces = found.splits["train"].surfaces, found.splits[name].surfaces
-    return sum(count for surface, count in surfaces.items() if surface not in train) / max(1, surfaces.total())
+    return sum(count for surface, count in surfaces.items() if surface not in train) / max(
+        1, surfaces.total()
+    )
 
 
 def _long(found: Gathered) -> Iterator[Finding]:
@@ -215,8 +231,12 @@ def _long(found: Gathered) -> Iterator[Finding]:
 
 
 def _edges(found: Gathered) -> Iterator[Finding]:
-    text = "beginning or ending with white space or punctuation. Look whether their borders are right."
-    yield _finding(found.edges, "entity", text, "No entity begins or ends with white space or punctuation.")
+    text = (
+        "beginning or ending with white space or punctuation. Look whether their borders are right."
+    )
+    yield _finding(
+        found.edges, "entity", text, "No entity begins or ends with white space or punctuation."
+    )
 
 
 def _odd(found: Gathered) -> Iterator[Finding]:

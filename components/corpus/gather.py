@@ -67,9 +67,13 @@ class Gathered:
         self.bad = Tally()
         self.first_bad: BadLine | None = None
         self.unused = Tally()
-        self._seen: dict[int, int] = {}  # digest of tokens -> digest of spans, and in its low bits the splits it was in
+        self._seen: dict[
+            int, int
+        ] = {}  # digest of tokens -> digest of spans, and in its low bits the splits it was in
 
-    def add(self, split: str, sentence: Sentence, tags: Sequence[str] | None, scheme: str | None) -> None:
+    def add(
+        self, split: str, sentence: Sentence, tags: Sequence[str] | None, scheme: str | None
+    ) -> None:
         """Counts a sentence, and what is wrong in its tags as the file has them."""
         counts = self.splits[split]
         counts.sentences += 1
@@ -108,7 +112,9 @@ class Gathered:
         """Looks whether the sentence was there before: as it is, in another split, or with other labels."""
         key = _digest(sentence.tokens)
         bit = 1 << SPLITS.index(split)
-        labels = _digest([f"{span.start} {span.end} {span.type}" for span in sentence.spans]) & ~0b111
+        labels = (
+            _digest([f"{span.start} {span.end} {span.type}" for span in sentence.spans]) & ~0b111
+        )
         before = self._seen.get(key)
         if before is None:
             self._seen[key] = labels | bit
@@ -132,7 +138,9 @@ def _where(sentence: Sentence, token: int = 0) -> str:
 
 
 def _digest(words: Sequence[str]) -> int:
-    return int.from_bytes(blake2b("\x1f".join(words).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    return int.from_bytes(
+        blake2b("\x1f".join(words).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+    )
 
 
 def _has_substance(word: str) -> bool:

@@ -55,8 +55,14 @@ def parse(line: str) -> object:
     try:
         return json.loads(line, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
-        raise Bad(f"no valid JSON ({error.msg} at position {error.pos + 1})", "one JSON object on the line") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or brackets as deep
+        raise Bad(
+            f"no valid JSON ({error.msg} at position {error.pos + 1})",
+            "one JSON object on the line",
+        ) from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a number of thousands of digits, or brackets as deep
         raise Bad(f"JSON that cannot be read ({error})", "one JSON object on the line") from None
 
 
@@ -91,7 +97,9 @@ def refuse_surrogates(text: str, where: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         half = quote(text[error.start])
-        raise Bad(f"half of a surrogate pair, {half}, in {where}", "Unicode characters, as in UTF-8") from None
+        raise Bad(
+            f"half of a surrogate pair, {half}, in {where}", "Unicode characters, as in UTF-8"
+        ) from None
 
 
 def _answer(answer: object) -> str:
@@ -129,7 +137,9 @@ def _items(entry: dict[str, object]) -> list[object]:
     present = [key for key in SPAN_KEYS if key in entry]
     lists = [key for key in present if isinstance(entry[key], list)]
     if len(lists) > 1:
-        raise Bad(f"spans under both {quote(lists[0])} and {quote(lists[1])}", "spans under one key")
+        raise Bad(
+            f"spans under both {quote(lists[0])} and {quote(lists[1])}", "spans under one key"
+        )
     if lists:
         return entry[lists[0]]
     if present:
@@ -140,11 +150,14 @@ def _items(entry: dict[str, object]) -> list[object]:
     if "answer" in entry:  # Prodigy leaves the spans out of a text that has none
         return []
     raise Bad(
-        f"a text without spans (its keys: {quote(', '.join(entry))})", f"{_SHAPE}: an empty list, if it has no entities"
+        f"a text without spans (its keys: {quote(', '.join(entry))})",
+        f"{_SHAPE}: an empty list, if it has no entities",
     )
 
 
-def _spans(text: str, offsets: tuple[tuple[int, int], ...], items: list[object]) -> tuple[Span, ...]:
+def _spans(
+    text: str, offsets: tuple[tuple[int, int], ...], items: list[object]
+) -> tuple[Span, ...]:
     """The spans in tokens, sorted. Each is checked by itself, then against its neighbour."""
     starts = [start for start, _ in offsets]
     ends = [end for _, end in offsets]
@@ -154,16 +167,23 @@ def _spans(text: str, offsets: tuple[tuple[int, int], ...], items: list[object])
     for start, end, label in places:
         shown = f"the span {start} to {end}"
         if end <= start:
-            raise Bad(f"{shown}, which is {'empty' if end == start else 'reversed'}", "an end after the start")
+            raise Bad(
+                f"{shown}, which is {'empty' if end == start else 'reversed'}",
+                "an end after the start",
+            )
         if start < 0 or end > len(text):
             raise Bad(
-                f"{shown} in a text of {len(text)} characters", f"offsets from 0 to {len(text)}, in Unicode code points"
+                f"{shown} in a text of {len(text)} characters",
+                f"offsets from 0 to {len(text)}, in Unicode code points",
             )
         shown += f", {quote(text[start:end])},"
         if start < reached:
             raise Bad(f"{shown} which overlaps the one before it", "spans that share no character")
         if is_space(text[start]) or is_space(text[end - 1]):
-            raise Bad(f"{shown} with white space at its edge", "a span that begins and ends with a visible character")
+            raise Bad(
+                f"{shown} with white space at its edge",
+                "a span that begins and ends with a visible character",
+            )
         first, last = bisect_left(starts, start), bisect_left(ends, end)
         if starts[first : first + 1] != [start] or ends[last : last + 1] != [end]:
             cut = _token_cut(text, offsets, start if starts[first : first + 1] != [start] else end)
@@ -194,7 +214,8 @@ def _place(item: object) -> tuple[int, int, str]:
             raise Bad(f"{kind(value)} as {name} of a span, {quote(value)}", "a whole number")
     if not isinstance(label, str) or not label or label != label.strip() or not label.isprintable():
         raise Bad(
-            f"{kind(label)} as label of a span, {quote(label)}", "a printable string, without white space at its edges"
+            f"{kind(label)} as label of a span, {quote(label)}",
+            "a printable string, without white space at its edges",
         )
     return start, end, label
 

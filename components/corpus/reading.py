@@ -84,7 +84,9 @@ def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     documents: dict[str, bool] = {}
     for files in splits.files.values():
         surveys = {
-            file: conll.survey(lines(file, options.encoding)) for file in files if not is_json(file, options.encoding)
+            file: conll.survey(lines(file, options.encoding))
+            for file in files
+            if not is_json(file, options.encoding)
         }
         several = sum(found.documents for found in surveys.values() if found.marks) > 1
         for file, found in surveys.items():
@@ -96,7 +98,9 @@ def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     return Plan(scheme if columns else None, columns, documents)
 
 
-def records(file: str, plan: Plan, options: ReadOptions = DEFAULTS) -> Iterator[Read | Rejected | Unused]:
+def records(
+    file: str, plan: Plan, options: ReadOptions = DEFAULTS
+) -> Iterator[Read | Rejected | Unused]:
     """Everything in one file of the plan, bad lines and all.
 
     Raises UserError only for a file that cannot be read at all.
@@ -152,10 +156,13 @@ def read_split(
     names = [
         name
         for name in splits.files
-        if name in (split, "all") or (split == "dev" and name == "train" and "dev" not in splits.files)
+        if name in (split, "all")
+        or (split == "dev" and name == "train" and "dev" not in splits.files)
     ]
     assigned = (
-        (found, sentence) for found, sentence in _assigned(splits, names, plan, options, on_bad) if found == split
+        (found, sentence)
+        for found, sentence in _assigned(splits, names, plan, options, on_bad)
+        if found == split
     )
     for _, sentence in _counted(assigned, splits, (split,)):
         yield sentence
@@ -233,7 +240,9 @@ def is_json(file: str, encoding: str) -> bool:
     """
     first = next((line for line in lines(file, encoding) if line.strip()), "")
     if not first:
-        raise UserError(f"{file}: found nothing but blank lines; expected CoNLL columns or JSON Lines")
+        raise UserError(
+            f"{file}: found nothing but blank lines; expected CoNLL columns or JSON Lines"
+        )
     try:
         value = json.loads(first)
     except (ValueError, RecursionError):

@@ -112,7 +112,11 @@ def _span_folders(folder: str) -> list[str]:
 
 def _subfolders(folder: str, prefix: str) -> list[str]:
     try:
-        return sorted(entry.path for entry in os.scandir(folder) if entry.name.startswith(prefix) and entry.is_dir())
+        return sorted(
+            entry.path
+            for entry in os.scandir(folder)
+            if entry.name.startswith(prefix) and entry.is_dir()
+        )
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}; expected a folder that can be read") from None
 
@@ -147,7 +151,9 @@ def _matching(pattern: str, rules: Rules) -> Iterator[tuple[int, int, str]]:
             continue
         match = re.fullmatch(exactly, place)
         if not match:
-            raise UserError(f"{place}: found another width than {pattern} asks for; rename it, or move it away")
+            raise UserError(
+                f"{place}: found another width than {pattern} asks for; rename it, or move it away"
+            )
         yield *_read(match.groupdict(), place), place
 
 
@@ -156,14 +162,15 @@ def _check(pattern: str) -> None:
     names = [spec[1] for spec in _SPEC.finditer(pattern)]
     dates = sorted(name for name in names if name in _DATE)
     problem = ""
-    if any(spec[2] is not None and not (spec[2].isdigit() and int(spec[2]) > 0) for spec in _SPEC.finditer(pattern)):
+    if any(
+        spec[2] is not None and not (spec[2].isdigit() and int(spec[2]) > 0)
+        for spec in _SPEC.finditer(pattern)
+    ):
         problem = "a width that is no positive number; expected one as in {SPAN:3}"
     elif len(set(names)) < len(names):
         problem = "a part that comes twice; expected each once"
     elif dates and dates != sorted(_DATE):
-        problem = (
-            f"{' and '.join(f'{{{name}}}' for name in dates)} alone; expected {{YYYY}}, {{MM}} and {{DD}} together"
-        )
+        problem = f"{' and '.join(f'{{{name}}}' for name in dates)} alone; expected {{YYYY}}, {{MM}} and {{DD}} together"
     elif bool(dates) == ("SPAN" in names):
         problem = "no {SPAN}, or both {SPAN} and a date; expected one of them"
     if problem:
@@ -174,7 +181,9 @@ def _read(values: dict[str, str], place: str) -> tuple[int, int]:
     """The number and the version of a place."""
     wrong = [text for text in values.values() if not (text.isascii() and text.isdigit())]
     if wrong:
-        raise UserError(f"{place}: found {wrong[0]!r} where the pattern has a number; move what is no span away")
+        raise UserError(
+            f"{place}: found {wrong[0]!r} where the pattern has a number; move what is no span away"
+        )
     version = int(values.get("VERSION", 0))
     if "SPAN" in values:
         return int(values["SPAN"]), version
@@ -188,7 +197,9 @@ def _read(values: dict[str, str], place: str) -> tuple[int, int]:
 def _lacking(place: str, rules: Rules, now: float) -> str:
     """What keeps a span from being whole, "" if nothing does."""
     folder = os.path.isdir(place)
-    marker = rules.marker and (os.path.join(place, rules.marker) if folder else f"{place}.{rules.marker}")
+    marker = rules.marker and (
+        os.path.join(place, rules.marker) if folder else f"{place}.{rules.marker}"
+    )
     if marker and not os.path.exists(marker):
         return f"{os.path.basename(marker)} is not there yet (spans.marker)"
     try:
@@ -196,14 +207,16 @@ def _lacking(place: str, rules: Rules, now: float) -> str:
         whole = os.stat(place)
     except FileNotFoundError:
         return "it changes just now"
-    data = [found.st_size for entry, found in entries if _is_data(entry, rules)] if folder else [whole.st_size]
+    data = (
+        [found.st_size for entry, found in entries if _is_data(entry, rules)]
+        if folder
+        else [whole.st_size]
+    )
     if not any(data):
         return "it holds no data"
     quiet = now - max(whole.st_mtime, *(found.st_mtime for _, found in entries), 0.0)
     if rules.quiet_seconds and quiet < rules.quiet_seconds:
-        return (
-            f"it changed {max(quiet, 0):.0f} s ago, and is whole after {rules.quiet_seconds:g} s (spans.quiet_seconds)"
-        )
+        return f"it changed {max(quiet, 0):.0f} s ago, and is whole after {rules.quiet_seconds:g} s (spans.quiet_seconds)"
     return ""
 
 

@@ -31,7 +31,11 @@ def split_by_hash(
 
 def _place(sentence: Sentence) -> float:
     """A number in [0, 1) that depends on the document, or on the tokens, and on nothing else."""
-    key = f"document {sentence.document}" if sentence.document else "tokens " + "\n".join(sentence.tokens)
+    key = (
+        f"document {sentence.document}"
+        if sentence.document
+        else "tokens " + "\n".join(sentence.tokens)
+    )
     digest = blake2b(
         key.encode("utf-8", "surrogatepass"), digest_size=6
     ).digest()  # 48 bits, which a float holds exactly

@@ -65,7 +65,9 @@ def choose(path: str, spans: Sequence[DataSpan], choice: Choice) -> Window:
         whole.
     """
     if not spans:
-        raise UserError(f"{path}: found no span; expected folders as span-1, or files and folders that fit the pattern")
+        raise UserError(
+            f"{path}: found no span; expected folders as span-1, or files and folders that fit the pattern"
+        )
     numbers = [span.number for span in spans]
     for name, number in (("first", choice.first), ("last", choice.last)):
         if number is not None and number not in numbers:
@@ -97,7 +99,11 @@ def _refuse_gaps(path: str, spans: Sequence[DataSpan], allowed: bool) -> None:
     for before, after in itertools.pairwise(spans):
         missing = range(before.number + 1, after.number)
         if missing and not allowed:
-            many = f"span {missing[0]} is" if len(missing) == 1 else f"spans {missing[0]} to {missing[-1]} are"
+            many = (
+                f"span {missing[0]} is"
+                if len(missing) == 1
+                else f"spans {missing[0]} to {missing[-1]} are"
+            )
             raise UserError(
                 f"{path}: {many} missing between span {before.number} and span {after.number}. Bring what is missing, or go on"
                 " without it by --set spans.gaps=allow"
@@ -106,4 +112,8 @@ def _refuse_gaps(path: str, spans: Sequence[DataSpan], allowed: bool) -> None:
 
 def _listed(numbers: Sequence[int]) -> str:
     few = ", ".join(map(str, numbers[-_SHOWN:]))
-    return few if len(numbers) <= _SHOWN else f"{numbers[0]} to {numbers[-1]}, the newest of them {few}"
+    return (
+        few
+        if len(numbers) <= _SHOWN
+        else f"{numbers[0]} to {numbers[-1]}, the newest of them {few}"
+    )

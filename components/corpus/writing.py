@@ -32,7 +32,9 @@ def write_conll(
         if predicted is not None:
             spans = next(predicted, None)
             if spans is None:
-                raise ValueError(f"there are fewer predictions than sentences: sentence {count} has none")
+                raise ValueError(
+                    f"there are fewer predictions than sentences: sentence {count} has none"
+                )
             columns.append(tags_of(spans, len(sentence.tokens), scheme))
         if sentence.document != document:
             file.write("\t".join(["-DOCSTART-", *["O"] * (len(columns) - 1)]) + "\n\n")
@@ -54,7 +56,9 @@ def write_jsonl(file: IO[str], sentences: Iterable[Sentence], form: str = "spacy
     which has no place in a text.
     """
     if form not in JSONL_FORMS:
-        raise ValueError(f"{form!r} is no form of JSON Lines; the forms are {', '.join(JSONL_FORMS)}")
+        raise ValueError(
+            f"{form!r} is no form of JSON Lines; the forms are {', '.join(JSONL_FORMS)}"
+        )
     count = 0
     for sentence in sentences:
         count += 1
@@ -66,7 +70,9 @@ def write_jsonl(file: IO[str], sentences: Iterable[Sentence], form: str = "spacy
         elif form == "doccano":
             entry["label"] = places
         else:
-            entry["spans"] = [{"start": start, "end": end, "label": label} for start, end, label in places]
+            entry["spans"] = [
+                {"start": start, "end": end, "label": label} for start, end, label in places
+            ]
             entry["answer"] = "accept"
         if sentence.document:
             entry["document"] = sentence.document
@@ -91,17 +97,23 @@ def text_of(sentence: Sentence) -> tuple[str, tuple[tuple[int, int], ...]]:
     return " ".join(sentence.tokens), tuple(offsets)
 
 
-def _place(span: Span, text: str, offsets: Sequence[tuple[int, int]], sentence: Sentence) -> tuple[int, int, str]:
+def _place(
+    span: Span, text: str, offsets: Sequence[tuple[int, int]], sentence: Sentence
+) -> tuple[int, int, str]:
     """The span in characters, without white space at its edges, which a token of a CoNLL file can have."""
     start, end = offsets[span.start][0], offsets[span.end - 1][1]
     surface = text[start:end]
     start += len(surface) - len(surface.lstrip())
     end -= len(surface) - len(surface.rstrip())
     if start >= end:
-        raise ValueError(f"{sentence.id or sentence.tokens}: the entity at token {span.start} has no visible character")
+        raise ValueError(
+            f"{sentence.id or sentence.tokens}: the entity at token {span.start} has no visible character"
+        )
     return start, end, span.type
 
 
 def _refuse_unwritable(token: str, sentence: Sentence) -> None:
     if "\t" in token or "\n" in token or token == "-DOCSTART-":
-        raise ValueError(f"{sentence.id or sentence.tokens}: the token {token!r} cannot be written as a CoNLL column")
+        raise ValueError(
+            f"{sentence.id or sentence.tokens}: the token {token!r} cannot be written as a CoNLL column"
+        )

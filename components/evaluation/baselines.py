@@ -14,8 +14,8 @@ from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
+from components.export import card
 from components.validation import gate
-from serving import card
 
 _Artifacts = dict[str, list[types.Artifact]]
 _Event, _Execution = metadata_store_pb2.Event, metadata_store_pb2.Execution
@@ -25,8 +25,13 @@ _DONE = (_Execution.COMPLETE, _Execution.CACHED)
 class DataBefore(resolver.ResolverStrategy):
     """Of `statistics`, the latest that `blessing` accepted before those in `current`."""
 
-    def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: _Artifacts) -> Optional[_Artifacts]:
-        accepted = {blessing.get_int_custom_property(gate.STATISTICS_ID) for blessing in input_dict["blessing"]}
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: _Artifacts
+    ) -> Optional[_Artifacts]:
+        accepted = {
+            blessing.get_int_custom_property(gate.STATISTICS_ID)
+            for blessing in input_dict["blessing"]
+        }
         current = {artifact.id for artifact in input_dict["current"]}
         before = [
             artifact
@@ -39,7 +44,7 @@ class DataBefore(resolver.ResolverStrategy):
 class ModelBefore(resolver.ResolverStrategy):
     """Of `model`, the one that serves as `version`, if it can be compared with the one in `current`.
 
-    A model of another interface (`serving.card`) cannot: its signatures differ. Where the current one serves itself, it is the
+    A model of another interface (its card says which) cannot: its signatures differ. Where the current one serves itself, it is the
     one that it was compared with when it was new.
 
     Args:
@@ -49,12 +54,16 @@ class ModelBefore(resolver.ResolverStrategy):
     def __init__(self, version: str):
         self._version = version
 
-    def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: _Artifacts) -> Optional[_Artifacts]:
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: _Artifacts
+    ) -> Optional[_Artifacts]:
         current = {artifact.id for artifact in input_dict["current"]}
         chosen = model_of(store, self._version)
         if chosen in current:
             chosen = _latest_input(store, chosen, _Event.INPUT, "model", "baseline_model")
-        found = [model for model in input_dict["model"] if model.id == chosen and _comparable(model)]
+        found = [
+            model for model in input_dict["model"] if model.id == chosen and _comparable(model)
+        ]
         return {**input_dict, "model": found}
 
 
@@ -71,12 +80,17 @@ class WeightsBefore(resolver.ResolverStrategy):
     def __init__(self, version: str):
         self._version = version
 
-    def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: _Artifacts) -> Optional[_Artifacts]:
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: _Artifacts
+    ) -> Optional[_Artifacts]:
         current = {artifact.id for artifact in input_dict["current"]}
         chosen = model_of(store, self._version)
         if _latest_input(store, chosen, _Event.OUTPUT, "model", "transform_graph") in current:
             chosen = _latest_input(store, chosen, _Event.OUTPUT, "model", "base_model")
-        return {**input_dict, "model": [model for model in input_dict["model"] if model.id == chosen]}
+        return {
+            **input_dict,
+            "model": [model for model in input_dict["model"] if model.id == chosen],
+        }
 
 
 def model_of(store: mlmd.MetadataStore, version: str) -> Optional[int]:
@@ -86,7 +100,9 @@ def model_of(store: mlmd.MetadataStore, version: str) -> Optional[int]:
         for one in store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
         if version and one.custom_properties["pushed_version"].string_value == version
     ]
-    return _latest_input(store, pushed[-1] if pushed else None, _Event.OUTPUT, "pushed_model", "model")
+    return _latest_input(
+        store, pushed[-1] if pushed else None, _Event.OUTPUT, "pushed_model", "model"
+    )
 
 
 def _latest_input(
@@ -98,14 +114,25 @@ def _latest_input(
     if artifact is None:
         return None
     events = store.get_events_by_artifact_ids([artifact])
-    ids = {event.execution_id for event in events if event.type == kind and event.path.steps[0].key == key}
-    executions = [one for one in store.get_executions_by_id(sorted(ids)) if one.last_known_state in _DONE]
+    ids = {
+        event.execution_id
+        for event in events
+        if event.type == kind and event.path.steps[0].key == key
+    }
+    executions = [
+        one for one in store.get_executions_by_id(sorted(ids)) if one.last_known_state in _DONE
+    ]
     steps = [one for one in executions if kind == _Event.OUTPUT or one.type.endswith("Evaluator")]
     if not steps:
         return None
     inputs = store.get_events_by_execution_ids([steps[-1].id])
     return next(
-        (one.artifact_id for one in inputs if one.type == _Event.INPUT and one.path.steps[0].key == wanted), None
+        (
+            one.artifact_id
+            for one in inputs
+            if one.type == _Event.INPUT and one.path.steps[0].key == wanted
+        ),
+        None,
     )
 
 

@@ -57,7 +57,9 @@ class EntityScores(tfma.metrics.Metric):
     """
 
     def __init__(self, name: str = NAME, code: str = ""):
-        super().__init__(metric_util.merge_per_key_computations(_computations), name=name, code=code)
+        super().__init__(
+            metric_util.merge_per_key_computations(_computations), name=name, code=code
+        )
 
 
 def _computations(
@@ -78,7 +80,9 @@ def _computations(
 
 
 class _Combiner(beam.CombineFn):
-    def __init__(self, key: Callable[[str], metric_types.MetricKey], model_name: str, output_name: str):
+    def __init__(
+        self, key: Callable[[str], metric_types.MetricKey], model_name: str, output_name: str
+    ):
         self._key, self._model_name, self._output_name = key, model_name, output_name
 
     def create_accumulator(self) -> Counts:
@@ -87,9 +91,15 @@ class _Combiner(beam.CombineFn):
     def add_input(self, accumulator: Counts, element: metric_types.StandardMetricInputs) -> Counts:
         label = element.get_labels(self._model_name, self._output_name)
         predicted = element.get_predictions(self._model_name, self._output_name)["tags"]
-        seen = (element.get_by_key("features") or {}).get(features.SEEN)  # a feature without values is left out
+        seen = (element.get_by_key("features") or {}).get(
+            features.SEEN
+        )  # a feature without values is left out
         accumulator.add(
-            counts_of(_strings(label), _strings(predicted), [] if seen is None else np.ravel(seen).tolist())
+            counts_of(
+                _strings(label),
+                _strings(predicted),
+                [] if seen is None else np.ravel(seen).tolist(),
+            )
         )
         return accumulator
 
@@ -131,4 +141,7 @@ def _named(counts: Counts) -> Iterator[tuple[str, float]]:
 
 
 def _strings(values) -> list[str]:
-    return [value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in np.ravel(values)]
+    return [
+        value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        for value in np.ravel(values)
+    ]

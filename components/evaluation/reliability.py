@@ -5,10 +5,16 @@ import numpy as np
 _DRAWS = 2_000
 
 
-def binned(scores: np.ndarray, right: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def binned(
+    scores: np.ndarray, right: np.ndarray, bins: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Over bins of equal width, each `[bins]`: how many scores are in it, their sum, and how many of these are right."""
     place = np.minimum((np.asarray(scores) * bins).astype(int), bins - 1)
-    return np.bincount(place, minlength=bins), np.bincount(place, scores, bins), np.bincount(place, right, bins)
+    return (
+        np.bincount(place, minlength=bins),
+        np.bincount(place, scores, bins),
+        np.bincount(place, right, bins),
+    )
 
 
 def expected_error(scores: np.ndarray, right: np.ndarray, bins: int = 10) -> float:

@@ -46,7 +46,9 @@ def _load(path: str, model: str) -> dict[tuple, dict[str, float]]:
     result = tfma.load_eval_result(path, model_name=model)
     return (
         {
-            tuple(slice_): {name: next(iter(value.values())) for name, value in metrics[""][""].items()}
+            tuple(slice_): {
+                name: next(iter(value.values())) for name, value in metrics[""][""].items()
+            }
             for slice_, metrics in result.slicing_metrics
             if metrics
         }
@@ -57,4 +59,8 @@ def _load(path: str, model: str) -> dict[tuple, dict[str, float]]:
 
 def _without_differences(values: Mapping[str, float]) -> dict[str, float]:
     """Without what TFMA adds where there are two models: beside each metric the difference between them."""
-    return {name: value for name, value in values.items() if name.removesuffix("_diff") not in values.keys() - {name}}
+    return {
+        name: value
+        for name, value in values.items()
+        if name.removesuffix("_diff") not in values.keys() - {name}
+    }

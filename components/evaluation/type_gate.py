@@ -17,7 +17,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.evaluation import results
 from components.evaluation.type_losses import losses
-from serving import card
+from components.export import card
 
 _REASONS = "reasons.json"
 _COPIED = (
@@ -40,17 +40,24 @@ class Executor(base_executor.BaseExecutor):
         given = artifact_utils.get_single_instance(input_dict["evaluator_blessing"])
         target = artifact_utils.get_single_instance(output_dict["blessing"])
         reasons = _losses(input_dict, exec_properties["tolerance"], exec_properties["support"])
-        blessed = not reasons and given.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == 1
+        blessed = (
+            not reasons
+            and given.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == 1
+        )
         for key in _COPIED:
             if given.has_custom_property(key):
                 value = given.get_custom_property(key)
-                (target.set_int_custom_property if isinstance(value, int) else target.set_string_custom_property)(
-                    key, value
-                )
+                (
+                    target.set_int_custom_property
+                    if isinstance(value, int)
+                    else target.set_string_custom_property
+                )(key, value)
         target.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
         mark = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
         io_utils.write_string_file(os.path.join(target.uri, mark), "")
-        io_utils.write_string_file(os.path.join(target.uri, _REASONS), json.dumps(reasons, ensure_ascii=False) + "\n")
+        io_utils.write_string_file(
+            os.path.join(target.uri, _REASONS), json.dumps(reasons, ensure_ascii=False) + "\n"
+        )
 
 
 def read_reasons(blessing_uri: str) -> list[str]:
@@ -58,7 +65,9 @@ def read_reasons(blessing_uri: str) -> list[str]:
     return json.loads(Path(blessing_uri, _REASONS).read_text(encoding="utf-8"))
 
 
-def _losses(input_dict: dict[str, list[types.Artifact]], tolerance: float, support: int) -> list[str]:
+def _losses(
+    input_dict: dict[str, list[types.Artifact]], tolerance: float, support: int
+) -> list[str]:
     found = results.load(artifact_utils.get_single_uri(input_dict["evaluation"]))
     if not found.baseline:
         return []
@@ -67,13 +76,16 @@ def _losses(input_dict: dict[str, list[types.Artifact]], tolerance: float, suppo
         for scores in (found.candidate[results.OVERALL], found.baseline[results.OVERALL])
     )
     new, serving = (
-        _types_known(artifact_utils.get_single_instance(input_dict[key])) for key in ("model", "baseline_model")
+        _types_known(artifact_utils.get_single_instance(input_dict[key]))
+        for key in ("model", "baseline_model")
     )
     return losses(before, now, serving - new, tolerance, support)
 
 
 def _types_known(model: types.Artifact) -> set[str]:
-    found = card.read(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
+    found = card.read(
+        path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    )
     return set(found.types) if found else set()
 
 

@@ -23,7 +23,8 @@ def losses(
     """
     gone = sorted(unlearnt)
     phrases = [
-        f"{type_}: the serving model knows this type, the new one does not (gate.type_tolerance)" for type_ in gone
+        f"{type_}: the serving model knows this type, the new one does not (gate.type_tolerance)"
+        for type_ in gone
     ]
     for type_ in sorted(set(before).difference(gone)):
         was, now_is = before[type_], now.get(type_, _NONE)

@@ -12,9 +12,21 @@ import regex
 
 from components.ner import tokens
 
-(SPACE, LINE_END, MARK, UPPER, LOWER, LETTER, DIGIT, NUMBER, SPACELESS, SENTENCE_END, PUNCTUATION, SYMBOL, OTHER) = (
-    range(13)
-)
+(
+    SPACE,
+    LINE_END,
+    MARK,
+    UPPER,
+    LOWER,
+    LETTER,
+    DIGIT,
+    NUMBER,
+    SPACELESS,
+    SENTENCE_END,
+    PUNCTUATION,
+    SYMBOL,
+    OTHER,
+) = range(13)
 KINDS = 13
 # These separate tokens.
 LAST_OF_SPACE = LINE_END
@@ -55,5 +67,7 @@ def table() -> Table:
         for match in regex.finditer(f"(?:{pattern})+", everything):
             kinds[match.start() : match.end()] = kind
     different: dict[bytes, int] = {}
-    blocks = [different.setdefault(block.tobytes(), len(different)) for block in kinds.reshape(-1, BLOCK)]
+    blocks = [
+        different.setdefault(block.tobytes(), len(different)) for block in kinds.reshape(-1, BLOCK)
+    ]
     return Table(np.array(blocks, np.int32), np.frombuffer(b"".join(different), np.int32))

@@ -29,7 +29,9 @@ from components.validation import contract
 WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularies' names
 
 
-def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]) -> dict[str, tf.SparseTensor]:
+def preprocessing_fn(
+    inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]
+) -> dict[str, tf.SparseTensor]:
     """See the module. `custom_config` has `vocabulary` (VocabularyConfig as a dict) and `schema`, the contract's path."""
     sizes = custom_config["vocabulary"]
     corpus_tokens = text_ops.rows(inputs["tokens"])
@@ -43,7 +45,9 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
 
     def of_several(values, ends):
         """`ends` int64 `[tokens + 1]`: where each token's values end, from a zero on."""
-        return tf.RaggedTensor.from_row_splits(values, tf.gather(ends, row_splits), validate=False).to_sparse()
+        return tf.RaggedTensor.from_row_splits(
+            values, tf.gather(ends, row_splits), validate=False
+        ).to_sparse()
 
     character_ends = tf.concat([[0], tf.cumsum(found.character_counts)], 0)
     affix_ends = tf.range(tf.size(found.words, tf.int64) + 1) * text_ops.AFFIXES
@@ -88,5 +92,7 @@ def _tag_ids(tags: tf.Tensor, begins: tf.Tensor, label_map: tuple[str, ...]) -> 
     `tags` has the corpus token's for each."""
     inside = [label_map.index(labels.inside(tag)) for tag in label_map]
     different, places = tf.unique(tags)
-    ids = tf.gather(tf.argmax(tf.cast(different[:, None] == tf.constant(label_map), tf.int8), 1), places)
+    ids = tf.gather(
+        tf.argmax(tf.cast(different[:, None] == tf.constant(label_map), tf.int8), 1), places
+    )
     return tf.where(begins, ids, tf.gather(tf.constant(inside, tf.int64), ids))

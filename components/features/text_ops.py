@@ -109,7 +109,9 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     visible = kind > kinds.LAST_OF_SPACE
     # A mark belongs to its base, the last character before it that is none; a string begins with BLANK, so no base is another's.
     is_base = (kind != kinds.MARK) | (before <= kinds.LAST_OF_SPACE)
-    base = tf.gather(tf.gather_nd(kind, tf.where(is_base)), tf.cumsum(tf.cast(is_base, tf.int32)) - 1)
+    base = tf.gather(
+        tf.gather_nd(kind, tf.where(is_base)), tf.cumsum(tf.cast(is_base, tf.int32)) - 1
+    )
     in_run = (base >= kinds.FIRST_OF_RUN) & (base <= kinds.LAST_OF_RUN)
     goes_on = ~is_base | (in_run & tf.concat([[False], in_run[:-1]], 0))
     begins = visible & ~goes_on
@@ -125,7 +127,9 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     blank = tf.gather(tokens_before, row_splits[:-1])  # the places of the BLANKs among the tokens
     has_others = counts > 1
     away = tf.gather_nd(blank, tf.where(has_others))[:, None]
-    keep = tf.tensor_scatter_nd_update(tf.ones_like(firsts, tf.bool), away, tf.zeros_like(away[:, 0], tf.bool))
+    keep = tf.tensor_scatter_nd_update(
+        tf.ones_like(firsts, tf.bool), away, tf.zeros_like(away[:, 0], tf.bool)
+    )
     starts = firsts - tf.gather(row_splits, rows_of(counts)) - len(AHEAD)
     # The characters of the BLANKs that go, one each, go too.
     visible = tf.tensor_scatter_nd_update(
@@ -134,26 +138,40 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     lines = tf.gather(tf.cumsum(tf.cast(kind == kinds.LINE_END, tf.int32)), firsts)
     joints = _joints(codes, kind, firsts)
     kept, seen = tf.where(keep), tf.where(visible)
-    starts, lines, lengths, joints = (tf.gather_nd(values, kept) for values in (starts, lines, lengths, joints))
+    starts, lines, lengths, joints = (
+        tf.gather_nd(values, kept) for values in (starts, lines, lengths, joints)
+    )
     codes, kind = tf.gather_nd(codes, seen), tf.gather_nd(kind, seen)
-    surfaces = tf.strings.unicode_encode(tf.RaggedTensor.from_row_lengths(codes, lengths, validate=False), "UTF-8")
+    surfaces = tf.strings.unicode_encode(
+        tf.RaggedTensor.from_row_lengths(codes, lengths, validate=False), "UTF-8"
+    )
     counts -= tf.cast(has_others, tf.int32)
-    return Tokens(surfaces, starts, starts + lengths, lines, lengths, joints, counts, codes, kind, texts)
+    return Tokens(
+        surfaces, starts, starts + lengths, lines, lengths, joints, counts, codes, kind, texts
+    )
 
 
 def _joints(codes: tf.Tensor, kind: tf.Tensor, firsts: tf.Tensor) -> tf.Tensor:
     """`Tokens.joints` of the tokens that begin at `firsts`. Of single characters the underscore alone can be joined: a full stop
     stands right behind what it ends in one text, and apart in another that was tokenised."""
     first = tf.gather(kind, firsts)
-    can_be = (first >= kinds.FIRST_OF_RUN) & (first <= kinds.SPACELESS) | (tf.gather(codes, firsts) == ord("_"))
+    can_be = (first >= kinds.FIRST_OF_RUN) & (first <= kinds.SPACELESS) | (
+        tf.gather(codes, firsts) == ord("_")
+    )
     before = tf.gather(codes, tf.maximum(firsts - 1, 0))
-    return tf.where(can_be, tf.gather(tf.constant(_JOINT_NUMBERS), tf.minimum(before, len(_JOINT_NUMBERS) - 1)), 0)
+    return tf.where(
+        can_be,
+        tf.gather(tf.constant(_JOINT_NUMBERS), tf.minimum(before, len(_JOINT_NUMBERS) - 1)),
+        0,
+    )
 
 
 def kinds_of(codes: tf.Tensor) -> tf.Tensor:
     """The kind of each code point (`components.features.kinds`), int32 of the same shape."""
     blocks, table = (tf.constant(part) for part in kinds.table())
-    return tf.gather(table, tf.gather(blocks, codes // kinds.BLOCK) * kinds.BLOCK + codes % kinds.BLOCK)
+    return tf.gather(
+        table, tf.gather(blocks, codes // kinds.BLOCK) * kinds.BLOCK + codes % kinds.BLOCK
+    )
 
 
 def normalize(tokens: tf.Tensor) -> tf.Tensor:
@@ -164,13 +182,19 @@ def normalize(tokens: tf.Tensor) -> tf.Tensor:
 def shapes(tokens: Tokens) -> tf.Tensor:
     """The number of each token's word shape, int64 in `[0, SHAPES)`, `[tokens]`."""
     firsts = tf.cumsum(tokens.lengths, exclusive=True)
-    counts = tf.math.segment_sum(tf.one_hot(tokens.kinds, kinds.KINDS, dtype=tf.int32), rows_of(tokens.lengths))
+    counts = tf.math.segment_sum(
+        tf.one_hot(tokens.kinds, kinds.KINDS, dtype=tf.int32), rows_of(tokens.lengths)
+    )
     mark, upper, lower, letter, digit = (
-        counts[:, kind] for kind in (kinds.MARK, kinds.UPPER, kinds.LOWER, kinds.LETTER, kinds.DIGIT)
+        counts[:, kind]
+        for kind in (kinds.MARK, kinds.UPPER, kinds.LOWER, kinds.LETTER, kinds.DIGIT)
     )
     letter += counts[:, kinds.SPACELESS]
     first = tf.gather(tokens.kinds, firsts)
-    cased, only_letters = upper + lower + mark == tokens.lengths, upper + lower + letter + mark == tokens.lengths
+    cased, only_letters = (
+        upper + lower + mark == tokens.lengths,
+        upper + lower + letter + mark == tokens.lengths,
+    )
     tried = [
         digit == tokens.lengths,  # 2024
         (upper == 1) & (upper + mark == tokens.lengths),  # A
@@ -197,11 +221,15 @@ def affixes(words: tf.Tensor) -> tf.Tensor:
     """
     length = tf.strings.length(words, "UTF8_CHAR")
     heads = [
-        "^" + tf.strings.substr(words, tf.zeros_like(length), tf.fill(tf.shape(length), n), "UTF8_CHAR")
+        "^"
+        + tf.strings.substr(words, tf.zeros_like(length), tf.fill(tf.shape(length), n), "UTF8_CHAR")
         for n in PREFIX_LENGTHS
     ]
     tails = [
-        tf.strings.substr(words, tf.maximum(length - n, 0), tf.fill(tf.shape(length), n), "UTF8_CHAR") + "$"
+        tf.strings.substr(
+            words, tf.maximum(length - n, 0), tf.fill(tf.shape(length), n), "UTF8_CHAR"
+        )
+        + "$"
         for n in SUFFIX_LENGTHS
     ]
     return tf.stack(heads + tails, axis=1)
@@ -213,7 +241,9 @@ def characters(tokens: Tokens, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
     place = tf.ragged.range(tokens.lengths, row_splits_dtype=tf.int32).values
     half = longest // 2
     tail = tf.gather(tokens.lengths - (longest - half), rows_of(tokens.lengths))
-    return tf.gather_nd(tokens.codes, tf.where((place < half) | (place >= tail))), tf.minimum(tokens.lengths, longest)
+    return tf.gather_nd(tokens.codes, tf.where((place < half) | (place >= tail))), tf.minimum(
+        tokens.lengths, longest
+    )
 
 
 def _differences(values: tf.Tensor) -> tf.Tensor:

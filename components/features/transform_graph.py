@@ -44,7 +44,11 @@ class TransformGraph(tf.Module):
         found = tf.graph_util.import_graph_def(
             needed,
             # The identity of what was loaded, tables and numbers, is in the graph at hand.
-            {old.name: tf.identity(new) for old, new in zip(fed, values, strict=True) if old.op.name in names},
+            {
+                old.name: tf.identity(new)
+                for old, new in zip(fed, values, strict=True)
+                if old.op.name in names
+            },
             [tensor.name for tensor in flat(outputs)],
         )
         return tf.nest.pack_sequence_as(outputs, found, expand_composites=True)

@@ -39,10 +39,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             # Not TFX's own WriteSplit: it shuffles every split, which Beam's local runner does in memory, and the
             # Trainer shuffles anyway.
             for split, examples in found.items():
-                path = os.path.join(artifact_utils.get_split_uri([artifact], split), "data_tfrecord")
-                examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(path, file_name_suffix=".gz")
+                path = os.path.join(
+                    artifact_utils.get_split_uri([artifact], split), "data_tfrecord"
+                )
+                examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(
+                    path, file_name_suffix=".gz"
+                )
         if fingerprint(splits) != corpus["fingerprint"]:
-            raise UserError(f"{splits.path}: the data changed while it was read. Start again when it is whole")
+            raise UserError(
+                f"{splits.path}: the data changed while it was read. Start again when it is whole"
+            )
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, "tfrecords_gzip")
 
@@ -66,9 +72,23 @@ class CorpusExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(self, splits: reading.Splits, options: reading.ReadOptions, fingerprint: str, code: str):
-        settings = {"scheme": options.scheme, "bad_lines": options.bad_lines, "encoding": options.encoding}
+    def __init__(
+        self, splits: reading.Splits, options: reading.ReadOptions, fingerprint: str, code: str
+    ):
+        settings = {
+            "scheme": options.scheme,
+            "bad_lines": options.bad_lines,
+            "encoding": options.encoding,
+        }
         corpus = json.dumps(
-            {"splits": splits.as_dict(), "options": settings, "fingerprint": fingerprint, "code": code}, sort_keys=True
+            {
+                "splits": splits.as_dict(),
+                "options": settings,
+                "fingerprint": fingerprint,
+                "code": code,
+            },
+            sort_keys=True,
         )
-        super().__init__(_Spec(corpus=corpus, examples=types.Channel(type=standard_artifacts.Examples)))
+        super().__init__(
+            _Spec(corpus=corpus, examples=types.Channel(type=standard_artifacts.Examples))
+        )

@@ -30,9 +30,13 @@ class Feature:
 FEATURES = (
     Feature(TOKENS, "bytes"),  # UTF-8, as the corpus has them
     Feature(TAGS, "bytes"),  # IOB2, one for each token
-    Feature(DOCUMENT, "bytes", one=True),  # identity of the document, empty where the corpus has none
+    Feature(
+        DOCUMENT, "bytes", one=True
+    ),  # identity of the document, empty where the corpus has none
     Feature(SENTENCE, "bytes", one=True),  # identity of the sentence: file and line
-    Feature(STARTS, "int", always=False),  # code point offsets of each token in its text, where known
+    Feature(
+        STARTS, "int", always=False
+    ),  # code point offsets of each token in its text, where known
     Feature(ENDS, "int", always=False),
     Feature(LENGTH, "bytes", one=True),  # class of sentence length, for slices
     Feature(

@@ -44,13 +44,24 @@ def examples_of(
         | "ReadTrain" >> beam.ParDo(read)
         | "OfTrain" >> beam.Filter(lambda element: element[0] == "train")
     )
-    known = train | "Entities" >> beam.FlatMap(_entities) | "KnownEntities" >> beam.CombineGlobally(_TypesBySurface())
+    known = (
+        train
+        | "Entities" >> beam.FlatMap(_entities)
+        | "KnownEntities" >> beam.CombineGlobally(_TypesBySurface())
+    )
     to_example = beam.FlatMap(_tagged_example, beam.pvalue.AsSingleton(known))
     if len(found.spans) > 1:
         origins = _origins(found)
-        words = train | "Words" >> beam.FlatMap(_words, origins) | "KnownWords" >> beam.CombineGlobally(_Distinct())
+        words = (
+            train
+            | "Words" >> beam.FlatMap(_words, origins)
+            | "KnownWords" >> beam.CombineGlobally(_Distinct())
+        )
         to_example = beam.FlatMap(
-            _tagged_example_of_span, beam.pvalue.AsSingleton(known), beam.pvalue.AsSingleton(words), origins
+            _tagged_example_of_span,
+            beam.pvalue.AsSingleton(known),
+            beam.pvalue.AsSingleton(words),
+            origins,
         )
     outputs = (
         pipeline
@@ -79,7 +90,10 @@ def _origins(found: reading.Splits) -> dict[str, _Origin]:
     """The origin of each file that is of a span; a golden set's is of none."""
     spans = {file: found.span_of(file) for group in found.files.values() for file in group}
     return {
-        file: _Origin(str(span).replace(" ", "-"), features.NEWEST if span == found.spans[-1] else features.EARLIER)
+        file: _Origin(
+            str(span).replace(" ", "-"),
+            features.NEWEST if span == found.spans[-1] else features.EARLIER,
+        )
         for file, span in spans.items()
         if span
     }

@@ -42,7 +42,12 @@ class PRF:
 
     def as_dict(self) -> dict[str, float | int]:
         """Scores from 0 to 1, and the support."""
-        return {"precision": self.precision, "recall": self.recall, "f1": self.f1, "support": self.support}
+        return {
+            "precision": self.precision,
+            "recall": self.recall,
+            "f1": self.f1,
+            "support": self.support,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,10 @@ class Report:
     def __add__(self, other: Report) -> Report:
         types = sorted({*self.per_type, *other.per_type})
         return Report(
-            {type_: self.per_type.get(type_, PRF()) + other.per_type.get(type_, PRF()) for type_ in types},
+            {
+                type_: self.per_type.get(type_, PRF()) + other.per_type.get(type_, PRF())
+                for type_ in types
+            },
             self.sentences + other.sentences,
             self.tokens + other.tokens,
             self.seconds + other.seconds,
@@ -72,7 +80,9 @@ class Report:
         """What `evaluate --json` writes."""
         return {
             "overall": self.overall.as_dict(),
-            "per_type": {type_: counts.as_dict() for type_, counts in sorted(self.per_type.items())},
+            "per_type": {
+                type_: counts.as_dict() for type_, counts in sorted(self.per_type.items())
+            },
             "sentences": self.sentences,
             "tokens": self.tokens,
             "seconds": self.seconds,
@@ -94,7 +104,10 @@ def score_all(sentences: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dic
         right.update(span.type for span in gold & predicted)
         wrong.update(span.type for span in predicted - gold)
         missed.update(span.type for span in gold - predicted)
-    return {type_: PRF(right[type_], wrong[type_], missed[type_]) for type_ in sorted({*right, *wrong, *missed})}
+    return {
+        type_: PRF(right[type_], wrong[type_], missed[type_])
+        for type_ in sorted({*right, *wrong, *missed})
+    }
 
 
 def _ratio(part: int, whole: int) -> float:

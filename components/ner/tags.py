@@ -26,7 +26,14 @@ _PARTS = {
     "BIOES": {"B": "B", "I": "I", "E": "E", "S": "S"},
     "BILOU": {"B": "B", "I": "I", "L": "E", "U": "S"},
 }
-_ALIASES = {"BIO": "IOB2", "BIO2": "IOB2", "IOB": "IOB1", "BIO1": "IOB1", "IOBES": "BIOES", "BILUO": "BILOU"}
+_ALIASES = {
+    "BIO": "IOB2",
+    "BIO2": "IOB2",
+    "IOB": "IOB1",
+    "BIO1": "IOB1",
+    "IOBES": "BIOES",
+    "BILUO": "BILOU",
+}
 SCHEMES = ("IOB1", "IOB2", "BIOES", "BILOU")
 
 
@@ -177,6 +184,10 @@ def scheme_of_pairs(pairs: Mapping[tuple[str, str], int]) -> str:
     """As `detect_scheme`, from the counts of neighbouring tags."""
 
     def misfits(scheme: str) -> int:
-        return sum(count for (left, right), count in pairs.items() if _misfit(left, right, scheme) is not None)
+        return sum(
+            count
+            for (left, right), count in pairs.items()
+            if _misfit(left, right, scheme) is not None
+        )
 
     return min(_PARTS, key=misfits)  # min takes the first of equals

@@ -14,7 +14,11 @@ import regex
 SPACELESS_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
 
 # The scripts without their marks, punctuation and symbols: the double negation is an intersection.
-SPACELESS = "(?:" + "|".join(rf"[^\P{{{script}}}\p{{M}}\p{{P}}\p{{S}}]" for script in SPACELESS_SCRIPTS) + ")"
+SPACELESS = (
+    "(?:"
+    + "|".join(rf"[^\P{{{script}}}\p{{M}}\p{{P}}\p{{S}}]" for script in SPACELESS_SCRIPTS)
+    + ")"
+)
 SPACE = r"[\p{Z}\p{Cc}]"
 
 _ALONE = rf"{SPACELESS}\p{{M}}*"

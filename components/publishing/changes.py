@@ -68,12 +68,16 @@ def promote(folders: Folders, version: Optional[int]) -> int:
     version = version if version is not None else canary
     withdrawn = versions.versions(folders.withdrawn)
     if version is None:
-        raise UserError(f"there is no canary to promote; name a withdrawn version: {_one_of(withdrawn)}")
+        raise UserError(
+            f"there is no canary to promote; name a withdrawn version: {_one_of(withdrawn)}"
+        )
     serves = versions.serving(folders)
     if version not in withdrawn and version != canary:
         if version == serves:
             raise UserError(f"version {version} serves already")
-        raise UserError(f"version {version} is neither withdrawn nor a canary; {_one_of([*withdrawn, canary])}")
+        raise UserError(
+            f"version {version} is neither withdrawn nor a canary; {_one_of([*withdrawn, canary])}"
+        )
     if version in withdrawn and version < max(versions.versions(folders.live), default=0):
         raise UserError(
             f"version {version} is lower than what is live; `tfx-ner models rollback {version}` goes back to it"
@@ -99,15 +103,28 @@ def release(folders: Folders) -> hold.Hold:
 
 def protected(folders: Folders) -> set[int]:
     """The versions that `prune` never removes: what serves, its fallback, a canary, and what a hold names."""
-    serves, found, held = versions.serving(folders), labels.read(folders.live), hold.read(folders.withdrawn)
-    named = (serves, fallback(folders), found and found.canary, held and held.left, held and held.kept)
+    serves, found, held = (
+        versions.serving(folders),
+        labels.read(folders.live),
+        hold.read(folders.withdrawn),
+    )
+    named = (
+        serves,
+        fallback(folders),
+        found and found.canary,
+        held and held.left,
+        held and held.kept,
+    )
     return {number for number in named if number}
 
 
 def fallback(folders: Folders) -> Optional[int]:
     """The version that would serve without the one that does."""
     serves = versions.serving(folders)
-    return max((number for number in versions.versions(folders.live) if serves and number < serves), default=None)
+    return max(
+        (number for number in versions.versions(folders.live) if serves and number < serves),
+        default=None,
+    )
 
 
 def prune(folders: Folders, keep: int) -> list[int]:
@@ -143,7 +160,9 @@ def _refuse_broken(folders: Folders, version: int) -> None:
         raise UserError(f"there is no version {version}; {_one_of(folders.all)}")
     missing = versions.missing_parts(place)
     if missing:
-        raise UserError(f"{place}: cannot serve, for it has no {', no '.join(missing)}; name another version")
+        raise UserError(
+            f"{place}: cannot serve, for it has no {', no '.join(missing)}; name another version"
+        )
 
 
 def _refuse_two_file_systems(folders: Folders) -> None:

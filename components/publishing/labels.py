@@ -46,7 +46,11 @@ def write(live: Path, labels: Labels) -> None:
 
 def write_config(serving: Path) -> None:
     """Writes TensorFlow Serving's ModelServerConfig of every model in `serving`, from the labels of their versions."""
-    models = (path for path in sorted(serving.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    models = (
+        path
+        for path in sorted(serving.iterdir())
+        if path.is_dir() and not path.name.startswith(".")
+    )
     configs = "".join(_config(path, read(path)) for path in models)
     whole.write(
         serving / CONFIG,
@@ -62,7 +66,8 @@ def _config(live: Path, labels: Optional[Labels]) -> str:
         numbers = {"stable": labels.stable, **({"canary": labels.canary} if labels.canary else {})}
         policy = f"specific {{ {' '.join(f'versions: {number}' for number in dict.fromkeys(numbers.values()))} }}"
         named = "".join(
-            f'    version_labels {{ key: "{label}" value: {number} }}\n' for label, number in numbers.items()
+            f'    version_labels {{ key: "{label}" value: {number} }}\n'
+            for label, number in numbers.items()
         )
     return (
         f"  config {{\n    name: {json.dumps(live.name)}\n    base_path: {json.dumps(base_path, ensure_ascii=False)}\n"

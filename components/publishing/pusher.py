@@ -43,7 +43,11 @@ class Executor(executor.Executor):
             return
         config = json_utils.loads(exec_properties["custom_config"])
         folders = versions.Folders(Path(config["live"]), Path(config["withdrawn"]))
-        path = versions.publish(self.GetModelPath(input_dict), folders, config["canary"], config["base_path"])
+        path = versions.publish(
+            self.GetModelPath(input_dict), folders, config["canary"], config["base_path"]
+        )
         # The artifact holds the version's place rather than a second copy of the model.
-        io_utils.write_string_file(os.path.join(pushed.uri, "published.json"), json.dumps({"path": str(path)}) + "\n")
+        io_utils.write_string_file(
+            os.path.join(pushed.uri, "published.json"), json.dumps({"path": str(path)}) + "\n"
+        )
         self._MarkPushed(pushed, pushed_destination=str(path), pushed_version=path.name)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from components.export import card
 from components.publishing import hold, labels, whole
-from serving import card
 
 PARTIAL = ".partial-"  # no whole number: a server takes no such folder for a version
 _LATEST = ".latest"  # names the version published last
@@ -36,7 +36,9 @@ class Folders:
         return sorted({*versions(self.live), *versions(self.withdrawn)})
 
 
-def publish(model: str | Path, folders: Folders, canary: bool = False, base_path: Optional[str] = None) -> Path:
+def publish(
+    model: str | Path, folders: Folders, canary: bool = False, base_path: Optional[str] = None
+) -> Path:
     """Copies the SavedModel `model` to a new version and returns its folder.
 
     It goes live, under the label `canary` if that is asked for and another version serves; while a hold is in force it is
@@ -62,14 +64,18 @@ def publish(model: str | Path, folders: Folders, canary: bool = False, base_path
     if goes_live and canary and serves is not None and not labels.read(folders.live):
         # Said before the new one is there, for the highest would else be taken for the one that serves.
         labels.write(folders.live, labels.Labels(serves, base_path=base_path))
-    target = same or _copy(Path(model), base, max(int(time.time()), max(folders.all, default=0) + 1))
+    target = same or _copy(
+        Path(model), base, max(int(time.time()), max(folders.all, default=0) + 1)
+    )
     if goes_live:
         _label(folders, int(target.name), serves, canary, base_path)
     whole.write(folders.live / _LATEST, target.name)
     return target
 
 
-def _label(folders: Folders, version: int, serves: Optional[int], canary: bool, base_path: Optional[str]) -> None:
+def _label(
+    folders: Folders, version: int, serves: Optional[int], canary: bool, base_path: Optional[str]
+) -> None:
     """Labels a version that went live, where labels are in use."""
     found = labels.read(folders.live)
     if version == serves or not (canary or found):
@@ -77,7 +83,10 @@ def _label(folders: Folders, version: int, serves: Optional[int], canary: bool, 
     base_path = base_path or (found.base_path if found else None)
     on_trial = canary and serves is not None
     labels.write(
-        folders.live, labels.Labels(serves, version, base_path) if on_trial else labels.Labels(version, None, base_path)
+        folders.live,
+        labels.Labels(serves, version, base_path)
+        if on_trial
+        else labels.Labels(version, None, base_path),
     )
 
 
@@ -125,7 +134,9 @@ def versions(base: str | Path) -> list[int]:
     folder = Path(base)
     return (
         sorted(
-            int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdigit() and path.is_dir()
+            int(path.name)
+            for path in folder.iterdir()
+            if path.name.isascii() and path.name.isdigit() and path.is_dir()
         )
         if folder.is_dir()
         else []
@@ -153,7 +164,9 @@ def missing_parts(version: Path) -> tuple[str, ...]:
 def _already_there(model: Path, folders: Folders) -> Optional[Path]:
     """The newest live version, or any that was withdrawn, if it is this very model."""
     candidates = [folders.live / str(number) for number in versions(folders.live)[-1:]]
-    candidates += [folders.withdrawn / str(number) for number in reversed(versions(folders.withdrawn))]
+    candidates += [
+        folders.withdrawn / str(number) for number in reversed(versions(folders.withdrawn))
+    ]
     if not candidates:
         return None
     digest = content_hash(model)

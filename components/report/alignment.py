@@ -12,7 +12,14 @@ from typing import Optional
 
 from components.ner.sentence import Span
 
-CORRECT, TYPE, BORDERS, BOTH, MISSED, INVENTED = "correct", "type", "borders", "both", "missed", "invented"
+CORRECT, TYPE, BORDERS, BOTH, MISSED, INVENTED = (
+    "correct",
+    "type",
+    "borders",
+    "both",
+    "missed",
+    "invented",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,9 @@ def align(gold: Sequence[Span], found: Sequence[Span]) -> tuple[Pair, ...]:
         if left not in taken and right not in used:
             taken[left] = right
             used.add(right)
-    pairs = [Pair(span, taken.get(span)) for span in gold] + [Pair(None, span) for span in found if span not in used]
+    pairs = [Pair(span, taken.get(span)) for span in gold] + [
+        Pair(None, span) for span in found if span not in used
+    ]
     return tuple(sorted(pairs, key=lambda pair: (pair.gold or pair.found).start))
 
 

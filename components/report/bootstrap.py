@@ -46,7 +46,10 @@ def _resampled(rows: np.ndarray) -> np.ndarray:
     kinds, often = np.unique(rows, axis=0, return_counts=True)
     random = np.random.default_rng(_SEED)
     return np.concatenate(
-        [random.multinomial(len(rows), often / len(rows), _AT_ONCE) @ kinds for _ in range(RESAMPLES // _AT_ONCE)]
+        [
+            random.multinomial(len(rows), often / len(rows), _AT_ONCE) @ kinds
+            for _ in range(RESAMPLES // _AT_ONCE)
+        ]
     )
 
 

@@ -65,7 +65,9 @@ def model_card(
         training_data=_data_set(corpus, "train", data, data_hash),
         evaluation_data=_data_set(corpus, evaluation.split, data, data_hash),
         metrics=tuple(_metrics(evaluation)),
-        considerations=Considerations(said.intended_use, said.limits, tuple(_caveats(evaluation, data))),
+        considerations=Considerations(
+            said.intended_use, said.limits, tuple(_caveats(evaluation, data))
+        ),
     )
 
 
@@ -133,10 +135,17 @@ def _caveats(evaluation: Evaluation, data: Data) -> Iterator[str]:
     if seen and unseen and seen.f1 - unseen.f1 > _MUCH_APART:
         yield f"Entities that train has not are found worse: F1 {unseen.f1:.2f}, against {seen.f1:.2f} of those it has."
     measured = next(one for one in data.splits if one.name == evaluation.split)
-    if measured.unknown_entities is not None and measured.entities and measured.unknown_entities < LITTLE_NEW:
+    if (
+        measured.unknown_entities is not None
+        and measured.entities
+        and measured.unknown_entities < LITTLE_NEW
+    ):
         yield f"Only {measured.unknown_entities:.0%} of the entities measured on are new: the score says little about new names."
     for one in data.overlaps:
-        if (one.left, one.right) == ("train", evaluation.split) and one.sentence_share > MUCH_OVERLAP:
+        if (one.left, one.right) == (
+            "train",
+            evaluation.split,
+        ) and one.sentence_share > MUCH_OVERLAP:
             yield f"{one.sentence_share:.0%} of the sentences measured on are in train too: the score flatters."
     if evaluation.reliability.is_off_by(_MUCH_OFF):
         yield f"The scores of entities are off by {evaluation.reliability.error:.2f} on average: they are no probabilities."

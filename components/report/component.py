@@ -13,6 +13,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import io_utils, path_utils
 
+from components.export.model import PublishedModel
 from components.ingest import examples
 from components.ner.sentence import Sentence
 from components.report import data_validation, figures
@@ -22,7 +23,6 @@ from components.report.splits import splits
 from components.report.suspects import Labels
 from components.report.training import training
 from components.validation import statistics
-from serving.model import PublishedModel
 
 FILE = "figures.json"
 _BATCH = 256
@@ -52,7 +52,8 @@ class Executor(base_executor.BaseExecutor):
             training=training(artifact_utils.get_single_uri(input_dict["model_run"])),
         )
         io_utils.write_string_file(
-            os.path.join(artifact_utils.get_single_uri(output_dict["figures"]), FILE), figures.as_json(measured)
+            os.path.join(artifact_utils.get_single_uri(output_dict["figures"]), FILE),
+            figures.as_json(measured),
         )
 
 
@@ -84,14 +85,18 @@ def _evaluation(inputs: _Inputs, data: Mapping[str, _Split], split: str) -> figu
     before = None
     if inputs.get("baseline_model"):
         artifact = artifact_utils.get_single_instance(inputs["baseline_model"])
-        before = Before(f"model {artifact.id}", list(_model(artifact).tag(one.tokens for one in sentences)))
+        before = Before(
+            f"model {artifact.id}", list(_model(artifact).tag(one.tokens for one in sentences))
+        )
     labels = Labels(data["train"])
     types_of_train = {type_ for types_ in labels.known.values() for type_ in types_}
     return evaluation(split, predictions, types_of_train.union(model.card.types), labels, before)
 
 
 def _model(artifact: types.Artifact) -> PublishedModel:
-    return PublishedModel(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))
+    return PublishedModel(
+        path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact))
+    )
 
 
 def _data(inputs: _Inputs, data: Mapping[str, _Split]) -> figures.Data:
@@ -102,7 +107,9 @@ def _data(inputs: _Inputs, data: Mapping[str, _Split]) -> figures.Data:
         anomalies=tuple(data_validation.anomalies(_anomalies(inputs))),
         drift=(),  # the gate on data has measured that
         statistics=tuple(
-            data_validation.statistics(statistics.load(artifact_utils.get_single_instance(inputs["statistics"])))
+            data_validation.statistics(
+                statistics.load(artifact_utils.get_single_instance(inputs["statistics"]))
+            )
         ),
     )
 
@@ -111,14 +118,19 @@ def _anomalies(inputs: _Inputs) -> dict[str, anomalies_pb2.Anomalies]:
     artifact = artifact_utils.get_single_instance(inputs["anomalies"])
     return {
         split: anomalies_pb2.Anomalies.FromString(
-            io_utils.read_bytes_file(os.path.join(artifact_utils.get_split_uri([artifact], split), "SchemaDiff.pb"))
+            io_utils.read_bytes_file(
+                os.path.join(artifact_utils.get_split_uri([artifact], split), "SchemaDiff.pb")
+            )
         )
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
 
 
 class _Spec(ComponentSpec):
-    PARAMETERS = {"evaluated_on": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "evaluated_on": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "model": ChannelParameter(type=standard_artifacts.Model),

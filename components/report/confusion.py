@@ -13,7 +13,9 @@ def confusion(pairs: Iterable[Pair], types: Sequence[str]) -> Confusion:
     """The matrix of all pairs; `types` has every type that occurs."""
     counts = Counter((_type(pair.gold), _type(pair.found)) for pair in pairs)
     labels = (*types, OUTSIDE)
-    return Confusion(labels, tuple(tuple(counts[gold, found] for found in labels) for gold in labels))
+    return Confusion(
+        labels, tuple(tuple(counts[gold, found] for found in labels) for gold in labels)
+    )
 
 
 def _type(span) -> str:

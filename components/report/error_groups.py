@@ -44,7 +44,10 @@ def errors(predictions: Sequence[Prediction], pairs: Sequence[Sequence[Pair]]) -
     maker = _Groups(predictions, groups)
     return Errors(
         sum(map(len, by_kind.values())),
-        tuple(ErrorKind(kind, type_, len(found), maker.of(kind, found)) for (kind, type_), found in largest_first),
+        tuple(
+            ErrorKind(kind, type_, len(found), maker.of(kind, found))
+            for (kind, type_), found in largest_first
+        ),
     )
 
 
@@ -53,7 +56,9 @@ class _Groups:
 
     def __init__(self, predictions: Sequence[Prediction], groups: int):
         self._predictions, self._most = predictions, groups
-        self._gold = Counter(self._key(one, span) for one in predictions for span in one.sentence.spans)
+        self._gold = Counter(
+            self._key(one, span) for one in predictions for span in one.sentence.spans
+        )
         self._found = Counter(self._key(one, span) for one in predictions for span in one.spans)
 
     def of(self, kind: str, found: Sequence[_Error]) -> tuple[ErrorGroup, ...]:
@@ -63,10 +68,14 @@ class _Groups:
             by_label[self._label(error)].append(error)
         largest_first = sorted(by_label.items(), key=lambda item: (-len(item[1]), item[0]))
         # Words that go wrong once have nothing in common with any other.
-        alike = [item for item in largest_first if len(item[1]) > 1 or kind not in (MISSED, INVENTED)]
+        alike = [
+            item for item in largest_first if len(item[1]) > 1 or kind not in (MISSED, INVENTED)
+        ]
         kept = alike[: self._most]
         labels = {label for label, _ in kept}
-        rest = [error for label, members in largest_first if label not in labels for error in members]
+        rest = [
+            error for label, members in largest_first if label not in labels for error in members
+        ]
         groups = [self._group(kind, label, members) for label, members in kept]
         if rest:
             groups.append(self._group(kind, "", rest))
@@ -81,7 +90,9 @@ class _Groups:
                 for error in self._chosen(members, EXAMPLES if label else EXAMPLES_OF_REST)
             ),
             of=self._of(kind, members[0]) if label else None,
-            words=dict(Counter(word for error in members for word in self._apart(error)).most_common(WORDS))
+            words=dict(
+                Counter(word for error in members for word in self._apart(error)).most_common(WORDS)
+            )
             if kind == BORDERS
             else {},
         )
@@ -95,7 +106,9 @@ class _Groups:
         return pair.found.type
 
     def _words(self, error: _Error) -> str:
-        return surface(self._predictions[error.number].sentence.tokens, error.pair.gold or error.pair.found)
+        return surface(
+            self._predictions[error.number].sentence.tokens, error.pair.gold or error.pair.found
+        )
 
     def _of(self, kind: str, error: _Error) -> int | None:
         """How many entities with the same words and type there are: true ones for missed, found ones for invented."""

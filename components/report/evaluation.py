@@ -30,7 +30,11 @@ class Before:
 
 
 def evaluation(
-    split: str, predictions: Sequence[Prediction], types: Iterable[str], labels: Labels, before: Before | None
+    split: str,
+    predictions: Sequence[Prediction],
+    types: Iterable[str],
+    labels: Labels,
+    before: Before | None,
 ) -> Evaluation:
     """All figures on a model.
 
@@ -43,7 +47,9 @@ def evaluation(
     """
     counts = [score(*one.pair) for one in predictions]
     counts_before = (
-        [score(one.sentence.spans, found) for one, found in zip(predictions, before.spans)] if before else []
+        [score(one.sentence.spans, found) for one, found in zip(predictions, before.spans)]
+        if before
+        else []
     )
     pairs = [align(*one.pair) for one in predictions]
     names = tuple(sorted({*types, *(type_ for one in (*counts, *counts_before) for type_ in one)}))

@@ -8,7 +8,9 @@ from components.ner.sentence import Span
 from components.report.figures import Example, Found
 from components.report.predictions import Prediction
 
-AROUND = 20  # tokens kept on each side: the model looks no further for most decisions, nor does a reader
+AROUND = (
+    20  # tokens kept on each side: the model looks no further for most decisions, nor does a reader
+)
 
 
 def example(prediction: Prediction, number: int, about: Sequence[Span]) -> Example:

@@ -36,7 +36,15 @@ class Score:
 
     @classmethod
     def of(cls, counts: PRF) -> Score:
-        return cls(counts.tp, counts.fp, counts.fn, counts.precision, counts.recall, counts.f1, counts.support)
+        return cls(
+            counts.tp,
+            counts.fp,
+            counts.fn,
+            counts.precision,
+            counts.recall,
+            counts.f1,
+            counts.support,
+        )
 
 
 @dataclass(frozen=True)
@@ -241,7 +249,8 @@ class Curve:
     def scores(self) -> tuple[Score, ...]:
         """Precision, recall and F1 at each threshold."""
         return tuple(
-            Score.of(PRF(right, found - right, self.support - right)) for found, right in zip(self.found, self.right)
+            Score.of(PRF(right, found - right, self.support - right))
+            for found, right in zip(self.found, self.right)
         )
 
 
@@ -637,7 +646,10 @@ def as_dict(figures: Figures | Measured) -> dict[str, object]:
 
 def as_json(figures: Figures | Measured) -> str:
     """The JSON of a report, or of its measured part."""
-    return json.dumps(as_dict(figures), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return (
+        json.dumps(as_dict(figures), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        + "\n"
+    )
 
 
 def read(text: str | bytes) -> Figures:

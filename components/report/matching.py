@@ -48,7 +48,9 @@ def matches(sentences: Iterable[tuple[_Spans, _Spans]]) -> tuple[Matches, dict[s
         _add(overall, gold, found)
         for type_ in {span.type for span in (*gold, *found)}:
             counts = by_type.setdefault(type_, {way: Counter() for way in _FULL_MATCH})
-            _add(counts, *([span for span in spans if span.type == type_] for spans in (gold, found)))
+            _add(
+                counts, *([span for span in spans if span.type == type_] for spans in (gold, found))
+            )
     return _matches(overall), {type_: _matches(counts) for type_, counts in sorted(by_type.items())}
 
 
@@ -78,7 +80,12 @@ def _distance(left: Span, right: Span) -> int:
 
 
 def _matches(counts: dict[str, Counter]) -> Matches:
-    return Matches(**{field.name: _scheme(counts[field.name], field.name == "partial") for field in fields(Matches)})
+    return Matches(
+        **{
+            field.name: _scheme(counts[field.name], field.name == "partial")
+            for field in fields(Matches)
+        }
+    )
 
 
 def _scheme(counts: Counter, halves: bool) -> Scheme:
@@ -87,8 +94,20 @@ def _scheme(counts: Counter, halves: bool) -> Scheme:
     possible = counts[_FULL] + counts[_HALF] + counts[_MISSED]
     actual = counts[_FULL] + counts[_HALF] + counts[_SPURIOUS]
     credit = counts[_FULL] + partial / 2
-    precision, recall = (credit / actual if actual else 0.0), (credit / possible if possible else 0.0)
+    precision, recall = (
+        (credit / actual if actual else 0.0),
+        (credit / possible if possible else 0.0),
+    )
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     return Scheme(
-        counts[_FULL], incorrect, partial, counts[_MISSED], counts[_SPURIOUS], possible, actual, precision, recall, f1
+        counts[_FULL],
+        incorrect,
+        partial,
+        counts[_MISSED],
+        counts[_SPURIOUS],
+        possible,
+        actual,
+        precision,
+        recall,
+        f1,
     )

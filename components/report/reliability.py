@@ -19,7 +19,13 @@ def reliability(predictions: Sequence[Prediction]) -> Reliability:
     scores, right = _arrays(_judged(predictions))
     counts, sums, hits = binned(scores, right, _BINS)
     bins = tuple(
-        Bin(place / _BINS, (place + 1) / _BINS, int(count), float(sums[place] / count), float(hits[place] / count))
+        Bin(
+            place / _BINS,
+            (place + 1) / _BINS,
+            int(count),
+            float(sums[place] / count),
+            float(hits[place] / count),
+        )
         for place, count in enumerate(counts)
         if count
     )
@@ -48,7 +54,9 @@ def _judged(predictions: Sequence[Prediction]) -> _Judged:
 
 
 def _arrays(judged: _Judged) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([score for _, score, _ in judged], float), np.array([right for _, _, right in judged], bool)
+    return np.array([score for _, score, _ in judged], float), np.array(
+        [right for _, _, right in judged], bool
+    )
 
 
 def _curve(judged: _Judged, support: int, at: np.ndarray) -> Curve:

@@ -18,7 +18,13 @@ _NOVELTY = {
     known_or_not.SEEN_AS_OTHER: "seen with another type",
     known_or_not.UNSEEN: "unseen",
 }
-_UPPER, _LOWER, _TITLE, _MIXED, _NONE = "ALL UPPER", "all lower", "Title Case", "mixed case", "no upper or lower case"
+_UPPER, _LOWER, _TITLE, _MIXED, _NONE = (
+    "ALL UPPER",
+    "all lower",
+    "Title Case",
+    "mixed case",
+    "no upper or lower case",
+)
 _LONGEST = 4
 
 
@@ -68,12 +74,18 @@ def _length(tokens: int) -> str:
 
 
 def _by_entity(
-    predictions: Sequence[Prediction], part_of: Callable[[Sentence, Span], str], order: Sequence[str]
+    predictions: Sequence[Prediction],
+    part_of: Callable[[Sentence, Span], str],
+    order: Sequence[str],
 ) -> tuple[Slice, ...]:
     counts: dict[str, PRF] = defaultdict(PRF)
     for prediction in predictions:
         gold, found = map(set, prediction.pair)
-        for spans, one in ((gold & found, PRF(tp=1)), (found - gold, PRF(fp=1)), (gold - found, PRF(fn=1))):
+        for spans, one in (
+            (gold & found, PRF(tp=1)),
+            (found - gold, PRF(fp=1)),
+            (gold - found, PRF(fn=1)),
+        ):
             for span in spans:
                 counts[part_of(prediction.sentence, span)] += one
     return tuple(Slice(name, Score.of(counts[name])) for name in order if name in counts)
@@ -86,4 +98,6 @@ def _by_sentence(predictions: Sequence[Prediction]) -> tuple[Slice, ...]:
         name = length_class(len(prediction.sentence.tokens))
         sentences[name] += 1
         counts[name] += sum(score(*prediction.pair).values(), PRF())
-    return tuple(Slice(name, Score.of(counts[name]), sentences[name]) for name in CLASSES if sentences[name])
+    return tuple(
+        Slice(name, Score.of(counts[name]), sentences[name]) for name in CLASSES if sentences[name]
+    )

@@ -14,7 +14,9 @@ from components.report.figures import LengthBin, Overlap, SplitFigures
 _WIDTH, _LAST = 5, 60  # tokens: bins of sentence length, and where the last one begins
 
 
-def splits(sentences: Mapping[str, Iterable[Sentence]]) -> tuple[tuple[SplitFigures, ...], tuple[Overlap, ...]]:
+def splits(
+    sentences: Mapping[str, Iterable[Sentence]],
+) -> tuple[tuple[SplitFigures, ...], tuple[Overlap, ...]]:
     """Figures of each split and of each two; one pass, `train` first, for the others are compared with it."""
     gathered = Gathered(tuple(sentences))
     lengths: dict[str, Counter[int]] = {name: Counter() for name in sentences}

@@ -48,7 +48,9 @@ class Labels:
     def conflicts(self) -> tuple[int, tuple[Conflict, ...]]:
         """How many different words have several labels, and those with most labels out of line."""
         found = [
-            (counts.total() - max(counts.values()), words) for words, counts in self._counts.items() if len(counts) > 1
+            (counts.total() - max(counts.values()), words)
+            for words, counts in self._counts.items()
+            if len(counts) > 1
         ]
         worst = heapq.nsmallest(KEPT, found, key=lambda item: (-item[0], item[1]))
         return len(found), tuple(self._conflict(rare, words) for rare, words in worst)
@@ -71,7 +73,10 @@ def suspects(predictions: Sequence[Prediction], labels: Labels) -> Suspects:
     return Suspects(
         SURE,
         len(sure),
-        tuple(_disagreement(predictions[number], number, span, score) for score, number, span in surest),
+        tuple(
+            _disagreement(predictions[number], number, span, score)
+            for score, number, span in surest
+        ),
         count,
         conflicts,
     )

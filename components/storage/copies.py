@@ -24,7 +24,9 @@ def kept() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-ner" / "copies"
 
 
-def local(path: str, into: Optional[Path] = None, say: Callable[[str], None] = lambda _: None) -> str:
+def local(
+    path: str, into: Optional[Path] = None, say: Callable[[str], None] = lambda _: None
+) -> str:
     """A path of this machine as it is; of one elsewhere, its copy.
 
     Args:
@@ -60,13 +62,18 @@ def _copied(source: Remote, into: Path, say: Callable[[str], None]) -> Path:
     if source.is_file():
         files, target = {source.name: (source, source.info())}, folder_for(source, into)
     else:
-        files = {one.address.removeprefix(f"{str(source).rstrip('/')}/"): (one, info) for one, info in source.listing()}
+        files = {
+            one.address.removeprefix(f"{str(source).rstrip('/')}/"): (one, info)
+            for one, info in source.listing()
+        }
         target = folder_for(source, into) / source.name
     if not files:
         raise UserError(f"{source}: no such file or folder; expected one that is there")
     for name in files:
         if ".." in name.split("/") or name.startswith("/"):
-            raise UserError(f"{source}: found the name {name}; expected none that leads out of its folder")
+            raise UserError(
+                f"{source}: found the name {name}; expected none that leads out of its folder"
+            )
     new = {name: one for name, one in files.items() if not _same(target / name, one[1])}
     if new:
         size = sum(info.size for _, info in new.values())

@@ -39,14 +39,18 @@ def is_remote(path: Any) -> bool:
     """Whether the path is on storage that can be read here. Raises UserError for an address that cannot."""
     found = _ADDRESS.match(os.fspath(path))
     if found and found[1].lower() not in SCHEMES:
-        raise UserError(f"{path}: cannot read {found[0]}; expected a path of this machine, or s3://, gs:// or hdfs://")
+        raise UserError(
+            f"{path}: cannot read {found[0]}; expected a path of this machine, or s3://, gs:// or hdfs://"
+        )
     return bool(found)
 
 
 def refuse_address(option: str, path: Any, instead: str) -> None:
     """Raises UserError for an address where only a path of this machine will do; `instead` says what to do."""
     if path is not None and is_address(path):
-        raise UserError(f"{option} {path}: found an address; expected a path of this machine. {instead}")
+        raise UserError(
+            f"{option} {path}: found an address; expected a path of this machine. {instead}"
+        )
 
 
 @dataclass(frozen=True, order=True)
@@ -104,10 +108,16 @@ class Remote:
         from pyarrow import fs
 
         with _told(self.address):
-            found = self._system.get_file_info(fs.FileSelector(self._path, allow_not_found=True, recursive=recursive))
+            found = self._system.get_file_info(
+                fs.FileSelector(self._path, allow_not_found=True, recursive=recursive)
+            )
         scheme = self.address.partition("://")[0]
         host = self._parts[1] if scheme == "hdfs" else ""
-        kept = [one for one in found if one.path.rstrip("/") != self._path and (one.is_file or not recursive)]
+        kept = [
+            one
+            for one in found
+            if one.path.rstrip("/") != self._path and (one.is_file or not recursive)
+        ]
         return sorted((Remote(f"{scheme}://{host}{one.path}"), one) for one in kept)
 
     def info(self) -> Any:
@@ -118,7 +128,9 @@ class Remote:
     def open(self) -> IO[bytes]:
         """The file, to read from any place."""
         with _told(self.address):
-            return io.BufferedReader(_Raw(self._system.open_input_file(self._path), self.address), _BUFFER)
+            return io.BufferedReader(
+                _Raw(self._system.open_input_file(self._path), self.address), _BUFFER
+            )
 
     def put(self, file: str | Path) -> None:
         """Copies a file of this machine there; it appears when it is whole."""
@@ -131,7 +143,9 @@ class Remote:
         with _told(self.address):
             if renamed:
                 self._system.create_dir(target.rpartition("/")[0])
-            fs.copy_files(os.fspath(file), target, source_filesystem=here, destination_filesystem=self._system)
+            fs.copy_files(
+                os.fspath(file), target, source_filesystem=here, destination_filesystem=self._system
+            )
             if renamed:
                 self._system.move(target, self._path)
 
@@ -159,7 +173,9 @@ class Remote:
         scheme, _, rest = self.address.partition("://")
         place, _, key = rest.partition("/")
         if not place:
-            raise UserError(f"{self.address}: found no bucket or host; expected one, as {scheme}://bucket/folder")
+            raise UserError(
+                f"{self.address}: found no bucket or host; expected one, as {scheme}://bucket/folder"
+            )
         return scheme.lower(), place, key.strip("/")
 
 
@@ -186,7 +202,11 @@ def find(pattern: str) -> list[str]:
     whole = re.compile(_as_regex(pattern))
     fixed = pattern[: _MAGIC.search(pattern).start()].rpartition("/")[0]
     found = (place for place, _ in Remote(fixed).listing())
-    return [place.address for place in found if whole.fullmatch(place.address) and place.name[0] not in "_."]
+    return [
+        place.address
+        for place in found
+        if whole.fullmatch(place.address) and place.name[0] not in "_."
+    ]
 
 
 def _as_regex(pattern: str) -> str:
@@ -198,7 +218,8 @@ def _as_regex(pattern: str) -> str:
     marks = {"**/": "(?:[^/]+/)*", "**": "[^/]*", "*": "[^/]*", "?": "[^/]"}
     pieces = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^\]]+\])", pattern)
     return "".join(
-        marks.get(piece) or (piece.replace("[!", "[^") if piece.startswith("[") else re.escape(piece))
+        marks.get(piece)
+        or (piece.replace("[!", "[^") if piece.startswith("[") else re.escape(piece))
         for piece in pieces
     )
 
@@ -250,7 +271,9 @@ def _system(scheme: str, place: str) -> Any:
     elif scheme == "gs":
         query = {"retry_limit_seconds": _PATIENCE}
     with _told(address):
-        return fs.FileSystem.from_uri(f"{address}{'?' if query else ''}{urllib.parse.urlencode(query)}")[0]
+        return fs.FileSystem.from_uri(
+            f"{address}{'?' if query else ''}{urllib.parse.urlencode(query)}"
+        )[0]
 
 
 @contextlib.contextmanager
@@ -263,6 +286,8 @@ def _told(address: str) -> Iterator[None]:
     except (OSError, ValueError, ImportError) as error:
         said = " ".join(str(error).split())
         if any(absent in said for absent in _ABSENT):
-            raise UserError(f"{address}: not there ({said}); expected a bucket and a file that are") from None
+            raise UserError(
+                f"{address}: not there ({said}); expected a bucket and a file that are"
+            ) from None
         hint = "; HDFS needs Java and Hadoop's libhdfs" if address.startswith("hdfs") else ""
         raise StorageError(f"{address}: cannot be reached ({said}){hint}") from None

@@ -30,7 +30,9 @@ def legal_moves(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
 
     `I-X` follows only `B-X` and `I-X`, and never comes first.
     """
-    follows = np.array([[not to.startswith("I-") or tag[1:] == to[1:] for to in labels] for tag in labels])
+    follows = np.array(
+        [[not to.startswith("I-") or tag[1:] == to[1:] for to in labels] for tag in labels]
+    )
     first = np.array([not tag.startswith("I-") for tag in labels])
     return follows, first
 
@@ -38,10 +40,16 @@ def legal_moves(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
 def masked(chain: Chain, labels: tuple[str, ...]) -> Chain:
     """The chain with illegal moves at `ILLEGAL`."""
     follows, first = legal_moves(labels)
-    return Chain(tf.where(follows, chain.transitions, ILLEGAL), tf.where(first, chain.start, ILLEGAL), chain.end)
+    return Chain(
+        tf.where(follows, chain.transitions, ILLEGAL),
+        tf.where(first, chain.start, ILLEGAL),
+        chain.end,
+    )
 
 
-def log_likelihood(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
+def log_likelihood(
+    emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain
+) -> tf.Tensor:
     """Log probability of the tags `[tokens]` of each sentence, float32 `[sentences]`; differentiable."""
     return path_score(emissions, tags, packing, chain) - log_partition(emissions, packing, chain)
 
@@ -93,7 +101,8 @@ def log_partition(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Te
             unary = _unary_marginals(sums, packing) * upstream
             moves = _expected_moves(emissions, sums, packing, upstream, chain)
             starts, ends = (
-                tf.reduce_sum(tf.gather_nd(unary, tf.where(which(packing))), 0) for which in (_is_first, _is_last)
+                tf.reduce_sum(tf.gather_nd(unary, tf.where(which(packing))), 0)
+                for which in (_is_first, _is_last)
             )
             return unary, moves, starts, ends
 
@@ -126,7 +135,9 @@ def log_sums(emissions: tf.Tensor, packing: Packing, chain: Chain) -> LogSums:
         reach = tf.math.log(tf.maximum(tf.exp(logs - highest) @ held[0], _TINY)) + highest
         return (reach,), (logs,)
 
-    sums = walk(packing.counts, step, (first,), (packed,), [tf.TensorSpec([None, tags])], (weights,))[0]
+    sums = walk(
+        packing.counts, step, (first,), (packed,), [tf.TensorSpec([None, tags])], (weights,)
+    )[0]
     sums = tf.gather(sums, packing.places)
     sums = tf.reshape(sums, [-1, 2, tags])
     ahead, back = sums[:, 0], sums[:, 1] - emissions
@@ -152,9 +163,13 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
         return (tf.reduce_max(ways, 2)[:, :tags],), (tf.argmax(ways, 2, tf.int32),)
 
     kept = [tf.TensorSpec([None, tags + 1], tf.int32)]
-    origins = walk(packing.counts, step, (first,), (tf.gather(emissions, ahead),), kept, (onward,))[0]
+    origins = walk(packing.counts, step, (first,), (tf.gather(emissions, ahead),), kept, (onward,))[
+        0
+    ]
     origins = tf.gather(origins, inverse(ahead))
-    return _traced_back(tf.where(_is_last(packing)[:, None], origins[:, tags:], origins[:, :tags]), packing)
+    return _traced_back(
+        tf.where(_is_last(packing)[:, None], origins[:, tags:], origins[:, :tags]), packing
+    )
 
 
 def _traced_back(origins: tf.Tensor, packing: Packing) -> tf.Tensor:
@@ -193,14 +208,23 @@ def entity_scores(
     is_last = _is_last(packing)
     ends = is_last | ~tf.concat([tf.gather(tf.constant(goes_on), tags)[1:], [False]], 0)
     # In a legal path the k-th beginning belongs to the k-th end, in the order in which `where` lists them.
-    first, last = tf.where(tf.gather(tf.constant(begins), tags))[:, 0], tf.where((tags > 0) & ends)[:, 0]
+    first, last = (
+        tf.where(tf.gather(tf.constant(begins), tags))[:, 0],
+        tf.where((tags > 0) & ends)[:, 0],
+    )
     tag = tf.gather(tags, last)
 
     # Leaving an entity after its last token: all ways on, but for the one that would carry it further.
-    onward = tf.gather(tf.concat([(emissions + sums.back)[1:], tf.zeros_like(emissions[:1])], 0), last)
-    further = tf.one_hot(tf.gather(tf.constant(continuation), tag), len(labels), True, False, dtype=tf.bool)
+    onward = tf.gather(
+        tf.concat([(emissions + sums.back)[1:], tf.zeros_like(emissions[:1])], 0), last
+    )
+    further = tf.one_hot(
+        tf.gather(tf.constant(continuation), tag), len(labels), True, False, dtype=tf.bool
+    )
     moves = tf.where(further, ILLEGAL, tf.gather(chain.transitions, tag))
-    leave = tf.where(tf.gather(is_last, last), tf.gather(chain.end, tag), tf.reduce_logsumexp(moves + onward, 1))
+    leave = tf.where(
+        tf.gather(is_last, last), tf.gather(chain.end, tag), tf.reduce_logsumexp(moves + onward, 1)
+    )
 
     # The path through an entity, as a difference of sums along all tokens: in double, as long sums lose digits.
     walked = tf.cumsum(tf.cast(_path_steps(emissions, tags, packing, chain), tf.float64))
@@ -214,7 +238,9 @@ def _entity_tables(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.
     """For each tag: does an entity begin there, does one go on there, and which tag would carry it further (-1: none)."""
     begins = np.array([tag.startswith("B-") for tag in labels])
     goes_on = np.array([tag.startswith("I-") for tag in labels])
-    continuation = np.array([labels.index("I-" + tag[2:]) if tag != "O" else -1 for tag in labels], np.int32)
+    continuation = np.array(
+        [labels.index("I-" + tag[2:]) if tag != "O" else -1 for tag in labels], np.int32
+    )
     return begins, goes_on, continuation
 
 

@@ -18,6 +18,8 @@ class Dropout(keras.layers.Dropout):
         if not training or not dropped:
             return inputs
         number, seed = tf.size(inputs), tf.cast(self.seed_generator.next(), tf.int32)
-        drawn = tf.random.stateless_uniform([-(-number // 4)], seed, minval=None, maxval=None, dtype=tf.int32)
+        drawn = tf.random.stateless_uniform(
+            [-(-number // 4)], seed, minval=None, maxval=None, dtype=tf.int32
+        )
         drawn = tf.reshape(tf.reshape(tf.bitcast(drawn, tf.uint8), [-1])[:number], tf.shape(inputs))
         return inputs * (tf.cast(drawn >= dropped, inputs.dtype) * (_KINDS / (_KINDS - dropped)))

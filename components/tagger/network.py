@@ -60,9 +60,13 @@ class CharacterCNN(keras.layers.Layer):
         # 0 is the padding, the last row everything outside the vocabulary.
         self.embedding = embedding(characters + 2, width, "embedding")
         self.kernel = self.add_weight(
-            shape=(window, width, settings.character_filters), initializer="glorot_uniform", name="kernel"
+            shape=(window, width, settings.character_filters),
+            initializer="glorot_uniform",
+            name="kernel",
         )
-        self.bias = self.add_weight(shape=(settings.character_filters,), initializer="zeros", name="bias")
+        self.bias = self.add_weight(
+            shape=(settings.character_filters,), initializer="zeros", name="bias"
+        )
         self.built = True
 
     def call(self, characters: tf.Tensor) -> tf.Tensor:
@@ -75,7 +79,9 @@ class CharacterCNN(keras.layers.Layer):
         present = tf.cast(tf.where(characters >= 0), tf.int32)
         owner = present[:, 0]
         place = owner * tf.shape(padded)[1] + present[:, 1]
-        responses = tf.add_n([tf.gather(table[n], tf.gather(numbers, place + n)) for n in range(window)])
+        responses = tf.add_n(
+            [tf.gather(table[n], tf.gather(numbers, place + n)) for n in range(window)]
+        )
         return tf.nn.relu(tf.math.segment_max(responses, owner) + self.bias)
 
 
@@ -87,7 +93,9 @@ class BiLSTM(keras.layers.Layer):
         self.sides = [
             recurrence.Weights(
                 self.add_weight(
-                    shape=(width + units, 4 * units), initializer=_orthogonal_below(width), name=f"{way}_kernel"
+                    shape=(width + units, 4 * units),
+                    initializer=_orthogonal_below(width),
+                    name=f"{way}_kernel",
                 ),
                 self.add_weight(shape=(4 * units,), initializer=_forget_little, name=f"{way}_bias"),
             )
@@ -95,7 +103,9 @@ class BiLSTM(keras.layers.Layer):
         ]
         self.built = True
 
-    def call(self, vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, training: bool = False) -> tf.Tensor:
+    def call(
+        self, vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, training: bool = False
+    ) -> tf.Tensor:
         """Args: `vectors` float32 `[vocables, width]`; `tokens` int32 `[all tokens]`, the row of each in `vectors`."""
         read = recurrence.read_for_training if training else recurrence.read
         weights = [recurrence.Weights(*map(tf.convert_to_tensor, one)) for one in self.sides]
@@ -144,7 +154,9 @@ class Network(keras.layers.Layer):
         self.shapes = embedding(text_ops.SHAPES, settings.shape_dimensions, "shapes")
         # Zero, and so for a word apart: text that joins what train has only apart is read as train is.
         self.joints = self.add_weight(
-            shape=(text_ops.KINDS_OF_JOINT, settings.joint_dimensions), initializer="zeros", name="joints"
+            shape=(text_ops.KINDS_OF_JOINT, settings.joint_dimensions),
+            initializer="zeros",
+            name="joints",
         )
         self.affixes = embedding(sizes.affixes + 1, settings.affix_dimensions, "affixes")
         self.characters = CharacterCNN(sizes.characters, settings)
@@ -172,7 +184,9 @@ class Network(keras.layers.Layer):
         """What the last BiLSTM makes of the sentences, float32 `[all tokens, 2 * units]`."""
         vectors, tokens = self._vectors(batch, training), batch.tokens
         for reader in self.readers:
-            vectors = reader(self.dropout(vectors, training=training), tokens, packing, training=training)
+            vectors = reader(
+                self.dropout(vectors, training=training), tokens, packing, training=training
+            )
             tokens = tf.range(tf.size(tokens))
         return self.dropout(vectors, training=training)
 
@@ -189,7 +203,8 @@ class Network(keras.layers.Layer):
             rows(self.shapes.embeddings, batch.shapes),
             rows(self.joints, batch.joints) * tf.cast(batch.joints > 0, tf.float32)[:, None],
             tf.reshape(
-                rows(self.affixes.embeddings, batch.affixes), [-1, text_ops.AFFIXES * self.settings.affix_dimensions]
+                rows(self.affixes.embeddings, batch.affixes),
+                [-1, text_ops.AFFIXES * self.settings.affix_dimensions],
             ),
         ]
         if self.pretrained is not None:
@@ -216,5 +231,7 @@ class Network(keras.layers.Layer):
         if known:
             table[list(known)] = np.stack(list(known.values()))
         table[self.sizes.words + 1 :] = others
-        size = np.sqrt(np.square(table).sum() / max((len(known) + len(others)) * self.sizes.vectors, 1))
+        size = np.sqrt(
+            np.square(table).sum() / max((len(known) + len(others)) * self.sizes.vectors, 1)
+        )
         self.pretrained.assign(table / size if size else table)

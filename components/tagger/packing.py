@@ -39,9 +39,14 @@ PACKING = Packing(*[tf.TensorSpec([None], tf.int32)] * len(Packing._fields))
 def pack(lengths: tf.Tensor) -> Packing:
     """The packing of sentences of `lengths`, int32 `[sentences]`."""
     falling = tf.argsort(lengths, direction="DESCENDING", stable=True)
-    starts, sorted_lengths = tf.gather(tf.cumsum(lengths, exclusive=True), falling), tf.gather(lengths, falling)
+    starts, sorted_lengths = (
+        tf.gather(tf.cumsum(lengths, exclusive=True), falling),
+        tf.gather(lengths, falling),
+    )
     mask = tf.transpose(tf.sequence_mask(sorted_lengths))
-    step, direction, sentence = tf.unstack(tf.cast(tf.where(tf.stack([mask, mask], 1)), tf.int32), axis=1)
+    step, direction, sentence = tf.unstack(
+        tf.cast(tf.where(tf.stack([mask, mask], 1)), tf.int32), axis=1
+    )
     from_first = tf.where(direction == 0, step, tf.gather(sorted_lengths, sentence) - 1 - step)
     readings = 2 * (tf.gather(starts, sentence) + from_first) + direction
     counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1)
@@ -55,7 +60,9 @@ def order(packing: Packing, direction: int) -> tf.Tensor:
 
 def inverse(permutation: tf.Tensor) -> tf.Tensor:
     """The permutation, int32 `[n]`, that takes this one back."""
-    return tf.scatter_nd(permutation[:, None], tf.range(tf.size(permutation)), tf.shape(permutation))
+    return tf.scatter_nd(
+        permutation[:, None], tf.range(tf.size(permutation)), tf.shape(permutation)
+    )
 
 
 def walk(
@@ -89,9 +96,13 @@ def walk(
     # What a step has to know is laid out before: where few sentences are read, a step costs what the number of its operations is.
     if back:
         coming = counts - tf.concat([counts[1:], tf.shape(state[0])[-2:-1]], 0)
-        fits = tf.pad(coming[:, None, None], [[0, 0], [rank - 2, 1], [1, 0]])  # paddings [steps, rank, 2]
+        fits = tf.pad(
+            coming[:, None, None], [[0, 0], [rank - 2, 1], [1, 0]]
+        )  # paddings [steps, rank, 2]
     else:
-        fits = tf.pad(counts[:, None], [[0, 0], [rank - 2, 1]], constant_values=-1)  # sizes [steps, rank], -1 for all
+        fits = tf.pad(
+            counts[:, None], [[0, 0], [rank - 2, 1]], constant_values=-1
+        )  # sizes [steps, rank], -1 for all
     # What a TensorArray has inside: itself it cannot be handed to a function.
     inputs = tuple(
         tf.raw_ops.TensorListSplit(
@@ -100,7 +111,9 @@ def walk(
         for part in read
     )
     outputs = tuple(
-        tf.raw_ops.TensorListReserve(element_shape=_one_of(part), num_elements=steps, element_dtype=part.dtype)
+        tf.raw_ops.TensorListReserve(
+            element_shape=_one_of(part), num_elements=steps, element_dtype=part.dtype
+        )
         for part in kept
     )
 
@@ -114,11 +127,16 @@ def walk(
 
     def one_round(t, state, outputs, inputs, fits, held):
         for _ in range(_AT_A_TIME):
-            come = (rows(_item(one, t, part), [*outer, -1, *part.shape[1:]]) for one, part in zip(inputs, read))
+            come = (
+                rows(_item(one, t, part), [*outer, -1, *part.shape[1:]])
+                for one, part in zip(inputs, read)
+            )
             fit = tf.gather(fits, t)
             state, values = step(tuple(fitted(part, fit) for part in state), tuple(come), held)
             outputs = tuple(
-                tf.raw_ops.TensorListSetItem(input_handle=one, index=t, item=rows(value, _one_of(part)))
+                tf.raw_ops.TensorListSetItem(
+                    input_handle=one, index=t, item=rows(value, _one_of(part))
+                )
                 for one, value, part in zip(outputs, values, kept, strict=True)
             )
             t += -1 if back else 1
@@ -130,7 +148,9 @@ def walk(
         tuple(tf.TensorSpec([], tf.variant) for _ in kept),
     )
     *_, outputs = flow.loop(
-        (lambda t, *others: t >= 0) if back else (lambda t, state, outputs, inputs, fits, held: t < tf.shape(fits)[0]),
+        (lambda t, *others: t >= 0)
+        if back
+        else (lambda t, state, outputs, inputs, fits, held: t < tf.shape(fits)[0]),
         one_round,
         (steps - 1 if back else tf.constant(0), state, outputs),
         specs,
@@ -152,5 +172,8 @@ def _item(handle: tf.Tensor, number: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 def _joined(handle: tf.Tensor, like: tf.TensorSpec) -> tf.Tensor:
     return tf.raw_ops.TensorListConcatV2(
-        input_handle=handle, element_shape=_one_of(like), leading_dims=tf.zeros([0], tf.int64), element_dtype=like.dtype
+        input_handle=handle,
+        element_shape=_one_of(like),
+        leading_dims=tf.zeros([0], tf.int64),
+        element_dtype=like.dtype,
     ).tensor

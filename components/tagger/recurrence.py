@@ -51,7 +51,9 @@ class States(NamedTuple):
     bent: tf.Tensor
 
 
-def read(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]) -> tf.Tensor:
+def read(
+    vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]
+) -> tf.Tensor:
     """Outputs of the LSTM, float32 `[tokens, 2 * units]`: those of reading ahead, then those of reading back.
 
     Args:
@@ -63,7 +65,9 @@ def read(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple
     return flow.either(few, read_few, read_many, (vectors, tokens, packing, tuple(weights)))
 
 
-def read_few(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]) -> tf.Tensor:
+def read_few(
+    vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]
+) -> tf.Tensor:
     """As `read`, padded, by BlockLSTM."""
     lengths = packing.lengths
     starts = tf.cumsum(lengths, exclusive=True)
@@ -95,7 +99,9 @@ def read_few(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: t
     return tf.concat([outputs(ahead, place, weights[0]), outputs(back, place_back, weights[1])], 1)
 
 
-def read_many(vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]) -> tf.Tensor:
+def read_many(
+    vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, weights: tuple[Weights, Weights]
+) -> tf.Tensor:
     """As `read`, packed, both directions in one loop."""
     eased = [one.eased() for one in weights]
     inner, recurrent = zip(*(one.halves() for one in eased))
@@ -132,7 +138,9 @@ def _read_one_way(
         states = States(*_run(table, entries, counts, recurrent, States._fields))
 
         def gradient(upstream):
-            gates = _gradient_of_gates(tf.gather(upstream, come), states, counts, tf.transpose(recurrent))
+            gates = _gradient_of_gates(
+                tf.gather(upstream, come), states, counts, tf.transpose(recurrent)
+            )
             return (
                 tf.math.unsorted_segment_sum(gates, entries, tf.shape(table)[0]),
                 tf.matmul(_of_step_before(states.outputs, counts), gates, transpose_a=True),
@@ -144,7 +152,11 @@ def _read_one_way(
 
 
 def _run(
-    table: tf.Tensor, entries: tf.Tensor, counts: tf.Tensor, recurrent: tf.Tensor, keep: tuple[str, ...]
+    table: tf.Tensor,
+    entries: tf.Tensor,
+    counts: tf.Tensor,
+    recurrent: tf.Tensor,
+    keep: tuple[str, ...],
 ) -> list[tf.Tensor]:
     """What `keep` says of `States`; `recurrent` `[units, 4 * units]` of one direction, or those of both, `[2, units, 4 * units]`."""
     units = recurrent.shape[-2]
@@ -165,7 +177,9 @@ def _run(
     return walk(counts, step, (zeros, zeros), (entries,), kept, (table, recurrent))
 
 
-def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, backward: tf.Tensor) -> tf.Tensor:
+def _gradient_of_gates(
+    upstream: tf.Tensor, states: States, counts: tf.Tensor, backward: tf.Tensor
+) -> tf.Tensor:
     """The loss differentiated by what goes into gates and candidate, packed, from the last step to the first. `backward` are the
     recurrent weights the other way round, `[4 * units, units]`: turned at each step, a product took over half as long again."""
     units = backward.shape[1]
@@ -195,7 +209,9 @@ def _gradient_of_gates(upstream: tf.Tensor, states: States, counts: tf.Tensor, b
     # A sentence that ended has no step after its last one: zeros.
     state = tf.zeros([0, 4 * units]), tf.zeros([0, units])
     read = (upstream, output_to_cell, cell_to_gates, output_to_gate, forget)
-    return walk(counts, step, state, read, [tf.TensorSpec([None, 4 * units])], (backward,), back=True)[0]
+    return walk(
+        counts, step, state, read, [tf.TensorSpec([None, 4 * units])], (backward,), back=True
+    )[0]
 
 
 def _of_step_before(packed: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:

@@ -64,12 +64,16 @@ def sentences_of(features: Mapping[str, tf.SparseTensor]) -> Sentences:
         return tf.RaggedTensor.from_row_lengths(flat, lengths, validate=False).to_tensor(default)
 
     joints = features["joints"].values
-    hashes = tf.strings.to_hash_bucket_fast(features["surfaces"].values, 2**63 // text_ops.KINDS_OF_JOINT)
+    hashes = tf.strings.to_hash_bucket_fast(
+        features["surfaces"].values, 2**63 // text_ops.KINDS_OF_JOINT
+    )
     return Sentences(
         words=tf.cast(rows(features["words"].values), tf.int32),
         shapes=tf.cast(rows(features["shapes"].values), tf.int32),
         joints=tf.cast(rows(joints), tf.int32),
-        affixes=tf.cast(rows(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES])), tf.int32),
+        affixes=tf.cast(
+            rows(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES])), tf.int32
+        ),
         characters=tf.cast(rows(_characters(features), -1), tf.int32),
         keys=rows(hashes * text_ops.KINDS_OF_JOINT + joints),
         lengths=tf.cast(lengths, tf.int32),
@@ -82,11 +86,17 @@ def vocables_of_sentences(sentences: Sentences) -> Vocables:
     keys, tokens = tf.unique(tf.gather_nd(sentences.keys, present))
     places = tf.range(tf.size(tokens))
     first = tf.gather(present, tf.math.unsorted_segment_min(places, tokens, tf.size(keys)))
-    return Vocables(*(tf.gather_nd(values, first) for values in sentences[:5]), tokens, sentences.lengths)
+    return Vocables(
+        *(tf.gather_nd(values, first) for values in sentences[:5]), tokens, sentences.lengths
+    )
 
 
 def vocables_of_features(
-    features: Mapping[str, tf.SparseTensor], words: tf.Tensor, places: tf.Tensor, joints: tf.Tensor, lengths: tf.Tensor
+    features: Mapping[str, tf.SparseTensor],
+    words: tf.Tensor,
+    places: tf.Tensor,
+    joints: tf.Tensor,
+    lengths: tf.Tensor,
 ) -> Vocables:
     """Vocables from Transform's outputs for one sentence that holds each different token once.
 
@@ -102,7 +112,10 @@ def vocables_of_features(
         words=tf.cast(tf.gather(words, rows), tf.int32),
         shapes=tf.cast(tf.gather(features["shapes"].values, rows), tf.int32),
         joints=different % text_ops.KINDS_OF_JOINT,
-        affixes=tf.cast(tf.gather(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES]), rows), tf.int32),
+        affixes=tf.cast(
+            tf.gather(tf.reshape(features["affixes"].values, [-1, text_ops.AFFIXES]), rows),
+            tf.int32,
+        ),
         characters=tf.cast(tf.gather(_characters(features), rows), tf.int32),
         tokens=tokens,
         lengths=tf.cast(lengths, tf.int32),

@@ -37,7 +37,9 @@ class OtherWords(tf.Module):
 
     def ids(self, words: tf.Tensor, surfaces: tf.Tensor) -> tf.Tensor:
         """The ids `words` int64 `[tokens]`, with those of unknown ones looked up by the tokens themselves."""
-        return tf.where(words == self._unknown, self._table.lookup(text_ops.normalize(surfaces)), words)
+        return tf.where(
+            words == self._unknown, self._table.lookup(text_ops.normalize(surfaces)), words
+        )
 
 
 def with_odds(chances, odds):
@@ -60,7 +62,9 @@ class Tagger(keras.Model):
     `others` are words outside the vocabulary that have pretrained vectors.
     """
 
-    def __init__(self, sizes: Sizes, labels: tuple[str, ...], settings: Model, others: tuple[str, ...] = ()):
+    def __init__(
+        self, sizes: Sizes, labels: tuple[str, ...], settings: Model, others: tuple[str, ...] = ()
+    ):
         super().__init__(name="tagger")
         sizes = sizes._replace(others=len(others))
         self.sizes, self.labels, self.settings = sizes, tuple(labels), settings
@@ -70,11 +74,19 @@ class Tagger(keras.Model):
         self.transitions = self.add_weight(
             shape=(tags, tags), initializer="zeros", trainable=learned, name="transitions"
         )
-        self.start = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="start")
-        self.end = self.add_weight(shape=(tags,), initializer="zeros", trainable=learned, name="end")
-        self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
+        self.start = self.add_weight(
+            shape=(tags,), initializer="zeros", trainable=learned, name="start"
+        )
+        self.end = self.add_weight(
+            shape=(tags,), initializer="zeros", trainable=learned, name="end"
+        )
+        self.temperature = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="temperature"
+        )
         self.odds = self.add_weight(shape=(tags,), initializer="ones", trainable=False, name="odds")
-        self.boldness = self.add_weight(shape=(), initializer="zeros", trainable=False, name="boldness")
+        self.boldness = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="boldness"
+        )
         self.words = OtherWords(others, sizes.words) if others else None
         # Each traced once, for dev's scores, calibration and export alike.
         matrix, path = tf.TensorSpec([None, tags]), tf.TensorSpec([None], tf.int32)
@@ -104,12 +116,16 @@ class Tagger(keras.Model):
     def call(self, sentences: Sentences, training: bool = False) -> tf.Tensor:
         """Emissions float32 `[all tokens, tags]`, sentence after sentence."""
         sentences = Sentences(*sentences)
-        return self.network(vocables_of_sentences(sentences), pack(sentences.lengths), training=training)
+        return self.network(
+            vocables_of_sentences(sentences), pack(sentences.lengths), training=training
+        )
 
     @property
     def chain(self) -> crf.Chain:
         """The output chain with illegal moves ruled out."""
-        chain = crf.Chain(*(tf.convert_to_tensor(weight) for weight in (self.transitions, self.start, self.end)))
+        chain = crf.Chain(
+            *(tf.convert_to_tensor(weight) for weight in (self.transitions, self.start, self.end))
+        )
         return crf.masked(chain, self.labels)
 
     def losses(self, emissions: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
@@ -144,7 +160,12 @@ class Tagger(keras.Model):
         return crf.viterbi(emissions - boldness * of_outside, packing, self.chain)
 
     def _scores(
-        self, emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, temperature: tf.Tensor, odds: tf.Tensor
+        self,
+        emissions: tf.Tensor,
+        tags: tf.Tensor,
+        packing: Packing,
+        temperature: tf.Tensor,
+        odds: tf.Tensor,
     ) -> tf.Tensor:
         """Probability of each entity at its first token, `[all tokens]`.
 

@@ -71,7 +71,11 @@ def _lines(path: str) -> Iterator[tuple[int, str, bytes]]:
             lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
             for number, line in enumerate(lines, start=1):
                 line = line.strip(b" \r\n")
-                if number == 1 and len(header := line.split()) == 2 and all(part.isdigit() for part in header):
+                if (
+                    number == 1
+                    and len(header := line.split()) == 2
+                    and all(part.isdigit() for part in header)
+                ):
                     width = int(header[1])
                     continue
                 width = width or line.count(b" ")
@@ -98,5 +102,7 @@ def _numbers(path: str, number: int, values: bytes) -> np.ndarray:
     except ValueError:
         result = np.array([np.nan], np.float32)
     if not np.isfinite(result).all():
-        raise UserError(f"{path}:{number}: found something that is no number after the word; {_EXPECTED}")
+        raise UserError(
+            f"{path}:{number}: found something that is no number after the word; {_EXPECTED}"
+        )
     return result

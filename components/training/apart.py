@@ -17,7 +17,10 @@ def train(job: Job, report: Callable[[dict], None]) -> None:
 
     Raises UserError where the process refuses, and RuntimeError where it fails.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+    }
     command = [sys.executable, "-m", worker.__name__]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, encoding="utf-8")

@@ -34,5 +34,8 @@ class Backup(keras.callbacks.Callback):
 
     def _kept(self) -> dict[int, Path]:
         """Files by the number of epochs that were done: one, or two where it was killed before the earlier went."""
-        names = ((path, re.fullmatch(r"after-(\d+)\.weights\.h5", path.name)) for path in self._folder.glob("*"))
+        names = (
+            (path, re.fullmatch(r"after-(\d+)\.weights\.h5", path.name))
+            for path in self._folder.glob("*")
+        )
         return {int(name[1]): path for path, name in names if name}

@@ -21,7 +21,11 @@ class BestWeights(keras.callbacks.Callback):
         self._patience = patience
 
     def _read(self) -> dict[str, float]:
-        return json.loads(self._record.read_text()) if self._record.exists() else {"f1": -math.inf, "epoch": -1}
+        return (
+            json.loads(self._record.read_text())
+            if self._record.exists()
+            else {"f1": -math.inf, "epoch": -1}
+        )
 
     def on_epoch_end(self, epoch, logs=None):
         best = self._read()

@@ -47,7 +47,9 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
 
     def decoded(boldness: float) -> list[np.ndarray]:
         value = tf.constant(boldness, tf.float32)
-        return [tagger.best_tags(batch.emissions, batch.packing, value).numpy() for batch in batches]
+        return [
+            tagger.best_tags(batch.emissions, batch.packing, value).numpy() for batch in batches
+        ]
 
     def measured(boldness: float) -> scores.PRF:
         pairs = ((true, found) for true, found, _ in _entities(tagger, batches, decoded(boldness)))
@@ -67,7 +69,10 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
     def scored(log_temperature: float) -> np.ndarray:
-        temperature, even = tf.constant(np.exp(log_temperature), tf.float32), tf.ones(len(tagger.labels))
+        temperature, even = (
+            tf.constant(np.exp(log_temperature), tf.float32),
+            tf.ones(len(tagger.labels)),
+        )
         every = [
             tagger.scores(batch.emissions, tags, batch.packing, temperature, even)
             for batch, tags in zip(batches, found)
@@ -90,7 +95,9 @@ def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
     tagger.odds.assign(odds)
     error = expected_error(with_odds(chances, odds[first]), right)
     by_type = {tagger.labels[tag].removeprefix("B-"): float(odds[tag]) for tag in begun}
-    return Calibration(boldness, float(np.exp(best)), float(np.exp(of_all)), by_type, by_boldness[boldness], error)
+    return Calibration(
+        boldness, float(np.exp(best)), float(np.exp(of_all)), by_type, by_boldness[boldness], error
+    )
 
 
 def _batches(tagger: Tagger, data: tf.data.Dataset):
@@ -105,10 +112,16 @@ def _entities(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]):
     """The true entities of each sentence, those found, and the tags that these were read from."""
     for batch, tags in zip(batches, decoded):
         for gold, path in zip(batch.gold, np.split(tags, np.cumsum(batch.packing.lengths)[:-1])):
-            yield corpus_spans(gold, gold, tagger.labels), corpus_spans(path, gold, tagger.labels), path
+            yield (
+                corpus_spans(gold, gold, tagger.labels),
+                corpus_spans(path, gold, tagger.labels),
+                path,
+            )
 
 
-def _places(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _places(
+    tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """The first token of each entity that was found, over all batches, and whether it is right. One that begins in the middle of a
     corpus token has its score there, out of the corpus's sight, and is left out."""
     begins_entity = np.array([label.startswith("B-") for label in tagger.labels])

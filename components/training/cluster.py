@@ -38,7 +38,9 @@ def place(text: str | None) -> Place:
     Raises UserError where it is none.
     """
     if not text:
-        raise UserError(f"{VARIABLE} is not set, and names the machines that train together; {_EXPECTED}")
+        raise UserError(
+            f"{VARIABLE} is not set, and names the machines that train together; {_EXPECTED}"
+        )
     try:
         found = json.loads(text)
         cluster, task = found["cluster"], found["task"]
@@ -46,7 +48,10 @@ def place(text: str | None) -> Place:
         of_type, number = cluster[task["type"]], int(task["index"])
         if set(cluster) - {"chief", "worker"} or not 0 <= number < len(of_type):
             raise ValueError
-        if not all(host and 0 < int(port) < 65536 for host, _, port in (one.rpartition(":") for one in addresses)):
+        if not all(
+            host and 0 < int(port) < 65536
+            for host, _, port in (one.rpartition(":") for one in addresses)
+        ):
             raise ValueError
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"{VARIABLE}: found {text}; {_EXPECTED}") from None

@@ -47,11 +47,16 @@ def batches(
     records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP")
     # Parsing many at once is far faster than one by one; batches by length are then put together from single sentences.
     sentences = records.batch(256).map(parse, _AHEAD, deterministic=True).unbatch().map(_trimmed)
-    if sum(tf.io.gfile.stat(file).length for file in files) * 5 < _CACHED_BYTES:  # gzip takes about a fifth
+    if (
+        sum(tf.io.gfile.stat(file).length for file in files) * 5 < _CACHED_BYTES
+    ):  # gzip takes about a fifth
         sentences = sentences.cache()
     if shuffle_seed is not None:
         sentences = sentences.shuffle(50_000, seed=shuffle_seed)
-    sizes = [max(1, batch_size if end <= _LONG else batch_size * _LONG // end) for end in (*_BOUNDARIES, 1024)]
+    sizes = [
+        max(1, batch_size if end <= _LONG else batch_size * _LONG // end)
+        for end in (*_BOUNDARIES, 1024)
+    ]
     grouped = sentences.bucket_by_sequence_length(
         lambda sentence, tags: sentence.lengths,
         _BOUNDARIES,
@@ -59,7 +64,9 @@ def batches(
         padding_values=(Sentences(0, 0, 0, 0, -1, tf.constant(0, tf.int64), 0), 0),
     )
     if shuffle_seed is not None:
-        grouped = grouped.shuffle(64, seed=shuffle_seed)  # the last batches of an epoch are else the odd lengths
+        grouped = grouped.shuffle(
+            64, seed=shuffle_seed
+        )  # the last batches of an epoch are else the odd lengths
     options = tf.data.Options()
     # Its thread is waited for at the end of an epoch, often for seconds in which nothing is computed.
     options.autotune.enabled = False
@@ -71,5 +78,8 @@ def _trimmed(sentence: Sentences, tags: tf.Tensor) -> tuple[Sentences, tf.Tensor
     n = sentence.lengths
     characters = sentence.characters[:n]
     longest = tf.reduce_max(tf.reduce_sum(tf.cast(characters >= 0, tf.int32), 1))
-    trimmed = {name: getattr(sentence, name)[:n] for name in ("words", "shapes", "joints", "affixes", "keys")}
+    trimmed = {
+        name: getattr(sentence, name)[:n]
+        for name in ("words", "shapes", "joints", "affixes", "keys")
+    }
     return Sentences(**trimmed, characters=characters[:, :longest], lengths=n), tags[:n]

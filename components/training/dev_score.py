@@ -22,7 +22,13 @@ class DevScore(keras.callbacks.Callback):
     It counts as the Evaluator does: over corpus tokens, each with the tag of its first part.
     """
 
-    def __init__(self, dev: tf.data.Dataset, labels: tuple[str, ...], report: Callable[[dict], None], epochs: int):
+    def __init__(
+        self,
+        dev: tf.data.Dataset,
+        labels: tuple[str, ...],
+        report: Callable[[dict], None],
+        epochs: int,
+    ):
         """`dev` with the tags that `components.training.dataset` gives `as_corpus`."""
         super().__init__()
         self._dev, self._labels, self._report, self._epochs = dev, labels, report, epochs
@@ -34,7 +40,11 @@ class DevScore(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         trained = time.monotonic() - self._started
         result = sum(scores.score_all(self._decoded()).values(), scores.PRF())
-        logs[F1], logs["val_precision"], logs["val_recall"] = result.f1, result.precision, result.recall
+        logs[F1], logs["val_precision"], logs["val_recall"] = (
+            result.f1,
+            result.precision,
+            result.recall,
+        )
         logs[SECONDS] = trained
         self._report(
             {
@@ -55,7 +65,9 @@ class DevScore(keras.callbacks.Callback):
             packing = pack(sentences.lengths)
             emissions = tagger.emissions(vocables_of_sentences(sentences), packing)
             lengths = sentences.lengths.numpy()
-            predicted = np.split(tagger.best_tags(emissions, packing, boldness).numpy(), np.cumsum(lengths))
+            predicted = np.split(
+                tagger.best_tags(emissions, packing, boldness).numpy(), np.cumsum(lengths)
+            )
             for length, right, found in zip(lengths, gold.numpy(), predicted):
                 yield (
                     corpus_spans(right[:length], right[:length], self._labels),

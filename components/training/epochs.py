@@ -21,7 +21,9 @@ from components.training.optimizer import SparseAdam
 from components.training.record import EpochRecord
 
 _DEV_BATCH = 256
-_FEWEST_STEPS = 100  # of an epoch: 300 sentences make ten, and were far from learnt after ten times as many
+_FEWEST_STEPS = (
+    100  # of an epoch: 300 sentences make ten, and were far from learnt after ten times as many
+)
 
 
 def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None = None) -> Tagger:
@@ -40,7 +42,10 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
     with scope():
         tagger = new_tagger(given, job.model)
     train = dataset.batches(
-        given.train, given.transform.transformed_feature_spec(), training.batch_size, shuffle_seed=training.seed
+        given.train,
+        given.transform.transformed_feature_spec(),
+        training.batch_size,
+        shuffle_seed=training.seed,
     )
     counts = _count(train, tagger)
     tagger.network.expect(counts.words)
@@ -67,7 +72,9 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
         checkpoints.mkdir(parents=True, exist_ok=True)
         callbacks = [
             # Adds dev's scores to the logs, so it comes first.
-            dev_score.DevScore(dev_batches(given, tagger), tagger.labels, report=report, epochs=training.epochs),
+            dev_score.DevScore(
+                dev_batches(given, tagger), tagger.labels, report=report, epochs=training.epochs
+            ),
             BestWeights(checkpoints, training.patience),
             EpochRecord(checkpoints / record.EPOCHS, passes * int(counts.words.sum())),
             Backup(checkpoints / "backup"),
@@ -77,7 +84,9 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
     if team is None:
         learner.fit(train, epochs=training.epochs, verbose=0, callbacks=callbacks)
     else:
-        tf.random.set_seed(training.seed + team.number)  # words are dropped otherwise in each process
+        tf.random.set_seed(
+            training.seed + team.number
+        )  # words are dropped otherwise in each process
         replicas.fit(team, learner, train, training.epochs, callbacks)
     return tagger
 
@@ -85,7 +94,9 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
 def dev_batches(given: Material, tagger: Tagger) -> tf.data.Dataset:
     """Dev, as the tagger takes it, with the tags that count."""
     spec = given.transform.transformed_feature_spec()
-    return dataset.batches(given.dev, spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words, as_corpus=True)
+    return dataset.batches(
+        given.dev, spec, _DEV_BATCH, shuffle_seed=None, others=tagger.words, as_corpus=True
+    )
 
 
 class _Counts(NamedTuple):
@@ -99,12 +110,18 @@ class _Counts(NamedTuple):
 def _count(train: tf.data.Dataset, tagger: Tagger) -> _Counts:
     number = len(tagger.labels) + 1
     outside = number - 1
-    steps, words, moves = 0, np.zeros(tagger.sizes.words + 1, np.int64), np.zeros(number * number, np.int64)
+    steps, words, moves = (
+        0,
+        np.zeros(tagger.sizes.words + 1, np.int64),
+        np.zeros(number * number, np.int64),
+    )
     for sentences, tags in train:
         present = tf.sequence_mask(sentences.lengths, tf.shape(tags)[1])
         words += np.bincount(tf.gather_nd(sentences.words, tf.where(present)), minlength=len(words))
         path = tf.pad(tf.where(present, tags, outside), [[0, 0], [1, 1]], constant_values=outside)
-        moves += np.bincount(tf.reshape(path[:, :-1] * number + path[:, 1:], [-1]), minlength=len(moves))
+        moves += np.bincount(
+            tf.reshape(path[:, :-1] * number + path[:, 1:], [-1]), minlength=len(moves)
+        )
         steps += 1
     moves = moves.reshape(number, number)
     moves[outside, outside] = 0  # of padding

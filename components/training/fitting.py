@@ -38,6 +38,8 @@ def fit(job: Job, report: Callable[[dict], None]) -> Fitted:
         tagger = new_tagger(job.given, job.model)
         apart.train(job, report)
     best = BestWeights(job.checkpoints, job.training.patience).restore(tagger)
-    fitted = Fitted(tagger, dev_batches(job.given, tagger), best, record.read(job.checkpoints / record.EPOCHS))
+    fitted = Fitted(
+        tagger, dev_batches(job.given, tagger), best, record.read(job.checkpoints / record.EPOCHS)
+    )
     shutil.rmtree(job.checkpoints)
     return fitted

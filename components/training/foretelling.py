@@ -35,9 +35,15 @@ class Foreteller(keras.layers.Layer):
 
     def _weights(self, units: int, name: str) -> dict[str, keras.Variable]:
         return {
-            "narrow": self.add_weight(shape=(units, _WIDTH), initializer="glorot_uniform", name=f"{name}_narrow"),
-            "words": self.add_weight(shape=(self._number, _WIDTH), initializer="glorot_uniform", name=f"{name}_words"),
-            "bias": self.add_weight(shape=(self._number,), initializer="zeros", name=f"{name}_bias"),
+            "narrow": self.add_weight(
+                shape=(units, _WIDTH), initializer="glorot_uniform", name=f"{name}_narrow"
+            ),
+            "words": self.add_weight(
+                shape=(self._number, _WIDTH), initializer="glorot_uniform", name=f"{name}_words"
+            ),
+            "bias": self.add_weight(
+                shape=(self._number,), initializer="zeros", name=f"{name}_bias"
+            ),
         }
 
     def call(self, states: tf.Tensor, words: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
@@ -55,10 +61,14 @@ class Foreteller(keras.layers.Layer):
         following = tf.where(tf.concat([changes, [True]], 0), ends, tf.roll(words, -1, 0))
         before = tf.where(tf.concat([[True], changes], 0), ends, tf.roll(words, 1, 0))
         ahead, back = tf.split(states, 2, axis=1)
-        losses = self._foretold(self._ahead, ahead, following) + self._foretold(self._back, back, before)
+        losses = self._foretold(self._ahead, ahead, following) + self._foretold(
+            self._back, back, before
+        )
         return tf.math.unsorted_segment_sum(losses, owners, tf.size(lengths))
 
-    def _foretold(self, weights: dict[str, keras.Variable], states: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    def _foretold(
+        self, weights: dict[str, keras.Variable], states: tf.Tensor, targets: tf.Tensor
+    ) -> tf.Tensor:
         drawn = tf.random.log_uniform_candidate_sampler(
             targets[:, None], 1, min(_DRAWN, self._number), unique=True, range_max=self._number
         )
@@ -86,8 +96,16 @@ def sampled_softmax_loss(
       drawn: of a candidate sampler: the words drawn `[drawn]`, and how often to expect each target `[inputs, 1]` and each of them.
     """
     others, targets_expected, others_expected = map(tf.stop_gradient, drawn)
-    right = tf.reduce_sum(inputs * rows(words, targets), 1) + rows(bias, targets) - tf.math.log(targets_expected[:, 0])
-    wrong = tf.matmul(inputs, rows(words, others), transpose_b=True) + rows(bias, others) - tf.math.log(others_expected)
+    right = (
+        tf.reduce_sum(inputs * rows(words, targets), 1)
+        + rows(bias, targets)
+        - tf.math.log(targets_expected[:, 0])
+    )
+    wrong = (
+        tf.matmul(inputs, rows(words, others), transpose_b=True)
+        + rows(bias, others)
+        - tf.math.log(others_expected)
+    )
     # A right word that was drawn is no wrong one.
     wrong += tf.cast(targets[:, None] == others, wrong.dtype) * _NEVER
     return tf.nn.softplus(tf.reduce_logsumexp(wrong, 1) - right)

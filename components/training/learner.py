@@ -23,7 +23,9 @@ class Learner(keras.Model):
     def __init__(self, tagger: Tagger, foretelling: float):
         super().__init__(name="learner")
         self.tagger, self._weight = tagger, foretelling
-        self._foreteller = Foreteller(tagger.sizes.words, tagger.settings.lstm_units) if foretelling else None
+        self._foreteller = (
+            Foreteller(tagger.sizes.words, tagger.settings.lstm_units) if foretelling else None
+        )
         self.built = True
 
     def compile(self, optimizer: keras.Optimizer | str) -> None:
@@ -38,7 +40,9 @@ class Learner(keras.Model):
     def call(self, sentences: Sentences, training: bool = False) -> tf.Tensor:
         """What the network reads in the sentences, float32 `[all tokens, 2 * units]`."""
         sentences = Sentences(*sentences)
-        return self.tagger.network.read(vocables_of_sentences(sentences), pack(sentences.lengths), training=training)
+        return self.tagger.network.read(
+            vocables_of_sentences(sentences), pack(sentences.lengths), training=training
+        )
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean loss a token: the negative log-likelihood of the tags `y`, int32 `[batch, tokens]`, and of what is foretold, as it
@@ -46,10 +50,14 @@ class Learner(keras.Model):
         sentences = Sentences(*x)
         lengths = sentences.lengths
         present = tf.where(tf.sequence_mask(lengths, tf.shape(y)[1]))
-        losses = self.tagger.losses(self.tagger.network.emissions(y_pred), tf.gather_nd(y, present), lengths)
+        losses = self.tagger.losses(
+            self.tagger.network.emissions(y_pred), tf.gather_nd(y, present), lengths
+        )
         if self._foreteller:
             words = tf.gather_nd(sentences.words, present)
             losses += self._weight * self._foreteller(y_pred, words, lengths)
         if sample_weight is None:
-            return tf.reduce_sum(losses) / tf.cast(tf.maximum(tf.reduce_sum(lengths), 1), tf.float32)
+            return tf.reduce_sum(losses) / tf.cast(
+                tf.maximum(tf.reduce_sum(lengths), 1), tf.float32
+            )
         return tf.reduce_sum(losses * sample_weight)

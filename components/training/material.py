@@ -72,8 +72,14 @@ def new_tagger(given: Material, settings: Model) -> Tagger:
     words = {word.decode(): number for number, word in enumerate(vocabulary)}
     found = vectors.read(given.vectors, words, settings.other_words)
     progress.report(
-        "vectors", known=len(found.known), words=len(words), others=len(found.others), dimensions=found.dimensions
+        "vectors",
+        known=len(found.known),
+        words=len(words),
+        others=len(found.others),
+        dimensions=found.dimensions,
     )
     tagger = Tagger(sizes._replace(vectors=found.dimensions), given.labels, settings, found.others)
-    tagger.network.start_from({words[word]: vector for word, vector in found.known.items()}, found.extra)
+    tagger.network.start_from(
+        {words[word]: vector for word, vector in found.known.items()}, found.extra
+    )
     return tagger

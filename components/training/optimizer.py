@@ -20,7 +20,9 @@ class SparseAdam(keras.optimizers.Adam):
     def apply(self, grads: Sequence[tf.Tensor | tf.IndexedSlices], trainable_variables=None):
         # Of Keras's own clipping, tables would come back whole.
         summed = [_summed(gradient) for gradient in grads]
-        values, _ = tf.clip_by_global_norm([_values(gradient) for gradient in summed], self._longest)
+        values, _ = tf.clip_by_global_norm(
+            [_values(gradient) for gradient in summed], self._longest
+        )
         clipped = [
             tf.IndexedSlices(value, gradient.indices, gradient.dense_shape)
             if isinstance(gradient, tf.IndexedSlices)
@@ -52,7 +54,9 @@ class SparseAdam(keras.optimizers.Adam):
         rows, values = gradient.indices, gradient.values
         rate = learning_rate * tf.sqrt(1 - decayed[1]) / (1 - decayed[0])
         new_momentum = self.beta_1 * tf.gather(momentum, rows) + (1 - self.beta_1) * values
-        new_velocity = self.beta_2 * tf.gather(velocity, rows) + (1 - self.beta_2) * tf.square(values)
+        new_velocity = self.beta_2 * tf.gather(velocity, rows) + (1 - self.beta_2) * tf.square(
+            values
+        )
         momentum.scatter_update(tf.IndexedSlices(new_momentum, rows))
         velocity.scatter_update(tf.IndexedSlices(new_velocity, rows))
         change = rate * new_momentum / (tf.sqrt(new_velocity) + self.epsilon)
@@ -69,5 +73,7 @@ def _summed(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSli
         return gradient
     rows, places = tf.unique(gradient.indices)
     return tf.IndexedSlices(
-        tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows)), rows, gradient.dense_shape
+        tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows)),
+        rows,
+        gradient.dense_shape,
     )

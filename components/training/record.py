@@ -43,7 +43,9 @@ class EpochRecord(keras.callbacks.Callback):
             "tokens": self._tokens,
         }
         partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps([*(one for one in read(self._path) if one["epoch"] <= epoch), figures]))
+        partial.write_text(
+            json.dumps([*(one for one in read(self._path) if one["epoch"] <= epoch), figures])
+        )
         partial.replace(self._path)
 
 
@@ -55,4 +57,6 @@ def read(path: Path) -> list[dict[str, float]]:
 def write(folder: str, epochs: list[dict[str, float]], fitted: Mapping[str, float]) -> None:
     """Writes the record into a folder; `fitted` has what is not of an epoch."""
     os.makedirs(folder, exist_ok=True)
-    Path(folder, FILE).write_text(json.dumps({"epochs": epochs, **fitted}, indent=1) + "\n", encoding="utf-8")
+    Path(folder, FILE).write_text(
+        json.dumps({"epochs": epochs, **fitted}, indent=1) + "\n", encoding="utf-8"
+    )

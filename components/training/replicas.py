@@ -78,7 +78,11 @@ def multi_worker(number: int) -> Team:
 
 
 def fit(
-    team: Team, learner: Learner, batches: tf.data.Dataset, epochs: int, callbacks: Sequence[keras.callbacks.Callback]
+    team: Team,
+    learner: Learner,
+    batches: tf.data.Dataset,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Fits as `learner.fit` does on one device, with the same losses.
 
@@ -128,7 +132,9 @@ def _step(strategy: tf.distribute.Strategy, learner: Learner, spec: tuple):
 
     def gradients(sentences, tags):
         context = tf.distribute.get_replica_context()
-        own, own_tags, weights = share(sentences, tags, context.replica_id_in_sync_group, strategy.num_replicas_in_sync)
+        own, own_tags, weights = share(
+            sentences, tags, context.replica_id_in_sync_group, strategy.num_replicas_in_sync
+        )
         with tf.GradientTape() as tape:
             states = learner(own, training=True)
             loss = learner.compute_loss(own, own_tags, states, weights)

@@ -5,13 +5,13 @@ from pathlib import Path
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
+from components.export import card, signatures, warmup
 from components.features.transform_graph import TransformGraph
 from components.settings import Model, Training
 from components.training import record
 from components.training.calibration import calibrate
 from components.training.fitting import fit
 from components.training.material import Job, material
-from serving import card, signatures, warmup
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -58,5 +58,9 @@ def run_fn(fn_args: FnArgs) -> None:
     signatures.save(signatures.Recogniser(transform, fitted.tagger), path)
     warmup.write(path)
     settings = {"model": config["model"], "training": config["training"]}
-    scores = {**calibration.dev.as_dict(), "epoch": fitted.best["epoch"], "calibration_error": calibration.error}
+    scores = {
+        **calibration.dev.as_dict(),
+        "epoch": fitted.best["epoch"],
+        "calibration_error": calibration.error,
+    }
     card.write(card.Card(given.labels, config["version"], config["corpus"], settings, scores), path)

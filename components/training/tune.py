@@ -55,7 +55,10 @@ class _FromWhereWeAre(keras_tuner.oracles.RandomSearchOracle):
 
     def populate_space(self, trial_id):
         if not self.trials:
-            return {"status": trials.TrialStatus.RUNNING, "values": dict(self.hyperparameters.values)}
+            return {
+                "status": trials.TrialStatus.RUNNING,
+                "values": dict(self.hyperparameters.values),
+            }
         return super().populate_space(trial_id)
 
 
@@ -68,12 +71,16 @@ class _Search(keras_tuner.Tuner):
 
     def run_trial(self, trial, **_) -> dict[str, float]:
         chosen = trial.hyperparameters.values
-        model, training = (kind(**_changed(self._config[group], group, chosen)) for group, kind in _GROUPS.items())
+        model, training = (
+            kind(**_changed(self._config[group], group, chosen)) for group, kind in _GROUPS.items()
+        )
         with tempfile.TemporaryDirectory() as folder:
             job = Job(self._given, model, training, Path(folder, "checkpoints"))
             best = fit(job, report=lambda _: None).best
         number = int(trial.trial_id) + 1
-        progress.report("trial", number=number, of=self.oracle.max_trials, f1=best[_F1], settings=dict(chosen))
+        progress.report(
+            "trial", number=number, of=self.oracle.max_trials, f1=best[_F1], settings=dict(chosen)
+        )
         return {_F1: best[_F1]}
 
 
@@ -81,5 +88,9 @@ def _changed(settings: dict, group: str, chosen: dict) -> dict:
     """A group of settings with the chosen ones in their places."""
     return {
         **settings,
-        **{key.partition(".")[2]: value for key, value in chosen.items() if key.startswith(group + ".")},
+        **{
+            key.partition(".")[2]: value
+            for key, value in chosen.items()
+            if key.startswith(group + ".")
+        },
     }

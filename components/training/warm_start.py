@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from components.export import card
 from components.features import preprocessing
 from components.tagger.tagger import Tagger
-from serving import card
 
-_KEY = "weights/{}/.ATTRIBUTES/VARIABLE_VALUE"  # as `serving.signatures.Recogniser` tracks them
+_KEY = "weights/{}/.ATTRIBUTES/VARIABLE_VALUE"  # as `components.export.signatures.Recogniser` tracks them
 _PADDING, _OUTSIDE = b"\0padding", b"\0outside"
 
 Names = Mapping[str, Sequence[bytes]]
@@ -39,7 +39,10 @@ def take_over(tagger: Tagger, names: Names, model: str | Path) -> Taken:
       names: its vocabularies, as Transform's graph has them.
       model: a SavedModel that `components.training.run` wrote.
     """
-    found, reader = card.read(model), tf.train.load_checkpoint(str(Path(model) / "variables" / "variables"))
+    found, reader = (
+        card.read(model),
+        tf.train.load_checkpoint(str(Path(model) / "variables" / "variables")),
+    )
     shapes = reader.get_variable_to_shape_map()
     axes_now, fixed = _axes(tagger, names, tagger.labels), _not_taken(tagger)
     before = {name: Path(model, "assets", name).read_bytes().split(b"\n")[:-1] for name in names}
@@ -64,12 +67,15 @@ def take_over(tagger: Tagger, names: Names, model: str | Path) -> Taken:
     return Taken(taken, len(weights), words, of_words)
 
 
-def _axes(tagger: Tagger, names: Names, labels: Sequence[str]) -> dict[int, tuple[Sequence[bytes] | None, ...]]:
+def _axes(
+    tagger: Tagger, names: Names, labels: Sequence[str]
+) -> dict[int, tuple[Sequence[bytes] | None, ...]]:
     """The names along each axis of the weights that have some, by the weight's id; None for an axis without."""
     network = tagger.network
     label_names = [label.encode() for label in labels]
     words, affixes, characters = (
-        [*names[name], _OUTSIDE] for name in (preprocessing.WORDS, preprocessing.AFFIXES, preprocessing.CHARACTERS)
+        [*names[name], _OUTSIDE]
+        for name in (preprocessing.WORDS, preprocessing.AFFIXES, preprocessing.CHARACTERS)
     )
     named = (
         (network.words.embeddings, (words, None)),
@@ -86,7 +92,9 @@ def _axes(tagger: Tagger, names: Names, labels: Sequence[str]) -> dict[int, tupl
 
 def _not_taken(tagger: Tagger) -> set[int]:
     kept = (tagger.temperature, tagger.odds, tagger.boldness, tagger.network.pretrained)
-    states = (variable for variable in tagger.variables if not np.issubdtype(variable.dtype, np.floating))
+    states = (
+        variable for variable in tagger.variables if not np.issubdtype(variable.dtype, np.floating)
+    )
     return {id(weight) for weight in (*kept, *states)}
 
 

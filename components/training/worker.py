@@ -26,7 +26,10 @@ REFUSED, FAILED = "refused", "failed"  # what it tells at its end, if that is no
 
 def written(job: "Job") -> str:
     """A job as JSON, in one line."""
-    given = {**vars(job.given), "transform": str(Path(job.given.transform.transform_savedmodel_dir).parent)}
+    given = {
+        **vars(job.given),
+        "transform": str(Path(job.given.transform.transform_savedmodel_dir).parent),
+    }
     return json.dumps(
         {
             "given": given,
@@ -137,7 +140,9 @@ def _train(line: str, team, report: Callable[[dict], None]) -> None:
     try:
         train(job, report, team)
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        raise RuntimeError("training broke off, for one of the machines that train together has gone") from error
+        raise RuntimeError(
+            "training broke off, for one of the machines that train together has gone"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ def completed(schema: schema_pb2.Schema) -> schema_pb2.Schema:
     result = schema_pb2.Schema()
     result.CopyFrom(schema)
     known = {entry.name for entry in schema.feature}
-    result.feature.extend(entry for entry in make(types_of(schema)).feature if entry.name not in known)
+    result.feature.extend(
+        entry for entry in make(types_of(schema)).feature if entry.name not in known
+    )
     return result
 
 
@@ -105,9 +107,15 @@ def types_of(schema: schema_pb2.Schema, path: str = "the schema") -> tuple[str, 
     for feature in schema.feature:
         if feature.name == features.TAGS:
             values = domains.get(feature.domain, list(feature.string_domain.value))
-            wrong = [value for value in values if value != labels.OUTSIDE and value[:2] not in ("B-", "I-")]
+            wrong = [
+                value
+                for value in values
+                if value != labels.OUTSIDE and value[:2] not in ("B-", "I-")
+            ]
             if wrong:
-                raise UserError(f"{path}: the domain of tags holds {wrong[0]!r}; expected O, B-TYPE and I-TYPE")
+                raise UserError(
+                    f"{path}: the domain of tags holds {wrong[0]!r}; expected O, B-TYPE and I-TYPE"
+                )
             types = labels.types_of(values)
             if types:
                 return types

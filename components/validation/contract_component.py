@@ -50,7 +50,9 @@ class Executor(base_executor.BaseExecutor):
         path = Path(exec_properties["path"])
         if not path.exists():
             found = statistics.load(artifact_utils.get_single_instance(input_dict["statistics"]))
-            tags = {tag for split in found.values() for tag in statistics.values(split, features.TAGS)}
+            tags = {
+                tag for split in found.values() for tag in statistics.values(split, features.TAGS)
+            }
             contract.write(contract.make(labels.types_of(tags)), path)
             _record(path).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         target = Path(artifact_utils.get_single_uri(output_dict["schema"])) / "schema.pbtxt"

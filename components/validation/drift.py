@@ -66,43 +66,71 @@ def measure(
         {split: statistics.of_arrival(one, arrival) for split, one in current.items()}
         for arrival in (features.NEWEST, features.EARLIER)
     )
-    of_new, before = new["train"] or new.get("test"), earlier["train"]  # all in test if it is held out
+    of_new, before = (
+        new["train"] or new.get("test"),
+        earlier["train"],
+    )  # all in test if it is held out
     if of_new and before:
-        before = _with_feature(before, earlier["dev"], features.FAMILIAR) if earlier["dev"] else before
+        before = (
+            _with_feature(before, earlier["dev"], features.FAMILIAR) if earlier["dev"] else before
+        )
         return _measured(of_new, before, schema, f"{newest} against those before it")
     if accepted:
-        return _measured(current["train"], accepted["train"], schema, "train against the run before")
+        return _measured(
+            current["train"], accepted["train"], schema, "train against the run before"
+        )
     return ()
 
 
 def _measured(
-    current: statistics.Statistics, before: statistics.Statistics, schema: schema_pb2.Schema, between: str
+    current: statistics.Statistics,
+    before: statistics.Statistics,
+    schema: schema_pb2.Schema,
+    between: str,
 ) -> tuple[Drift, ...]:
     found = tfdv.validate_statistics(current, schema, previous_statistics=before)
     return tuple(
-        Drift(_NAMES.get(name, name), _MEASURES.get(one.type, "distance"), one.value, one.threshold, between)
+        Drift(
+            _NAMES.get(name, name),
+            _MEASURES.get(one.type, "distance"),
+            one.value,
+            one.threshold,
+            between,
+        )
         for name, one in sorted(
-            (".".join(info.path.step), one) for info in found.drift_skew_info for one in info.drift_measurements
+            (".".join(info.path.step), one)
+            for info in found.drift_skew_info
+            for one in info.drift_measurements
         )
     )
 
 
-def _with_feature(target: statistics.Statistics, source: statistics.Statistics, name: str) -> statistics.Statistics:
+def _with_feature(
+    target: statistics.Statistics, source: statistics.Statistics, name: str
+) -> statistics.Statistics:
     """The statistics with one feature's from others."""
     result = statistics.Statistics()
     result.CopyFrom(target)
     result.datasets[0].features.extend(
-        feature for feature in source.datasets[0].features if name in (feature.name, *feature.path.step)
+        feature
+        for feature in source.datasets[0].features
+        if name in (feature.name, *feature.path.step)
     )
     return result
 
 
 def write(drifts: tuple[Drift, ...], folder: str | Path) -> None:
     """Keeps them in a folder."""
-    Path(folder, _FILE).write_text(json.dumps([asdict(one) for one in drifts], indent=1) + "\n", encoding="utf-8")
+    Path(folder, _FILE).write_text(
+        json.dumps([asdict(one) for one in drifts], indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def read(folder: str | Path) -> tuple[Drift, ...]:
     """Those kept in a folder."""
     path = Path(folder, _FILE)
-    return tuple(Drift(**one) for one in json.loads(path.read_text(encoding="utf-8"))) if path.exists() else ()
+    return (
+        tuple(Drift(**one) for one in json.loads(path.read_text(encoding="utf-8")))
+        if path.exists()
+        else ()
+    )

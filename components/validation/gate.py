@@ -73,7 +73,10 @@ def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
     """Each anomaly as a phrase: the feature, and what TFDV says of it."""
     phrases = []
     for name, anomaly in sorted(anomalies.anomaly_info.items()):
-        reasons = "; ".join(reason.description.strip().rstrip(".") for reason in anomaly.reason) or anomaly.description
+        reasons = (
+            "; ".join(reason.description.strip().rstrip(".") for reason in anomaly.reason)
+            or anomaly.description
+        )
         phrases.append(f"feature {name}: {reasons}")
     if anomalies.HasField("dataset_anomaly_info"):
         phrases.append(anomalies.dataset_anomaly_info.description)
@@ -87,7 +90,11 @@ def span_with_others(split: statistics.Statistics, tags: frozenset[str], newest:
     if not newest or tags.issuperset(statistics.values(split, features.TAGS)):
         return ""
     in_newest = statistics.of_arrival(split, features.NEWEST) or split
-    return f" of {newest}" if not tags.issuperset(statistics.values(in_newest, features.TAGS)) else f" before {newest}"
+    return (
+        f" of {newest}"
+        if not tags.issuperset(statistics.values(in_newest, features.TAGS))
+        else f" before {newest}"
+    )
 
 
 def _read_anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:

@@ -16,7 +16,9 @@ Statistics = statistics_pb2.DatasetFeatureStatisticsList
 def load(artifact: types.Artifact) -> Mapping[str, Statistics]:
     """The statistics of each split in an ExampleStatistics artifact."""
     return {
-        split: tfdv.load_stats_binary(os.path.join(artifact_utils.get_split_uri([artifact], split), "FeatureStats.pb"))
+        split: tfdv.load_stats_binary(
+            os.path.join(artifact_utils.get_split_uri([artifact], split), "FeatureStats.pb")
+        )
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
 

@@ -60,7 +60,9 @@ def _new(sentences: Iterable[Labelled], seen: set[str]) -> tuple[Labelled, ...]:
     return tuple(kept)
 
 
-def write_document(sections: dict[str, Section], split: str, genre: str, dice: Dice) -> list[Labelled]:
+def write_document(
+    sections: dict[str, Section], split: str, genre: str, dice: Dice
+) -> list[Labelled]:
     """One document after one of the genre's plans, in one writer's hand."""
     scene = Scene(sections, split, genre, dice)
     writer = noise.habits(genre, dice)
@@ -112,7 +114,10 @@ def conll(documents: Iterable[Document]) -> str:
     blocks = []
     for document in documents:
         blocks.append("-DOCSTART-\tO\n")
-        blocks += ["".join(f"{token}\t{tag}\n" for token, tag in zip(s.tokens, s.tags)) for s in document.sentences]
+        blocks += [
+            "".join(f"{token}\t{tag}\n" for token, tag in zip(s.tokens, s.tags))
+            for s in document.sentences
+        ]
     return "\n".join(blocks) + "\n"
 
 
@@ -122,5 +127,9 @@ def sentence_sections() -> dict[str, tuple[str, ...]]:
     names = set()
     for genre in SIZES:
         for plan in sections[f"{genre}.plans"].entries:
-            names |= {f"{genre}.{name}" for step in plan.split() for name in STEP.fullmatch(step)[1].split("|")}
+            names |= {
+                f"{genre}.{name}"
+                for step in plan.split()
+                for name in STEP.fullmatch(step)[1].split("|")
+            }
     return {name: sections[name].entries for name in sorted(names)}

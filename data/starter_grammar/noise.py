@@ -91,15 +91,33 @@ MANNERS = {
     "news": Manners(lower=0.04, upper=0.01, typos=0.04),
     "finance": Manners(lower=0.05, upper=0.01, typos=0.05),
     "clinical": Manners(lower=0.14, upper=0.06, typos=0.16, no_end=0.25, no_commas=0.1),
-    "mail": Manners(lower=0.12, upper=0.0, typos=0.18, shorthand=0.04, no_end=0.1, no_commas=0.15, no_apostrophes=0.08),
-    "chat": Manners(lower=0.5, upper=0.02, typos=0.28, shorthand=0.35, no_end=0.7, no_commas=0.5, no_apostrophes=0.4),
+    "mail": Manners(
+        lower=0.12,
+        upper=0.0,
+        typos=0.18,
+        shorthand=0.04,
+        no_end=0.1,
+        no_commas=0.15,
+        no_apostrophes=0.08,
+    ),
+    "chat": Manners(
+        lower=0.5,
+        upper=0.02,
+        typos=0.28,
+        shorthand=0.35,
+        no_end=0.7,
+        no_commas=0.5,
+        no_apostrophes=0.4,
+    ),
 }
 
 
 def habits(genre: str, dice: Dice) -> Habits:
     """A writer of this genre."""
     manners = MANNERS[genre]
-    case = "lower" if dice.chance(manners.lower) else "upper" if dice.chance(manners.upper) else "kept"
+    case = (
+        "lower" if dice.chance(manners.lower) else "upper" if dice.chance(manners.upper) else "kept"
+    )
     return Habits(
         case=case,
         typos=dice.between(10, 50) / 1000 if dice.chance(manners.typos) else 0.0,
@@ -118,7 +136,12 @@ def without_apostrophes(marked: str) -> str:
 def roughen(sentence: Labelled, writer: Habits, dice: Dice) -> Labelled:
     """The sentence as this writer types it."""
     pairs = list(zip(sentence.tokens, sentence.tags))
-    if len(pairs) > 3 and pairs[-1] == (".", "O") and pairs[-2][0] != "." and dice.chance(writer.no_end):
+    if (
+        len(pairs) > 3
+        and pairs[-1] == (".", "O")
+        and pairs[-2][0] != "."
+        and dice.chance(writer.no_end)
+    ):
         pairs.pop()
     pairs = [pair for pair in pairs if pair != (",", "O") or not dice.chance(writer.no_commas)]
     tokens = [_typed(token, writer, dice) for token, _ in pairs]

@@ -113,7 +113,11 @@ def _sections(path: Path) -> Iterator[Section]:
             header, entries = line[2:].strip(), []
         elif line.strip() and not line.startswith("#"):
             whole = path.parent.name == "rules" or "~" in line
-            entries += [line.strip()] if whole else [e for part in line.split(", ") if (e := part.strip(" ,"))]
+            entries += (
+                [line.strip()]
+                if whole
+                else [e for part in line.split(", ") if (e := part.strip(" ,"))]
+            )
 
 
 @cache

@@ -21,7 +21,14 @@ from .rules import Call, Choice, Entity, Node, Section, Text, parse
 from .text import ARTICLE, mark
 
 REFERENT = re.compile(r"([PFBHUGTNLCRSVKA])(\d?)(?:\.([a-z]+))?")
-ORGANISATIONS = {"B": "bank", "H": "hospital", "U": "university", "G": "government", "T": "team", "N": "paper"}
+ORGANISATIONS = {
+    "B": "bank",
+    "H": "hospital",
+    "U": "university",
+    "G": "government",
+    "T": "team",
+    "N": "paper",
+}
 PLACES = {"C": "country", "R": "region"}
 # Of a woman, of a man.
 PRONOUNS = {
@@ -116,18 +123,26 @@ class Scene:
         elif kind in PLACES:
             name = self.names.entry(PLACES[kind])
         else:
-            name = self.names.place({"S": "street", "V": "venue", "K": "ground", "A": "airport"}[kind])
+            name = self.names.place(
+                {"S": "street", "V": "venue", "K": "ground", "A": "airport"}[kind]
+            )
         return Named(name, "")
 
     def _surface(self, referent: Person | Named, form: str | None, seen: bool) -> str:
         if isinstance(referent, Person):
-            return self._person(referent, form or self.dice.choice((LATER_FORMS if seen else FIRST_FORMS)[self.genre]))
+            return self._person(
+                referent,
+                form or self.dice.choice((LATER_FORMS if seen else FIRST_FORMS)[self.genre]),
+            )
         if not referent.short:
             return mark("LOCATION", referent.full)
         if form == "site":
             return re.sub(r"\W", "", referent.short.lower()) or "office"
         if form == "initials":
-            return mark("ORGANIZATION", "".join(word[0] for word in referent.full.split() if word[0].isupper()))
+            return mark(
+                "ORGANIZATION",
+                "".join(word[0] for word in referent.full.split() if word[0].isupper()),
+            )
         shortened = form == "short" or (form is None and seen and self.dice.chance(0.75))
         name = referent.short if shortened else referent.full
         # "the council" is no name; it takes the place of one.
@@ -138,12 +153,18 @@ class Scene:
             return PRONOUNS[form][0 if person.female else 1]
         first, last = person.first, person.last
         if form == "titled":
-            title = self.dice.choice(("Dr.", "Mr.", "Mr.") if not person.female else ("Dr.", "Ms.", "Mrs."))
+            title = self.dice.choice(
+                ("Dr.", "Mr.", "Mr.") if not person.female else ("Dr.", "Ms.", "Mrs.")
+            )
             return f"{title} {mark('PERSON', last)}"
         if form in ("address", "handle"):
             bare = re.sub(r"\W", "", last.lower())
             return self.dice.choice(
-                (f"{first.lower()}.{bare}", f"{first[0].lower()}{bare}", f"{first.lower()}_{bare[0]}")
+                (
+                    f"{first.lower()}.{bare}",
+                    f"{first[0].lower()}{bare}",
+                    f"{first.lower()}_{bare[0]}",
+                )
             )
         if form == "full" and self.dice.chance(0.1):
             first = f"{first} {person.middle}."

@@ -13,7 +13,10 @@ START, MIDDLE, END, ARTICLE = "\x02", "\x1f", "\x03", "\x1d"
 TOKEN = re.compile(r"[^\W_]+|[^\w\s]|_")
 MARKED = re.compile(f"{START}([A-Z_]+){MIDDLE}([^{START}{END}]*){END}")
 # "an MRI", "an 8", "an hour", but "a user", "a one-off", "a US firm".
-VOWEL = re.compile(r"[aei]|o(?!ne\b|nce\b)|u(?!ni(?!n|m)|s[eu]|ro)|ho(?:ur|nest|no)|heir|x-|8|11\b|18\b", re.IGNORECASE)
+VOWEL = re.compile(
+    r"[aei]|o(?!ne\b|nce\b)|u(?!ni(?!n|m)|s[eu]|ro)|ho(?:ur|nest|no)|heir|x-|8|11\b|18\b",
+    re.IGNORECASE,
+)
 SPELT_VOWEL = re.compile(r"[AEFHILMNORSX]")
 
 
@@ -55,7 +58,11 @@ def capitalised(marked: str) -> str:
     at = found.end()
     word = re.match(r"\w*", marked[at:])[0]
     # "iPhone" and the like keep their shape, and so do units and code letters.
-    return marked if not word or any(c.isupper() for c in word) else marked[:at] + marked[at].upper() + marked[at + 1 :]
+    return (
+        marked
+        if not word or any(c.isupper() for c in word)
+        else marked[:at] + marked[at].upper() + marked[at + 1 :]
+    )
 
 
 def label(marked: str, pattern: str) -> Labelled:

@@ -9,6 +9,7 @@ from typing import Any, Optional
 from rich.console import Console
 
 from components.errors import UserError
+from components.export.model import identify, newest_elsewhere
 from components.publishing.versions import content_hash
 from components.storage.remote import Remote
 from pipeline.annotation import output as outputs
@@ -19,7 +20,6 @@ from pipeline.annotation.reading import Reading, refuse_without_column
 from pipeline.capture import captured
 from pipeline.config import Beam
 from pipeline.run import last_line, user_error
-from serving.model import identify, newest_elsewhere
 
 
 class Failure(Exception):
@@ -62,7 +62,9 @@ def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
         for source in sources:
             refuse_without_column(source.path, wanted.field)
     folder = identify(wanted.model)[0].resolve()
-    model = newest_elsewhere(wanted.model) or str(folder)  # workers on other machines have no copy from this one
+    model = newest_elsewhere(wanted.model) or str(
+        folder
+    )  # workers on other machines have no copy from this one
     reading = Reading(form, wanted.field, wanted.longest)
     job = Job(sources, reading, wanted.format, model, content_hash(folder), size)
     root = wanted.output if isinstance(wanted.output, Remote) else wanted.output.resolve()
@@ -80,7 +82,9 @@ def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
                     " input, the model and the output under the same paths"
                 )
         if changed := [one.path for one in sources if cutting.Source.of(one.path) != one]:
-            raise UserError(f"{changed[0]}: changed while it was read; annotate it anew, into another --output")
+            raise UserError(
+                f"{changed[0]}: changed while it was read; annotate it anew, into another --output"
+            )
         if not left and output.summary.exists():
             return outputs.summary(output)
         return outputs.finish(output, shards, time.monotonic() - began)
@@ -90,16 +94,22 @@ def _begin(console: Console, sources, shards, done: int) -> None:
     size = sum(source.size for source in sources)
     files = f"{len(sources):,} files" if len(sources) > 1 else sources[0].path
     plural = "s" if len(shards) > 1 else ""
-    console.print(f"{files}: {size:,} bytes in {len(shards):,} shard{plural}", soft_wrap=True, markup=False)
+    console.print(
+        f"{files}: {size:,} bytes in {len(shards):,} shard{plural}", soft_wrap=True, markup=False
+    )
     if done:
         left = len(shards) - done
         more = f"; {left:,} to go" if left else "; nothing is left to do"
         console.print(f"{done:,} of them are there from an earlier start{more}", soft_wrap=True)
 
 
-def _run(left, shards: int, reading: Reading, model: str, output: Output, beam: Beam, console: Console) -> None:
+def _run(
+    left, shards: int, reading: Reading, model: str, output: Output, beam: Beam, console: Console
+) -> None:
     with captured(output.log, 2 if console.stderr else 1) as shown:
-        screen = Console(file=shown, no_color=console.no_color, width=console.width, highlight=False)
+        screen = Console(
+            file=shown, no_color=console.no_color, width=console.width, highlight=False
+        )
         try:
             with watched(screen, output, left, shards):
                 # Imported here: Beam takes longer to import than a user waits for an error in the input.

@@ -140,9 +140,13 @@ def held(root: Place, job: Job) -> Iterator[None]:
     written.
     """
     if root.exists() and not root.is_dir():
-        raise UserError(f"{root}: found a file; expected a folder to write to; give another --output")
+        raise UserError(
+            f"{root}: found a file; expected a folder to write to; give another --output"
+        )
     if root.is_dir() and any(root.iterdir()) and not kept(root).is_dir():
-        raise UserError(f"{root}: the folder holds other files; give another --output, or an empty folder")
+        raise UserError(
+            f"{root}: the folder holds other files; give another --output, or an empty folder"
+        )
     if isinstance(root, Remote):
         _claim(root, job)
         yield
@@ -157,7 +161,9 @@ def held(root: Place, job: Job) -> Iterator[None]:
             f"{root}: another process is at work here; wait until it ends, or give another --output"
         ) from None
     except OSError as error:
-        raise UserError(f"{root}: cannot write there ({error.strerror}); give another --output") from None
+        raise UserError(
+            f"{root}: cannot write there ({error.strerror}); give another --output"
+        ) from None
     try:
         _claim(root, job)
         for partial in kept(root).glob("*.partial"):
@@ -188,7 +194,11 @@ def _difference(key: str, there: Mapping[str, Any], wanted: Mapping[str, Any]) -
     if key == "input":
         return tuple(f"the input {_inputs(one.get(key, ()))}" for one in (there, wanted))
     if key == "reading":
-        key = next(name for name in wanted["reading"] if there["reading"].get(name) != wanted["reading"][name])
+        key = next(
+            name
+            for name in wanted["reading"]
+            if there["reading"].get(name) != wanted["reading"][name]
+        )
         option = {"form": "--input-format", "field": "--text-field", "longest": "--longest"}[key]
         return tuple(f"{option} {one['reading'].get(key)}" for one in (there, wanted))
     if key == "model_hash":
@@ -255,7 +265,12 @@ def finish(output: Output, shards: Sequence[Shard], seconds: float) -> Mapping[s
             before = before if path == shard.path else 0
             path = shard.path
             for one in note["bad"]:
-                file.write(json.dumps({"file": path, **one, "line": before + one["line"]}, ensure_ascii=False) + "\n")
+                file.write(
+                    json.dumps(
+                        {"file": path, **one, "line": before + one["line"]}, ensure_ascii=False
+                    )
+                    + "\n"
+                )
             before += note["lines"]
             lines, texts, bad = lines + note["lines"], texts + note["texts"], bad + len(note["bad"])
             types.update(note["entities"])

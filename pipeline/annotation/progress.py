@@ -19,7 +19,9 @@ def watched(console: Console, output: Output, left: Sequence[Shard], shards: int
     """Shows meanwhile which shards appear, by looking into the output: so it does not matter where the workers are."""
     ended = threading.Event()
     show = _bar if console.is_terminal else _lines
-    thread = threading.Thread(target=show, args=(console, _Look(output, left), shards, ended), daemon=True)
+    thread = threading.Thread(
+        target=show, args=(console, _Look(output, left), shards, ended), daemon=True
+    )
     thread.start()
     try:
         yield
@@ -34,7 +36,10 @@ class _Look:
     def __init__(self, output: Output, left: Sequence[Shard]):
         self._output, self._left = output, {shard.number for shard in left}
         self.of, self.done, self.texts = len(left), 0, 0
-        self._began, self._before = 0.0, 0  # when the first shards were there, and their texts: the start takes long
+        self._began, self._before = (
+            0.0,
+            0,
+        )  # when the first shards were there, and their texts: the start takes long
 
     def again(self) -> None:
         there = self._output.whole()
@@ -58,7 +63,9 @@ def _bar(console: Console, look: _Look, shards: int, ended: threading.Event) -> 
         while True:
             over = ended.wait(_OFTEN)
             look.again()
-            bar.update(task, completed=shards - look.of + look.done, lines=look.texts, speed=look.speed)
+            bar.update(
+                task, completed=shards - look.of + look.done, lines=look.texts, speed=look.speed
+            )
             if over:
                 return
 

@@ -129,12 +129,15 @@ def _skip_line(file: IO[bytes]) -> int:
 def _fields(line: Optional[bytes], reading: Reading) -> Mapping[str, Any]:
     """The fields of a line, the text among them. Raises `jsonl.Bad` where it has none."""
     if line is None:
-        raise jsonl.Bad(f"a line of more than {reading.longest_line:,} bytes", "shorter ones; see --longest")
+        raise jsonl.Bad(
+            f"a line of more than {reading.longest_line:,} bytes", "shorter ones; see --longest"
+        )
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise jsonl.Bad(
-            f"byte 0x{line[error.start]:02X} at position {error.start + 1} of the line", "text in UTF-8"
+            f"byte 0x{line[error.start]:02X} at position {error.start + 1} of the line",
+            "text in UTF-8",
         ) from None
     if reading.form != JSONL:
         return {"text": _checked(text.rstrip("\r\n"), reading)}
@@ -152,7 +155,9 @@ def _checked(text: Any, reading: Reading) -> str:
     if not isinstance(text, str):
         raise jsonl.Bad(f"{jsonl.kind(text)} as text, {quote(text)}", "a string")
     if len(text) > reading.longest:
-        raise jsonl.Bad(f"a text of {len(text):,} characters", f"{reading.longest:,} at most; see --longest")
+        raise jsonl.Bad(
+            f"a text of {len(text):,} characters", f"{reading.longest:,} at most; see --longest"
+        )
     jsonl.refuse_surrogates(text, "the text")
     return text
 
@@ -162,14 +167,23 @@ def _rows(shard: Shard, reading: Reading) -> Texts:
 
     table = _table(shard)
     column = table.column(reading.field)
-    column = column.cast(pyarrow.large_string()) if pyarrow.types.is_dictionary(column.type) else column
+    column = (
+        column.cast(pyarrow.large_string()) if pyarrow.types.is_dictionary(column.type) else column
+    )
     good, texts, bad = [], [], []
     for number, value in enumerate(column, start=1):
         try:
             texts.append(_checked(value.as_py(), reading))
             good.append(number - 1)
         except UnicodeDecodeError as error:
-            bad.append(LeftOut(number, f"byte 0x{error.object[error.start]:02X} in the text", "text in UTF-8", ""))
+            bad.append(
+                LeftOut(
+                    number,
+                    f"byte 0x{error.object[error.start]:02X} in the text",
+                    "text in UTF-8",
+                    "",
+                )
+            )
         except jsonl.Bad as found:
             bad.append(LeftOut(number, found.found, found.expected, ""))
     lines = table.num_rows

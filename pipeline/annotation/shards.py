@@ -11,7 +11,10 @@ from components.errors import UserError
 from components.storage import remote
 
 TEXT, JSONL, PARQUET = FORMS = ("text", "jsonl", "parquet")
-_SMALLEST, _LARGEST = 2**18, 2**23  # bytes of a shard where nobody says how many; each is in memory as a whole
+_SMALLEST, _LARGEST = (
+    2**18,
+    2**23,
+)  # bytes of a shard where nobody says how many; each is in memory as a whole
 _SHARDS = 100
 _HEAD = 64
 
@@ -30,13 +33,17 @@ class Source:
         if remote.is_remote(path):
             found = remote.Remote(path).info()
             if not found.is_file:
-                raise UserError(f"{path}: cannot read (no such file); expected a file that can be read")
+                raise UserError(
+                    f"{path}: cannot read (no such file); expected a file that can be read"
+                )
             return cls(path, found.size, found.mtime_ns)
         try:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
         except OSError as error:
-            raise UserError(f"{path}: cannot read ({error.strerror}); expected a file that can be read") from None
+            raise UserError(
+                f"{path}: cannot read ({error.strerror}); expected a file that can be read"
+            ) from None
         return cls(os.path.abspath(path), status.st_size, status.st_mtime_ns)
 
 
@@ -67,7 +74,9 @@ def find(pattern: str) -> tuple[Source, ...]:
 
 def _sources(pattern: str, found: Sequence[str]) -> tuple[Source, ...]:
     if not found:
-        raise UserError(f"{pattern}: no such file; expected one, a folder of them, or a pattern as 'texts/*.jsonl'")
+        raise UserError(
+            f"{pattern}: no such file; expected one, a folder of them, or a pattern as 'texts/*.jsonl'"
+        )
     return tuple(Source.of(path) for path in sorted(found))
 
 
@@ -76,7 +85,9 @@ def form_of(sources: Sequence[Source]) -> str:
     by_form = {_form(source.path): source.path for source in sources}
     if len(by_form) > 1:
         found = ", ".join(f"{path} ({form})" for form, path in by_form.items())
-        raise UserError(f"found files of several forms: {found}; name those of one form, or give --input-format")
+        raise UserError(
+            f"found files of several forms: {found}; name those of one form, or give --input-format"
+        )
     return next(iter(by_form))
 
 
@@ -108,7 +119,9 @@ def _of_bytes(source: Source, size: int) -> Iterator[tuple[int, int]]:
     with remote.opened(source.path) as file:
         head = file.read(_HEAD)
     if head.startswith((*COMPRESSED, b"PAR1", b"\xff\xfe", b"\xfe\xff")):
-        raise UserError(f"{source.path}: found a compressed or binary file, or UTF-16; expected text in UTF-8")
+        raise UserError(
+            f"{source.path}: found a compressed or binary file, or UTF-16; expected text in UTF-8"
+        )
     yield from _evenly(source.size, size)
 
 
@@ -120,7 +133,9 @@ def _of_rows(source: Source, size: int) -> Iterator[tuple[int, int]]:
         with remote.opened(source.path) as file:
             facts = parquet.read_metadata(file)
     except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{source.path}: found no Parquet ({str(error).splitlines()[0]}); expected that") from None
+        raise UserError(
+            f"{source.path}: found no Parquet ({str(error).splitlines()[0]}); expected that"
+        ) from None
     total = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
     yield from _evenly(facts.num_rows, max(1, size * facts.num_rows // max(total, 1)))
 

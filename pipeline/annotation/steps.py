@@ -14,13 +14,13 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from components.export.model import PublishedModel
 from pipeline import exits
 from pipeline.annotation.output import Output, put
 from pipeline.annotation.reading import Reading, Texts, read
 from pipeline.annotation.shards import Shard
 from pipeline.config import Beam
 from pipeline.schedule.processes import Process
-from serving.model import PublishedModel
 
 
 class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
@@ -43,7 +43,10 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
         return PublishedModel(self._path, self._threads)
 
     def run_inference(
-        self, batch: Sequence[Texts], model: PublishedModel, inference_args: Optional[dict[str, Any]] = None
+        self,
+        batch: Sequence[Texts],
+        model: PublishedModel,
+        inference_args: Optional[dict[str, Any]] = None,
     ) -> list[PredictionResult]:
         return [PredictionResult(texts, list(model.recognise(texts.texts))) for texts in batch]
 
@@ -55,7 +58,12 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
 
 
 def run(
-    shards: Sequence[Shard], reading: Reading, model: str, output: Output, settings: Beam, options: PipelineOptions
+    shards: Sequence[Shard],
+    reading: Reading,
+    model: str,
+    output: Output,
+    settings: Beam,
+    options: PipelineOptions,
 ) -> None:
     """Annotates the shards; returns when all are written."""
     threads = 0 if settings.runner == "direct" and settings.workers == 1 else 1

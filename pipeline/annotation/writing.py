@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.export import formats
+from components.export.entity import Entity
 from pipeline.annotation.reading import Texts
-from serving import formats
-from serving.entity import Entity
 
 Found = Sequence[tuple[Entity, ...]]
 """The entities of each text, in order."""
@@ -46,13 +46,18 @@ def _parquet(path: Path, texts: Texts, found: Found) -> None:
 
     table = texts.table
     if table is None:
-        others = [{key: value for key, value in one.items() if key not in (ID, texts.field)} for one in texts.fields]
+        others = [
+            {key: value for key, value in one.items() if key not in (ID, texts.field)}
+            for one in texts.fields
+        ]
         columns = {
             ID: [_as_text(one.get(ID)) for one in texts.fields],
             "text": texts.texts,
             "fields": [_escaped(_json(one)) if one else None for one in others],
         }
-        table = pyarrow.table(columns, pyarrow.schema([(name, pyarrow.string()) for name in columns]))
+        table = pyarrow.table(
+            columns, pyarrow.schema([(name, pyarrow.string()) for name in columns])
+        )
     entity = pyarrow.struct(
         [("text", pyarrow.string()), ("type", pyarrow.string())]
         + [("start", pyarrow.int64()), ("end", pyarrow.int64()), ("score", pyarrow.float64())]
@@ -63,7 +68,11 @@ def _parquet(path: Path, texts: Texts, found: Found) -> None:
     parquet.write_table(table.append_column(ENTITIES, column), path)
 
 
-_WRITERS: Mapping[str, Callable[[Path, Texts, Found], None]] = {"jsonl": _jsonl, "conll": _conll, "parquet": _parquet}
+_WRITERS: Mapping[str, Callable[[Path, Texts, Found], None]] = {
+    "jsonl": _jsonl,
+    "conll": _conll,
+    "parquet": _parquet,
+}
 FORMS = tuple(_WRITERS)
 
 

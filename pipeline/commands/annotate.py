@@ -18,8 +18,12 @@ from pipeline.commands import options
     help="Texts: a file, a folder, or a pattern in quotes, as 'texts/*.jsonl'; ** goes into folders.",
 )
 @click.argument("more", nargs=-1, metavar="")
-@click.option("--output", required=True, metavar="DIR", help="Folder for the shards; made if it is not there.")
-@click.option("--model", required=True, metavar="DIR", help="A published version, or the folder of versions.")
+@click.option(
+    "--output", required=True, metavar="DIR", help="Folder for the shards; made if it is not there."
+)
+@click.option(
+    "--model", required=True, metavar="DIR", help="A published version, or the folder of versions."
+)
 @click.option(
     "--format",
     "form",
@@ -54,7 +58,12 @@ from pipeline.commands import options
     metavar="N",
     help="Input for each shard, in megabytes; about a hundredth of all, from 0.26 to 8.4.",
 )
-@click.option("--config", "config_file", metavar="FILE", help="Settings as YAML, of which the group beam is read.")
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    help="Settings as YAML, of which the group beam is read.",
+)
 @click.option(
     "--set",
     "assignments",
@@ -104,11 +113,20 @@ def annotate(
 
     for assignment in assignments:
         if not assignment.startswith("beam."):
-            raise UserError(f"--set {assignment}: expected a setting of beam here, as in beam.workers=2")
+            raise UserError(
+                f"--set {assignment}: expected a setting of beam here, as in beam.workers=2"
+            )
     beam = config.load(config_file, assignments, {}).beam
     console = Console(stderr=json_file == "-", highlight=False)
     wanted = annotation.Wanted(
-        input_, remote.place(output), model, form, input_format, text_field, longest, round((shard_mb or 0) * 1e6)
+        input_,
+        remote.place(output),
+        model,
+        form,
+        input_format,
+        text_field,
+        longest,
+        round((shard_mb or 0) * 1e6),
     )
     temporary.own()
     summary = annotation.annotate(wanted, beam, console)

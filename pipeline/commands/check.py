@@ -54,7 +54,10 @@ def _show(console: Console, report) -> None:
         )
     table.add_row(
         "unseen in train",
-        *("" if figures.unseen is None else f"{figures.unseen:.0%}" for figures in report.splits.values()),
+        *(
+            "" if figures.unseen is None else f"{figures.unseen:.0%}"
+            for figures in report.splits.values()
+        ),
     )
     counts = sum((Counter(figures.types) for figures in report.splits.values()), Counter())
     for type_ in sorted(counts):

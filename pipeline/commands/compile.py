@@ -11,11 +11,24 @@ from pipeline.commands import options
 
 @click.command("compile")
 @click.option(
-    "--target", type=click.Choice(["kubeflow"]), required=True, help="What runs it: Kubeflow Pipelines, version 2."
+    "--target",
+    type=click.Choice(["kubeflow"]),
+    required=True,
+    help="What runs it: Kubeflow Pipelines, version 2.",
 )
-@click.option("--image", metavar="NAME", help="The image that has tfx-ner in it: kubeflow.image in the settings.")
-@click.option("--output", metavar="FILE", help="Write the YAML here; without it, to standard output.")
-@click.option("--data", metavar="PATH", help="Labelled text, as the steps see it; the starter corpus if not given.")
+@click.option(
+    "--image",
+    metavar="NAME",
+    help="The image that has tfx-ner in it: kubeflow.image in the settings.",
+)
+@click.option(
+    "--output", metavar="FILE", help="Write the YAML here; without it, to standard output."
+)
+@click.option(
+    "--data",
+    metavar="PATH",
+    help="Labelled text, as the steps see it; the starter corpus if not given.",
+)
 @click.option("--config", "config_file", metavar="FILE", help="Settings as YAML.")
 @click.option(
     "--set",
@@ -24,7 +37,11 @@ from pipeline.commands import options
     multiple=True,
     help="One setting, as in kubeflow.train.memory=16Gi; may be given again.",
 )
-@click.option("--workdir", metavar="DIR", help="Folder for everything the steps make, as they see it: a whole path.")
+@click.option(
+    "--workdir",
+    metavar="DIR",
+    help="Folder for everything the steps make, as they see it: a whole path.",
+)
 @click.option(
     "--kfp-python",
     metavar="PYTHON",
@@ -57,7 +74,9 @@ def compile(
 
     options.refuse_unwritable(output)
     if output and not output.endswith((".yaml", ".yml")):
-        raise UserError(f"--output {output}: Kubeflow takes it by its name; expected one that ends with .yaml")
+        raise UserError(
+            f"--output {output}: Kubeflow takes it by its name; expected one that ends with .yaml"
+        )
     given = [*assignments, f"kubeflow.image={image}"] if image else assignments
     settings = config.load(config_file, given, {"data": data, "workdir": workdir})
     planned = plan(settings)

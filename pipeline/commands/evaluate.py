@@ -14,13 +14,24 @@ from pipeline.commands import options
 
 
 @click.command()
-@click.option("--model", required=True, metavar="DIR", help="A published version, or the folder of versions.")
 @click.option(
-    "--data", required=True, metavar="FILE", help="A labelled file; of a folder, the split it would be evaluated on."
+    "--model", required=True, metavar="DIR", help="A published version, or the folder of versions."
 )
-@click.option("--from-text", is_flag=True, help="Join the tokens to plain text first and let the model tokenise.")
+@click.option(
+    "--data",
+    required=True,
+    metavar="FILE",
+    help="A labelled file; of a folder, the split it would be evaluated on.",
+)
+@click.option(
+    "--from-text",
+    is_flag=True,
+    help="Join the tokens to plain text first and let the model tokenise.",
+)
 @options.json_file
-@click.option("--predictions", metavar="FILE", help="Write CoNLL here, the model's tags as a third column.")
+@click.option(
+    "--predictions", metavar="FILE", help="Write CoNLL here, the model's tags as a third column."
+)
 @options.reading
 def evaluate(
     model: str,
@@ -36,8 +47,8 @@ def evaluate(
     sentences = _begun(_sentences(options.fetched(data), reading))
 
     from components.corpus.writing import write_conll
-    from serving.evaluation import Evaluation
-    from serving.model import PublishedModel
+    from components.export.evaluation import Evaluation
+    from components.export.model import PublishedModel
 
     evaluation = Evaluation(PublishedModel(model), from_text)
     pairs = evaluation.predictions(sentences)
@@ -55,7 +66,11 @@ def evaluate(
         per_type = {name: counts.as_dict() for name, counts in report.per_type.items()}
         console = Console(highlight=False)
         console.print(
-            score_table("Entities (exact span and type, IOB2 after repair)", per_type, report.overall.as_dict())
+            score_table(
+                "Entities (exact span and type, IOB2 after repair)",
+                per_type,
+                report.overall.as_dict(),
+            )
         )
         speed = report.tokens / report.seconds if report.seconds else 0
         console.print(
@@ -100,7 +115,9 @@ def _written(path: str):
             yield file
         os.replace(partial, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot write ({error.strerror}); name a file that can be written") from None
+        raise UserError(
+            f"{path}: cannot write ({error.strerror}); name a file that can be written"
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             os.unlink(partial)

@@ -58,12 +58,17 @@ def show(
             model_tables.show_models(screen, found, held)
         else:
             model_tables.show_model(screen, found[0])
-    options.write_json({"hold": vars(held) if held else None, "models": [one.as_dict() for one in found]}, json_file)
+    options.write_json(
+        {"hold": vars(held) if held else None, "models": [one.as_dict() for one in found]},
+        json_file,
+    )
 
 
 @models.command()
 @_version
-@click.option("--because", metavar="TEXT", default="", help="Why, for `models list` and the next runs.")
+@click.option(
+    "--because", metavar="TEXT", default="", help="Why, for `models list` and the next runs."
+)
 @options.place
 def rollback(
     version: Optional[int],
@@ -84,7 +89,9 @@ def rollback(
     with place.locked():
         made = changes.rollback(place.versions, version, now, _user(), because)
     print(f"version {made.kept} serves; {made.left} is in {place.withdrawn}")
-    print("what runs publish is held until `tfx-ner models promote VERSION` or `tfx-ner models release`")
+    print(
+        "what runs publish is held until `tfx-ner models promote VERSION` or `tfx-ner models release`"
+    )
     _tell_elsewhere(place, settings)
 
 
@@ -92,7 +99,10 @@ def rollback(
 @_version
 @options.place
 def promote(
-    version: Optional[int], workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]
+    version: Optional[int],
+    workdir: Optional[str],
+    config_file: Optional[str],
+    assignments: tuple[str, ...],
 ) -> None:
     """Let a withdrawn version or the canary serve.
 
@@ -109,7 +119,9 @@ def promote(
 
 @models.command()
 @options.place
-def release(workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]) -> None:
+def release(
+    workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]
+) -> None:
     """Lift the hold.
 
     The next model that the gate lets through goes live. What was withdrawn stays so.
@@ -123,9 +135,13 @@ def release(workdir: Optional[str], config_file: Optional[str], assignments: tup
 
 
 @models.command()
-@click.option("--keep", type=click.IntRange(min=0), required=True, metavar="N", help="Keep the newest N.")
+@click.option(
+    "--keep", type=click.IntRange(min=0), required=True, metavar="N", help="Keep the newest N."
+)
 @options.place
-def prune(keep: int, workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]) -> None:
+def prune(
+    keep: int, workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]
+) -> None:
     """Remove old versions.
 
     Never what serves, its fallback, a canary, or what a hold names.

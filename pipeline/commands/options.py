@@ -20,7 +20,10 @@ reading = click.option(
     help="How to read: scheme=IOB1, bad_lines=skip, encoding=cp1252; may be given again.",
 )
 json_file = click.option(
-    "--json", "json_file", metavar="FILE", help="Write the figures here as JSON; - is standard output."
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write the figures here as JSON; - is standard output.",
 )
 
 
@@ -37,9 +40,18 @@ def until(help_text: str):
 def place(command):
     """Options that say which work folder a command is about, for `pipeline.history.place.find`."""
     for option in (
-        click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting, as for `run`."),
         click.option(
-            "--config", "config_file", metavar="FILE", help="Settings as YAML; those of the newest run if not given."
+            "--set",
+            "assignments",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="One setting, as for `run`.",
+        ),
+        click.option(
+            "--config",
+            "config_file",
+            metavar="FILE",
+            help="Settings as YAML; those of the newest run if not given.",
         ),
         click.option("--workdir", metavar="DIR", help="The work folder; ./work if not given."),
     ):
@@ -68,7 +80,9 @@ def read_options(assignments: tuple[str, ...]) -> ReadOptions:
         key = assignment.partition("=")[0]
         if key not in ("scheme", "bad_lines", "encoding"):
             raise UserError(f"--set {assignment}: expected scheme, bad_lines or encoding here")
-    return ReadOptions(scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding)
+    return ReadOptions(
+        scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding
+    )
 
 
 def fetched(path: str) -> str:
@@ -82,7 +96,11 @@ def refuse_unwritable(*files: Optional[str]) -> None:
     """Raises UserError for a file where none can be written, before time is spent on what goes into it."""
     for file in files:
         refuse_address("cannot write to", file, "Write it there, and copy it")
-        if file and file != "-" and (Path(file).is_dir() or not Path(file).absolute().parent.is_dir()):
+        if (
+            file
+            and file != "-"
+            and (Path(file).is_dir() or not Path(file).absolute().parent.is_dir())
+        ):
             raise UserError(f"{file}: cannot write there; name a file in a folder that exists")
 
 
@@ -102,4 +120,6 @@ def write_text(text: str, file: str) -> None:
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{file}: cannot write ({error.strerror}); name a file that can be written") from None
+        raise UserError(
+            f"{file}: cannot write ({error.strerror}); name a file that can be written"
+        ) from None

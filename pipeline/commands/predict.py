@@ -18,25 +18,48 @@ _PATIENT = 100  # retries; the time runs out before
 
 @click.command()
 @click.argument("texts", nargs=-1, metavar="[TEXT]…")
-@click.option("--model", metavar="DIR", help="A published version, or the folder of versions: it is loaded here.")
+@click.option(
+    "--model",
+    metavar="DIR",
+    help="A published version, or the folder of versions: it is loaded here.",
+)
 @click.option(
     "--server",
     metavar="URL",
     help="A server that has the model: http://HOST:8501 or https://… (REST), grpc://HOST:8500 or grpcs://… (gRPC).",
 )
-@click.option("--input", "input_file", metavar="FILE", help="Texts, one a line; standard input if neither is given.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "jsonl", "conll", "html"]), default="table", show_default=True
+    "--input",
+    "input_file",
+    metavar="FILE",
+    help="Texts, one a line; standard input if neither is given.",
 )
-@click.option("--model-name", metavar="NAME", help="With --server: the model's name there.  [default: ner]")
-@click.option("--version-label", metavar="LABEL", help="With --server: the version of this label, not the newest.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "jsonl", "conll", "html"]),
+    default="table",
+    show_default=True,
+)
+@click.option(
+    "--model-name", metavar="NAME", help="With --server: the model's name there.  [default: ner]"
+)
+@click.option(
+    "--version-label",
+    metavar="LABEL",
+    help="With --server: the version of this label, not the newest.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
     help=f"With --server: the longest to wait for one answer, retries included.  [default: {_TIMEOUT:g}]",
 )
-@click.option("--ca-file", metavar="FILE", help="With https and grpcs: certificates to trust instead of the system's.")
+@click.option(
+    "--ca-file",
+    metavar="FILE",
+    help="With https and grpcs: certificates to trust instead of the system's.",
+)
 def predict(
     texts: tuple[str, ...],
     model: Optional[str],
@@ -74,8 +97,8 @@ def predict(
 
     source = Texts(texts, input_file and options.fetched(input_file))
     if model:
-        from serving import formats
-        from serving.model import PublishedModel
+        from components.export import formats
+        from components.export.model import PublishedModel
 
         loaded = PublishedModel(model)
         _write(formats.WRITERS[form](with_bar(loaded.recognised(source), source)))
@@ -84,7 +107,12 @@ def predict(
     from serving.client import Client
 
     ask = partial(
-        Client, server, model_name or "ner", label=version_label, timeout=timeout or _TIMEOUT, ca_file=ca_file
+        Client,
+        server,
+        model_name or "ner",
+        label=version_label,
+        timeout=timeout or _TIMEOUT,
+        ca_file=ca_file,
     )
     with ask() as client:
         client.check()  # a server that is gone, or has another model, is told of once and soon
@@ -118,17 +146,22 @@ class _Tally:
                 self.all += 1
                 if isinstance(found, ServerError):
                     self.failed += 1
-                    print(f"tfx-ner: {self._place(self.all)}: {' '.join(str(found).split())}", file=sys.stderr)
+                    print(
+                        f"tfx-ner: {self._place(self.all)}: {' '.join(str(found).split())}",
+                        file=sys.stderr,
+                    )
                 yield text, found
         except ServerError as error:
             if not self.all:
                 raise
-            raise type(error)(error.server, f"{error.said}; {self.all:,} texts were answered before") from error
+            raise type(error)(
+                error.server, f"{error.said}; {self.all:,} texts were answered before"
+            ) from error
 
 
 def _pieces(form: str, attempts: Iterable[tuple[str, Any]]) -> Iterator[str]:
     """What is written of texts with their entities or their error."""
-    from serving import formats
+    from components.export import formats
     from serving.client import ServerError
 
     if form == "jsonl":
@@ -138,4 +171,6 @@ def _pieces(form: str, attempts: Iterable[tuple[str, Any]]) -> Iterator[str]:
             else:
                 yield from formats.jsonl([(text, found)])
     else:
-        yield from formats.WRITERS[form](pair for pair in attempts if not isinstance(pair[1], ServerError))
+        yield from formats.WRITERS[form](
+            pair for pair in attempts if not isinstance(pair[1], ServerError)
+        )

@@ -10,10 +10,17 @@ from pipeline.commands import options
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--workdir", default="work", metavar="DIR", help="The work folder of the run; ./work if not given.")
+@click.option(
+    "--workdir",
+    default="work",
+    metavar="DIR",
+    help="The work folder of the run; ./work if not given.",
+)
 @click.option("--compare", metavar="RUN", help="Show this other run beside it.")
 @options.json_file
-def report(run: Optional[str], workdir: str, compare: Optional[str], json_file: Optional[str]) -> None:
+def report(
+    run: Optional[str], workdir: str, compare: Optional[str], json_file: Optional[str]
+) -> None:
     """Write the report of a run again, or show two runs side by side.
 
     RUN is the name of a run's folder, or what it begins with; the newest one if not given. What is printed is the page's path.

@@ -25,7 +25,9 @@ from pipeline.commands import options
     multiple=True,
     help="One setting, as in training.epochs=5; may be given again.",
 )
-@click.option("--workdir", metavar="DIR", help="Folder for everything the run makes; ./work if not given.")
+@click.option(
+    "--workdir", metavar="DIR", help="Folder for everything the run makes; ./work if not given."
+)
 @click.option(
     "--orchestrator",
     type=click.Choice(["beam", "local"]),
@@ -40,16 +42,24 @@ from pipeline.commands import options
     help="Try N settings first, the present ones among them; the best on dev hold from then on.",
 )
 @click.option(
-    "--because", metavar="TEXT", default="by hand", show_default=True, help="Why it is run, for `tfx-ner runs`."
+    "--because",
+    metavar="TEXT",
+    default="by hand",
+    show_default=True,
+    help="Why it is run, for `tfx-ner runs`.",
 )
 @click.option(
     "--force-baseline",
     is_flag=True,
     help="Do not compare with the model that serves, as after a change of labels; gate.minimum_f1 holds still.",
 )
-@options.until("Stop after this step; what is done already comes from the cache, and nothing is published.")
+@options.until(
+    "Stop after this step; what is done already comes from the cache, and nothing is published."
+)
 @options.json_file
-@click.option("--show-settings", is_flag=True, help="List every setting with its default, and stop.")
+@click.option(
+    "--show-settings", is_flag=True, help="List every setting with its default, and stop."
+)
 def run(
     data: Optional[str],
     config_file: Optional[str],
@@ -71,7 +81,9 @@ def run(
         console.show_settings(screen, config.Config)
         return
     options.refuse_unwritable(json_file)
-    settings = config.load(config_file, assignments, {"data": data, "workdir": workdir, "orchestrator": orchestrator})
+    settings = config.load(
+        config_file, assignments, {"data": data, "workdir": workdir, "orchestrator": orchestrator}
+    )
     if settings.data is None:
         path, label = str(starter.corpus()), "the starter corpus"
         if settings.schema_file is None:
@@ -83,7 +95,14 @@ def run(
     from pipeline.run import run as run_pipeline
 
     outcome = run_pipeline(
-        settings, path, label, console.RunConsole(screen), trials, because, force_baseline, until or ""
+        settings,
+        path,
+        label,
+        console.RunConsole(screen),
+        trials,
+        because,
+        force_baseline,
+        until or "",
     )
     (console.show_part if until else console.show_outcome)(screen, outcome)
     options.write_json(outcome.as_dict(), json_file)

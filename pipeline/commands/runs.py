@@ -61,7 +61,9 @@ def show(
         **one.as_dict(),
         "nodes": nodes,
         "before_it": earlier.name if earlier else None,
-        "changed_settings": {key: {"before": old, "now": new} for key, (old, new) in changed.items()},
+        "changed_settings": {
+            key: {"before": old, "now": new} for key, (old, new) in changed.items()
+        },
     }
     options.write_json(figures, json_file)
 
@@ -70,7 +72,10 @@ def show(
 @options.json_file
 @options.place
 def verify(
-    json_file: Optional[str], workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]
+    json_file: Optional[str],
+    workdir: Optional[str],
+    config_file: Optional[str],
+    assignments: tuple[str, ...],
 ) -> None:
     """Check that metadata and files agree.
 
@@ -96,9 +101,15 @@ def verify(
 
 @runs.command()
 @click.option(
-    "--keep", type=click.IntRange(min=1), required=True, metavar="N", help="The last N runs keep what they need."
+    "--keep",
+    type=click.IntRange(min=1),
+    required=True,
+    metavar="N",
+    help="The last N runs keep what they need.",
 )
-@click.option("--older-than", metavar="AGE", help="Of the others, only runs older than this, as 30d or 12h.")
+@click.option(
+    "--older-than", metavar="AGE", help="Of the others, only runs older than this, as 30d or 12h."
+)
 @options.json_file
 @options.place
 def prune(
@@ -136,5 +147,7 @@ def _opened(workdir: Optional[str], config_file: Optional[str], assignments: tup
 
     found, settings = place.find(workdir, config_file, assignments)
     if settings.metadata.kind == "sqlite" and not found.metadata.exists():
-        raise UserError(f"{found.root}: no run has been recorded here; name the work folder of one with --workdir")
+        raise UserError(
+            f"{found.root}: no run has been recorded here; name the work folder of one with --workdir"
+        )
     return found, store.opened(store.connection(settings.metadata, found))

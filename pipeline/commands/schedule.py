@@ -21,9 +21,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("action", type=click.Choice(["look", "status"]), required=False, metavar="[look|status]")
-@click.option("--data", metavar="PATH", help="Labelled text, as run takes it; the starter corpus if not given.")
-@click.option("--config", "config_file", metavar="FILE", help="Settings as YAML, read anew each time.")
+@click.argument(
+    "action", type=click.Choice(["look", "status"]), required=False, metavar="[look|status]"
+)
+@click.option(
+    "--data",
+    metavar="PATH",
+    help="Labelled text, as run takes it; the starter corpus if not given.",
+)
+@click.option(
+    "--config", "config_file", metavar="FILE", help="Settings as YAML, read anew each time."
+)
 @click.option(
     "--set",
     "assignments",
@@ -31,13 +39,19 @@ if TYPE_CHECKING:
     multiple=True,
     help="One setting, as in schedule.retries=5; may be given again.",
 )
-@click.option("--workdir", metavar="DIR", help="Folder for everything the runs make; ./work if not given.")
+@click.option(
+    "--workdir", metavar="DIR", help="Folder for everything the runs make; ./work if not given."
+)
 @click.option("--orchestrator", type=click.Choice(["beam", "local"]), help="As run takes it.")
-@click.option("--cron", metavar="TIMES", help="Look at these times, written as for crontab: '0 2 * * *'.")
+@click.option(
+    "--cron", metavar="TIMES", help="Look at these times, written as for crontab: '0 2 * * *'."
+)
 @click.option("--every", metavar="TIME", help="Look at once, and then so often: 6h, 1h30m.")
 @click.option("--watch", metavar="DIR", help="Look whenever data in DIR is new and whole.")
 @click.option("--once", is_flag=True, help="Look once, and end with the exit code of the run.")
-@options.until("With --once, the run stops after this step. It does not count as a whole one: what is new stays new.")
+@options.until(
+    "With --once, the run stops after this step. It does not count as a whole one: what is new stays new."
+)
 @click.option("--limit", metavar="TIME", help="The longest that a run may take; 12h if not given.")
 @options.json_file
 def schedule(
@@ -94,7 +108,9 @@ def schedule(
         _status(place, json_file)
         return
     if json_file:
-        raise UserError("--json: found without status; expected tfx-ner schedule status --json FILE")
+        raise UserError(
+            "--json: found without status; expected tfx-ner schedule status --json FILE"
+        )
 
     from pipeline.schedule import processes
     from pipeline.schedule import times as when
@@ -104,7 +120,9 @@ def schedule(
     zone = when.zone(settings.schedule.timezone)
     times = _times(settings, zone, cron, every, watch, once, action == "look")
     if until and not once:
-        raise UserError(f"--until {until}: found without --once; expected tfx-ner schedule --once --until {until}")
+        raise UserError(
+            f"--until {until}: found without --once; expected tfx-ner schedule --once --until {until}"
+        )
     command = _command({**overrides, "until": until}, config_file, assignments)
     with system_clock(zone) as clock:
 
@@ -118,7 +136,9 @@ def schedule(
             say=say,
         )
         holder = places.Holder(
-            process=processes.Process.of(os.getpid()), since=clock.now(), times=times.text if times else "once"
+            process=processes.Process.of(os.getpid()),
+            since=clock.now(),
+            times=times.text if times else "once",
         )
         with place.held(holder):
             if times is None:
@@ -127,7 +147,12 @@ def schedule(
                 from pipeline.schedule import keeper
 
                 say(f"scheduled: {times.text}; a run gets {settings.schedule.limit} at most")
-                keeper.keep(job, place, times, keeper.Watcher(job, place).look if watch else lambda: turn(job, place))
+                keeper.keep(
+                    job,
+                    place,
+                    times,
+                    keeper.Watcher(job, place).look if watch else lambda: turn(job, place),
+                )
                 say("told to end")
                 code = DONE
     sys.exit(code)
@@ -148,10 +173,14 @@ def _watched(folder: str, data: Optional[str], set_data: Optional[str]) -> str:
     """The data that is watched: what is named, if it lies in the folder, else the folder itself."""
     refuse_address("--watch", folder, "Look there by the clock: --data with --every or --cron")
     if not Path(folder).is_dir():
-        raise UserError(f"--watch {folder}: there is no such folder; make it first, and bring data into it later")
+        raise UserError(
+            f"--watch {folder}: there is no such folder; make it first, and bring data into it later"
+        )
     inside = set_data and Path(os.path.abspath(set_data)).is_relative_to(os.path.abspath(folder))
     if data and not inside:
-        raise UserError(f"--watch {folder}: --data {data} lies elsewhere; expected it there, or left out")
+        raise UserError(
+            f"--watch {folder}: --data {data} lies elsewhere; expected it there, or left out"
+        )
     return set_data if inside else folder
 
 
@@ -168,10 +197,16 @@ def _times(
     from pipeline import durations
     from pipeline.schedule import times
 
-    named = [name for name, value in (("cron", cron), ("every", every), ("watch", watch), ("once", once)) if value]
+    named = [
+        name
+        for name, value in (("cron", cron), ("every", every), ("watch", watch), ("once", once))
+        if value
+    ]
     if look:
         if named:
-            raise UserError(f"look: found --{named[0]} beside it; expected it to look now, and once")
+            raise UserError(
+                f"look: found --{named[0]} beside it; expected it to look now, and once"
+            )
         return None
     if len(named) > 1:
         raise UserError(f"found --{' and --'.join(named)}; expected one of them")
@@ -187,7 +222,9 @@ def _times(
     return times.Every(durations.seconds(every)) if every else None
 
 
-def _command(overrides: dict[str, Optional[str]], config_file: Optional[str], assignments: Sequence[str]) -> list[str]:
+def _command(
+    overrides: dict[str, Optional[str]], config_file: Optional[str], assignments: Sequence[str]
+) -> list[str]:
     """The command line of a run: the same settings, less those that it has no use for, which hold secrets perhaps."""
     command = [sys.executable, "-m", "pipeline.cli", "run"]
     for name, value in {**overrides, "config": config_file}.items():

@@ -19,15 +19,31 @@ _SECONDS = click.FloatRange(0, min_open=True)
 
 
 @click.command()
-@click.option("--model-base-path", metavar="DIR", help="The folder of versions, as WORKDIR/serving/ner.")
-@click.option("--model-name", default="ner", show_default=True, metavar="NAME", help="The model's name in requests.")
+@click.option(
+    "--model-base-path", metavar="DIR", help="The folder of versions, as WORKDIR/serving/ner."
+)
+@click.option(
+    "--model-name",
+    default="ner",
+    show_default=True,
+    metavar="NAME",
+    help="The model's name in requests.",
+)
 @click.option(
     "--model-config-file",
     metavar="FILE",
     help="Several models, or one with labels, in TensorFlow Serving's form, instead of the two above; changes are taken over.",
 )
-@click.option("--rest-port", type=_PORT, default=8501, show_default=True, help="REST and the page; 0 for any free one.")
-@click.option("--grpc-port", type=_PORT, default=8500, show_default=True, help="gRPC; 0 for any free one.")
+@click.option(
+    "--rest-port",
+    type=_PORT,
+    default=8501,
+    show_default=True,
+    help="REST and the page; 0 for any free one.",
+)
+@click.option(
+    "--grpc-port", type=_PORT, default=8500, show_default=True, help="gRPC; 0 for any free one."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--timeout",
@@ -55,10 +71,14 @@ _SECONDS = click.FloatRange(0, min_open=True)
     help="Texts of concurrent requests that run through the model together, at most.",
 )
 @click.option(
-    "--ssl-config-file", metavar="FILE", help="TLS for gRPC: key and certificate, in TensorFlow Serving's form."
+    "--ssl-config-file",
+    metavar="FILE",
+    help="TLS for gRPC: key and certificate, in TensorFlow Serving's form.",
 )
 @click.option("--cors", is_flag=True, help="Let pages of other addresses ask (CORS).")
-@click.option("--wait", is_flag=True, help="Wait for the first version instead of ending without one.")
+@click.option(
+    "--wait", is_flag=True, help="Wait for the first version instead of ending without one."
+)
 @click.option(
     "--poll-seconds",
     type=_SECONDS,
@@ -75,8 +95,17 @@ _SECONDS = click.FloatRange(0, min_open=True)
     metavar="SECONDS",
     help="When to try a version again that cannot be loaded; five times.",
 )
-@click.option("--tensorflow-model-server", "program", metavar="PATH", help="TensorFlow Serving, if not on the PATH.")
-@click.option("--own-server", is_flag=True, help="tfx-ner's own server, also where TensorFlow Serving is installed.")
+@click.option(
+    "--tensorflow-model-server",
+    "program",
+    metavar="PATH",
+    help="TensorFlow Serving, if not on the PATH.",
+)
+@click.option(
+    "--own-server",
+    is_flag=True,
+    help="tfx-ner's own server, also where TensorFlow Serving is installed.",
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -108,11 +137,15 @@ def serve(
     from components.storage.remote import refuse_address
     from serving.server import memory, stock
 
-    refuse_address("--model-base-path", model_base_path, "Fetch the versions first; KServe does so by itself")
+    refuse_address(
+        "--model-base-path", model_base_path, "Fetch the versions first; KServe does so by itself"
+    )
     if (model_base_path is None) == (model_config_file is None):
         raise UserError("expected one of --model-base-path and --model-config-file")
     if own_server and program:
-        raise UserError("found both --own-server and --tensorflow-model-server; expected one of them")
+        raise UserError(
+            "found both --own-server and --tensorflow-model-server; expected one of them"
+        )
     for file in (model_config_file, ssl_config_file):
         if file and not Path(file).is_file():
             raise UserError(f"{file}: no such file")
@@ -121,7 +154,10 @@ def serve(
         stock.refuse_without_version(Path(model_base_path), wait)
     found = None if own_server else stock.find(program)
     if found:
-        if context.get_parameter_source("host") is ParameterSource.COMMANDLINE and host not in ("0.0.0.0", "::"):
+        if context.get_parameter_source("host") is ParameterSource.COMMANDLINE and host not in (
+            "0.0.0.0",
+            "::",
+        ):
             raise UserError(
                 f"--host {host}: TensorFlow Serving listens on every address; leave --host out, or add --own-server"
             )
@@ -140,15 +176,23 @@ def serve(
         )
         command = stock.command(found, options, Path(tempfile.mkdtemp(prefix="tfx-ner-serve-")))
         print(f"starting TensorFlow Serving: {' '.join(command)}", file=sys.stderr)
-        print("it listens on every address of this machine and asks for no password; it has no page", file=sys.stderr)
+        print(
+            "it listens on every address of this machine and asks for no password; it has no page",
+            file=sys.stderr,
+        )
         sys.stderr.flush()
         os.execv(found, command)
 
-    print("this is tfx-ner's own server, a stand-in for development: it is not TensorFlow Serving", file=sys.stderr)
+    print(
+        "this is tfx-ner's own server, a stand-in for development: it is not TensorFlow Serving",
+        file=sys.stderr,
+    )
     sys.stderr.flush()
     logging.basicConfig(level=logging.CRITICAL, format="%(message)s")
     logging.getLogger("serving").setLevel(logging.INFO)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with errors about absent GPUs
+    os.environ.setdefault(
+        "TF_CPP_MIN_LOG_LEVEL", "3"
+    )  # TensorFlow greets with errors about absent GPUs
     warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
     threads.limit()
     memory.separate()
@@ -170,7 +214,9 @@ def serve(
             grpc_port=grpc_port,
             seconds=seconds,
             most_bytes=int(max_request_mb * 2**20),
-            limits=Limits(rows=batch_size, at_once=2),  # a batch alone keeps no more than one and a half cores busy
+            limits=Limits(
+                rows=batch_size, at_once=2
+            ),  # a batch alone keeps no more than one and a half cores busy
             retries=Retries(seconds=retry_seconds),
             poll_seconds=poll_seconds,
             ssl_config_file=ssl_config_file,

@@ -65,7 +65,12 @@ def with_bar(items: Iterable[_T], texts: Texts) -> Iterator[_T]:
         number = 0
 
         def look() -> None:
-            bar.update(task, completed=texts.done, lines=number, speed=number / max(time.monotonic() - started, 1e-9))
+            bar.update(
+                task,
+                completed=texts.done,
+                lines=number,
+                speed=number / max(time.monotonic() - started, 1e-9),
+            )
 
         for item in items:
             yield item

@@ -16,7 +16,11 @@ _EVERY = 1.0  # seconds between two looks for the chief
 
 
 @click.command()
-@click.option("--wait", metavar="TIME", help="How long to wait for the chief, as 30m or 2h; without it, for ever.")
+@click.option(
+    "--wait",
+    metavar="TIME",
+    help="How long to wait for the chief, as 30m or 2h; without it, for ever.",
+)
 def worker(wait: Optional[str]) -> None:
     """Train along with a run on another machine.
 
@@ -44,7 +48,12 @@ def worker(wait: Optional[str]) -> None:
     threads.limit()
     from components.training.worker import follow
 
-    follow(place, lambda told: screen.print(f"  epoch {told['epoch']:>3}/{told['epochs']}  loss {told['loss']:.4f}"))
+    follow(
+        place,
+        lambda told: screen.print(
+            f"  epoch {told['epoch']:>3}/{told['epochs']}  loss {told['loss']:.4f}"
+        ),
+    )
     screen.print("done; the chief has the model")
     os._exit(0)  # TensorFlow would wait for machines that have gone
 

@@ -28,4 +28,7 @@ def around(connection, workdir: Workdir, keep_runs: int = 0, keep_days: int = 0)
         if keep_runs:
             prune.prune(handle, workdir, keep_runs, keep_days * 86_400)
     except Exception as error:  # whatever it is, the run has ended as it has
-        print(f"tfx-ner: cannot clear old artifacts away ({' '.join(str(error).split())})", file=sys.stderr)
+        print(
+            f"tfx-ner: cannot clear old artifacts away ({' '.join(str(error).split())})",
+            file=sys.stderr,
+        )

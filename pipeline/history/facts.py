@@ -67,4 +67,8 @@ class Facts:
         )
 
 
-_OPTIONAL = {one.name for one in fields(Facts) if one.default is not MISSING or one.default_factory is not MISSING}
+_OPTIONAL = {
+    one.name
+    for one in fields(Facts)
+    if one.default is not MISSING or one.default_factory is not MISSING
+}

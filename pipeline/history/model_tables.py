@@ -23,7 +23,14 @@ def show_models(console: Console, models: Sequence[Model], hold: Optional[Hold])
     else:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
         with_spans = any(model.run and model.run.facts.spans for model in models)
-        for name in ("version", "state", "published", "F1", *(("spans",) if with_spans else ()), "run"):
+        for name in (
+            "version",
+            "state",
+            "published",
+            "F1",
+            *(("spans",) if with_spans else ()),
+            "run",
+        ):
             table.add_column(name, no_wrap=True, justify="right" if name == "F1" else "left")
         table.add_column("corpus", overflow="ellipsis", no_wrap=True, ratio=1)
         for model in models:
@@ -40,7 +47,10 @@ def show_models(console: Console, models: Sequence[Model], hold: Optional[Hold])
         console.print(table)
     if hold:
         console.print(f"[yellow]{escape(str(hold)[0].upper() + str(hold)[1:])}[/]", soft_wrap=True)
-        console.print("`tfx-ner models promote VERSION` or `tfx-ner models release` lifts the hold", soft_wrap=True)
+        console.print(
+            "`tfx-ner models promote VERSION` or `tfx-ner models release` lifts the hold",
+            soft_wrap=True,
+        )
 
 
 def show_model(console: Console, model: Model) -> None:
@@ -51,7 +61,9 @@ def show_model(console: Console, model: Model) -> None:
         if value not in ("", None):
             console.print(f"{name:<15}{escape(str(value))}", soft_wrap=True)
 
-    console.print(f"[bold]{model.version}[/]: [{_STYLES.get(model.state, 'default')}]{model.state}[/]")
+    console.print(
+        f"[bold]{model.version}[/]: [{_STYLES.get(model.state, 'default')}]{model.state}[/]"
+    )
     line("folder", model.path)
     line("published", _when(model))
     line("types", ", ".join(model.types))
@@ -69,8 +81,14 @@ def show_model(console: Console, model: Model) -> None:
     line("packages", ", ".join(f"{name} {version}" for name, version in facts.packages.items()))
     if facts.overall:
         console.print()
-        console.print(score_table(f"Entities on {facts.evaluated_on}", facts.per_type or {}, facts.overall))
+        console.print(
+            score_table(f"Entities on {facts.evaluated_on}", facts.per_type or {}, facts.overall)
+        )
 
 
 def _when(model: Model) -> str:
-    return f"{datetime.datetime.fromtimestamp(model.published):%Y-%m-%d %H:%M}" if model.published else ""
+    return (
+        f"{datetime.datetime.fromtimestamp(model.published):%Y-%m-%d %H:%M}"
+        if model.published
+        else ""
+    )

@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
+from components.export import card
 from components.publishing import changes, hold, labels, versions
 from pipeline.history import runs
 from pipeline.workdir import Workdir
-from serving import card
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Model:
 def models(store, workdir: Workdir) -> list[Model]:
     """Every version that is there, live or withdrawn, lowest first."""
     by_name = {run.name: run for run in runs.runs(store, workdir)}
-    pushed = {one.custom_properties["pushed_version"].string_value: one for one in _oldest_last(store)}
+    pushed = {
+        one.custom_properties["pushed_version"].string_value: one for one in _oldest_last(store)
+    }
     states = _states(workdir.versions)
     found = []
     for version in workdir.versions.all:
@@ -59,7 +61,9 @@ def _oldest_last(store) -> list:
 
 
 def _run_of(store, artifact) -> str:
-    contexts = (one for one in store.get_contexts_by_artifact(artifact.id) if one.type == "pipeline_run")
+    contexts = (
+        one for one in store.get_contexts_by_artifact(artifact.id) if one.type == "pipeline_run"
+    )
     first = min(contexts, key=lambda one: one.id, default=None)
     return first.name if first else ""
 

@@ -12,7 +12,9 @@ from pipeline import config
 from pipeline.workdir import Workdir
 
 
-def find(root: Optional[str], config_file: Optional[str], assignments: Sequence[str]) -> tuple[Workdir, config.Config]:
+def find(
+    root: Optional[str], config_file: Optional[str], assignments: Sequence[str]
+) -> tuple[Workdir, config.Config]:
     """The work folder, and its configuration: what is given, else that of the newest run there.
 
     So the model's name and the place of ML Metadata need not be said again. Raises UserError where no run has been.
@@ -20,7 +22,9 @@ def find(root: Optional[str], config_file: Optional[str], assignments: Sequence[
     settings = config.load(config_file, assignments, {"workdir": root})
     workdir = Workdir(Path(settings.workdir).resolve(), settings.name)
     if not workdir.runs.is_dir():
-        raise UserError(f"{settings.workdir}: no run has been here; name the work folder of one with --workdir")
+        raise UserError(
+            f"{settings.workdir}: no run has been here; name the work folder of one with --workdir"
+        )
     if not config_file and not assignments:
         settings = _newest(workdir) or settings
     return Workdir(workdir.root, settings.name), settings

@@ -16,8 +16,14 @@ from pipeline.workdir import Workdir
 
 _Event = metadata_store_pb2.Event
 _OUTPUTS = (_Event.OUTPUT, _Event.DECLARED_OUTPUT)
-_INTERNAL = (_Event.INTERNAL_INPUT, _Event.INTERNAL_OUTPUT)  # a resolver's: it makes nothing of what it finds
-_COMPARED = ("baseline", "baseline_model")  # inputs that a node only compares with; its outputs are not made from them
+_INTERNAL = (
+    _Event.INTERNAL_INPUT,
+    _Event.INTERNAL_OUTPUT,
+)  # a resolver's: it makes nothing of what it finds
+_COMPARED = (
+    "baseline",
+    "baseline_model",
+)  # inputs that a node only compares with; its outputs are not made from them
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,23 @@ def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
     youngest = time.time() - older_than if older_than else float("inf")
     whole = [place for place, run in enumerate(found) if not run.facts.until]
     first = (0 if keep >= len(whole) else whole[-keep]) if keep else len(found)
-    kept = [run for place, run in enumerate(found) if place >= first or run.facts.started > youngest]
+    kept = [
+        run for place, run in enumerate(found) if place >= first or run.facts.started > youngest
+    ]
     old = [run for run in found if run not in kept]
     events = _Events(store, [one.id for run in found for one in tidy.executions(store, run)])
     needed = events.touched(one.id for run in kept for one in tidy.executions(store, run))
     needed |= events.ancestry(_published(store, workdir))
-    needed |= {page for run in old if _made_a_version(run, workdir) for page in pages.of(store, run.name)}
-    candidates = events.touched(one.id for run in old for one in tidy.executions(store, run)) - needed
+    needed |= {
+        page for run in old if _made_a_version(run, workdir) for page in pages.of(store, run.name)
+    }
+    candidates = (
+        events.touched(one.id for run in old for one in tidy.executions(store, run)) - needed
+    )
     gone = [
-        one for one in artifacts.known(store, workdir) if one.id in candidates and one.state == artifacts.Artifact.LIVE
+        one
+        for one in artifacts.known(store, workdir)
+        if one.id in candidates and one.state == artifacts.Artifact.LIVE
     ]
     size = sum(artifacts.size(Path(one.uri)) for one in gone)
     artifacts.delete(store, gone)
@@ -62,7 +76,9 @@ def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
 
 def _made_a_version(run: runs.Run, workdir: Workdir) -> bool:
     """Whether a version is there that the run made, and not only found to be there."""
-    return run.state != "unchanged" and run.facts.version in {str(version) for version in workdir.versions.all}
+    return run.state != "unchanged" and run.facts.version in {
+        str(version) for version in workdir.versions.all
+    }
 
 
 def _published(store, workdir: Workdir) -> set[int]:

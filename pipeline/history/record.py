@@ -30,7 +30,12 @@ class Record:
     """A run's facts, which are written each time that something is added to them."""
 
     def __init__(self, connection, facts: Facts):
-        self._connection, self.facts, self._context, self._began = connection, facts, None, time.monotonic()
+        self._connection, self.facts, self._context, self._began = (
+            connection,
+            facts,
+            None,
+            time.monotonic(),
+        )
         self._write()
 
     def add(self, **facts: Any) -> None:
@@ -41,7 +46,12 @@ class Record:
     def end(self, verdict: str, code: int, **facts: Any) -> None:
         """Remembers how it ended. Where that fails it is only told: what came of the run matters more."""
         try:
-            self.add(verdict=verdict, code=code, seconds=round(time.monotonic() - self._began, 1), **facts)
+            self.add(
+                verdict=verdict,
+                code=code,
+                seconds=round(time.monotonic() - self._began, 1),
+                **facts,
+            )
         except Exception as error:  # whatever it is, the run has ended as it has
             print(f"tfx-ner: {' '.join(str(error).split())}", file=sys.stderr)
 
@@ -56,11 +66,17 @@ class Record:
             for name, value in self.facts.properties().items():
                 self._context.custom_properties[name].string_value = value
             [self._context.id] = handle.put_contexts([self._context])
-        except Exception as error:  # ml_metadata raises errors of its own, of several unrelated classes
-            raise store.StoreError(f"cannot write the history into ML Metadata ({store.reason(error)})") from error
+        except (
+            Exception
+        ) as error:  # ml_metadata raises errors of its own, of several unrelated classes
+            raise store.StoreError(
+                f"cannot write the history into ML Metadata ({store.reason(error)})"
+            ) from error
 
 
-def begun(connection, run: str, config: Config, workdir: str, corpus: str, data: str, because: str) -> Record:
+def begun(
+    connection, run: str, config: Config, workdir: str, corpus: str, data: str, because: str
+) -> Record:
     """Remembers that a run starts.
 
     Args:
@@ -109,4 +125,8 @@ def ending(record: Record) -> Iterator[None]:
 def _verdict(error: BaseException) -> tuple[str, int]:
     if isinstance(error, UserError):
         return "bad input", exits.BAD_INPUT
-    return ("stopped", exits.STOPPED) if isinstance(error, KeyboardInterrupt) else ("failed", exits.FAILED)
+    return (
+        ("stopped", exits.STOPPED)
+        if isinstance(error, KeyboardInterrupt)
+        else ("failed", exits.FAILED)
+    )

@@ -40,7 +40,10 @@ def runs(store, workdir: Workdir) -> list[Run]:
     """Every run in the work folder, in the order in which they started, whatever the clock said."""
     contexts = sorted(store.get_contexts_by_type(TYPE), key=lambda context: context.id)
     found = (
-        Facts.of(context.name, {name: value.string_value for name, value in context.custom_properties.items()})
+        Facts.of(
+            context.name,
+            {name: value.string_value for name, value in context.custom_properties.items()},
+        )
         for context in contexts
     )
     return [
@@ -81,7 +84,10 @@ def nodes(store, run: Run) -> list[Mapping[str, Any]]:
             "execution": execution.id,
             "cached": execution.last_known_state == _Execution.CACHED,
             "state": _STATES.get(execution.last_known_state, KILLED),
-            "seconds": round((execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000, 2),
+            "seconds": round(
+                (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
+                2,
+            ),
         }
         for execution in sorted(executions, key=lambda one: one.id)
     ]
@@ -130,5 +136,9 @@ def _at_work(facts: Facts, workdir: Workdir) -> bool:
 
 
 def _node(store, execution) -> str:
-    names = (context.name for context in store.get_contexts_by_execution(execution.id) if context.type == "node")
+    names = (
+        context.name
+        for context in store.get_contexts_by_execution(execution.id)
+        if context.type == "node"
+    )
     return next(names, execution.type).rpartition(".")[2]

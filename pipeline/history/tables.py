@@ -34,7 +34,11 @@ def show_runs(console: Console, runs: Sequence[Run]) -> None:
     for name in names:
         right = name in ("F1", "took")
         table.add_column(
-            name, width=widths[name], no_wrap=True, overflow="ellipsis", justify="right" if right else "left"
+            name,
+            width=widths[name],
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if right else "left",
         )
     for row in rows:
         verdict = names.index("verdict")
@@ -74,7 +78,10 @@ def show_run(
 
     console.print(f"[bold]{run.name}[/]: [{_STYLES.get(run.state, 'default')}]{run.state}[/]")
     line("why", facts.because)
-    line("started", f"{datetime.datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M:%S} on {facts.host}")
+    line(
+        "started",
+        f"{datetime.datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M:%S} on {facts.host}",
+    )
     line("took", durations.shown(facts.seconds) if facts.seconds is not None else "")
     line("error", facts.error)
     for reason in facts.reasons:
@@ -98,10 +105,14 @@ def show_run(
     for node in nodes:
         state = node.get("state") or ("cached" if node["cached"] else "ran")
         reason = f": {node['reason']}" if node.get("reason") else ""
-        console.print(f"{node['node']:<19}{node['seconds']:7.1f} s  {state}{escape(reason)}", soft_wrap=True)
+        console.print(
+            f"{node['node']:<19}{node['seconds']:7.1f} s  {state}{escape(reason)}", soft_wrap=True
+        )
     if facts.overall:
         console.print()
-        console.print(score_table(f"Entities on {facts.evaluated_on}", facts.per_type or {}, facts.overall))
+        console.print(
+            score_table(f"Entities on {facts.evaluated_on}", facts.per_type or {}, facts.overall)
+        )
     if facts.before:
         console.print(f"The model that served: F1 {facts.before['f1']:.4f} on the same data")
 
@@ -120,7 +131,9 @@ def span_numbers(spans: Sequence[Mapping[str, int]]) -> str:
             groups[-1].append(number)
         else:
             groups.append([number])
-    return ",".join(str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups)
+    return ",".join(
+        str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups
+    )
 
 
 def _short(run: Run, runs: Sequence[Run]) -> str:

@@ -19,7 +19,9 @@ def tidy(store, workdir: Workdir) -> None:
         if run.facts.verdict in ("", "stopped"):
             _end(store, run)
     known = artifacts.known(store, workdir)
-    artifacts.delete(store, [one for one in known if one.state == artifacts.Artifact.MARKED_FOR_DELETION])
+    artifacts.delete(
+        store, [one for one in known if one.state == artifacts.Artifact.MARKED_FOR_DELETION]
+    )
     for folder in artifacts.half_removed(workdir):
         shutil.rmtree(folder)
     live = {one.uri for one in known if one.state == artifacts.Artifact.LIVE}
@@ -28,15 +30,25 @@ def tidy(store, workdir: Workdir) -> None:
             artifacts.remove(folder)
     remembered = {run.name for run in runs.runs(store, workdir)}
     for folder in workdir.runs.iterdir() if workdir.runs.is_dir() else ():
-        if folder.name not in remembered and {path.name for path in folder.iterdir()} <= {"config.yaml"}:
+        if folder.name not in remembered and {path.name for path in folder.iterdir()} <= {
+            "config.yaml"
+        }:
             shutil.rmtree(folder)  # killed before anything of it was written down
     versions.clear_partial(workdir.versions)
 
 
 def executions(store, run: runs.Run) -> list[_Execution]:
     """Those of a run, and of the search for settings before it."""
-    contexts = (store.get_context_by_type_and_name("pipeline_run", f"{run.name}{more}") for more in ("", ".tuning"))
-    return [one for context in contexts if context for one in store.get_executions_by_context(context.id)]
+    contexts = (
+        store.get_context_by_type_and_name("pipeline_run", f"{run.name}{more}")
+        for more in ("", ".tuning")
+    )
+    return [
+        one
+        for context in contexts
+        if context
+        for one in store.get_executions_by_context(context.id)
+    ]
 
 
 def _end(store, run: runs.Run) -> None:

@@ -64,7 +64,8 @@ def verify(store, workdir: Workdir) -> Report:
 def _lock(workdir: Workdir, holder: int) -> Iterator[Fault]:
     if holder:
         yield Fault(
-            f"{workdir.root}/.lock.holder: process {holder} was killed while it held the work folder", _NEXT_RUN
+            f"{workdir.root}/.lock.holder: process {holder} was killed while it held the work folder",
+            _NEXT_RUN,
         )
 
 
@@ -78,7 +79,10 @@ def _artifacts(workdir: Workdir, known: list[artifacts.Artifact]) -> Iterator[Fa
         missing = [part for part in _PARTS.get(artifact.type, ()) if not any(Path(uri).glob(part))]
         if missing:
             advice = "Remove the folder, and the next run makes it again"
-            yield Fault(f"{uri}: {artifact.type} {artifact.id} is not whole, it has no {', no '.join(missing)}", advice)
+            yield Fault(
+                f"{uri}: {artifact.type} {artifact.id} is not whole, it has no {', no '.join(missing)}",
+                advice,
+            )
     for artifact in known:
         if artifact.state == artifacts.Artifact.MARKED_FOR_DELETION:
             yield Fault(f"{artifact.uri}: was being pruned when that was killed", _NEXT_RUN)
@@ -90,26 +94,38 @@ def _artifacts(workdir: Workdir, known: list[artifacts.Artifact]) -> Iterator[Fa
 
 
 def _runs(store, workdir: Workdir, found: list[runs.Run]) -> Iterator[Fault]:
-    folders = {path.name for path in workdir.runs.iterdir() if path.is_dir()} if workdir.runs.is_dir() else set()
+    folders = (
+        {path.name for path in workdir.runs.iterdir() if path.is_dir()}
+        if workdir.runs.is_dir()
+        else set()
+    )
     for run in found:
         folder = workdir.runs / run.name
         if run.name not in folders:
             yield Fault(
-                f"{folder}: the folder of a run is gone", "Its configuration and log are lost, its history is not"
+                f"{folder}: the folder of a run is gone",
+                "Its configuration and log are lost, its history is not",
             )
         elif run.facts.overall and not (folder / "outcome.json").is_file():
             yield Fault(f"{folder}: has no outcome.json", "Its scores are in `tfx-ner runs`")
         if not run.facts.verdict and any(
             one.last_known_state in tidy.UNFINISHED for one in tidy.executions(store, run)
         ):
-            yield Fault(f"run {run.name}: was killed, and has nodes that ML Metadata takes to be running", _NEXT_RUN)
+            yield Fault(
+                f"run {run.name}: was killed, and has nodes that ML Metadata takes to be running",
+                _NEXT_RUN,
+            )
     for name in sorted(folders - {run.name for run in found}):
-        yield Fault(f"{workdir.runs / name}: ML Metadata knows no such run", "Remove the folder if you do not need it")
+        yield Fault(
+            f"{workdir.runs / name}: ML Metadata knows no such run",
+            "Remove the folder if you do not need it",
+        )
 
 
 def _versions(store, folders: versions.Folders) -> Iterator[Fault]:
     pushed = {
-        one.custom_properties["pushed_version"].string_value for one in store.get_artifacts_by_type("PushedModel")
+        one.custom_properties["pushed_version"].string_value
+        for one in store.get_artifacts_by_type("PushedModel")
     }
     for version in folders.all:
         place = folders.place(version)
@@ -121,18 +137,31 @@ def _versions(store, folders: versions.Folders) -> Iterator[Fault]:
             yield Fault(f"{place}: no run published it", "Move it away if you did not put it there")
     lost = versions.lost_version(folders)
     if lost:
-        yield Fault(f"{folders.live / lost}: the version published last is gone", "The next run publishes it again")
+        yield Fault(
+            f"{folders.live / lost}: the version published last is gone",
+            "The next run publishes it again",
+        )
     for base in (folders.live, folders.withdrawn):
         for partial in base.glob(f"{versions.PARTIAL}*"):
             yield Fault(f"{partial}: a copy that was not finished", _NEXT_RUN)
 
 
 def _labels_and_hold(folders: versions.Folders) -> Iterator[Fault]:
-    live, found, held = versions.versions(folders.live), labels.read(folders.live), hold.read(folders.withdrawn)
+    live, found, held = (
+        versions.versions(folders.live),
+        labels.read(folders.live),
+        hold.read(folders.withdrawn),
+    )
     for label, version in (("stable", found and found.stable), ("canary", found and found.canary)):
         if version and version not in live:
             advice = "`tfx-ner models promote VERSION` or `rollback VERSION` sets the labels"
-            yield Fault(f"{folders.live}: the label {label} is on version {version}, which is not live", advice)
+            yield Fault(
+                f"{folders.live}: the label {label} is on version {version}, which is not live",
+                advice,
+            )
     if held and any(version >= held.left for version in live):
         advice = f"`tfx-ner models rollback {held.kept}` finishes it"
-        yield Fault(f"{folders.live}: the rollback from {held.left} to {held.kept} was killed before its end", advice)
+        yield Fault(
+            f"{folders.live}: the rollback from {held.left} to {held.kept} was killed before its end",
+            advice,
+        )

@@ -40,9 +40,13 @@ def compiled(plan: Plan, python: Optional[str] = None) -> str:
         except OSError as error:
             raise UserError(f"--kfp-python {python}: cannot be run ({error.strerror})") from None
         if done.returncode and "ModuleNotFoundError" in done.stderr:
-            raise UserError(f"--kfp-python {python}: has no kfp and kfp-kubernetes; pip installs them there")
+            raise UserError(
+                f"--kfp-python {python}: has no kfp and kfp-kubernetes; pip installs them there"
+            )
         if done.returncode:
-            raise RuntimeError(f"kfp cannot compile the pipeline: {done.stderr.strip().splitlines()[-1]}")
+            raise RuntimeError(
+                f"kfp cannot compile the pipeline: {done.stderr.strip().splitlines()[-1]}"
+            )
         return file.read_text(encoding="utf-8")
 
 
@@ -68,7 +72,15 @@ def recurring(file: str, schedule: Schedule) -> str:
         times = ("--cron-expression", f"0 {schedule.cron or '0 2 * * *'}")
     return shlex.join(
         [
-            *("kfp", "recurring-run", "create", "--job-name", "tfx-ner", "--experiment-name", "tfx-ner"),
+            *(
+                "kfp",
+                "recurring-run",
+                "create",
+                "--job-name",
+                "tfx-ner",
+                "--experiment-name",
+                "tfx-ner",
+            ),
             *(*times, "--no-catchup", "--max-concurrency", "1", "--pipeline-package-path", file),
         ]
     )

@@ -57,7 +57,9 @@ def plan(config: Config) -> Plan:
     """
     kubeflow = config.kubeflow
     if kubeflow.image is None:
-        raise UserError("found no image; expected --image REGISTRY/tfx-ner:TAG, made from pipeline/deploy/Dockerfile")
+        raise UserError(
+            "found no image; expected --image REGISTRY/tfx-ner:TAG, made from pipeline/deploy/Dockerfile"
+        )
     _refuse_what_cannot_work(config)
     claims = {config.workdir: kubeflow.work_claim}
     if _is_mounted(config.data):
@@ -69,7 +71,12 @@ def plan(config: Config) -> Plan:
         description=f"{config.name}: from labelled text to a published model, in {len(STEPS)} steps",
         image=kubeflow.image,
         tasks=tuple(
-            _task(name, until, ("run", *place, *settings, "--because", BECAUSE), getattr(kubeflow, name))
+            _task(
+                name,
+                until,
+                ("run", *place, *settings, "--because", BECAUSE),
+                getattr(kubeflow, name),
+            )
             for name, until in STEPS.items()
         ),
         claims=claims,
@@ -97,7 +104,9 @@ def assignments(config: Config) -> Iterator[str]:
     yield from _differing(settings, defaults)
 
 
-def _differing(settings: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _differing(
+    settings: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ""
+) -> Iterator[str]:
     for key, value in settings.items():
         if isinstance(value, dict) and isinstance(defaults.get(key), dict):
             yield from _differing(value, defaults[key], f"{prefix}{key}.")
@@ -117,14 +126,28 @@ def _refuse_what_cannot_work(config: Config) -> None:
                 f"{key}: found {path}; expected a whole path in the steps, as /srv/tfx-ner/{key.removesuffix('dir')}"
             )
     if is_address(config.workdir):
-        raise UserError(f"workdir: found {config.workdir}; expected a path, where kubeflow.work_claim is mounted")
+        raise UserError(
+            f"workdir: found {config.workdir}; expected a path, where kubeflow.work_claim is mounted"
+        )
     if _is_mounted(config.data) and _is_below(config.data, config.workdir):
-        raise UserError(f"data: {config.data} lies in the workdir; expected it beside, for it is mounted by itself")
+        raise UserError(
+            f"data: {config.data} lies in the workdir; expected it beside, for it is mounted by itself"
+        )
     mounted = [config.workdir, *([config.data] if _is_mounted(config.data) else [])]
-    for key, path in (("schema", config.schema_file), ("vectors", config.vectors), ("golden", config.golden)):
+    for key, path in (
+        ("schema", config.schema_file),
+        ("vectors", config.vectors),
+        ("golden", config.golden),
+    ):
         if path and not is_address(path) and not any(_is_below(path, place) for place in mounted):
-            raise UserError(f"{key}: found {path}; expected it below {' or '.join(mounted)}, which the steps mount")
-    if config.metadata.kind != "sqlite" and config.metadata.host in ("127.0.0.1", "localhost", "::1"):
+            raise UserError(
+                f"{key}: found {path}; expected it below {' or '.join(mounted)}, which the steps mount"
+            )
+    if config.metadata.kind != "sqlite" and config.metadata.host in (
+        "127.0.0.1",
+        "localhost",
+        "::1",
+    ):
         raise UserError(
             f"metadata.host: {config.metadata.host} is each step's own machine; expected the name of the database's service"
         )

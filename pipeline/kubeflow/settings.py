@@ -13,7 +13,9 @@ _MEMORY = r"^\d+(\.\d+)?([KMGTPE]i?)?$"
 class Step(Settings):
     """What a step asks the cluster for."""
 
-    cpu: Optional[str] = Field("2", pattern=_CPU, description="cores it is sure of, as 2 or 500m; null for no request")
+    cpu: Optional[str] = Field(
+        "2", pattern=_CPU, description="cores it is sure of, as 2 or 500m; null for no request"
+    )
     memory: Optional[str] = Field(
         "4Gi", pattern=_MEMORY, description="memory it gets, and may not pass; null for no limit"
     )
@@ -23,9 +25,15 @@ class Step(Settings):
 class Kubeflow(Settings):
     """Where the steps run. The fields named by steps are those of `pipeline.part.STEPS`."""
 
-    image: Optional[str] = Field(None, min_length=1, description="the image that has tfx-ner in it, with its tag")
-    data_claim: str = Field("ner-data", min_length=1, description="the volume claim that is mounted at data")
-    work_claim: str = Field("ner-work", min_length=1, description="the volume claim that is mounted at workdir")
+    image: Optional[str] = Field(
+        None, min_length=1, description="the image that has tfx-ner in it, with its tag"
+    )
+    data_claim: str = Field(
+        "ner-data", min_length=1, description="the volume claim that is mounted at data"
+    )
+    work_claim: str = Field(
+        "ner-work", min_length=1, description="the volume claim that is mounted at workdir"
+    )
     secret: Optional[str] = Field(
         None, min_length=1, description="the secret whose key password is the metadata database's"
     )

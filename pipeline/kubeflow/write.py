@@ -32,7 +32,9 @@ def write(plan: dict, file: str) -> None:
                 kubernetes.mount_pvc(task, pvc_name=claim, mount_path=path)
             if plan["secret"]:
                 kubernetes.use_secret_as_env(
-                    task, secret_name=plan["secret"], secret_key_to_env={"password": plan["password"]}
+                    task,
+                    secret_name=plan["secret"],
+                    secret_key_to_env={"password": plan["password"]},
                 )
             if before is not None:
                 task.after(before)

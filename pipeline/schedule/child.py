@@ -39,7 +39,9 @@ def start(command: Sequence[str], log: Path) -> subprocess.Popen:
         )
 
 
-def wait(pid: int, poll: Callable[[], Optional[int]], limits: Limits, clock: Clock) -> tuple[Optional[int], str]:
+def wait(
+    pid: int, poll: Callable[[], Optional[int]], limits: Limits, clock: Clock
+) -> tuple[Optional[int], str]:
     """Waits for a process to end, and ends it when its time is over or the scheduler is told to end.
 
     Args:
@@ -55,7 +57,9 @@ def wait(pid: int, poll: Callable[[], Optional[int]], limits: Limits, clock: Clo
         stopped = clock.wait(max(min(rest, _POLL), 0))
         if poll() is None and (stopped or rest <= 0):
             processes.end(pid, lambda: poll() is not None, limits.grace, clock)
-            return (None, "the scheduler was told to end") if stopped else (FAILED, "it took too long")
+            return (
+                (None, "the scheduler was told to end") if stopped else (FAILED, "it took too long")
+            )
     return (code, "") if code >= 0 else (FAILED, f"it was ended by {signal.Signals(-code).name}")
 
 

@@ -35,7 +35,9 @@ def system_clock(zone: datetime.tzinfo) -> Iterator[Clock]:
     os.set_blocking(writer, False)
     # Python writes a byte for each signal that has a handler; it is never read, so that every later wait ends at once.
     before_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield Clock(
             now=lambda: moment(datetime.datetime.now(zone)),

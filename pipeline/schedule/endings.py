@@ -14,7 +14,14 @@ from pipeline.workdir import HELD
 _EVENTS: dict[int, Event] = {DONE: "success", REFUSED: "refusal"}
 
 
-def ended(flight: Flight, now: datetime.datetime, code: int, note: str, run: str, outcome: Mapping[str, Any]) -> Ended:
+def ended(
+    flight: Flight,
+    now: datetime.datetime,
+    code: int,
+    note: str,
+    run: str,
+    outcome: Mapping[str, Any],
+) -> Ended:
     """How a run ended.
 
     Args:
@@ -69,7 +76,9 @@ def summary(ended: Ended) -> str:
         return f"published: version {ended.version}{f1}{took}"
     if ended.until:
         return f"up to {ended.until}: {ended.reason}{took}"
-    what = {DONE: "nothing new to publish", REFUSED: "not live" if ended.held else "refused"}.get(ended.code, "failed")
+    what = {DONE: "nothing new to publish", REFUSED: "not live" if ended.held else "refused"}.get(
+        ended.code, "failed"
+    )
     return f"{what}: {ended.reason}{f1}{took}"
 
 

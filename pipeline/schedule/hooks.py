@@ -16,7 +16,9 @@ _BETWEEN = 5  # seconds
 _PASSING = (408, 425, 429)  # answers that may be others a little later, beside those from 500 on
 
 
-def call(hook: Sequence[str], facts: Mapping[str, object], seconds: float, clock: Clock, log: str) -> Optional[str]:
+def call(
+    hook: Sequence[str], facts: Mapping[str, object], seconds: float, clock: Clock, log: str
+) -> Optional[str]:
     """Tells one who wants to know, and returns what went wrong, None if nothing did.
 
     Args:
@@ -26,11 +28,19 @@ def call(hook: Sequence[str], facts: Mapping[str, object], seconds: float, clock
       clock: to wait by between tries of a webhook.
       log: a file for what a command prints, "" for none.
     """
-    return _post(hook[0], facts, seconds, clock) if hook[0].startswith(WEB) else _run(hook, facts, seconds, log)
+    return (
+        _post(hook[0], facts, seconds, clock)
+        if hook[0].startswith(WEB)
+        else _run(hook, facts, seconds, log)
+    )
 
 
-def _run(command: Sequence[str], facts: Mapping[str, object], seconds: float, log: str) -> Optional[str]:
-    given = {f"TFX_NER_{name.upper()}": "" if fact is None else str(fact) for name, fact in facts.items()}
+def _run(
+    command: Sequence[str], facts: Mapping[str, object], seconds: float, log: str
+) -> Optional[str]:
+    given = {
+        f"TFX_NER_{name.upper()}": "" if fact is None else str(fact) for name, fact in facts.items()
+    }
     with open(log or os.devnull, "ab") as out:
         try:
             process = subprocess.Popen(

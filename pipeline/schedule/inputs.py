@@ -53,7 +53,11 @@ def look(config: Config) -> Inputs:
     """
     here = elsewhere.fetched(config, Workdir(Path(config.workdir).resolve(), config.name))
     splits = find_corpus(here.data or starter.corpus(), here.choice)
-    kept = {key: value for key, value in config.model_dump(by_alias=True, mode="json").items() if key not in _NO_MATTER}
+    kept = {
+        key: value
+        for key, value in config.model_dump(by_alias=True, mode="json").items()
+        if key not in _NO_MATTER
+    }
     kept["metadata"].pop("password")
     paths = [path for files in splits.files.values() for path in files]
     if here.vectors:
@@ -69,7 +73,11 @@ def look(config: Config) -> Inputs:
 
 def contract(config: Config) -> Path:
     """Where the contract lies that is in force, once there is one."""
-    return Path(config.schema_file) if config.schema_file else Workdir(Path(config.workdir), config.name).schema
+    return (
+        Path(config.schema_file)
+        if config.schema_file
+        else Workdir(Path(config.workdir), config.name).schema
+    )
 
 
 def read(inputs: Inputs, config: Config) -> Inputs:
@@ -94,7 +102,10 @@ def changes(now: Inputs, before: Inputs, config: Config) -> tuple[str, ...]:
 
 def as_seen(before: Inputs, now: Inputs) -> Inputs:
     """What was read before, with the times that files of the same content have now: they need not be read again."""
-    files = {path: file.model_copy(update={"times": now.files[path].times}) for path, file in before.files.items()}
+    files = {
+        path: file.model_copy(update={"times": now.files[path].times})
+        for path, file in before.files.items()
+    }
     return before.model_copy(update={"files": files})
 
 
@@ -121,7 +132,9 @@ def _other_changes(now: Inputs, before: Inputs, config: Config) -> Iterator[str]
     other = [name for name in names if now.settings.get(name) != before.settings.get(name)]
     if other:
         yield f"changed settings: {_listed(other)}"
-    if before.contract and not (now.contract and not _differs(contract(config), now.contract, before.contract)):
+    if before.contract and not (
+        now.contract and not _differs(contract(config), now.contract, before.contract)
+    ):
         yield "changed contract"
     if now.code != before.code:
         yield "changed code of tfx-ner or its libraries"
@@ -156,4 +169,6 @@ def _listed(names: Sequence[str]) -> str:
     >>> _listed(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
-    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return (
+        ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    )

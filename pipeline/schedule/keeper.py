@@ -37,7 +37,9 @@ def keep(job: Job, places: Places, times: Times, look: Callable[[], int]) -> Non
             code = look()
         except UserError as error:
             job.say(f"no run: {error}")
-        except Exception as error:  # as a full disk: what is wrong may be mended until the next time
+        except (
+            Exception
+        ) as error:  # as a full disk: what is wrong may be mended until the next time
             job.say(f"no run: {' '.join(str(error).split()) or type(error).__name__}")
         else:
             if code == STOPPED:
@@ -66,14 +68,18 @@ def _wait_for(due: datetime.datetime, job: Job, times: Times) -> Optional[dateti
             return due
         was_set = (clock.now() - now).total_seconds() - (clock.steady() - steady)
         if abs(was_set) > _CLOCK_WAS_SET:
-            job.say(f"the clock was set {'forward' if was_set > 0 else 'back'} by {abs(was_set):.0f} s")
+            job.say(
+                f"the clock was set {'forward' if was_set > 0 else 'back'} by {abs(was_set):.0f} s"
+            )
             due = times.moved(due, clock.now(), was_set)
 
 
 def _keep_due(places: Places, times: Times, due: datetime.datetime) -> None:
     before = state.read(places.state)
     if times.keeps and (before.due, before.times) != (due, times.text):
-        with contextlib.suppress(OSError):  # a full disk: without it a time may be missed after a restart
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk: without it a time may be missed after a restart
             state.write(before.model_copy(update={"due": due, "times": times.text}), places.state)
 
 
@@ -100,7 +106,9 @@ class Watcher:
             return self._wait_for_data(str(error))
         settled, self._seen, self._said = now == self._seen, now, ""
         steady = self.job.clock.steady()
-        if not before.flight and (not settled or (now == self._dealt_with and steady < self._again_at)):
+        if not before.flight and (
+            not settled or (now == self._dealt_with and steady < self._again_at)
+        ):
             return DONE
         self._dealt_with, self._again_at = now, float("inf")
         try:

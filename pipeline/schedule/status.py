@@ -18,8 +18,11 @@ def as_dict(places: Places) -> dict[str, Any]:
     return {
         "workdir": str(places.workdir.root),
         "holder": holder and holder.model_dump(mode="json"),
-        "next": found.due.isoformat() if holder and found.due and found.times == holder.times else None,
-        "in_flight": found.flight and found.flight.model_dump(mode="json", exclude={"inputs", "versions", "runs"}),
+        "next": found.due.isoformat()
+        if holder and found.due and found.times == holder.times
+        else None,
+        "in_flight": found.flight
+        and found.flight.model_dump(mode="json", exclude={"inputs", "versions", "runs"}),
         "last": found.last and endings.as_dict(found.last),
         "done": found.done and endings.as_dict(found.done),
     }
@@ -34,7 +37,11 @@ def lines(places: Places) -> Iterator[str]:
     if found.flight:
         run, process = found.flight, found.flight.process
         began = f"{_shown(run.began)}  {run.because}"
-        yield f"at work    {began} (process {process.pid})" if process and process.alive else f"cut off    {began}"
+        yield (
+            f"at work    {began} (process {process.pid})"
+            if process and process.alive
+            else f"cut off    {began}"
+        )
     if not found.last:
         yield "last       no run yet"
     elif not found.last.whole:

@@ -122,7 +122,9 @@ def cron(expression: str, zone: datetime.tzinfo) -> Cron:
         weekday = _weekdays(weekday)
         pairs = [(day, weekday)] if "*" in (day[0], weekday[0]) else [(day, "*"), ("*", weekday)]
         triggers = [
-            CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=weekday, timezone=zone)
+            CronTrigger(
+                minute=minute, hour=hour, day=day, month=month, day_of_week=weekday, timezone=zone
+            )
             for day, weekday in pairs
         ]
         trigger = triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
@@ -175,5 +177,11 @@ def zone(name: str | None) -> datetime.tzinfo:
     try:
         return zoneinfo.ZoneInfo(name) if name else tzlocal.get_localzone()
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        given = f"schedule.timezone: found {name!r}" if name else "the machine's time zone cannot be told"
-        raise UserError(f"{given}; expected a name such as Europe/Berlin or UTC in schedule.timezone") from None
+        given = (
+            f"schedule.timezone: found {name!r}"
+            if name
+            else "the machine's time zone cannot be told"
+        )
+        raise UserError(
+            f"{given}; expected a name such as Europe/Berlin or UTC in schedule.timezone"
+        ) from None

@@ -75,7 +75,11 @@ def _decide(now: Inputs, state: State, config: Config) -> tuple[str, str, int]:
     if not new:
         return "", f"nothing new since {done.began:%Y-%m-%d %H:%M:%S}: no run", DONE
     if last and last.bad_input and last.inputs and not inputs.changes(now, last.inputs, config):
-        return "", f"nothing new since the run of {last.began:%Y-%m-%d %H:%M:%S} failed: {last.reason}", BAD_INPUT
+        return (
+            "",
+            f"nothing new since the run of {last.began:%Y-%m-%d %H:%M:%S} failed: {last.reason}",
+            BAD_INPUT,
+        )
     return "; ".join(new), "", DONE
 
 
@@ -83,7 +87,10 @@ def _keep_times(places: Places, state: State, now: Inputs) -> None:
     """Keeps new times of files that are what they were, so that they need not be read again."""
     seen = inputs.as_seen(state.done.inputs, now)
     if seen != state.done.inputs:
-        write(state.model_copy(update={"done": state.done.model_copy(update={"inputs": seen})}), places.state)
+        write(
+            state.model_copy(update={"done": state.done.model_copy(update={"inputs": seen})}),
+            places.state,
+        )
 
 
 def _land(job: Job, places: Places, config: Config, flight: Flight) -> bool:
@@ -93,7 +100,9 @@ def _land(job: Job, places: Places, config: Config, flight: Flight) -> bool:
     process = flight.process
     if process and process.alive:
         job.say(f"a run of before is still at work, as process {process.pid}: waiting for it")
-        code, _ = child.wait(process.pid, lambda: None if process.alive else DONE, _limits(config), job.clock)
+        code, _ = child.wait(
+            process.pid, lambda: None if process.alive else DONE, _limits(config), job.clock
+        )
         if code is None:
             return False
     run, found = child.outcome(places.workdir, flight.runs)
@@ -113,7 +122,9 @@ def _run(job: Job, places: Places, config: Config, now: Inputs, because: str) ->
             return STOPPED
         if ended.finished or ended.bad_input or not left:
             break
-        pause = min(durations.seconds(settings.backoff) * 2 ** (settings.retries - left), LONGEST_BACKOFF)
+        pause = min(
+            durations.seconds(settings.backoff) * 2 ** (settings.retries - left), LONGEST_BACKOFF
+        )
         again = f"once more in {durations.shown(pause)}, {left} of {settings.retries} tries left"
         job.say(f"failed: {ended.reason}; {again}")
         if job.clock.wait(pause):
@@ -122,7 +133,9 @@ def _run(job: Job, places: Places, config: Config, now: Inputs, because: str) ->
     return ended.code
 
 
-def _try(job: Job, places: Places, config: Config, made_from: Inputs, because: str) -> Optional[Ended]:
+def _try(
+    job: Job, places: Places, config: Config, made_from: Inputs, because: str
+) -> Optional[Ended]:
     """Runs once, and returns how that ended; None if the scheduler was told to end meanwhile."""
     clock, workdir = job.clock, places.workdir
     if not _wait_until_free(job, places, config):
@@ -193,14 +206,22 @@ def _tell(job: Job, places: Places, config: Config, ended: Ended) -> None:
     hook = getattr(config.schedule, f"on_{ended.event}", None)
     if not hook:
         return
-    facts = {**endings.as_dict(ended), "name": places.workdir.name, "workdir": str(places.workdir.root)}
-    problem = hooks.call(hook, facts, durations.seconds(config.schedule.hook_timeout), job.clock, ended.log)
+    facts = {
+        **endings.as_dict(ended),
+        "name": places.workdir.name,
+        "workdir": str(places.workdir.root),
+    }
+    problem = hooks.call(
+        hook, facts, durations.seconds(config.schedule.hook_timeout), job.clock, ended.log
+    )
     if problem:
         job.say(f"schedule.on_{ended.event}: {problem}")
 
 
 def _limits(config: Config) -> child.Limits:
-    return child.Limits(durations.seconds(config.schedule.limit), durations.seconds(config.schedule.grace))
+    return child.Limits(
+        durations.seconds(config.schedule.limit), durations.seconds(config.schedule.grace)
+    )
 
 
 def _update(places: Places, **changed) -> State:

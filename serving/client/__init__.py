@@ -3,6 +3,7 @@
 Needs neither TensorFlow nor TFX; httpx and grpcio are imported where they are used.
 """
 
+from components.export.entity import Entity
 from serving.client.answers import Metadata, Signature, VersionStatus
 from serving.client.async_client import AsyncClient
 from serving.client.client import Client
@@ -16,7 +17,6 @@ from serving.client.errors import (
     ServerError,
     Unavailable,
 )
-from serving.entity import Entity
 
 __all__ = [
     "AsyncClient",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from serving.entity import Entity
+from components.export.entity import Entity
 
 SIGNATURE = "serving_default"
 INPUT = "text"
@@ -42,7 +42,11 @@ class Metadata:
     def finds_entities(self) -> bool:
         """Whether it has the interface of a model that tfx-ner published."""
         signature = self.signatures.get(SIGNATURE)
-        return signature is not None and set(signature.inputs) == {INPUT} and set(OUTPUTS) <= set(signature.outputs)
+        return (
+            signature is not None
+            and set(signature.inputs) == {INPUT}
+            and set(OUTPUTS) <= set(signature.outputs)
+        )
 
 
 def readable(text: str) -> bytes:

@@ -33,7 +33,9 @@ class AsyncClient(Settings):
         """The entities of each text, in order; texts are taken in batches, several of which are in flight."""
         return (entities async for _, entities in self.recognised(texts))
 
-    async def recognised(self, texts: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[tuple[str, Entities]]:
+    async def recognised(
+        self, texts: Iterable[str] | AsyncIterable[str]
+    ) -> AsyncIterator[tuple[str, Entities]]:
         """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
         number = 0
         async for attempt in self.attempted(texts):

@@ -55,7 +55,9 @@ def cut(texts: Iterable[str], cutter: Cutter) -> Iterator[list[str]]:
         yield rest
 
 
-async def cut_async(texts: Iterable[str] | AsyncIterable[str], cutter: Cutter) -> AsyncIterator[list[str]]:
+async def cut_async(
+    texts: Iterable[str] | AsyncIterable[str], cutter: Cutter
+) -> AsyncIterator[list[str]]:
     """Batches of texts, in order, from what may have to be waited for."""
     if isinstance(texts, AsyncIterable):
         async for text in texts:

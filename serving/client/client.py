@@ -33,7 +33,10 @@ class Client(Settings):
 
     def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, Entities]]:
         """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
-        return (demanded(number, attempt) for number, attempt in enumerate(self.attempted(texts), start=1))
+        return (
+            demanded(number, attempt)
+            for number, attempt in enumerate(self.attempted(texts), start=1)
+        )
 
     def attempted(self, texts: Iterable[str]) -> Iterator[Attempt]:
         """Each text with its entities, or with the error that the server answers for it; other texts do not suffer.
@@ -77,7 +80,9 @@ class Client(Settings):
         waiting: deque = deque()
         try:
             for batch in cut(texts, self._cutter()):
-                waiting.append((batch, pool.submit(steps.drive, self._plan(batch, silence), self._sender.send)))
+                waiting.append(
+                    (batch, pool.submit(steps.drive, self._plan(batch, silence), self._sender.send))
+                )
                 # More than are in flight: the next is at hand when one comes back out of turn.
                 if len(waiting) >= 2 * self._concurrency:
                     batch, found = waiting.popleft()

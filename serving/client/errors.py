@@ -46,7 +46,8 @@ class BadAnswer(ServerError):
 def unreachable(server: str, reason: str) -> Unavailable:
     """Nobody listens there."""
     return Unavailable(
-        server, f"cannot be reached ({reason}); expected a running server here: tfx-ner serve starts one"
+        server,
+        f"cannot be reached ({reason}); expected a running server here: tfx-ner serve starts one",
     )
 
 
@@ -58,4 +59,7 @@ def late(server: str, seconds: float) -> DeadlineExceeded:
 def bad_answer(server: str, error: Exception) -> BadAnswer:
     """An answer that was understood by its transport and not by its reader."""
     found = f"{type(error).__name__}: {error}".rstrip(": ")
-    return BadAnswer(server, f"found an answer of another form ({found}); expected a model that tfx-ner published")
+    return BadAnswer(
+        server,
+        f"found an answer of another form ({found}); expected a model that tfx-ner published",
+    )

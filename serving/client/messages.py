@@ -39,12 +39,16 @@ _FIELD = re.compile(r"(?:(repeated) )?(map<string, (\w+)>|\w+) (\w+) = (\d+);")
 
 
 def _file() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(name="tfx_ner/client.proto", package=_PACKAGE, syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="tfx_ner/client.proto", package=_PACKAGE, syntax="proto3"
+    )
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for repeated, kind, of_map, field, number in _FIELD.findall(fields):
             if of_map:
-                entry = message.nested_type.add(name="".join(map(str.capitalize, field.split("_"))) + "Entry")
+                entry = message.nested_type.add(
+                    name="".join(map(str.capitalize, field.split("_"))) + "Entry"
+                )
                 entry.options.map_entry = True
                 _add(entry, "key", 1, "string")
                 _add(entry, "value", 2, of_map)
@@ -55,7 +59,9 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
 
 def _add(message, name: str, number: int, kind: str, repeated: bool = False) -> None:
     of = descriptor_pb2.FieldDescriptorProto
-    field = message.field.add(name=name, number=number, label=of.LABEL_REPEATED if repeated else of.LABEL_OPTIONAL)
+    field = message.field.add(
+        name=name, number=number, label=of.LABEL_REPEATED if repeated else of.LABEL_OPTIONAL
+    )
     if kind[0].isupper():
         field.type, field.type_name = of.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
     else:
@@ -66,7 +72,10 @@ def _classes() -> dict[str, type]:
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(_file().SerializeToString())
     # Protobuf 3 has only the former way, from 5 on there is only the latter.
-    make = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(pool).GetPrototype
+    make = (
+        getattr(message_factory, "GetMessageClass", None)
+        or message_factory.MessageFactory(pool).GetPrototype
+    )
     return {name: make(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES}
 
 

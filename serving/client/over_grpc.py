@@ -9,10 +9,10 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from components.errors import UserError
+from components.export.entity import Entity
 from serving.client import answers, errors, messages
 from serving.client.exchange import Connection, Exchange, T
 from serving.client.target import Servable
-from serving.entity import Entity
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
@@ -30,7 +30,9 @@ _DTYPES = {
 }
 
 # What gRPC puts before what the operating system said, where it finds nobody to talk to.
-_OF_CHANNEL = re.compile(r"^.*last error: (?:[A-Z_]+: )?(?:\w+:\S+: )?|^errors resolving .* error:|\]$", re.DOTALL)
+_OF_CHANNEL = re.compile(
+    r"^.*last error: (?:[A-Z_]+: )?(?:\w+:\S+: )?|^errors resolving .* error:|\]$", re.DOTALL
+)
 
 _BY_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.BadRequest,
@@ -57,7 +59,9 @@ def predict(servable: Servable, texts: Sequence[str]) -> Exchange[list[tuple[Ent
 
     def read(answer: bytes) -> list[tuple[Entity, ...]]:
         outputs = messages.PredictResponse.FromString(answer).outputs
-        columns = {name: _rows(outputs[name], len(texts)) for name in answers.OUTPUTS if name in outputs}
+        columns = {
+            name: _rows(outputs[name], len(texts)) for name in answers.OUTPUTS if name in outputs
+        }
         return [
             answers.entities(text, {name: rows[number] for name, rows in columns.items()})
             for number, text in enumerate(texts)
@@ -73,7 +77,9 @@ def status(servable: Servable) -> Exchange[tuple[answers.VersionStatus, ...]]:
 
     def read(answer: bytes) -> tuple[answers.VersionStatus, ...]:
         return tuple(
-            answers.VersionStatus(one.version, _STATES.get(one.state, "UNKNOWN"), one.status.error_message)
+            answers.VersionStatus(
+                one.version, _STATES.get(one.state, "UNKNOWN"), one.status.error_message
+            )
             for one in messages.StatusResponse.FromString(answer).model_version_status
         )
 
@@ -101,7 +107,9 @@ def metadata(servable: Servable) -> Exchange[answers.Metadata]:
 
 
 def _dtypes(tensors) -> dict[str, str]:
-    return {name: _DTYPES.get(info.dtype, (f"dtype {info.dtype}",))[0] for name, info in tensors.items()}
+    return {
+        name: _DTYPES.get(info.dtype, (f"dtype {info.dtype}",))[0] for name, info in tensors.items()
+    }
 
 
 def _name(spec, servable: Servable) -> None:
@@ -116,12 +124,18 @@ def _rows(tensor, number: int) -> Sequence[Any]:
     """A tensor's values along its first dimension, which has `number` of them: scalars, or lists."""
     sizes = [one.size for one in tensor.tensor_shape.dim]
     if not 1 <= len(sizes) <= 2 or sizes[0] != number:
-        raise ValueError(f"found a tensor of shape {sizes}; expected [{number}] or [{number}, longest]")
+        raise ValueError(
+            f"found a tensor of shape {sizes}; expected [{number}] or [{number}, longest]"
+        )
     if len(sizes) == 1:
         return _values(tensor, number)
     width = sizes[1]
     flat = _values(tensor, number * width)
-    return [flat[start : start + width] for start in range(0, number * width, width)] if width else [()] * number
+    return (
+        [flat[start : start + width] for start in range(0, number * width, width)]
+        if width
+        else [()] * number
+    )
 
 
 def _values(tensor, number: int) -> Sequence[Any]:
@@ -185,13 +199,18 @@ def _channel(kind, connection: Connection):
     options = [
         ("grpc.max_receive_message_length", connection.max_message_bytes),
         ("grpc.max_send_message_length", -1),
-        ("grpc.initial_reconnect_backoff_ms", 100),  # so that a retry finds a server that has just come back
+        (
+            "grpc.initial_reconnect_backoff_ms",
+            100,
+        ),  # so that a retry finds a server that has just come back
         ("grpc.max_reconnect_backoff_ms", 5000),
         ("grpc.enable_http_proxy", int(not target.is_loopback)),
     ]
     if not target.encrypted:
         return kind.insecure_channel(target.authority, options)
-    return kind.secure_channel(target.authority, grpc.ssl_channel_credentials(_authorities(connection)), options)
+    return kind.secure_channel(
+        target.authority, grpc.ssl_channel_credentials(_authorities(connection)), options
+    )
 
 
 def _authorities(connection: Connection) -> bytes | None:
@@ -205,7 +224,9 @@ def _authorities(connection: Connection) -> bytes | None:
             f"{connection.ca_file}: cannot read certificates ({error.strerror}); expected a PEM file"
         ) from None
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise UserError(f"{connection.ca_file}: cannot read certificates (there is none); expected a PEM file")
+        raise UserError(
+            f"{connection.ca_file}: cannot read certificates (there is none); expected a PEM file"
+        )
     return content
 
 
@@ -216,7 +237,15 @@ def _headers(connection: Connection) -> list[tuple[str, str]]:
 def _read(connection: Connection, exchange: Exchange[T], answer: bytes) -> T:
     try:
         return exchange.read(answer)
-    except (DecodeError, KeyError, TypeError, ValueError, AttributeError, struct.error, OverflowError) as error:
+    except (
+        DecodeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        struct.error,
+        OverflowError,
+    ) as error:
         raise errors.bad_answer(str(connection.target), error) from error
 
 

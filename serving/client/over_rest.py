@@ -13,10 +13,10 @@ from urllib.parse import quote
 import httpx
 
 from components.errors import UserError
+from components.export.entity import Entity
 from serving.client import answers, errors
 from serving.client.exchange import Connection, Exchange, T
 from serving.client.target import Servable
-from serving.entity import Entity
 
 _BY_STATUS = {
     400: errors.BadRequest,
@@ -34,7 +34,9 @@ _BY_STATUS = {
 def predict(servable: Servable, texts: Sequence[str]) -> Exchange[list[tuple[Entity, ...]]]:
     """Asks for the entities of each text."""
     rows = [{answers.INPUT: answers.readable(text).decode()} for text in texts]
-    body = json.dumps({"signature_name": answers.SIGNATURE, "instances": rows}, ensure_ascii=False).encode()
+    body = json.dumps(
+        {"signature_name": answers.SIGNATURE, "instances": rows}, ensure_ascii=False
+    ).encode()
 
     def read(answer: bytes) -> list[tuple[Entity, ...]]:
         found = json.loads(answer)["predictions"]
@@ -50,7 +52,9 @@ def status(servable: Servable) -> Exchange[tuple[answers.VersionStatus, ...]]:
 
     def read(answer: bytes) -> tuple[answers.VersionStatus, ...]:
         return tuple(
-            answers.VersionStatus(int(one["version"]), one["state"], one.get("status", {}).get("error_message", ""))
+            answers.VersionStatus(
+                int(one["version"]), one["state"], one.get("status", {}).get("error_message", "")
+            )
             for one in json.loads(answer)["model_version_status"]
         )
 
@@ -62,12 +66,17 @@ def metadata(servable: Servable) -> Exchange[answers.Metadata]:
 
     def read(answer: bytes) -> answers.Metadata:
         content = json.loads(answer)
-        spec, signatures = content["model_spec"], content["metadata"]["signature_def"]["signature_def"]
+        spec, signatures = (
+            content["model_spec"],
+            content["metadata"]["signature_def"]["signature_def"],
+        )
         return answers.Metadata(
             spec["name"],
             int(spec["version"]),
             {
-                name: answers.Signature(_dtypes(signature.get("inputs", {})), _dtypes(signature.get("outputs", {})))
+                name: answers.Signature(
+                    _dtypes(signature.get("inputs", {})), _dtypes(signature.get("outputs", {}))
+                )
                 for name, signature in signatures.items()
             },
         )
@@ -96,7 +105,10 @@ class Sender:
     def send(self, exchange: Exchange[T], seconds: float) -> T:
         """The answer to a request. Raises ServerError."""
         answer = _Answer(self._connection, seconds)
-        with answer.translated(), self._http.stream(**_request(exchange), timeout=seconds) as response:
+        with (
+            answer.translated(),
+            self._http.stream(**_request(exchange), timeout=seconds) as response,
+        ):
             for piece in response.iter_bytes():
                 answer.add(piece)
         return answer.read(exchange, response)
@@ -120,7 +132,9 @@ class AsyncSender:
             response = await asyncio.wait_for(self._received(exchange, answer, seconds), seconds)
         return answer.read(exchange, response)
 
-    async def _received(self, exchange: Exchange, answer: "_Answer", seconds: float) -> httpx.Response:
+    async def _received(
+        self, exchange: Exchange, answer: "_Answer", seconds: float
+    ) -> httpx.Response:
         async with self._http.stream(**_request(exchange), timeout=seconds) as response:
             async for piece in response.aiter_bytes():
                 answer.add(piece)
@@ -141,7 +155,9 @@ class _Answer:
     def add(self, piece: bytes) -> None:
         self._body += piece
         if len(self._body) > self._most:
-            raise errors.ResourceExhausted(self._server, f"its answer is larger than {self._most:,} bytes")
+            raise errors.ResourceExhausted(
+                self._server, f"its answer is larger than {self._most:,} bytes"
+            )
         if time.monotonic() > self._deadline:
             raise self._late()
 
@@ -163,11 +179,11 @@ class _Answer:
         except httpx.ConnectError as error:
             raise errors.unreachable(self._server, _reason(error)) from error
         except httpx.NetworkError as error:
-            raise errors.Unavailable(self._server, f"the connection broke ({_reason(error)})") from error
+            raise errors.Unavailable(
+                self._server, f"the connection broke ({_reason(error)})"
+            ) from error
         except httpx.RemoteProtocolError as error:
-            said = (
-                f"no answer in HTTP ({error}); expected TensorFlow Serving's REST port here, gRPC's is grpc://HOST:PORT"
-            )
+            said = f"no answer in HTTP ({error}); expected TensorFlow Serving's REST port here, gRPC's is grpc://HOST:PORT"
             raise errors.Unavailable(self._server, said) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise errors.ServerError(self._server, f"cannot be asked ({error})") from error
@@ -180,12 +196,18 @@ class _Answer:
             said = str(json.loads(bytes(self._body))["error"])
         except (ValueError, KeyError, TypeError):
             page = " ".join(self._body.decode("utf-8", "replace").split())
-            said = f"HTTP {response.status_code} {response.reason_phrase}".strip() + (f": {page[:200]}" if page else "")
+            said = f"HTTP {response.status_code} {response.reason_phrase}".strip() + (
+                f": {page[:200]}" if page else ""
+            )
         return _BY_STATUS.get(response.status_code, errors.ServerError)(self._server, said)
 
 
 def _request(exchange: Exchange) -> dict[str, Any]:
-    return {"method": "GET" if exchange.body is None else "POST", "url": exchange.call, "content": exchange.body}
+    return {
+        "method": "GET" if exchange.body is None else "POST",
+        "url": exchange.call,
+        "content": exchange.body,
+    }
 
 
 def _settings(connection: Connection) -> dict[str, Any]:
@@ -203,7 +225,9 @@ def _authorities(path: Optional[str]) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=path)
     except OSError as error:
-        raise UserError(f"{path}: cannot read certificates ({error.strerror or error}); expected a PEM file") from None
+        raise UserError(
+            f"{path}: cannot read certificates ({error.strerror or error}); expected a PEM file"
+        ) from None
 
 
 def _reason(error: BaseException) -> str:
@@ -212,5 +236,7 @@ def _reason(error: BaseException) -> str:
     while error := error.__cause__ or error.__context__:  # type: ignore[assignment]
         if isinstance(error, OSError) and error.strerror:
             # asyncio puts words of its own there.
-            said = os.strerror(error.errno) if isinstance(error, ConnectionError) else error.strerror
+            said = (
+                os.strerror(error.errno) if isinstance(error, ConnectionError) else error.strerror
+            )
     return said

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Optional
 
 from components.errors import UserError
+from components.export.entity import Entity
 from serving.client import steps, target
 from serving.client.answers import OUTPUTS, SIGNATURE, Metadata
 from serving.client.batches import Cutter
 from serving.client.errors import BadAnswer, ServerError
 from serving.client.exchange import Connection, Exchange
-from serving.entity import Entity
 
 Entities = tuple[Entity, ...]
 Attempt = tuple[str, Entities | ServerError]
@@ -63,7 +63,9 @@ class Settings:
         ):
             if not value >= least:
                 raise UserError(f"{name}: found {value}; expected {least} or more")
-        self._connection = Connection(target.read(url), ca_file, dict(headers or {}), max_message_bytes)
+        self._connection = Connection(
+            target.read(url), ca_file, dict(headers or {}), max_message_bytes
+        )
         self._servable = target.Servable(model, version, label)
         self._patience = steps.Patience(timeout, retries)
         self._cutter = partial(Cutter, batch_texts, batch_bytes)
@@ -83,7 +85,9 @@ class Settings:
         return str(self._connection.target)
 
     def _plan(self, texts: list[str], silence: steps.Silence) -> steps.Plan[steps.Answers]:
-        return steps.answers(texts, partial(self._speech.predict, self._servable), self._patience, silence)
+        return steps.answers(
+            texts, partial(self._speech.predict, self._servable), self._patience, silence
+        )
 
     def _checked(self, metadata: Metadata) -> Metadata:
         if not metadata.finds_entities:

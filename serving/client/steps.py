@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TypeVar
 
+from components.export.entity import Entity
 from serving.client import errors
 from serving.client.exchange import Exchange
-from serving.entity import Entity
 
 T = TypeVar("T")
 
@@ -74,7 +74,10 @@ def answer(exchange: Exchange[T], patience: Patience) -> Plan[T]:
 
 
 def answers(
-    texts: Sequence[str], ask: Callable[[Sequence[str]], Exchange], patience: Patience, silence: Silence
+    texts: Sequence[str],
+    ask: Callable[[Sequence[str]], Exchange],
+    patience: Patience,
+    silence: Silence,
 ) -> Plan[Answers]:
     """For each text its entities, or the error that the server answers for it alone.
 
@@ -98,13 +101,21 @@ def answers(
     return list(found)
 
 
-def drive(plan: Plan[T], send: Callable[[Exchange, float], object], sleep: Callable[[float], None] = time.sleep) -> T:
+def drive(
+    plan: Plan[T],
+    send: Callable[[Exchange, float], object],
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
     """Carries out a plan in this thread."""
     try:
         step = next(plan)
         while True:
             try:
-                result = send(step.exchange, step.seconds) if isinstance(step, Send) else sleep(step.seconds)
+                result = (
+                    send(step.exchange, step.seconds)
+                    if isinstance(step, Send)
+                    else sleep(step.seconds)
+                )
             except errors.ServerError as error:
                 step = plan.throw(error)
             else:

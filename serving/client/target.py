@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 from components.errors import UserError
 
 _PORTS = {"http": 80, "https": 443, "grpc": 8500, "grpcs": 8500}
-_EXPECTED = "expected http://HOST:8501 or https://… for REST, grpc://HOST:8500 or grpcs://… for gRPC"
+_EXPECTED = (
+    "expected http://HOST:8501 or https://… for REST, grpc://HOST:8500 or grpcs://… for gRPC"
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,16 @@ def read(url: str) -> Target:
     if scheme not in _PORTS or not host:
         raise UserError(f"{url}: not an address of a server; {_EXPECTED}")
     if parts.username is not None:
-        raise UserError(f"{scheme}://…@{host}: found credentials in the address; expected them in a header")
+        raise UserError(
+            f"{scheme}://…@{host}: found credentials in the address; expected them in a header"
+        )
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or (path and scheme.startswith("grpc")):
         raise UserError(f"{url}: found more than host and port; {_EXPECTED}")
     if path.endswith("/v1") or "/v1/" in path:
-        raise UserError(f"{url}: found a part of the REST interface; expected the address up to /v1")
+        raise UserError(
+            f"{url}: found a part of the REST interface; expected the address up to /v1"
+        )
     return Target(scheme, host, _PORTS[scheme] if port is None else port, path)
 
 
@@ -76,4 +82,6 @@ class Servable:
         if self.version is not None and self.label is not None:
             raise UserError("found both a version and a label; expected one of them")
         if not self.name:
-            raise UserError("found an empty model name; expected the name that the server gives the model, as ner")
+            raise UserError(
+                "found an empty model name; expected the name that the server gives the model, as ner"
+            )

@@ -109,13 +109,19 @@ class Batcher:
         """
         if self._queued >= self._limits.queued:
             done()
-            raise RequestError(Code.UNAVAILABLE, "The batch scheduling queue to which this task was submitted is full")
+            raise RequestError(
+                Code.UNAVAILABLE,
+                "The batch scheduling queue to which this task was submitted is full",
+            )
         rows = _rows(job)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(job, rows or 1, loop.create_future(), done)
         shared: Hashable = object()
         if rows is not None:
-            shared = (job.key, tuple((alias, job.inputs[alias].shape[1:]) for alias in sorted(job.inputs)))
+            shared = (
+                job.key,
+                tuple((alias, job.inputs[alias].shape[1:]) for alias in sorted(job.inputs)),
+            )
         self._queues.setdefault(shared, deque()).append(waiting)
         self._queued += 1
         self._in_flight += 1
@@ -143,7 +149,9 @@ class Batcher:
                 return
             if self._queued < self._usual / groups and self._queued_rows < self._limits.rows:
                 seconds = self._limits.gather * (_BESIDE if self._running else 1)
-                self._timer = self._timer or asyncio.get_running_loop().call_later(seconds, self._run_those)
+                self._timer = self._timer or asyncio.get_running_loop().call_later(
+                    seconds, self._run_those
+                )
                 return
             self._run_next()
 
@@ -222,7 +230,10 @@ class Batcher:
 
 
 def _bytes(job: Job) -> int:
-    return sum(sum(map(len, array.flat)) if array.dtype == object else array.nbytes for array in job.inputs.values())
+    return sum(
+        sum(map(len, array.flat)) if array.dtype == object else array.nbytes
+        for array in job.inputs.values()
+    )
 
 
 def _rows(job: Job) -> Optional[int]:
@@ -239,7 +250,9 @@ def _run(batch: Sequence[_Waiting], most_rows: int) -> list:
     if len(batch) == 1:
         return [_attempt(job, most_rows)]
     rows = [one.rows for one in batch]
-    together = {alias: np.concatenate([one.job.inputs[alias] for one in batch]) for alias in job.inputs}
+    together = {
+        alias: np.concatenate([one.job.inputs[alias] for one in batch]) for alias in job.inputs
+    }
     try:
         outputs = job.run(together, _left(max(one.job.deadline for one in batch)))
         return list(_parts(job.signature, outputs, rows))
@@ -255,11 +268,14 @@ def _attempt(job: Job, most_rows: int):
             return job.run(job.inputs, _left(job.deadline))
         pieces = [
             job.run(
-                {alias: array[start : start + most_rows] for alias, array in job.inputs.items()}, _left(job.deadline)
+                {alias: array[start : start + most_rows] for alias, array in job.inputs.items()},
+                _left(job.deadline),
             )
             for start in range(0, rows, most_rows)
         ]
-        return {alias: _joined([piece[alias] for piece in pieces]) for alias in job.signature.outputs}
+        return {
+            alias: _joined([piece[alias] for piece in pieces]) for alias in job.signature.outputs
+        }
     except Exception as error:
         return error
 
@@ -274,11 +290,16 @@ def _left(deadline: float) -> float:
 
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays one below the other, narrower ones filled up with nothing."""
-    shape = (sum(len(array) for array in arrays), *np.max([array.shape[1:] for array in arrays], axis=0))
+    shape = (
+        sum(len(array) for array in arrays),
+        *np.max([array.shape[1:] for array in arrays], axis=0),
+    )
     fill = b"" if arrays[0].dtype == object else 0
     whole, start = np.full([int(size) for size in shape], fill, arrays[0].dtype), 0
     for array in arrays:
-        whole[(slice(start, start + len(array)), *(slice(size) for size in array.shape[1:]))] = array
+        whole[(slice(start, start + len(array)), *(slice(size) for size in array.shape[1:]))] = (
+            array
+        )
         start += len(array)
     return whole
 
@@ -299,6 +320,8 @@ def _part(signature: Signature, outputs: Tensors, start: int, end: int) -> Tenso
         return part
     width = int(part["count"].max(initial=0))
     return {
-        alias: array[:, :width] if array.ndim > 1 and signature.outputs[alias].shape[1] is None else array
+        alias: array[:, :width]
+        if array.ndim > 1 and signature.outputs[alias].shape[1] is None
+        else array
         for alias, array in part.items()
     }

@@ -18,9 +18,13 @@ def read(path: str) -> list[ModelConfig]:
         text_format.Parse(Path(path).read_text(encoding="utf-8"), proto)
         return configs_of(proto)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read ({getattr(error, 'strerror', None) or error})") from None
+        raise UserError(
+            f"{path}: cannot read ({getattr(error, 'strerror', None) or error})"
+        ) from None
     except text_format.ParseError as error:
-        raise UserError(f"{path}: {error}; expected model_config_list {{ config {{ … }} }}") from None
+        raise UserError(
+            f"{path}: {error}; expected model_config_list {{ config {{ … }} }}"
+        ) from None
     except RequestError as error:
         raise UserError(f"{path}: {error.message}") from None
 
@@ -34,16 +38,23 @@ def configs_of(proto: model_server_config_pb2.ModelServerConfig) -> list[ModelCo
 
 def _config(proto) -> ModelConfig:
     if not proto.name or "/" in proto.name or ":" in proto.name:
-        raise RequestError(Code.INVALID_ARGUMENT, f'model name "{proto.name}": expected one without / and :')
+        raise RequestError(
+            Code.INVALID_ARGUMENT, f'model name "{proto.name}": expected one without / and :'
+        )
     if not Path(proto.base_path).is_absolute():
         raise RequestError(
             Code.INVALID_ARGUMENT,
             f"Expected model {proto.name} to have an absolute path or URI; got base_path()={proto.base_path}",
         )
     if proto.model_platform not in ("", "tensorflow"):
-        raise RequestError(Code.INVALID_ARGUMENT, f"model_platform {proto.model_platform}: expected tensorflow")
+        raise RequestError(
+            Code.INVALID_ARGUMENT, f"model_platform {proto.model_platform}: expected tensorflow"
+        )
     return ModelConfig(
-        proto.name, Path(proto.base_path), _policy(proto.model_version_policy), dict(proto.version_labels)
+        proto.name,
+        Path(proto.base_path),
+        _policy(proto.model_version_policy),
+        dict(proto.version_labels),
     )
 
 
@@ -53,6 +64,8 @@ def _policy(proto) -> Policy:
         return Policy(every=True)
     if choice == "specific":
         if not proto.specific.versions:
-            raise RequestError(Code.INVALID_ARGUMENT, "model_version_policy: specific names no versions")
+            raise RequestError(
+                Code.INVALID_ARGUMENT, "model_version_policy: specific names no versions"
+            )
         return Policy(specific=tuple(proto.specific.versions))
     return Policy(latest=max(1, proto.latest.num_versions))

@@ -48,8 +48,12 @@ def make_server(
         ],
     )
     servicer = health.aio.HealthServicer()
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(predictor, in_flight), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(predictor.models, reload, in_flight), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        _Prediction(predictor, in_flight), server
+    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+        _Model(predictor.models, reload, in_flight), server
+    )
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return server, servicer
 
@@ -102,7 +106,9 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         chosen: list[str] = []
         answer = await self._predictor.predict(
             _spec_in(request),
-            lambda _: {alias: tensors.array_of(proto, alias) for alias, proto in request.inputs.items()},
+            lambda _: {
+                alias: tensors.array_of(proto, alias) for alias, proto in request.inputs.items()
+            },
             "GRPC",
             context.time_remaining(),
             check=lambda signature: chosen.extend(_filtered(request.output_filter, signature)),
@@ -110,7 +116,11 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         response = predict_pb2.PredictResponse()
         _fill(response.model_spec, request.model_spec.name, answer.version, answer.signature_name)
         for alias in chosen:
-            tensors.fill(response.outputs[alias], answer.outputs[alias], answer.signature.outputs[alias].dtype)
+            tensors.fill(
+                response.outputs[alias],
+                answer.outputs[alias],
+                answer.signature.outputs[alias].dtype,
+            )
         return response
 
     @_told
@@ -118,7 +128,8 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         spec = _spec_in(request)
         if not request.metadata_field:
             raise RequestError(
-                Code.INVALID_ARGUMENT, "GetModelMetadataRequest must specify at least one metadata_field"
+                Code.INVALID_ARGUMENT,
+                "GetModelMetadataRequest must specify at least one metadata_field",
             )
         for name in request.metadata_field:
             if name != "signature_def":
@@ -147,11 +158,15 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     @_told
     async def MultiInference(self, request, context) -> inference_pb2.MultiInferenceResponse:
-        raise RequestError(Code.UNIMPLEMENTED, "MultiInference is not offered by tfx-ner's server for development")
+        raise RequestError(
+            Code.UNIMPLEMENTED, "MultiInference is not offered by tfx-ner's server for development"
+        )
 
 
 class _Model(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, models: Models, reload: Callable[[list], Awaitable[None]], in_flight: InFlight):
+    def __init__(
+        self, models: Models, reload: Callable[[list], Awaitable[None]], in_flight: InFlight
+    ):
         self._models, self._reload, self.in_flight = models, reload, in_flight
 
     @_told
@@ -168,7 +183,10 @@ class _Model(model_service_pb2_grpc.ModelServiceServicer):
         try:
             await self._reload(configs_of(request.config))
         except RequestError as error:  # TensorFlow Serving puts it into the answer
-            response.status.error_code, response.status.error_message = int(error.code), error.message
+            response.status.error_code, response.status.error_message = (
+                int(error.code),
+                error.message,
+            )
         return response
 
 
@@ -188,14 +206,19 @@ def refuse_other_method(models: Models, spec: Spec, wanted: str) -> None:
             Code.INVALID_ARGUMENT,
             f"Expected {kind} signature method_name to be tensorflow/serving/{wanted}. Was: {signature.method}",
         )
-    raise RequestError(Code.UNIMPLEMENTED, f"{wanted} is not offered by tfx-ner's server for development; use predict")
+    raise RequestError(
+        Code.UNIMPLEMENTED,
+        f"{wanted} is not offered by tfx-ner's server for development; use predict",
+    )
 
 
 def _filtered(names, signature: Signature) -> list[str]:
     """The outputs that a request wants. Raises RequestError, INVALID_ARGUMENT."""
     for place, name in enumerate(names):
         if name not in signature.outputs:
-            raise RequestError(Code.INVALID_ARGUMENT, f"output tensor alias not found in signature: {name}")
+            raise RequestError(
+                Code.INVALID_ARGUMENT, f"output tensor alias not found in signature: {name}"
+            )
         if name in names[:place]:
             raise RequestError(Code.INVALID_ARGUMENT, f"duplicate output tensor alias: {name}")
     return list(names) or list(signature.outputs)
@@ -212,7 +235,11 @@ def _add_status(response, status: Status) -> None:
 
 def set_health(servicer: Optional[health.aio.HealthServicer], serving: bool):
     """What the health service says from now on, of the server and of its services; to be awaited."""
-    state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+    state = (
+        health_pb2.HealthCheckResponse.SERVING
+        if serving
+        else health_pb2.HealthCheckResponse.NOT_SERVING
+    )
 
     async def tell() -> None:
         for name in ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"):

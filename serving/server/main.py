@@ -77,7 +77,11 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     models = Models(_loader(metrics), options.retries, options.poll_seconds)
     predictor = Predictor(
         models,
-        Batcher(ThreadPoolExecutor(options.limits.at_once, thread_name_prefix="model"), options.limits, metrics.batch),
+        Batcher(
+            ThreadPoolExecutor(options.limits.at_once, thread_name_prefix="model"),
+            options.limits,
+            metrics.batch,
+        ),
         metrics,
         options.seconds,
     )
@@ -96,7 +100,9 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
         _leave()
     loading.result()
     models.start()
-    following = asyncio.ensure_future(_follow(options.model_config_file, configs, reload, options.poll_seconds))
+    following = asyncio.ensure_future(
+        _follow(options.model_config_file, configs, reload, options.poll_seconds)
+    )
     rest = _Rest(
         uvicorn.Config(
             rest_api.make_app(predictor, options.most_bytes, options.cors, model=configs[0].name),
@@ -115,7 +121,10 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     log.info("REST and page on http://%s:%d", host, rest_socket.getsockname()[1])
     log.info("gRPC%s on %s:%d", " with TLS" if options.ssl_config_file else "", host, grpc_port)
     if not is_loopback(options.host):
-        log.warning("%s can be reached from other machines, and nobody is asked for a password", options.host)
+        log.warning(
+            "%s can be reached from other machines, and nobody is asked for a password",
+            options.host,
+        )
     await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
     log.info("stopping: requests in flight are answered first")
     following.cancel()
@@ -130,7 +139,9 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
 async def _stop_grpc(server, in_flight: InFlight, seconds: float) -> None:
     stopping = asyncio.ensure_future(server.stop(seconds))  # takes no more calls from here on
     await in_flight.wait_for_none(seconds)
-    await server.stop(0.2)  # who watches its health would hold it up; the last answers are on their way
+    await server.stop(
+        0.2
+    )  # who watches its health would hold it up; the last answers are on their way
     await stopping
 
 
@@ -190,7 +201,9 @@ async def _load(models: Models, configs: Sequence[ModelConfig], wait: bool) -> N
         await asyncio.sleep(1)
 
 
-async def _follow(file: Optional[str], configs: Sequence[ModelConfig], reload, seconds: float) -> None:
+async def _follow(
+    file: Optional[str], configs: Sequence[ModelConfig], reload, seconds: float
+) -> None:
     """Takes over what is written into a `models.config`. What cannot be served is told, and tried again at the next look."""
     served, told = list(configs), ""
     while file:
@@ -211,7 +224,9 @@ async def _follow(file: Optional[str], configs: Sequence[ModelConfig], reload, s
 def bound(host: str, port: int) -> socket.socket:
     """A socket of that address. Raises UserError where it cannot be had."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
@@ -230,7 +245,9 @@ def _grpc_port(server, options: Options) -> int:
             return server.add_secure_port(address, tls.credentials(options.ssl_config_file))
         return server.add_insecure_port(address)
     except RuntimeError:
-        raise UserError(f"cannot listen on {address}; choose another --grpc-port or --host") from None
+        raise UserError(
+            f"cannot listen on {address}; choose another --grpc-port or --host"
+        ) from None
 
 
 def is_loopback(host: str) -> bool:

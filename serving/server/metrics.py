@@ -24,7 +24,10 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         name = ":tensorflow:serving:{}".format
         self._requests = Counter(
-            name("request_count"), "The total number of requests.", ["model_name", "status"], registry=registry
+            name("request_count"),
+            "The total number of requests.",
+            ["model_name", "status"],
+            registry=registry,
         )
         labels = ["model_name", "API", "entrypoint"]
         self._latency = Histogram(
@@ -35,7 +38,11 @@ class Metrics:
             registry=registry,
         )
         self._runtime = Histogram(
-            name("runtime_latency"), "The time the model took.", labels, buckets=_MICROSECONDS, registry=registry
+            name("runtime_latency"),
+            "The time the model took.",
+            labels,
+            buckets=_MICROSECONDS,
+            registry=registry,
         )
         self._warmup = Histogram(
             name("model_warmup_latency"),
@@ -51,7 +58,10 @@ class Metrics:
             registry=registry,
         )
         self._batch = Histogram(
-            name("batching_session:processed_batch_size"), "Rows of a batch.", buckets=_SIZES, registry=registry
+            name("batching_session:processed_batch_size"),
+            "Rows of a batch.",
+            buckets=_SIZES,
+            registry=registry,
         )
         self._loads = Counter(
             ":tensorflow:cc:saved_model:load_attempt_count",

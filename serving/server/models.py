@@ -50,7 +50,10 @@ class Models(Generic[T]):
             for versions in asked.values():
                 versions.step()
             # A model that has moved to a place without a version that loads stays where it was.
-            kept = {name: one if _serves(one) else self._models.get(name, one) for name, one in asked.items()}
+            kept = {
+                name: one if _serves(one) else self._models.get(name, one)
+                for name, one in asked.items()
+            }
             for versions in {*self._models.values(), *asked.values()} - {*kept.values()}:
                 versions.close()
                 self._leaving.append(versions)
@@ -72,14 +75,18 @@ class Models(Generic[T]):
         self._stopped.set()
         self._wake.set()
 
-    def lease(self, name: str, version: Optional[int] = None, label: Optional[str] = None) -> Lease[T]:
+    def lease(
+        self, name: str, version: Optional[int] = None, label: Optional[str] = None
+    ) -> Lease[T]:
         """Keeps a version of a model loaded until the lease is released. Raises RequestError."""
         if name not in self._models:
             asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
         return self._models[name].acquire(self._numbered(name, version, label))
 
-    def statuses(self, name: str, version: Optional[int] = None, label: Optional[str] = None) -> list[Status]:
+    def statuses(
+        self, name: str, version: Optional[int] = None, label: Optional[str] = None
+    ) -> list[Status]:
         """The states of a model's versions, or of the one that is named. Raises RequestError."""
         versions = self._models.get(name)
         statuses = versions.statuses() if versions else []
@@ -95,7 +102,9 @@ class Models(Generic[T]):
         if label is None:
             return version
         if label not in self._labels.get(name, {}):
-            raise RequestError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+            raise RequestError(
+                Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}"
+            )
         return self._labels[name][label]
 
     def _versions(self, config: ModelConfig) -> Versions[T]:
@@ -123,7 +132,11 @@ class Models(Generic[T]):
                     try:
                         versions.step()
                     except Exception as error:  # a fault here must not end the polling
-                        log.error("%s: %s", versions.name, " ".join(str(error).split()) or type(error).__name__)
+                        log.error(
+                            "%s: %s",
+                            versions.name,
+                            " ".join(str(error).split()) or type(error).__name__,
+                        )
                 self._leaving = [versions for versions in self._leaving if not versions.idle]
 
 
@@ -136,7 +149,9 @@ def _refuse_unserved(versions: Versions) -> None:
         return
     statuses = versions.statuses()
     if not statuses:
-        raise RequestError(Code.NOT_FOUND, f"no version of model {versions.name} in {versions.base_path}")
+        raise RequestError(
+            Code.NOT_FOUND, f"no version of model {versions.name} in {versions.base_path}"
+        )
     raise RequestError(
         statuses[0].code,
         f"version {statuses[0].version} of model {versions.name} cannot be loaded: {statuses[0].message}",

@@ -78,7 +78,9 @@ class Predictor:
                 name = spec.signature or DEFAULT_SIGNATURE
                 signature = lease.servable.signatures.get(name)
                 if signature is None:
-                    raise RequestError(unknown_signature, f'Serving signature key "{name}" not found.')
+                    raise RequestError(
+                        unknown_signature, f'Serving signature key "{name}" not found.'
+                    )
                 check(signature)
                 inputs = inputs_for(signature)
                 if inspect.isawaitable(inputs):
@@ -104,4 +106,6 @@ class Predictor:
             raise
         finally:
             if known:
-                self.metrics.request(spec.model, status.name, "Predict", entrypoint, time.monotonic() - started)
+                self.metrics.request(
+                    spec.model, status.name, "Predict", entrypoint, time.monotonic() - started
+                )

@@ -62,10 +62,18 @@ def make_app(
         return FileResponse(DESCRIPTION, media_type="application/json", headers=_HEADERS)
 
     async def resource(request: Request) -> Response:
-        if not request.path_params["path"] and model != "ner" and "model" not in request.query_params:
+        if (
+            not request.path_params["path"]
+            and model != "ner"
+            and "model" not in request.query_params
+        ):
             return RedirectResponse(f"/?{urlencode({'model': model})}")
         path = (page / (request.path_params["path"] or "index.html")).resolve()
-        if not path.is_relative_to(page.resolve()) or not path.is_file() or path.suffix in (".py", ".pyc"):
+        if (
+            not path.is_relative_to(page.resolve())
+            or not path.is_file()
+            or path.suffix in (".py", ".pyc")
+        ):
             return _error(404, f"Not found: {request.method} {request.url.path}")
         return FileResponse(path, headers=_PAGE_HEADERS)
 
@@ -83,7 +91,10 @@ def make_app(
         exception_handlers={404: refused, 405: refused},
         middleware=[
             Middleware(
-                CORSMiddleware, allow_origins=["*"], allow_methods=["POST", "GET"], allow_headers=["Content-Type"]
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["POST", "GET"],
+                allow_headers=["Content-Type"],
             )
         ]
         if cors
@@ -121,13 +132,17 @@ class _Api:
             return self._metadata(_spec(match)) if match["metadata"] else self._status(_spec(match))
         if request.method == "GET" and re.fullmatch(r"/v1/models", path, re.IGNORECASE):
             raise RequestError(Code.INVALID_ARGUMENT, "Missing model name in request.")
-        raise RequestError(Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {unquote(path)}")
+        raise RequestError(
+            Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {unquote(path)}"
+        )
 
     async def _ask(self, request: Request, spec: Spec, verb: str) -> Response:
         body = await _body(request, self._most_bytes, self._predictor.seconds)
         parsed = await _perhaps_aside(len(body), rest_json.parse, body)
         if verb != "predict":
-            refuse_other_method(self._predictor.models, _with_signature(spec, parsed.signature), verb)
+            refuse_other_method(
+                self._predictor.models, _with_signature(spec, parsed.signature), verb
+            )
         answer = await self._predictor.predict(
             _with_signature(spec, parsed.signature),
             lambda signature: _perhaps_aside(len(body), rest_json.arrays_of, parsed, signature),
@@ -146,7 +161,9 @@ class _Api:
                         "state": status.state.name,
                         "status": {"error_code": status.code.name, "error_message": status.message},
                     }
-                    for status in self._predictor.models.statuses(spec.model, spec.version, spec.label)
+                    for status in self._predictor.models.statuses(
+                        spec.model, spec.version, spec.label
+                    )
                 ]
             }
         )
@@ -162,7 +179,11 @@ class _Api:
             lease.release()
         return _json(
             {
-                "model_spec": {"name": spec.model, "signature_name": "", "version": str(lease.version)},
+                "model_spec": {
+                    "name": spec.model,
+                    "signature_name": "",
+                    "version": str(lease.version),
+                },
                 "metadata": {"signature_def": {"signature_def": definitions}},
             }
         )
@@ -224,8 +245,13 @@ def _spec(match: re.Match) -> Spec:
     if match["version"]:
         version = int(match["version"]) if len(match["version"]) < 20 else 2**63
         if version >= 2**63:
-            raise RequestError(Code.INVALID_ARGUMENT, f"Failed to convert version: {match['version'][:40]} to numeric.")
-    return Spec(unquote(match["model"]), version, unquote(match["label"]) if match["label"] else None)
+            raise RequestError(
+                Code.INVALID_ARGUMENT,
+                f"Failed to convert version: {match['version'][:40]} to numeric.",
+            )
+    return Spec(
+        unquote(match["model"]), version, unquote(match["label"]) if match["label"] else None
+    )
 
 
 def _with_signature(spec: Spec, signature) -> Spec:
@@ -234,8 +260,13 @@ def _with_signature(spec: Spec, signature) -> Spec:
 
 def _definition(signature: Signature, definition) -> dict:
     return {
-        "inputs": {alias: _info(spec, definition.inputs[alias]) for alias, spec in signature.inputs.items()},
-        "outputs": {alias: _info(spec, definition.outputs[alias]) for alias, spec in signature.outputs.items()},
+        "inputs": {
+            alias: _info(spec, definition.inputs[alias]) for alias, spec in signature.inputs.items()
+        },
+        "outputs": {
+            alias: _info(spec, definition.outputs[alias])
+            for alias, spec in signature.outputs.items()
+        },
         "method_name": signature.method,
         "defaults": {},
     }
@@ -254,7 +285,11 @@ def _info(spec: TensorSpec, info) -> dict:
 
 
 def _json(content) -> Response:
-    body = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+    body = (
+        content
+        if isinstance(content, bytes)
+        else json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+    )
     return Response(body, media_type="application/json", headers=_HEADERS)
 
 

@@ -42,7 +42,10 @@ def parse(body: bytes) -> Request:
         fields = json.loads(body)
     except json.JSONDecodeError as error:
         raise _bad(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
-    except (ValueError, RecursionError) as error:  # no UTF-8, a number of thousands of digits, nested too deep
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # no UTF-8, a number of thousands of digits, nested too deep
         raise _bad(f"JSON Parse error: {error}") from None
     if not isinstance(fields, dict):
         raise _bad(f"JSON Value: {_shown(fields)} Is not object")
@@ -82,7 +85,9 @@ def _from_rows(rows: Any, signature: Signature) -> dict[str, np.ndarray]:
         )
     for place, row in enumerate(rows):
         if (isinstance(row, dict) and not _is_base64(row)) != named:
-            raise _bad(f"Expecting object/value types of 'instances' to be the same, found {_shown(row)} at {place}")
+            raise _bad(
+                f"Expecting object/value types of 'instances' to be the same, found {_shown(row)} at {place}"
+            )
         if not named:
             next(iter(columns.values())).append(row)
             continue
@@ -98,7 +103,9 @@ def _from_rows(rows: Any, signature: Signature) -> dict[str, np.ndarray]:
             )
         for name, value in row.items():
             columns[name].append(value)
-    return {alias: array_of(values, signature.inputs[alias].dtype) for alias, values in columns.items()}
+    return {
+        alias: array_of(values, signature.inputs[alias].dtype) for alias, values in columns.items()
+    }
 
 
 def _from_columns(columns: Any, signature: Signature) -> dict[str, np.ndarray]:
@@ -111,7 +118,10 @@ def _from_columns(columns: Any, signature: Signature) -> dict[str, np.ndarray]:
         [alias] = signature.inputs
         columns = {alias: columns}
     arrays = {}
-    for alias, spec in signature.inputs.items():  # others are passed over, as TensorFlow Serving does
+    for (
+        alias,
+        spec,
+    ) in signature.inputs.items():  # others are passed over, as TensorFlow Serving does
         if alias not in columns:
             raise _bad(f"Missing named input: {alias} in 'inputs' object.")
         if columns[alias] == []:
@@ -135,7 +145,9 @@ def array_of(value: Any, dtype: str) -> np.ndarray:
         else:
             array = np.array(flat, dtype)
     except (OverflowError, TypeError):
-        raise _bad(f"Cannot convert JSON value: {_shown(value)} to {dtype} without loss of precision.") from None
+        raise _bad(
+            f"Cannot convert JSON value: {_shown(value)} to {dtype} without loss of precision."
+        ) from None
     return array.reshape(shape)
 
 
@@ -151,7 +163,9 @@ def _flatten(value: Any, level: int, shape: list[int], dtype: str, flat: list) -
     if level >= len(shape):
         raise _bad(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
     if len(value) != shape[level]:
-        raise _bad(f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}")
+        raise _bad(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+        )
     for one in value:
         _flatten(one, level + 1, shape, dtype, flat)
 
@@ -180,10 +194,16 @@ def _leaf(value: Any, dtype: str) -> Any:
         if kind is int:
             if abs(value) < 2 ** (np.finfo(dtype).nmant + 1):
                 return value
-            raise _bad(f"Cannot convert JSON value: {_shown(value)} to {dtype} without loss of precision.")
+            raise _bad(
+                f"Cannot convert JSON value: {_shown(value)} to {dtype} without loss of precision."
+            )
     else:
-        raise RequestError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_shown(value)} to type: {dtype}")
-    raise _bad(f"JSON Value: {_shown(value)} Type: {_NAMES.get(kind, 'Number')} is not of expected type: {dtype}")
+        raise RequestError(
+            Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_shown(value)} to type: {dtype}"
+        )
+    raise _bad(
+        f"JSON Value: {_shown(value)} Type: {_NAMES.get(kind, 'Number')} is not of expected type: {dtype}"
+    )
 
 
 _NAMES = {dict: "Object", list: "Array", str: "String", bool: "Bool", type(None): "Null"}
@@ -191,7 +211,9 @@ _NAMES = {dict: "Object", list: "Array", str: "String", bool: "Bool", type(None)
 
 def _in_range(value: float, dtype: str) -> float:
     if np.isfinite(value) and abs(value) > np.finfo(dtype).max:
-        raise _bad(f"Cannot convert JSON value: {_shown(value)} to {dtype} without loss of precision.")
+        raise _bad(
+            f"Cannot convert JSON value: {_shown(value)} to {dtype} without loss of precision."
+        )
     return value
 
 
@@ -217,7 +239,9 @@ def answer(outputs: Mapping[str, np.ndarray], by_rows: bool) -> bytes:
     sizes = {array.shape[0] if array.ndim else None for array in outputs.values()}
     if len(sizes) != 1 or None in sizes:
         shapes = ", ".join(f"{alias} {list(array.shape)}" for alias, array in outputs.items())
-        raise _bad(f"Outputs have inconsistent batch sizes, ask with 'inputs' instead of 'instances': {shapes}")
+        raise _bad(
+            f"Outputs have inconsistent batch sizes, ask with 'inputs' instead of 'instances': {shapes}"
+        )
     if len(values) == 1:
         return _dumped({"predictions": next(iter(values.values()))})
     return _dumped({"predictions": [dict(zip(values, row)) for row in zip(*values.values())]})
@@ -248,5 +272,9 @@ def _bad(message: str) -> RequestError:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, (list, dict)) else repr(value)[: _SHOWN * 2]
+    text = (
+        json.dumps(value, ensure_ascii=False)
+        if not isinstance(value, (list, dict))
+        else repr(value)[: _SHOWN * 2]
+    )
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving import saved_model
+from components.export import saved_model
 from serving.server import memory, tensors
 from serving.server.signature import Signature, TensorSpec
 from serving.server.status import Code, RequestError
@@ -27,7 +27,9 @@ class SavedModel:
         try:
             self._model = saved_model.SavedModel(path)
             self.definitions = self._model.definitions
-            self.signatures = {name: _signature(definition) for name, definition in self.definitions.items()}
+            self.signatures = {
+                name: _signature(definition) for name, definition in self.definitions.items()
+            }
         except Exception as error:
             raise _as_request_error(error) from None
 
@@ -49,8 +51,12 @@ class SavedModel:
         for number, request in enumerate(_warmup_requests(self.path / WARMUP), 1):  # noqa: B007 - counted
             name = request.model_spec.signature_name or "serving_default"
             if name not in self.signatures:
-                raise RequestError(Code.FAILED_PRECONDITION, f'warm-up: Serving signature key "{name}" not found.')
-            inputs = {alias: tensors.array_of(proto, alias) for alias, proto in request.inputs.items()}
+                raise RequestError(
+                    Code.FAILED_PRECONDITION, f'warm-up: Serving signature key "{name}" not found.'
+                )
+            inputs = {
+                alias: tensors.array_of(proto, alias) for alias, proto in request.inputs.items()
+            }
             tensors.check_inputs(self.signatures[name], inputs)
             self.run(name, inputs)
         return number
@@ -68,18 +74,24 @@ def _warmup_requests(path: Path) -> Iterator:
         for number, record in enumerate(tf.compat.v1.io.tf_record_iterator(str(path))):
             if number == MOST_WARMUPS:
                 raise RequestError(
-                    Code.INVALID_ARGUMENT, f"Number of warmup records exceeds the maximum ({MOST_WARMUPS}) in {path}"
+                    Code.INVALID_ARGUMENT,
+                    f"Number of warmup records exceeds the maximum ({MOST_WARMUPS}) in {path}",
                 )
-            kind = (entry := prediction_log_pb2.PredictionLog.FromString(record)).WhichOneof("log_type")
+            kind = (entry := prediction_log_pb2.PredictionLog.FromString(record)).WhichOneof(
+                "log_type"
+            )
             if kind != "predict_log":
                 raise RequestError(
-                    Code.UNIMPLEMENTED, f"warm-up: {path} holds a {kind}; only predict_log is known here"
+                    Code.UNIMPLEMENTED,
+                    f"warm-up: {path} holds a {kind}; only predict_log is known here",
                 )
             yield entry.predict_log.request
     except RequestError:
         raise
     except Exception as error:
-        raise RequestError(Code.DATA_LOSS, f"{path}: cannot read the warm-up requests ({_line(error)})") from None
+        raise RequestError(
+            Code.DATA_LOSS, f"{path}: cannot read the warm-up requests ({_line(error)})"
+        ) from None
 
 
 def _signature(definition) -> Signature:

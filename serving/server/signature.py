@@ -17,7 +17,8 @@ class TensorSpec:
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether a tensor of this shape may be fed."""
         return self.shape is None or (
-            len(shape) == len(self.shape) and all(want in (None, have) for want, have in zip(self.shape, shape))
+            len(shape) == len(self.shape)
+            and all(want in (None, have) for want, have in zip(self.shape, shape))
         )
 
 
@@ -37,9 +38,13 @@ class Signature:
         the longest row; `count` must tell how much of that is a request's own, else its answer would depend on who shares the batch.
         """
         first_is_free = all(
-            spec.shape and spec.shape[0] is None for specs in (self.inputs, self.outputs) for spec in specs.values()
+            spec.shape and spec.shape[0] is None
+            for specs in (self.inputs, self.outputs)
+            for spec in specs.values()
         )
-        return first_is_free and (self.counts_rows or all(None not in spec.shape[1:] for spec in self.outputs.values()))
+        return first_is_free and (
+            self.counts_rows or all(None not in spec.shape[1:] for spec in self.outputs.values())
+        )
 
     @property
     def counts_rows(self) -> bool:

@@ -35,7 +35,9 @@ def find(path: Optional[str]) -> Optional[str]:
     """The program at `path`, else the one on the PATH, else None. Raises UserError where `path` names no program."""
     found = shutil.which(path or PROGRAM)
     if path and found is None:
-        raise UserError(f"--tensorflow-model-server {path}: no program there; expected the path of {PROGRAM}")
+        raise UserError(
+            f"--tensorflow-model-server {path}: no program there; expected the path of {PROGRAM}"
+        )
     return found
 
 
@@ -52,7 +54,9 @@ def refuse_without_version(base_path: Path, wait: bool = False) -> None:
             f"{base_path}: this is a version; expected the folder of versions, {base_path.absolute().parent}"
         )
     if base_path.exists() and not base_path.is_dir():
-        raise UserError(f"{base_path}: this is a file; expected the folder of versions, as WORKDIR/serving/ner")
+        raise UserError(
+            f"{base_path}: this is a file; expected the folder of versions, as WORKDIR/serving/ner"
+        )
     if wait:
         return
     try:
@@ -81,7 +85,8 @@ def command(program: str, options: StockOptions, folder: Path) -> list[str]:
     batching, monitoring = folder / "batching.config", folder / "monitoring.config"
     batching.write_text(batching_config(options.batch_rows), encoding="utf-8")
     monitoring.write_text(
-        'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n', encoding="utf-8"
+        'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n',
+        encoding="utf-8",
     )
     models = (
         {"model_config_file": options.model_config_file}

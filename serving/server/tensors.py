@@ -84,7 +84,8 @@ def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None
         dtype = "string" if array.dtype == object else array.dtype.name
         if dtype != spec.dtype:
             raise RequestError(
-                Code.INVALID_ARGUMENT, f"Expects arg[{place}] to be {_said(spec.dtype)} but {_said(dtype)} is provided"
+                Code.INVALID_ARGUMENT,
+                f"Expects arg[{place}] to be {_said(spec.dtype)} but {_said(dtype)} is provided",
             )
         if not spec.fits(array.shape):
             wanted_shape = ",".join("?" if size is None else str(size) for size in spec.shape)

@@ -15,14 +15,22 @@ def credentials(path: str) -> grpc.ServerCredentials:
     try:
         text_format.Parse(Path(path).read_text(encoding="utf-8"), config)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read ({getattr(error, 'strerror', None) or error})") from None
+        raise UserError(
+            f"{path}: cannot read ({getattr(error, 'strerror', None) or error})"
+        ) from None
     except text_format.ParseError as error:
-        raise UserError(f"{path}: {error}; expected server_key, server_cert, custom_ca and client_verify") from None
+        raise UserError(
+            f"{path}: {error}; expected server_key, server_cert, custom_ca and client_verify"
+        ) from None
     for name in ("server_key", "server_cert"):
         if "-----BEGIN" not in getattr(config, name):
-            raise UserError(f"{path}: {name} holds no PEM; expected the text of the file, not its name")
+            raise UserError(
+                f"{path}: {name} holds no PEM; expected the text of the file, not its name"
+            )
     if config.client_verify and not config.custom_ca:
-        raise UserError(f"{path}: client_verify needs custom_ca, the certificate that clients' are signed with")
+        raise UserError(
+            f"{path}: client_verify needs custom_ca, the certificate that clients' are signed with"
+        )
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,
@@ -34,7 +42,9 @@ def credentials(path: str) -> grpc.ServerCredentials:
 def _ssl_config():
     """The message SSLConfig, which tensorflow-serving-api does not bring; in a pool of its own."""
     field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="ssl_config.proto", package="tensorflow.serving", syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="ssl_config.proto", package="tensorflow.serving", syntax="proto3"
+    )
     message = file.message_type.add(name="SSLConfig")
     for number, (name, kind) in enumerate(
         [

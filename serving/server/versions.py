@@ -56,7 +56,11 @@ class Policy:
         ordered = sorted(versions, reverse=True)
         if self.every:
             return ordered
-        return [one for one in ordered if one in self.specific] if self.specific else ordered[: self.latest]
+        return (
+            [one for one in ordered if one in self.specific]
+            if self.specific
+            else ordered[: self.latest]
+        )
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,10 @@ def versions_in(base_path: Path) -> dict[int, Path]:
     return {
         int(child.name): child
         for child in base_path.iterdir()
-        if child.name.isascii() and child.name.isdigit() and int(child.name) < 2**63 and child.is_dir()
+        if child.name.isascii()
+        and child.name.isdigit()
+        and int(child.name) < 2**63
+        and child.is_dir()
     }
 
 
@@ -142,11 +149,17 @@ class Versions(Generic[T]):
     def acquire(self, version: Optional[int] = None) -> Lease[T]:
         """Keeps a version loaded, the newest available one if none is named. Raises RequestError, NOT_FOUND."""
         with self._lock:
-            available = [number for number, entry in self._entries.items() if entry.state is State.AVAILABLE]
+            available = [
+                number for number, entry in self._entries.items() if entry.state is State.AVAILABLE
+            ]
             if version is None and available:
                 version = max(available)
             if version is None or version not in available:
-                asked = f"Latest({self.name})" if version is None else f"Specific({self.name}, {version})"
+                asked = (
+                    f"Latest({self.name})"
+                    if version is None
+                    else f"Specific({self.name}, {version})"
+                )
                 raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
             entry = self._entries[version]
             entry.leases += 1
@@ -190,7 +203,12 @@ class Versions(Generic[T]):
             found = versions_in(self.base_path)
         except OSError as error:
             if not self._unreadable:
-                log.warning("%s: cannot read %s (%s); what serves goes on", self.name, self.base_path, error.strerror)
+                log.warning(
+                    "%s: cannot read %s (%s); what serves goes on",
+                    self.name,
+                    self.base_path,
+                    error.strerror,
+                )
             self._unreadable = True
             return None
         self._unreadable = False
@@ -204,7 +222,11 @@ class Versions(Generic[T]):
             with self._lock:
                 self._entries[version] = _Entry(self._found[version])
             return True
-        return entry.state is State.END and entry.failures <= self._retries.times and self._clock() >= entry.try_at
+        return (
+            entry.state is State.END
+            and entry.failures <= self._retries.times
+            and self._clock() >= entry.try_at
+        )
 
     def _bring_up(self, version: int, path: Path) -> None:
         entry = self._entries[version]
@@ -217,7 +239,10 @@ class Versions(Generic[T]):
             with self._lock:
                 entry.failures += 1
                 entry.try_at = self._clock() + self._retries.seconds
-                entry.state, entry.message = State.END, " ".join(str(error).split()) or type(error).__name__
+                entry.state, entry.message = (
+                    State.END,
+                    " ".join(str(error).split()) or type(error).__name__,
+                )
                 entry.code = error.code if isinstance(error, RequestError) else Code.UNKNOWN
             left = self._retries.times + 1 - entry.failures
             log.warning(
@@ -230,11 +255,20 @@ class Versions(Generic[T]):
             return
         with self._lock:
             entry.servable, entry.state, entry.failures = servable, State.AVAILABLE, 0
-        log.info("%s: version %d is available, loaded in %.1f s", self.name, version, time.monotonic() - started)
+        log.info(
+            "%s: version %d is available, loaded in %.1f s",
+            self.name,
+            version,
+            time.monotonic() - started,
+        )
 
     def _let_go(self, wanted: list[int]) -> None:
         with self._lock:
-            serving = any(self._entries[one].state is State.AVAILABLE for one in wanted if one in self._entries)
+            serving = any(
+                self._entries[one].state is State.AVAILABLE
+                for one in wanted
+                if one in self._entries
+            )
             if wanted and not serving:
                 return  # better an old version than none
             for version, entry in self._entries.items():

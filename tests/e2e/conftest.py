@@ -43,7 +43,9 @@ class Teller:
         self.temporary.mkdir(parents=True)
         self.program = Program(folder / "project", TMPDIR=str(self.temporary))
         for name in ("pipeline", "components", "serving"):
-            shutil.copytree(ROOT / name, folder / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, folder / "project" / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
 
     def corpus(self, name: str, **particulars) -> Path:
         """A small corpus of that name: see `write_corpus`."""
@@ -65,12 +67,20 @@ class _Stories:
         with self._lock:
             if self._first is None:
                 teller = Teller(self._folder / "first")
-                data, work, version = teller.corpus("data"), teller.folder / "work", teller.folder / "published"
+                data, work, version = (
+                    teller.corpus("data"),
+                    teller.folder / "work",
+                    teller.folder / "published",
+                )
                 result = teller.program.run(data, work)
                 assert result.versions, result
-                shutil.copytree(work / "serving" / "ner" / result.versions[0], version / result.versions[0])
+                shutil.copytree(
+                    work / "serving" / "ner" / result.versions[0], version / result.versions[0]
+                )
                 left_over = sorted(path.name for path in teller.temporary.iterdir())
-                self._first = FirstRun(teller.program, data, work, result, version / result.versions[0], left_over)
+                self._first = FirstRun(
+                    teller.program, data, work, result, version / result.versions[0], left_over
+                )
             return self._first
 
     def told(self, module, name: str):
@@ -88,7 +98,9 @@ class _Stories:
 
 @pytest.fixture(scope="session")
 def stories(request, tmp_path_factory):
-    modules = dict.fromkeys(item.module for item in request.session.items if hasattr(item.module, "STORIES"))
+    modules = dict.fromkeys(
+        item.module for item in request.session.items if hasattr(item.module, "STORIES")
+    )
     stories = _Stories(tmp_path_factory.mktemp("stories"), modules)
     yield stories
     stories.stop()

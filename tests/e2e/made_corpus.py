@@ -8,7 +8,9 @@ FIRMS = "Acme Globex Initech Umbrella Hooli Vandelay Soylent Stark Wonka Tyrell"
 WORDS = "quiet early green often small river paper music window table garden winter".split()
 
 
-def write_corpus(folder, train=300, dev=80, test=80, seed=1, firms=False, swapped=False, only=None, noise=0.1):
+def write_corpus(
+    folder, train=300, dev=80, test=80, seed=1, firms=False, swapped=False, only=None, noise=0.1
+):
     """Writes a corpus of made-up sentences that a small tagger learns quickly, and gives its folder.
 
     Args:
@@ -26,10 +28,15 @@ def write_corpus(folder, train=300, dev=80, test=80, seed=1, firms=False, swappe
                 lines.append("-DOCSTART-\tO\n")
             tokens, tags = _sentence(rng, firms, only)
             if swapped and split != "test":
-                tags = [tag.replace("PER", "?").replace("LOC", "PER").replace("?", "LOC") for tag in tags]
+                tags = [
+                    tag.replace("PER", "?").replace("LOC", "PER").replace("?", "LOC")
+                    for tag in tags
+                ]
             elif split != "train" and rng.random() < noise:
                 tags = [tag.replace("PER", "LOC") for tag in tags]
-            lines.append("".join(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True)))
+            lines.append(
+                "".join(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True))
+            )
         (folder / f"{split}.conll").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
@@ -39,7 +46,15 @@ def _sentence(rng, firms, only):
     surname = rng.choice(CITIES) + "son"
     filler = [(word, "O") for word in rng.sample(WORDS, rng.randrange(1, 4))]
     forms = [
-        [(name, "B-PER"), (surname, "I-PER"), ("lives", "O"), ("in", "O"), (city, "B-LOC"), *filler, (".", "O")],
+        [
+            (name, "B-PER"),
+            (surname, "I-PER"),
+            ("lives", "O"),
+            ("in", "O"),
+            (city, "B-LOC"),
+            *filler,
+            (".", "O"),
+        ],
         [
             ("In", "O"),
             (city, "B-LOC"),
@@ -63,5 +78,16 @@ def _sentence(rng, firms, only):
         ],
     ]
     if firms:
-        forms.append([(name, "B-PER"), ("works", "O"), ("for", "O"), (rng.choice(FIRMS), "B-ORG"), *filler, (".", "O")])
-    return zip(*(rng.choice(forms if only is None else [forms[number] for number in only])), strict=True)
+        forms.append(
+            [
+                (name, "B-PER"),
+                ("works", "O"),
+                ("for", "O"),
+                (rng.choice(FIRMS), "B-ORG"),
+                *filler,
+                (".", "O"),
+            ]
+        )
+    return zip(
+        *(rng.choice(forms if only is None else [forms[number] for number in only])), strict=True
+    )

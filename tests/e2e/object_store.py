@@ -46,7 +46,9 @@ def installed() -> bool:
 def object_store() -> Iterator[Store]:
     """Runs such a server, which this process sees, too."""
     command = [_PYTHON, "-c", _PROGRAM]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
         try:
             port = int(server.stdout.readline())
             bucket = f"bucket-{port}"  # Arrow's connections are kept by the bucket's name

@@ -54,7 +54,11 @@ class Result:
     @property
     def ran(self) -> list[str]:
         """The nodes that did their work anew; resolvers always do."""
-        return [node for node, (state, _) in self.nodes.items() if state == "ran" and not node.endswith("Before")]
+        return [
+            node
+            for node, (state, _) in self.nodes.items()
+            if state == "ran" and not node.endswith("Before")
+        ]
 
     @property
     def epochs(self) -> list[int]:

@@ -39,7 +39,11 @@ class Airflow:
         self.folder, self._number = folder, 0
         (folder / "dags").mkdir(parents=True)
         dag = (ROOT / "pipeline" / "deploy" / "airflow" / f"{DAG}.py").read_text(encoding="utf-8")
-        changes = {"/opt/tfx-ner/bin/tfx-ner": program, "/etc/tfx-ner/ner.yaml": str(settings), '"0 2 * * *"': "None"}
+        changes = {
+            "/opt/tfx-ner/bin/tfx-ner": program,
+            "/etc/tfx-ner/ner.yaml": str(settings),
+            '"0 2 * * *"': "None",
+        }
         for old, new in changes.items():
             assert dag.count(old) == 1
             dag = dag.replace(old, new)
@@ -64,7 +68,11 @@ class Airflow:
 
     def command(self, *arguments: str) -> None:
         done = subprocess.run(
-            [BIN / "airflow", *arguments], env=self._environment, cwd=self.folder, capture_output=True, text=True
+            [BIN / "airflow", *arguments],
+            env=self._environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
 
@@ -73,7 +81,15 @@ class Airflow:
         """Starts everything, and ends it."""
         self.command("db", "migrate")
         with contextlib.ExitStack() as started:
-            server = ("api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1")
+            server = (
+                "api-server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self._port),
+                "--workers",
+                "1",
+            )
             for arguments in (server, ("dag-processor",), ("scheduler", "--skip-serve-logs")):
                 started.enter_context(self._process(*arguments))
             self._wait(lambda: self._select("select 1 from dag where dag_id = ?", DAG))
@@ -110,12 +126,16 @@ class Airflow:
     def _wait(self, condition):
         until = time.monotonic() + LONGEST
         while not (found := condition()):
-            assert time.monotonic() < until, {log.name: log.read_text()[-2000:] for log in self.folder.glob("*.log")}
+            assert time.monotonic() < until, {
+                log.name: log.read_text()[-2000:] for log in self.folder.glob("*.log")
+            }
             time.sleep(0.5)
         return found
 
     def _select(self, query: str, *values: str) -> list[tuple]:
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'airflow.db'}?mode=ro", uri=True)) as database:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.folder / 'airflow.db'}?mode=ro", uri=True)
+        ) as database:
             return database.execute(query, values).fetchall()
 
     def ran(self) -> tuple[str, dict[str, str]]:
@@ -125,7 +145,9 @@ class Airflow:
         self.command("dags", "trigger", DAG, "--run-id", name)
         ended = "select state from dag_run where run_id = ? and state in (?, ?)"
         [(state,)] = self._wait(lambda: self._select(ended, name, *ENDED))
-        return state, dict(self._select("select task_id, state from task_instance where run_id = ?", name))
+        return state, dict(
+            self._select("select task_id, state from task_instance where run_id = ?", name)
+        )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -139,7 +161,11 @@ def _wanted():
 def test_the_scheduler_runs_a_task_a_step_and_minds_how_each_ends(tmp_path):
     shutil.copy(Path(__file__).with_name("airflow_played.py"), tmp_path)
     calls, endings = tmp_path / "calls.jsonl", tmp_path / "endings.json"
-    airflow = Airflow(tmp_path / "airflow", f"{sys.executable} {tmp_path / 'airflow_played.py'}", tmp_path / "ner.yaml")
+    airflow = Airflow(
+        tmp_path / "airflow",
+        f"{sys.executable} {tmp_path / 'airflow_played.py'}",
+        tmp_path / "ner.yaml",
+    )
 
     def ran(**codes):
         calls.unlink(missing_ok=True)
@@ -170,7 +196,9 @@ def test_the_scheduler_runs_a_task_a_step_and_minds_how_each_ends(tmp_path):
 
 
 def test_the_scheduler_takes_a_corpus_to_a_published_model(tmp_path):
-    values = yaml.safe_load((ROOT / "pipeline" / "deploy" / "config" / "ner.yaml").read_text(encoding="utf-8"))
+    values = yaml.safe_load(
+        (ROOT / "pipeline" / "deploy" / "config" / "ner.yaml").read_text(encoding="utf-8")
+    )
     write_corpus(tmp_path / "data" / "span-1")
     (tmp_path / "data" / "span-1" / "_SUCCESS").touch()
     settings = {**values, "data": str(tmp_path / "data"), "workdir": str(tmp_path / "work")}
@@ -181,14 +209,29 @@ def test_the_scheduler_takes_a_corpus_to_a_published_model(tmp_path):
     (tmp_path / "ner.yaml").write_text(yaml.safe_dump(settings))
     # A copy: whoever works on the sources meanwhile would make everything new.
     for name in ("pipeline", "components", "serving"):
-        shutil.copytree(ROOT / name, tmp_path / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name, tmp_path / "project" / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     program = f"env PYTHONPATH={tmp_path / 'project'} {sys.executable} -m pipeline.cli"
     airflow = Airflow(tmp_path / "airflow", program, tmp_path / "ner.yaml")
     with airflow.at_work():
         assert airflow.ran() == ("success", dict.fromkeys(TASKS, "success"))
         assert len(versions_in(tmp_path / "work")) == 1
         assert airflow.ran() == ("success", dict.fromkeys(TASKS, "skipped"))
-    kept = [json.loads((run / "outcome.json").read_text()) for run in sorted((tmp_path / "work" / "runs").iterdir())]
-    assert [one.get("until") for one in kept] == ["DataGate", "Transform", "Trainer", "TypeGate", None]
-    ran = [node["node"] for node in kept[-1]["nodes"] if not node["cached"] and not node["node"].endswith("Before")]
+    kept = [
+        json.loads((run / "outcome.json").read_text())
+        for run in sorted((tmp_path / "work" / "runs").iterdir())
+    ]
+    assert [one.get("until") for one in kept] == [
+        "DataGate",
+        "Transform",
+        "Trainer",
+        "TypeGate",
+        None,
+    ]
+    ran = [
+        node["node"]
+        for node in kept[-1]["nodes"]
+        if not node["cached"] and not node["node"].endswith("Before")
+    ]
     assert ran == ["Pusher", "Report"]

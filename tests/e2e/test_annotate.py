@@ -11,7 +11,8 @@ from tests.e2e.made_corpus import CITIES, NAMES
 pytestmark = pytest.mark.e2e
 
 TEXTS = [
-    f"{NAMES[n % len(NAMES)]} {CITIES[n % 7]}son lives in {CITIES[n % len(CITIES)]} window {n} ." for n in range(6000)
+    f"{NAMES[n % len(NAMES)]} {CITIES[n % 7]}son lives in {CITIES[n % len(CITIES)]} window {n} ."
+    for n in range(6000)
 ]
 SMALL = ("--shard-mb", "0.003")
 
@@ -64,19 +65,33 @@ def killed(teller):
     there = {path.name: path.read_bytes() for path in out.glob("part-*")}
     other = program.command(*command, "--format", "conll")
     again = program.command(*command)
-    return {"out": out, "killed": result, "beside": beside, "there": there, "other": other, "again": again}
+    return {
+        "out": out,
+        "killed": result,
+        "beside": beside,
+        "there": there,
+        "other": other,
+        "again": again,
+    }
 
 
 STORIES = {"by processes": by_processes, "killed": killed}
 
 
 def objects(out):
-    return [json.loads(line) for path in sorted(out.glob("part-*")) for line in path.read_text("utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for path in sorted(out.glob("part-*"))
+        for line in path.read_text("utf-8").splitlines()
+    ]
 
 
 def places(objects):
     return [
-        (one["text"], [(entity["start"], entity["end"], entity["type"]) for entity in one["entities"]])
+        (
+            one["text"],
+            [(entity["start"], entity["end"], entity["type"]) for entity in one["entities"]],
+        )
         for one in objects
     ]
 
@@ -96,7 +111,9 @@ def test_two_processes_find_what_predict_finds_in_the_same_order(kept):
 def test_scores_are_predicts_but_for_rounding(kept):
     predicted = [json.loads(line) for line in kept["predicted"].out.splitlines()]
     for one, other in zip(objects(kept["out"]), predicted, strict=True):
-        assert [e["score"] for e in one["entities"]] == pytest.approx([e["score"] for e in other["entities"]], abs=1e-3)
+        assert [e["score"] for e in one["entities"]] == pytest.approx(
+            [e["score"] for e in other["entities"]], abs=1e-3
+        )
 
 
 def test_ids_are_kept(kept):
@@ -141,15 +158,26 @@ def test_another_start_meanwhile_is_refused(after):
 
 
 def test_a_start_with_another_format_is_refused(after):
-    assert after["other"].code == 2 and "with --format jsonl, not --format conll" in after["other"].err
+    assert (
+        after["other"].code == 2 and "with --format jsonl, not --format conll" in after["other"].err
+    )
 
 
 @pytest.mark.parametrize(
     "settings, said",
     [
-        (Beam(runner="no.such.Runner"), r"beam.runner: no.such.Runner cannot be had \(No module named"),
-        (Beam(options=("--no_such_option=3",)), "beam.options: --no_such_option is no option of Beam"),
-        (Beam(options=("--direct_num_workers=many",)), "beam.options: argument --direct_num_workers: invalid int"),
+        (
+            Beam(runner="no.such.Runner"),
+            r"beam.runner: no.such.Runner cannot be had \(No module named",
+        ),
+        (
+            Beam(options=("--no_such_option=3",)),
+            "beam.options: --no_such_option is no option of Beam",
+        ),
+        (
+            Beam(options=("--direct_num_workers=many",)),
+            "beam.options: argument --direct_num_workers: invalid int",
+        ),
     ],
 )
 def test_what_beam_does_not_know_is_refused(settings, said):
@@ -160,7 +188,11 @@ def test_what_beam_does_not_know_is_refused(settings, said):
 
 
 def test_settings_come_to_beam_as_its_options():
-    from apache_beam.options.pipeline_options import DirectOptions, FlinkRunnerOptions, StandardOptions
+    from apache_beam.options.pipeline_options import (
+        DirectOptions,
+        FlinkRunnerOptions,
+        StandardOptions,
+    )
 
     from pipeline.engines import pipeline_options
 
@@ -168,6 +200,8 @@ def test_settings_come_to_beam_as_its_options():
     assert local.view_as(StandardOptions).runner == "FnApiRunner"
     assert local.view_as(DirectOptions).direct_num_workers == 3
     assert local.view_as(DirectOptions).direct_running_mode == "multi_processing"
-    flink = pipeline_options(Beam(runner="flink", options=("--flink_master=[local]", "--flink_version=1.19")))
+    flink = pipeline_options(
+        Beam(runner="flink", options=("--flink_master=[local]", "--flink_version=1.19"))
+    )
     assert flink.view_as(StandardOptions).runner == "pipeline.flink.FlinkRunner"
     assert flink.view_as(FlinkRunnerOptions).flink_master == "[local]"

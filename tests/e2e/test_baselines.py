@@ -24,9 +24,14 @@ class Told:
         config.fake_database.SetInParent()
         self.store = metadata_store.MetadataStore(config)
         names = ("Model", "PushedModel", "TransformGraph")
-        self.kinds = {name: self.store.put_artifact_type(proto.ArtifactType(name=name)) for name in names}
+        self.kinds = {
+            name: self.store.put_artifact_type(proto.ArtifactType(name=name)) for name in names
+        }
         names = ("tfx.Trainer", "tfx.Evaluator", "tfx.Pusher")
-        self.steps = {name[4:]: self.store.put_execution_type(proto.ExecutionType(name=name)) for name in names}
+        self.steps = {
+            name[4:]: self.store.put_execution_type(proto.ExecutionType(name=name))
+            for name in names
+        }
 
     def artifact(self, kind, **strings):
         one = self.proto.Artifact(type_id=self.kinds[kind])
@@ -50,24 +55,38 @@ class Told:
         """A model made from a Transform graph and the weights of another, and compared with another."""
         number = self.artifact("Model")
         inputs = {"transform_graph": graph, "base_model": start}
-        self.ran("Trainer", output=("model", number), **{key: one for key, one in inputs.items() if one})
-        self.ran("Evaluator", model=number, **({"baseline_model": compared_with} if compared_with else {}))
+        self.ran(
+            "Trainer", output=("model", number), **{key: one for key, one in inputs.items() if one}
+        )
+        self.ran(
+            "Evaluator",
+            model=number,
+            **({"baseline_model": compared_with} if compared_with else {}),
+        )
         return number
 
     def published(self, model, version):
-        self.ran("Pusher", model=model, output=("pushed_model", self.artifact("PushedModel", pushed_version=version)))
+        self.ran(
+            "Pusher",
+            model=model,
+            output=("pushed_model", self.artifact("PushedModel", pushed_version=version)),
+        )
 
     def artifacts(self, numbers, interface=None):
         """Models as a resolver is given them, each with its card."""
         from tfx.types import standard_artifacts
 
-        from serving import card
+        from components.export import card
 
         found = []
         for number in numbers:
             one = standard_artifacts.Model()
             one.id, one.uri = number, str(self.folder / str(number))
-            kept = card.Card(("O", "B-X", "I-X"), "1", interface=card.INTERFACE if interface is None else interface)
+            kept = card.Card(
+                ("O", "B-X", "I-X"),
+                "1",
+                interface=card.INTERFACE if interface is None else interface,
+            )
             card.write(kept, self.folder / str(number) / "Format-Serving")
             found.append(one)
         return found
@@ -80,7 +99,10 @@ def told(tmp_path):
 
 def compared(told, baselines, version, current, models, interface=None):
     given = {"current": told.artifacts([current]), "model": told.artifacts(models, interface)}
-    return [one.id for one in baselines.ModelBefore(version).resolve_artifacts(told.store, given)["model"]]
+    return [
+        one.id
+        for one in baselines.ModelBefore(version).resolve_artifacts(told.store, given)["model"]
+    ]
 
 
 def test_the_model_that_serves_is_compared_with_and_not_the_one_published_last(told, baselines):
@@ -140,7 +162,10 @@ def started_from(told, baselines, version, graph, models):
     current = standard_artifacts.TransformGraph()
     current.id = graph
     given = {"current": [current], "model": told.artifacts(models)}
-    return [one.id for one in baselines.WeightsBefore(version).resolve_artifacts(told.store, given)["model"]]
+    return [
+        one.id
+        for one in baselines.WeightsBefore(version).resolve_artifacts(told.store, given)["model"]
+    ]
 
 
 def test_training_on_new_data_starts_from_the_model_that_serves(told, baselines):

@@ -37,9 +37,11 @@ def test_a_contract_closes_the_domain_of_tags_alone(contract):
     assert [(domain.name, list(domain.value)) for domain in schema.string_domain] == [
         ("tags", ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
     ]
-    assert [feature.name for feature in schema.feature if feature.domain or feature.HasField("string_domain")] == [
-        "tags"
-    ]
+    assert [
+        feature.name
+        for feature in schema.feature
+        if feature.domain or feature.HasField("string_domain")
+    ] == ["tags"]
 
 
 def test_a_contract_reads_back_with_its_types(contract, made):
@@ -50,16 +52,24 @@ def test_a_contract_reads_back_with_its_types(contract, made):
 
 def test_a_domain_may_stand_in_the_feature_itself(contract, tmp_path):
     path = tmp_path / "a.pbtxt"
-    path.write_text('feature { name: "tags" type: BYTES string_domain { value: "O" value: "B-X" value: "I-X" } }')
+    path.write_text(
+        'feature { name: "tags" type: BYTES string_domain { value: "O" value: "B-X" value: "I-X" } }'
+    )
     assert contract.types_of(contract.read(path)) == ("X",)
 
 
 def test_a_contract_bounds_the_drift_of_all_that_is_compared(contract):
-    bounded = [feature.name for feature in contract.make(["PER"]).feature if feature.HasField("drift_comparator")]
+    bounded = [
+        feature.name
+        for feature in contract.make(["PER"]).feature
+        if feature.HasField("drift_comparator")
+    ]
     assert bounded == ["tokens", "tags", "length", "token_familiar"]
 
 
-def test_an_older_contract_is_completed_by_whole_features_and_else_left_as_its_owner_has_it(contract, tmp_path):
+def test_an_older_contract_is_completed_by_whole_features_and_else_left_as_its_owner_has_it(
+    contract, tmp_path
+):
     path = tmp_path / "a.pbtxt"
     path.write_text(
         'feature { name: "tokens" type: BYTES presence { min_count: 5 } }'
@@ -69,7 +79,9 @@ def test_an_older_contract_is_completed_by_whole_features_and_else_left_as_its_o
     completed = contract.completed(own)
     assert list(completed.feature[:2]) == list(own.feature)
     assert [feature.name for feature in completed.feature] == ["tokens", "tags"] + [
-        feature.name for feature in contract.make(["X"]).feature if feature.name not in ("tokens", "tags")
+        feature.name
+        for feature in contract.make(["X"]).feature
+        if feature.name not in ("tokens", "tags")
     ]
     assert contract.completed(completed) == completed
 

@@ -28,7 +28,13 @@ def over_time(teller):
     # Persons and places are mixed up from here on, and span 3 has few of either.
     write_corpus(days / "span-2" / "version-1", seed=4, swapped=True)
     write_corpus(days / "span-3", seed=3, swapped=True, only=(2,) * 4 + (3,))
-    measured = (*TYPES_DECIDE, "--set", f"golden={golden / 'test.conll'}", "--set", "training.warm_start=true")
+    measured = (
+        *TYPES_DECIDE,
+        "--set",
+        f"golden={golden / 'test.conll'}",
+        "--set",
+        "training.warm_start=true",
+    )
     run("swapped", *measured)
     run("forced", *measured, "--force-baseline")
     kept["rollback"] = program.command("models", "rollback", "--workdir", work)
@@ -70,7 +76,10 @@ def test_spans_alike_do_not_drift(kept):
 
 
 def test_the_window_rolls_and_takes_the_newest_version(kept):
-    assert outcome(kept["swapped"])["spans"] == [{"number": 2, "version": 1}, {"number": 3, "version": 0}]
+    assert outcome(kept["swapped"])["spans"] == [
+        {"number": 2, "version": 1},
+        {"number": 3, "version": 0},
+    ]
     assert "Trained on spans 2 version 1, 3." in kept["swapped"].out
 
 
@@ -79,7 +88,10 @@ def test_drift_is_told_and_stops_nothing_where_that_is_asked_for(kept):
     assert {one["between"] for one in past} == {"span 3 against those before it"}
     [tokens] = [one for one in past if one["of"] == "token frequencies"]
     assert tokens["value"] > tokens["threshold"] == TOKEN_DRIFT
-    assert f"token frequencies {tokens['value']:.3f}, past {tokens['threshold']}" in kept["swapped"].out
+    assert (
+        f"token frequencies {tokens['value']:.3f}, past {tokens['threshold']}"
+        in kept["swapped"].out
+    )
 
 
 def test_tfx_knows_the_span_and_version_of_examples(kept):
@@ -88,7 +100,10 @@ def test_tfx_knows_the_span_and_version_of_examples(kept):
 
     config = metadata_store_pb2.ConnectionConfig()
     config.sqlite.filename_uri = str(kept["work"] / "metadata.sqlite")
-    found = [one.properties for one in metadata_store.MetadataStore(config).get_artifacts_by_type("Examples")]
+    found = [
+        one.properties
+        for one in metadata_store.MetadataStore(config).get_artifacts_by_type("Examples")
+    ]
     spans = {(one["span"].int_value, one["version"].int_value) for one in found if "span" in one}
     assert spans == {(2, 0), (3, 0)}
 

@@ -22,8 +22,13 @@ PATIENCE = 60  # seconds
 
 def program(*names):
     """The program, from the PATH or from where Debian keeps PostgreSQL's. Skips the test where there is none."""
-    places = (os.environ["PATH"], *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)))
-    found = next((path for name in names if (path := shutil.which(name, path=os.pathsep.join(places)))), None)
+    places = (
+        os.environ["PATH"],
+        *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
+    )
+    found = next(
+        (path for name in names if (path := shutil.which(name, path=os.pathsep.join(places)))), None
+    )
     if found is None:
         pytest.skip(f"{names[0]} is not installed: apt install postgresql mariadb-server")
     return found
@@ -55,7 +60,12 @@ def started(folder):
     def start(*command, wait):
         log = (folder.parent / f"{folder.name}.log").open("ab")
         process = subprocess.Popen(
-            [*map(str, command)], stdout=log, stderr=log, cwd=folder, env={**os.environ, "HOME": str(folder)}, **user
+            [*map(str, command)],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={**os.environ, "HOME": str(folder)},
+            **user,
         )
         log.close()
         if wait:
@@ -84,9 +94,18 @@ def postgresql(started, folder, port):
 
 @pytest.fixture
 def mysql(started, folder, port):
-    server, install = program("mariadbd", "mysqld"), program("mariadb-install-db", "mysql_install_db")
+    server, install = (
+        program("mariadbd", "mysqld"),
+        program("mariadb-install-db", "mysql_install_db"),
+    )
     base = f"--basedir={Path(install).parents[1]}"
-    started(install, base, f"--datadir={folder / 'data'}", "--auth-root-authentication-method=normal", wait=True)
+    started(
+        install,
+        base,
+        f"--datadir={folder / 'data'}",
+        "--auth-root-authentication-method=normal",
+        wait=True,
+    )
     first = folder / "first.sql"
     first.write_text(
         "CREATE DATABASE tfx_ner;\nCREATE USER me@'127.0.0.1' IDENTIFIED BY 'hush';\nGRANT ALL ON tfx_ner.* TO me@'127.0.0.1';\n"
@@ -131,4 +150,8 @@ def test_work_folders_that_share_a_database_have_each_their_own_history(request,
     second.count = 1
     second.run(because="yours")
     assert [run.facts.because for run in runs.runs(first.store, first.workdir)] == ["mine"]
-    assert verify(first.store, first.workdir).faults == verify(second.store, second.workdir).faults == ()
+    assert (
+        verify(first.store, first.workdir).faults
+        == verify(second.store, second.workdir).faults
+        == ()
+    )

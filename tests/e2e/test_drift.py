@@ -28,7 +28,9 @@ def measured(tmp_path_factory):
         splits = find_corpus(path, Choice(**choice))
         with beam.Pipeline() as pipeline:
             for split, examples in source.examples_of(pipeline, splits, ReadOptions()).items():
-                examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(str(folder / split), file_name_suffix=".gz")
+                examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(
+                    str(folder / split), file_name_suffix=".gz"
+                )
         counted = {
             split: tfdv.generate_statistics_from_tfrecord(
                 f"{folder / split}*.gz", stats_options=graph.statistics_options(splits)
@@ -54,7 +56,9 @@ def of_train(name):
     from components.corpus.reading import find_splits, read_split
 
     if not CORPORA.is_dir():
-        pytest.skip("the real corpora are not here: expected a folder shared/corpora beside the project's")
+        pytest.skip(
+            "the real corpora are not here: expected a folder shared/corpora beside the project's"
+        )
     return list(read_split(find_splits(CORPORA / name), "train"))
 
 
@@ -92,7 +96,10 @@ def test_new_words_are_seen_where_nothing_else_has_changed(measured, real):
     from dataclasses import replace
 
     swapped = [
-        replace(sentence, tokens=tuple(token[::-1] if len(token) > 3 else token for token in sentence.tokens))
+        replace(
+            sentence,
+            tokens=tuple(token[::-1] if len(token) > 3 else token for token in sentence.tokens),
+        )
         for sentence in of_train("wnut17")[1_500:2_000]
     ]
     found = measured(real(swapped))
@@ -105,7 +112,10 @@ def counted(**tags):
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     result = statistics_pb2.DatasetFeatureStatisticsList()
-    for name, values in {**tags, "All Examples": [tag for group in tags.values() for tag in group]}.items():
+    for name, values in {
+        **tags,
+        "All Examples": [tag for group in tags.values() for tag in group],
+    }.items():
         one = result.datasets.add(name=name, num_examples=len(values))
         feature = one.features.add(name="tags")
         for value in values:

@@ -34,10 +34,14 @@ def corpora(tmp_path_factory):
     ):
         (folder / name).mkdir()
         for n, split in enumerate(splits):
-            (folder / name / f"{split}.conll").write_text("".join(documents[n * 30 : n * 30 + 30]), encoding="utf-8")
+            (folder / name / f"{split}.conll").write_text(
+                "".join(documents[n * 30 : n * 30 + 30]), encoding="utf-8"
+            )
     (folder / "two-files").mkdir()
     for n in range(2):
-        (folder / "two-files" / f"part{n}.conll").write_text("".join(documents[n * 45 : n * 45 + 45]), encoding="utf-8")
+        (folder / "two-files" / f"part{n}.conll").write_text(
+            "".join(documents[n * 45 : n * 45 + 45]), encoding="utf-8"
+        )
     (folder / "lines.jsonl").write_text(
         "".join(
             f'{{"text": "{name} meets Bea 👍🏽 in Lyon",'
@@ -73,7 +77,9 @@ def through_beam(corpora):
         return {
             split.name: [
                 tf.train.Example.FromString(record.numpy())
-                for record in tf.data.TFRecordDataset(sorted(map(str, split.iterdir())), compression_type="GZIP")
+                for record in tf.data.TFRecordDataset(
+                    sorted(map(str, split.iterdir())), compression_type="GZIP"
+                )
             ]
             for split in target.iterdir()
         }
@@ -151,7 +157,8 @@ def test_entities_are_compared_with_those_of_train(both, name):
             tokens, spans = strings(one, "tokens"), spans_of(strings(one, "tags"), "IOB2")
             known = [train.get(tokens[span.start : span.end], set()) for span in spans]
             assert numbers(one, "entity_seen") == tuple(
-                1 if span.type in types else 2 if types else 0 for span, types in zip(spans, known, strict=True)
+                1 if span.type in types else 2 if types else 0
+                for span, types in zip(spans, known, strict=True)
             )
 
 
@@ -192,9 +199,14 @@ def test_a_bad_sentence_is_the_users_error_also_behind_beam(corpora, through_bea
 
     (corpora / "refused").mkdir()
     for split in ("train", "dev", "test"):
-        (corpora / "refused" / f"{split}.conll").write_text("Ada B-PER\n\nBea WRONG\n", encoding="utf-8")
+        (corpora / "refused" / f"{split}.conll").write_text(
+            "Ada B-PER\n\nBea WRONG\n", encoding="utf-8"
+        )
     with pytest.raises(Exception) as caught:
         through_beam("refused", scheme="IOB2")
     message = user_error(caught.value)
-    assert message.startswith(str(corpora / "refused")) and ".conll:3: found the tag 'WRONG'" in message
+    assert (
+        message.startswith(str(corpora / "refused"))
+        and ".conll:3: found the tag 'WRONG'" in message
+    )
     assert message.endswith("--set bad_lines=skip")

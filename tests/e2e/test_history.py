@@ -13,7 +13,10 @@ ANYTHING = ("--set=gate.tolerance=1", "--set=gate.type_tolerance=1", "--set=trai
 def history(teller):
     """What each command said, in the order of the keys."""
     program, work = teller.program, teller.folder / "work"
-    a, b = teller.corpus("a", train=120, dev=40, test=40), teller.corpus("b", train=120, dev=40, test=40, seed=2)
+    a, b = (
+        teller.corpus("a", train=120, dev=40, test=40),
+        teller.corpus("b", train=120, dev=40, test=40, seed=2),
+    )
 
     def told(*arguments):
         return program.command(*arguments, "--workdir", work)
@@ -22,7 +25,9 @@ def history(teller):
     kept["first"] = program.run(a, work, *ANYTHING, "--because", "the first of all")
     kept["second"] = program.run(b, work, *ANYTHING)
     kept["back"] = told("models", "rollback", "--because", "it was bad")
-    kept["held"] = program.run(a, work, *ANYTHING, "--set=training.seed=2", "--set=model.dropout=0.2")
+    kept["held"] = program.run(
+        a, work, *ANYTHING, "--set=training.seed=2", "--set=model.dropout=0.2"
+    )
     kept["held version"] = json.loads(kept["held"].kept("outcome.json"))["version"]
     kept["listed while held"] = json.loads(told("models", "list", "--json", "-").out)
     kept["verified while held"] = told("runs", "verify")
@@ -52,7 +57,9 @@ def test_two_models_were_published(kept):
 
 
 def test_after_the_rollback_the_first_serves(kept):
-    assert kept["back"].code == 0 and f"version {kept['first'].versions[0]} serves" in kept["back"].out
+    assert (
+        kept["back"].code == 0 and f"version {kept['first'].versions[0]} serves" in kept["back"].out
+    )
     states = {model["version"]: model["state"] for model in kept["listed while held"]["models"]}
     assert states == {
         int(kept["first"].versions[0]): "serving",
@@ -76,12 +83,16 @@ def test_promoted_it_serves(kept):
 def test_what_only_pruned_runs_needed_is_gone(kept):
     assert kept["models pruned"].out == f"removed {kept['second'].versions[1]}\n"
     removed = json.loads(kept["pruned"].out)["artifacts"]
-    assert any("/Trainer/model/" in path for path in removed) and not any(Path(path).exists() for path in removed)
+    assert any("/Trainer/model/" in path for path in removed) and not any(
+        Path(path).exists() for path in removed
+    )
 
 
 def test_a_run_whose_artifacts_were_pruned_does_all_of_it_anew(kept):
     again = kept["again"]
-    assert again.code == 0 and {"CorpusExampleGen", "Transform", "Trainer", "Pusher"} <= set(again.ran)
+    assert again.code == 0 and {"CorpusExampleGen", "Transform", "Trainer", "Pusher"} <= set(
+        again.ran
+    )
 
 
 def test_metadata_and_files_agree_all_the_while(kept):
@@ -90,7 +101,13 @@ def test_metadata_and_files_agree_all_the_while(kept):
 
 
 def test_the_history_tells_what_happened(kept):
-    assert [run["state"] for run in kept["runs"]] == ["published", "published", "held", "published", "bad input"]
+    assert [run["state"] for run in kept["runs"]] == [
+        "published",
+        "published",
+        "held",
+        "published",
+        "bad input",
+    ]
     assert kept["runs"][0]["because"] == "the first of all" and kept["runs"][-1]["error"]
     assert [run["code"] for run in kept["runs"]] == [0, 0, 3, 0, 2]
     assert all(run["overall"]["support"] for run in kept["runs"][:4])

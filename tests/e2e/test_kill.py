@@ -25,8 +25,18 @@ NODES = (
     "TypeGate",
     "Pusher",
 )
-LONG = ("CorpusExampleGen", "StatisticsGen", "Transform", "Evaluator")  # seconds: killed in their midst
-TRAINING = ("--set", "training.epochs=6", "--set", "training.patience=6")  # all six, however soon dev is content
+LONG = (
+    "CorpusExampleGen",
+    "StatisticsGen",
+    "Transform",
+    "Evaluator",
+)  # seconds: killed in their midst
+TRAINING = (
+    "--set",
+    "training.epochs=6",
+    "--set",
+    "training.patience=6",
+)  # all six, however soon dev is content
 
 
 def killed(teller):
@@ -36,7 +46,9 @@ def killed(teller):
     for node in NODES:
         earlier = set(logs(work))
         with program.started(data, work, *TRAINING) as process:
-            assert process.wait_for(lambda node=node, earlier=earlier: began(node, work, earlier)), process.result()
+            assert process.wait_for(
+                lambda node=node, earlier=earlier: began(node, work, earlier)
+            ), process.result()
             if node == NODES[0]:
                 kept["beside"] = program.run(data, work, *TRAINING)
                 kept["holder"] = process.id
@@ -59,7 +71,11 @@ def at_random(teller):
     from components.publishing import versions
 
     chance = random.Random(int(os.environ.get("KILLS_SEED", "1")))
-    data, work, program = teller.corpus("data", train=60, dev=20, test=20), teller.folder / "work", teller.program
+    data, work, program = (
+        teller.corpus("data", train=60, dev=20, test=20),
+        teller.folder / "work",
+        teller.program,
+    )
     settings = ("--set=training.epochs=1", "--set=gate.tolerance=1", "--set=gate.type_tolerance=1")
     whole = program.run(data, work, *settings)
     kept = {"whole": whole, "tries": [], "broken": set()}
@@ -68,7 +84,9 @@ def at_random(teller):
     def look():
         while not done.wait(0.01):
             kept["broken"] |= {
-                number for number in versions.versions(serving) if versions.missing_parts(serving / str(number))
+                number
+                for number in versions.versions(serving)
+                if versions.missing_parts(serving / str(number))
             }
 
     looking = threading.Thread(target=look)
@@ -83,7 +101,9 @@ def at_random(teller):
                 process.kill()
             again = program.run(data, work, *more)
             verified = program.command("runs", "verify", "--workdir", work)
-            kept["tries"].append((moment, len({*versions.versions(serving)} - before), again, verified))
+            kept["tries"].append(
+                (moment, len({*versions.versions(serving)} - before), again, verified)
+            )
     finally:
         done.set()
         looking.join()
@@ -99,7 +119,10 @@ def logs(work):
 
 def began(node, work, earlier):
     """Whether a run that is none of the earlier ones has begun with the node."""
-    return any(f"node_started {{'node': '{node}'" in log.read_text(errors="replace") for log in {*logs(work)} - earlier)
+    return any(
+        f"node_started {{'node': '{node}'" in log.read_text(errors="replace")
+        for log in {*logs(work)} - earlier
+    )
 
 
 @pytest.fixture
@@ -156,7 +179,9 @@ def test_nothing_half_made_passes_for_a_result(kept):
 def test_runs_without_an_outcome_are_those_that_were_killed(kept):
     with_outcome = [run for run in kept["after"].runs if (run / "outcome.json").exists()]
     assert kept["after"].runs[-2:] == tuple(with_outcome)[-2:]
-    assert json.loads((with_outcome[-1] / "outcome.json").read_text())["published"].endswith(kept["last"].versions[0])
+    assert json.loads((with_outcome[-1] / "outcome.json").read_text())["published"].endswith(
+        kept["last"].versions[0]
+    )
 
 
 def test_a_second_run_beside_the_first_ends_at_once_and_says_who_is_at_work(kept):
@@ -169,7 +194,10 @@ def test_a_second_run_beside_the_first_ends_at_once_and_says_who_is_at_work(kept
 
 
 def test_after_a_kill_of_its_holder_the_workdir_is_free(kept):
-    assert kept["StatisticsGen"].nodes["CorpusExampleGen"] == ("ran", "it did not finish the last time")
+    assert kept["StatisticsGen"].nodes["CorpusExampleGen"] == (
+        "ran",
+        "it did not finish the last time",
+    )
 
 
 @pytest.fixture

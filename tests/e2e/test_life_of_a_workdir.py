@@ -38,13 +38,17 @@ def life(teller):
     contract = work / "schema" / "schema.pbtxt"
 
     kept["contract"] = contract.read_text()
-    kept["tree"] = sorted(path.relative_to(work / "serving").as_posix() for path in (work / "serving").rglob("*"))
+    kept["tree"] = sorted(
+        path.relative_to(work / "serving").as_posix() for path in (work / "serving").rglob("*")
+    )
     kept["again figures"] = work.parent / "again.json"
     kept["again"] = program.run(data, work, "--json", kept["again figures"])
     # What launches the nodes, and where Beam runs, is no part of what comes of them.
     kept["local"] = program.run(data, work, "--orchestrator", "local", "--set", "beam.workers=2")
     for name in ("scheduled", "nothing new"):
-        kept[name] = program.command("schedule", "--once", "--data", data, "--workdir", work, *SMALL)
+        kept[name] = program.command(
+            "schedule", "--once", "--data", data, "--workdir", work, *SMALL
+        )
 
     kept["tolerance"] = program.run(data, work, "--set", "gate.tolerance=0.03")
     kept["refused"] = program.run(data, work, "--set", "gate.minimum_f1=1.0")
@@ -65,7 +69,9 @@ def life(teller):
     unknown = teller.corpus("unknown", firms=True, seed=2)
     kept["unknown type"] = program.run(unknown, work)
     contract.write_text(
-        kept["contract"].replace('  value: "O"\n', '  value: "O"\n  value: "B-ORG"\n  value: "I-ORG"\n')
+        kept["contract"].replace(
+            '  value: "O"\n', '  value: "O"\n  value: "B-ORG"\n  value: "I-ORG"\n'
+        )
     )
     kept["drift"] = program.run(teller.corpus("drift", only=(2,) * 30 + (3,)), work)
     kept["allowed"] = program.run(unknown, work, "--set", "gate.tolerance=0.3")
@@ -74,7 +80,9 @@ def life(teller):
     kept["models"] = [
         json.loads(path.read_text())
         for path in sorted(
-            (work / "artifacts" / "Trainer" / "model").glob("*/Format-Serving/assets.extra/ner.json"),
+            (work / "artifacts" / "Trainer" / "model").glob(
+                "*/Format-Serving/assets.extra/ner.json"
+            ),
             key=lambda path: int(path.parts[-4]),
         )
     ]
@@ -97,7 +105,9 @@ def broken(source):
     """The sources of the report with a fault in them."""
     whole = source.read_text()
     assert whole.count("    counts = ") == 1
-    source.write_text(whole.replace("    counts = ", "    raise RuntimeError('out of ink')\n    counts = "))
+    source.write_text(
+        whole.replace("    counts = ", "    raise RuntimeError('out of ink')\n    counts = ")
+    )
     yield
     source.write_text(whole)
 
@@ -105,7 +115,10 @@ def broken(source):
 def report_of(result):
     [line] = [line for line in result.out.splitlines() if line.startswith("Report: ")]
     page = Path(line.removeprefix("Report: "))
-    assert page == result.runs[-1].parents[1] / "reports" / result.runs[-1].name / "index.html" and page.exists()
+    assert (
+        page == result.runs[-1].parents[1] / "reports" / result.runs[-1].name / "index.html"
+        and page.exists()
+    )
     return json.loads(page.with_name("report.json").read_text(encoding="utf-8"))
 
 
@@ -118,15 +131,21 @@ def kept(told):
 def test_a_run_leaves_a_report_with_its_scores_whatever_came_of_it(kept, name):
     outcome, report = json.loads(kept[name].kept("outcome.json")), report_of(kept[name])
     scores = {
-        one["type"]: {part: one["score"][part] for part in outcome["overall"]} for one in report["evaluation"]["types"]
+        one["type"]: {part: one["score"][part] for part in outcome["overall"]}
+        for one in report["evaluation"]["types"]
     }
     overall = {part: report["evaluation"]["overall"][part] for part in outcome["overall"]}
     assert overall == pytest.approx(outcome["overall"])
     assert {type_: pytest.approx(parts) for type_, parts in outcome["per_type"].items()} == scores
-    parts = {NOVELTY[part["name"]]: part["score"] for part in report["evaluation"]["slices"]["novelty"]}
+    parts = {
+        NOVELTY[part["name"]]: part["score"] for part in report["evaluation"]["slices"]["novelty"]
+    }
     recall = {name: score["recall"] for name, score in parts.items() if score["support"]}
     assert recall == pytest.approx(outcome["recall_by_novelty"])
-    assert (report["verdict"]["published"], report["verdict"]["reasons"]) == (outcome["published"], outcome["reasons"])
+    assert (report["verdict"]["published"], report["verdict"]["reasons"]) == (
+        outcome["published"],
+        outcome["reasons"],
+    )
 
 
 def test_beam_looks_for_no_program_in_the_network(kept):
@@ -154,9 +173,15 @@ def test_its_page_is_an_artifact_made_from_its_figures(kept):
     config.sqlite.filename_uri = str(run.parents[1] / "metadata.sqlite")
     with metadata.Metadata(config) as handle:
         store = handle.store
-        [page] = [one for one in store.get_artifacts_by_type("ReportPage") if one.uri.endswith(run.name)]
+        [page] = [
+            one for one in store.get_artifacts_by_type("ReportPage") if one.uri.endswith(run.name)
+        ]
         [made] = store.get_events_by_artifact_ids([page.id])
-        read = [one for one in store.get_events_by_execution_ids([made.execution_id]) if one.artifact_id != page.id]
+        read = [
+            one
+            for one in store.get_events_by_execution_ids([made.execution_id])
+            if one.artifact_id != page.id
+        ]
         [figures] = store.get_artifacts_by_id([one.artifact_id for one in read])
         found = artifact_utils.deserialize_artifact(store.get_artifact_type("ReportPage"), page)
     assert found.type_name == "ReportPage" and Path(found.uri, "index.html").is_file()
@@ -169,7 +194,11 @@ def test_a_report_has_the_epochs_and_the_nodes_and_the_runs_before(kept):
     # 100 steps of 16 sentences, none shorter than four tokens: the corpus, of 300, is read several times.
     assert all(epoch["tokens"] > 100 * 16 * 4 for epoch in report["training"]["epochs"])
     assert all(epoch["learning_rate"] > 0 for epoch in report["training"]["epochs"])
-    assert [node["name"] for node in report["provenance"]["nodes"] if not node["name"].endswith("Before")] == NODES
+    assert [
+        node["name"]
+        for node in report["provenance"]["nodes"]
+        if not node["name"].endswith("Before")
+    ] == NODES
     assert {one["run"] for one in report["verdict"]["history"]} <= {run.name for run in runs[:-1]}
     assert report["verdict"]["history"][0]["published"]
 
@@ -196,7 +225,10 @@ def test_a_report_compares_with_the_model_that_serves(kept):
 def test_a_fault_in_the_report_loses_nothing_else(kept):
     run = kept["metric edited"]
     assert (run.code, run.err, run.nodes["Report"]) == (0, "", ("failed", ""))
-    assert "Published: " in run.out and "\nNo report: out of ink. The log has the whole story: " in run.out
+    assert (
+        "Published: " in run.out
+        and "\nNo report: out of ink. The log has the whole story: " in run.out
+    )
     assert "out of ink" in run.kept("log.txt") and json.loads(run.kept("outcome.json"))["published"]
 
 
@@ -217,7 +249,9 @@ def test_the_first_run_says_of_each_node_that_it_ran_and_why(kept):
 def test_the_first_run_shows_epochs_and_scores(kept):
     first = kept["first"]
     assert first.epochs == [1, 2, 3]
-    rows = [line.split()[0] for line in first.out.partition("Entities on test")[2].splitlines()[2:5]]
+    rows = [
+        line.split()[0] for line in first.out.partition("Entities on test")[2].splitlines()[2:5]
+    ]
     assert rows == ["LOC", "PER", "all"]
     assert "No earlier model to compare with" in first.out
 
@@ -225,7 +259,10 @@ def test_the_first_run_shows_epochs_and_scores(kept):
 def test_the_terminal_shows_nothing_of_tensorflow_or_tfx(kept):
     for name in ("first", "again", "local", "refused", "unknown type", "swapped"):
         told = kept[name].out + kept[name].err
-        assert not any(mark in told for mark in ("INFO", "WARNING", "tensorflow", "absl", "oneDNN", "Traceback")), name
+        assert not any(
+            mark in told
+            for mark in ("INFO", "WARNING", "tensorflow", "absl", "oneDNN", "Traceback")
+        ), name
 
 
 def test_the_log_file_holds_what_tfx_said(kept):
@@ -234,7 +271,9 @@ def test_the_log_file_holds_what_tfx_said(kept):
 
 def test_the_configuration_is_kept_with_the_run(kept):
     text = kept["first"].kept("config.yaml")
-    assert "lstm_units: 16" in text and f"workdir: {kept['work']}" in text and "password" not in text
+    assert (
+        "lstm_units: 16" in text and f"workdir: {kept['work']}" in text and "password" not in text
+    )
 
 
 def test_the_published_version_is_whole(kept):
@@ -266,7 +305,9 @@ def test_the_outcome_is_kept_with_the_run(kept):
 def test_the_same_again_runs_nothing_and_says_so(kept, name):
     again = kept[name]
     assert (again.code, again.err, again.ran) == (0, "", [])
-    assert {again.nodes[node] for node in NODES} == {("cached", "same inputs, settings and code as before")}
+    assert {again.nodes[node] for node in NODES} == {
+        ("cached", "same inputs, settings and code as before")
+    }
     assert again.versions == kept["first"].versions and again.epochs == []
 
 
@@ -280,7 +321,9 @@ def test_the_schedule_finds_the_model_published_and_after_that_nothing_new(kept)
 
 
 def test_a_run_writes_its_outcome_where_it_is_asked_to(kept):
-    assert json.loads(kept["again figures"].read_text()) == json.loads(kept["again"].kept("outcome.json"))
+    assert json.loads(kept["again figures"].read_text()) == json.loads(
+        kept["again"].kept("outcome.json")
+    )
 
 
 def test_the_same_again_shows_the_same_scores(kept):
@@ -299,7 +342,10 @@ def test_another_setting_of_the_gate_reruns_only_the_evaluator_and_what_follows(
 def test_a_bound_that_is_missed_refuses_the_model(kept):
     refused = kept["refused"]
     assert refused.code == 3 and refused.err == ""
-    assert "Not published: F1 is 0." in refused.out and "at least 1 is asked for (gate.minimum_f1)" in refused.out
+    assert (
+        "Not published: F1 is 0." in refused.out
+        and "at least 1 is asked for (gate.minimum_f1)" in refused.out
+    )
     assert refused.versions == kept["first"].versions
 
 
@@ -343,7 +389,11 @@ def test_drift_of_tags_stops_the_run_before_training(kept):
     assert "drift" not in drift.nodes and "Transform" not in drift.nodes
     assert all(
         part in drift.err
-        for part in ("the data has drifted, train against the run before: ", "tags: Jensen-Shannon", "--set drift=warn")
+        for part in (
+            "the data has drifted, train against the run before: ",
+            "tags: Jensen-Shannon",
+            "--set drift=warn",
+        )
     )
 
 
@@ -364,7 +414,10 @@ def test_an_edited_contract_lets_the_new_type_through(kept):
 def test_a_model_on_changed_data_is_compared_with_the_one_before(kept):
     outcome = json.loads(kept["allowed"].kept("outcome.json"))
     assert outcome["before"] and outcome["before"]["support"] == outcome["overall"]["support"]
-    assert f"The model that serves: F1 {outcome['before']['f1']:.4f} on the same data" in kept["allowed"].out
+    assert (
+        f"The model that serves: F1 {outcome['before']['f1']:.4f} on the same data"
+        in kept["allowed"].out
+    )
 
 
 def test_beside_another_model_the_scores_are_of_the_types_alone(kept):

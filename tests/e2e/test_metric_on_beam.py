@@ -19,7 +19,10 @@ CASES = {
     "an I- of another type opens an entity": ("B-PER B-LOC", "B-PER I-LOC"),
     "an I- at the beginning": ("B-LOC O", "I-LOC O"),
     "ill-formed truth": ("O I-ORG I-ORG", "O B-ORG I-ORG"),
-    "a hyphen in the type": ("B-creative-work I-creative-work O", "B-creative-work I-creative-work O"),
+    "a hyphen in the type": (
+        "B-creative-work I-creative-work O",
+        "B-creative-work I-creative-work O",
+    ),
     "the last token": ("O O B-MISC", "O O B-MISC"),
     "one token": ("B-PER", "B-PER"),
 }
@@ -47,7 +50,10 @@ def assert_metrics():
                 metric_types.StandardMetricInputs(
                     {
                         tfma.LABELS_KEY: [tag.encode() for tag in true.split()],
-                        tfma.PREDICTIONS_KEY: {"tags": tags + [b""] * (longest - len(tags)), "scores": [0.5] * longest},
+                        tfma.PREDICTIONS_KEY: {
+                            "tags": tags + [b""] * (longest - len(tags)),
+                            "scores": [0.5] * longest,
+                        },
                         tfma.FEATURES_KEY: {"entity_seen": seen} if seen else {},
                     }
                 )
@@ -56,14 +62,18 @@ def assert_metrics():
 
         def check(outputs):
             [metrics] = outputs
-            found = {key.name: value for key, value in metrics.items() if key.name.startswith(beginning)}
+            found = {
+                key.name: value for key, value in metrics.items() if key.name.startswith(beginning)
+            }
             assert found.keys() == expected.keys(), found
             for name, value in expected.items():
                 assert abs(found[name] - value) < 1e-9, (name, found[name], value)
 
         with beam.Pipeline() as pipeline:
             parts = [pipeline | f"Part{n}" >> beam.Create(inputs[n::3]) for n in range(3)]
-            assert_that(tuple(parts) | beam.Flatten() | beam.CombineGlobally(computation.combiner), check)
+            assert_that(
+                tuple(parts) | beam.Flatten() | beam.CombineGlobally(computation.combiner), check
+            )
 
     return evaluate
 
@@ -72,7 +82,10 @@ def seqeval_of(cases):
     from seqeval.metrics import classification_report
 
     report = classification_report(
-        [true.split() for true, _ in cases], [found.split() for _, found in cases], output_dict=True, zero_division=0
+        [true.split() for true, _ in cases],
+        [found.split() for _, found in cases],
+        output_dict=True,
+        zero_division=0,
     )
     rows = {
         "": report.pop("micro avg"),
@@ -81,7 +94,12 @@ def seqeval_of(cases):
     return {
         f"entity_{part}{name}": row[key]
         for name, row in rows.items()
-        for part, key in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"), ("support", "support"))
+        for part, key in (
+            ("precision", "precision"),
+            ("recall", "recall"),
+            ("f1", "f1-score"),
+            ("support", "support"),
+        )
     }
 
 
@@ -99,7 +117,12 @@ def test_each_case_equals_seqeval(name):
     if "B-" in true + predicted or "I-" in true + predicted:
         assert found == pytest.approx(seqeval_of([CASES[name]]), abs=1e-9)
     else:
-        assert found == {"entity_f1": 0, "entity_precision": 0, "entity_recall": 0, "entity_support": 0}
+        assert found == {
+            "entity_f1": 0,
+            "entity_precision": 0,
+            "entity_recall": 0,
+            "entity_support": 0,
+        }
 
 
 def test_recall_is_told_apart_by_whether_train_has_the_entity(assert_metrics):
@@ -109,5 +132,9 @@ def test_recall_is_told_apart_by_whether_train_has_the_entity(assert_metrics):
         ("B-LOC", "O", [1]),
         ("O", "O", []),
     ]
-    expected = {"entity_recall_seen": 2 / 3, "entity_recall_seen_as_other": 1, "entity_recall_unseen": 0}
+    expected = {
+        "entity_recall_seen": 2 / 3,
+        "entity_recall_seen_as_other": 1,
+        "entity_recall_unseen": 0,
+    }
     assert_metrics(cases, expected, beginning="entity_recall_")

@@ -19,7 +19,11 @@ BESIDE = ROOT / ".venv-kubeflow"
 
 def a_step(teller):
     """Compiles the pipeline, runs its first step as Kubeflow would, and looks at the work folder."""
-    folder, work, data = teller.folder, teller.folder / "work", teller.corpus("data", train=60, dev=20, test=20)
+    folder, work, data = (
+        teller.folder,
+        teller.folder / "work",
+        teller.corpus("data", train=60, dev=20, test=20),
+    )
     file, program = folder / "ner.yaml", folder / "bin" / "tfx-ner"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\ncd {ROOT} && exec {sys.executable} -m pipeline.cli "$@"\n')
@@ -58,7 +62,10 @@ def test_a_step_does_its_part_and_says_what_comes_next(step):
     compiled, ran, _, _ = step
     assert compiled.code == 0, compiled
     assert ran.returncode == 0, ran
-    assert "Stopped after DataGate, as --until asks. Nothing is published; the next step is Transform." in ran.stdout
+    assert (
+        "Stopped after DataGate, as --until asks. Nothing is published; the next step is Transform."
+        in ran.stdout
+    )
 
 
 def test_the_history_tells_such_a_run_and_finds_nothing_amiss(step):

@@ -65,8 +65,12 @@ def published(teller):
     kept["jsonl"] = program.command(
         "predict", "--model", kept["version"], "--format", "jsonl", stdin="\n".join(TEXTS) + "\n"
     )
-    kept["conll"] = program.command("predict", "--model", base, "--format", "conll", "--input", folder / "texts.txt")
-    kept["html"] = program.command("predict", "--model", base, "--format", "html", "--input", folder / "texts.txt")
+    kept["conll"] = program.command(
+        "predict", "--model", base, "--format", "conll", "--input", folder / "texts.txt"
+    )
+    kept["html"] = program.command(
+        "predict", "--model", base, "--format", "html", "--input", folder / "texts.txt"
+    )
     kept["alone"] = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, kept["version"], json.dumps(TEXTS)],
         cwd="/",
@@ -107,7 +111,10 @@ def test_its_places_are_code_points_of_the_text(alone):
     found = alone["found"]
     for row, text in enumerate(TEXTS):
         for n in range(int(found["count"][row])):
-            assert text[int(found["start"][row][n]) : int(found["end"][row][n])] == found["surface"][row][n]
+            assert (
+                text[int(found["start"][row][n]) : int(found["end"][row][n])]
+                == found["surface"][row][n]
+            )
             assert found["type"][row][n] in ("PER", "LOC") and 0 < found["score"][row][n] <= 1
 
 
@@ -138,7 +145,9 @@ def test_evaluate_says_how_much_it_went_through(kept):
     figures = json.loads((kept["folder"] / "tokens.json").read_text())
     lines = (kept["data"] / "test.conll").read_text().split("\n")
     assert figures["sentences"] == 80
-    assert figures["tokens"] == sum(1 for line in lines if line and not line.startswith("-DOCSTART-"))
+    assert figures["tokens"] == sum(
+        1 for line in lines if line and not line.startswith("-DOCSTART-")
+    )
     assert figures["seconds"] > 0 and "80 sentences" in kept["tokens"].out
 
 

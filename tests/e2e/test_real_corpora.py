@@ -20,7 +20,14 @@ TYPES = {
 }
 LINES = {"wnut17": 6_000, "btc": 5_000, "wikigold": 12_000, "bc5cdr": 5_000}
 # A softmax is built faster than a CRF.
-QUICK = ("--set", "training.epochs=6", "--set", "model.output=softmax", "--set", "training.learning_rate=0.03")
+QUICK = (
+    "--set",
+    "training.epochs=6",
+    "--set",
+    "model.output=softmax",
+    "--set",
+    "training.learning_rate=0.03",
+)
 
 
 def story(name):
@@ -58,10 +65,21 @@ def dev_of_tweets(publish, teller):
     figures = teller.folder / "dev.json"
     serving = teller.folder / "work" / "serving" / "ner"
     said = teller.program.command(
-        "evaluate", "--model", serving, "--data", teller.folder / "btc" / "dev.conll", "--json", figures
+        "evaluate",
+        "--model",
+        serving,
+        "--data",
+        teller.folder / "btc" / "dev.conll",
+        "--json",
+        figures,
     )
     (card,) = serving.glob("*/assets.extra/ner.json")
-    return {**kept, "dev": said, "of_dev": figures, "in_training": json.loads(card.read_text(encoding="utf-8"))["dev"]}
+    return {
+        **kept,
+        "dev": said,
+        "of_dev": figures,
+        "in_training": json.loads(card.read_text(encoding="utf-8"))["dev"],
+    }
 
 
 def beginning(content, lines):
@@ -80,7 +98,9 @@ if STORIES:
 @pytest.fixture(params=TYPES)
 def corpus(request):
     if not CORPORA.is_dir():
-        pytest.skip("the real corpora are not here: expected a folder shared/corpora beside the project's")
+        pytest.skip(
+            "the real corpora are not here: expected a folder shared/corpora beside the project's"
+        )
     return request.param
 
 
@@ -90,11 +110,14 @@ def test_it_publishes_a_model_of_its_types(corpus, told):
     assert len(run.versions) == 1
     assert set(json.loads(run.kept("outcome.json"))["per_type"]) <= TYPES[corpus]
     assert all(
-        f"B-{name}" in (run.runs[0].parents[1] / "schema" / "schema.pbtxt").read_text() for name in TYPES[corpus]
+        f"B-{name}" in (run.runs[0].parents[1] / "schema" / "schema.pbtxt").read_text()
+        for name in TYPES[corpus]
     )
 
 
-def test_evaluate_gives_the_figures_of_seqeval_and_of_the_run(corpus, told, seqeval_figures, rounded):
+def test_evaluate_gives_the_figures_of_seqeval_and_of_the_run(
+    corpus, told, seqeval_figures, rounded
+):
     kept = told(corpus)
     assert (kept["evaluated"].code, kept["evaluated"].err) == (0, "")
     figures = rounded(json.loads(kept["json"].read_text()))
@@ -104,27 +127,38 @@ def test_evaluate_gives_the_figures_of_seqeval_and_of_the_run(corpus, told, seqe
 
 def test_training_counts_on_dev_as_evaluate_does(told):
     if not STORIES:
-        pytest.skip("the real corpora are not here: expected a folder shared/corpora beside the project's")
+        pytest.skip(
+            "the real corpora are not here: expected a folder shared/corpora beside the project's"
+        )
     kept = told("btc")
     assert (kept["dev"].code, kept["dev"].err) == (0, "")
     overall = json.loads(kept["of_dev"].read_text())["overall"]
     assert overall["support"] > 0
     parts = ("precision", "recall", "f1", "support")
-    assert {part: kept["in_training"][part] for part in parts} == pytest.approx({part: overall[part] for part in parts})
+    assert {part: kept["in_training"][part] for part in parts} == pytest.approx(
+        {part: overall[part] for part in parts}
+    )
 
 
 def test_the_report_has_the_figures_of_seqeval_and_of_nervaluate(corpus, told, seqeval_figures):
     kept = told(corpus)
     run = kept["run"].runs[-1]
-    report = json.loads((run.parents[1] / "reports" / run.name / "report.json").read_text(encoding="utf-8"))[
-        "evaluation"
-    ]
+    report = json.loads(
+        (run.parents[1] / "reports" / run.name / "report.json").read_text(encoding="utf-8")
+    )["evaluation"]
     parts = ("precision", "recall", "f1", "support")
-    scores = {one["type"]: {part: round(one["score"][part], 4) for part in parts} for one in report["types"]}
+    scores = {
+        one["type"]: {part: round(one["score"][part], 4) for part in parts}
+        for one in report["types"]
+    }
     expected = seqeval_figures(kept["conll"])
     assert {part: round(report["overall"][part], 4) for part in parts} == expected["overall"]
     assert {type_: scores[type_] for type_ in expected["per_type"]} == expected["per_type"]
-    assert all(not one["score"]["support"] for one in report["types"] if one["type"] not in expected["per_type"])
+    assert all(
+        not one["score"]["support"]
+        for one in report["types"]
+        if one["type"] not in expected["per_type"]
+    )
 
     count = nervaluate_counts.nervaluate()
     overall, per_type = count(list(pairs_in(kept["conll"])), TYPES[corpus])
@@ -150,6 +184,12 @@ def pairs_in(conll):
 def test_most_of_these_models_find_something(told):
     """Equal figures of models that find nothing would show little; wnut17's beginning is too short to learn from."""
     if not STORIES:
-        pytest.skip("the real corpora are not here: expected a folder shared/corpora beside the project's")
-    scores = {name: json.loads(told(name)["json"].read_text())["overall"]["f1"] for name in TYPES if name != "wnut17"}
+        pytest.skip(
+            "the real corpora are not here: expected a folder shared/corpora beside the project's"
+        )
+    scores = {
+        name: json.loads(told(name)["json"].read_text())["overall"]["f1"]
+        for name in TYPES
+        if name != "wnut17"
+    }
     assert all(f1 > 0 for f1 in scores.values()), scores

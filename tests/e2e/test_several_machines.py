@@ -51,7 +51,9 @@ def test_the_chief_publishes_a_model(kept):
 
 def test_the_worker_has_the_same_losses_and_ends_with_the_training(kept):
     assert kept["worker"].code == 0, kept["worker"]
-    losses = [re.findall(r"epoch +\d/3.*  loss (\d\.\d+)", kept[who].out) for who in ("run", "worker")]
+    losses = [
+        re.findall(r"epoch +\d/3.*  loss (\d\.\d+)", kept[who].out) for who in ("run", "worker")
+    ]
     assert losses[0] == losses[1] and len(losses[0]) == 3
     assert "done; the chief has the model" in kept["worker"].out
 

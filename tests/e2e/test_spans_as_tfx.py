@@ -27,12 +27,22 @@ def test_tfx_finds_the_same_newest_span_and_every_other_by_its_number(tmp_path, 
     def by_tfx(number=None):
         splits = [example_gen_pb2.Input.Split(name="all", pattern=pattern)]
         static = number is not None and range_config_pb2.RangeConfig(
-            static_range=range_config_pb2.StaticRange(start_span_number=number, end_span_number=number)
+            static_range=range_config_pb2.StaticRange(
+                start_span_number=number, end_span_number=number
+            )
         )
-        _, span, version = utils.calculate_splits_fingerprint_span_and_version(str(tmp_path), splits, static or None)
-        return span, version if versioned else 0, str(tmp_path / splits[0].pattern.removesuffix("/*"))
+        _, span, version = utils.calculate_splits_fingerprint_span_and_version(
+            str(tmp_path), splits, static or None
+        )
+        return (
+            span,
+            version if versioned else 0,
+            str(tmp_path / splits[0].pattern.removesuffix("/*")),
+        )
 
     found = [(span.number, span.version, span.path) for span in find_spans(tmp_path / pattern)]
     assert found[-1] == by_tfx()
-    if pattern != "{SPAN}/*":  # TFX looks for a number as it is, without the zeros that a folder may have before it
+    if (
+        pattern != "{SPAN}/*"
+    ):  # TFX looks for a number as it is, without the zeros that a folder may have before it
         assert found == [by_tfx(number) for number, _, _ in found]

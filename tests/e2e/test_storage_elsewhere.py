@@ -20,13 +20,18 @@ def on_s3(teller):
         return None
     with object_store.object_store() as store:
         first, cache = teller.first(), teller.folder / "cache"
-        elsewhere.publish(Folders(first.version.parent, teller.folder), str(store / "ner"), lambda line: None)
+        elsewhere.publish(
+            Folders(first.version.parent, teller.folder), str(store / "ner"), lambda line: None
+        )
         for path in first.data.iterdir():
             (store / "corpora/small" / path.name).put(path)
         for name, lines in (("a.txt", TEXTS[:300]), ("more/b c%20é.txt", TEXTS[300:])):
             (store / "texts" / name).write_text("\n".join(lines) + "\n")
         program = Program(
-            teller.program.source, XDG_CACHE_HOME=str(cache), **teller.program.variables, **store.variables
+            teller.program.source,
+            XDG_CACHE_HOME=str(cache),
+            **teller.program.variables,
+            **store.variables,
         )
         command = ("annotate", "--input", store / "texts/**/*.txt", "--output", store / "found")
         return {
@@ -52,7 +57,11 @@ def kept(told):
 
 def test_a_version_is_there_as_it_is_here(kept):
     version = kept["version"]
-    here = sorted(f"{version.name}/{path.relative_to(version)}" for path in version.rglob("*") if path.is_file())
+    here = sorted(
+        f"{version.name}/{path.relative_to(version)}"
+        for path in version.rglob("*")
+        if path.is_file()
+    )
     assert kept["published"] == here and f"{version.name}/saved_model.pb" in here
 
 
@@ -64,7 +73,9 @@ def test_a_corpus_there_is_fetched_once(kept):
 
 def test_what_is_not_there_is_refused_in_one_line(kept):
     missing = kept["missing"]
-    assert missing.code == 2 and missing.err.endswith("/none: no such file or folder; expected one that is there\n")
+    assert missing.code == 2 and missing.err.endswith(
+        "/none: no such file or folder; expected one that is there\n"
+    )
 
 
 def test_texts_there_are_annotated_in_order_by_a_model_from_there(kept):

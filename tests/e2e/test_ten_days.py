@@ -71,7 +71,11 @@ class Ten:
     """The data, the work folder, and the days so far."""
 
     def __init__(self, teller):
-        self.program, self.data, self.work = teller.program, teller.folder / "data", teller.folder / "work"
+        self.program, self.data, self.work = (
+            teller.program,
+            teller.folder / "data",
+            teller.folder / "work",
+        )
         self.golden = teller.folder / "golden.tsv"
         self.sentences = list(read(str(CORPUS / "train.tsv")))
         self.write(self.golden, list(read(str(CORPUS / "test.tsv")))[:500])
@@ -92,7 +96,9 @@ class Ten:
 
     @property
     def live(self):
-        return tuple(sorted(int(path.name) for path in (self.work / "serving" / "ner").glob("[0-9]*")))
+        return tuple(
+            sorted(int(path.name) for path in (self.work / "serving" / "ner").glob("[0-9]*"))
+        )
 
     def look(self, day):
         morning = datetime.datetime(2026, 3, day, 2, tzinfo=datetime.timezone.utc).isoformat()
@@ -112,7 +118,11 @@ class Ten:
         """The version that waits since a run during the hold."""
         file = self.golden.with_name("models.json")
         self.command("models", "list", "--json", file)
-        [version] = [one["version"] for one in json.loads(file.read_text())["models"] if one["state"] == "held"]
+        [version] = [
+            one["version"]
+            for one in json.loads(file.read_text())["models"]
+            if one["state"] == "held"
+        ]
         return version
 
     def command(self, *arguments):
@@ -133,7 +143,10 @@ def shuffled(sentences):
 
 def with_unknown_type(sentences):
     first, *others = sentences
-    return [replace(first, spans=tuple(replace(span, type="Device") for span in first.spans)), *others]
+    return [
+        replace(first, spans=tuple(replace(span, type="Device") for span in first.spans)),
+        *others,
+    ]
 
 
 def ten_days(teller):
@@ -185,7 +198,9 @@ STORIES = {"ten days": ten_days} if WANTED else {}
 @pytest.fixture
 def days(told):
     if not WANTED:
-        pytest.skip("it takes long, and needs shared/corpora beside the project: set TFX_NER_LONG=1")
+        pytest.skip(
+            "it takes long, and needs shared/corpora beside the project: set TFX_NER_LONG=1"
+        )
     return told("ten days")
 
 
@@ -242,7 +257,9 @@ def test_the_history_tells_it(days):
         ([(8, 2), (9, 0)], "held", 3),
         ([(9, 0), (10, 0)], "published", 0),
     ]
-    assert all(run["because"].startswith(("the first run", "new data: span")) for run in days["runs"])
+    assert all(
+        run["because"].startswith(("the first run", "new data: span")) for run in days["runs"]
+    )
     assert days["models"]["hold"] is None
     states = {one["version"]: one["state"] for one in days["models"]["models"]}
     assert max(states, key=int) and states[max(states, key=int)] == "serving"

@@ -7,7 +7,11 @@ import yaml
 
 pytestmark = pytest.mark.e2e
 
-SETTINGS = ("--set=training.epochs=1", "--set=model.word_dimensions=16", "--set=gate.minimum_f1=0.0")
+SETTINGS = (
+    "--set=training.epochs=1",
+    "--set=model.word_dimensions=16",
+    "--set=gate.minimum_f1=0.0",
+)
 
 
 def tuning(teller):
@@ -17,9 +21,12 @@ def tuning(teller):
     kept = {"work": work, "tuned": teller.program.command(*command, "--tune", "2")}
     kept["file"] = yaml.safe_load((work / "tuned.yaml").read_text())
     kept["after"] = teller.program.command(*command)
-    kept["trainings"] = sorted(path.name for path in (work / "artifacts" / "Trainer" / "model").iterdir())
+    kept["trainings"] = sorted(
+        path.name for path in (work / "artifacts" / "Trainer" / "model").iterdir()
+    )
     kept["configurations"] = [
-        yaml.safe_load((run / "config.yaml").read_text()) for run in sorted((work / "runs").iterdir())
+        yaml.safe_load((run / "config.yaml").read_text())
+        for run in sorted((work / "runs").iterdir())
     ]
     return kept
 
@@ -33,10 +40,16 @@ def kept(told):
 
 
 def test_each_trial_is_shown_and_the_first_one_is_the_settings_in_force(kept):
-    trials = re.findall(r"^  trial +(\d)/2  dev F1 (\d\.\d+)  (.+)$", kept["tuned"].out, re.MULTILINE)
+    trials = re.findall(
+        r"^  trial +(\d)/2  dev F1 (\d\.\d+)  (.+)$", kept["tuned"].out, re.MULTILINE
+    )
     assert kept["tuned"].code == 0, kept["tuned"].err
     assert [number for number, _, _ in trials] == ["1", "2"]
-    assert "learning_rate 0.004" in trials[0][2] and "lstm_units 100" in trials[0][2] and trials[0][2] != trials[1][2]
+    assert (
+        "learning_rate 0.004" in trials[0][2]
+        and "lstm_units 100" in trials[0][2]
+        and trials[0][2] != trials[1][2]
+    )
 
 
 def test_the_best_trial_is_kept_and_trained_with(kept):

@@ -27,7 +27,9 @@ def examples(workdir: Path, node: str, name: str) -> dict[str, Counter]:
 
     splits = {}
     for split in artifact(workdir, node, name).glob("Split-*"):
-        records = tf.data.TFRecordDataset([str(path) for path in split.iterdir()], compression_type="GZIP")
+        records = tf.data.TFRecordDataset(
+            [str(path) for path in split.iterdir()], compression_type="GZIP"
+        )
         splits[split.name] = Counter(map(example, records.as_numpy_iterator()))
     return splits
 
@@ -44,13 +46,23 @@ def statistics(workdir: Path) -> dict[str, dict]:
             common = feature.WhichOneof("stats")
             figures = getattr(feature, common)
             counts = [
-                getattr(figures.common_stats, name) for name in ("num_non_missing", "num_missing", "tot_num_values")
+                getattr(figures.common_stats, name)
+                for name in ("num_non_missing", "num_missing", "tot_num_values")
             ]
             if common == "num_stats":
-                counts += [figures.min, figures.max, pytest.approx(figures.mean), pytest.approx(figures.std_dev)]
+                counts += [
+                    figures.min,
+                    figures.max,
+                    pytest.approx(figures.mean),
+                    pytest.approx(figures.std_dev),
+                ]
             else:
                 counts += [figures.unique, pytest.approx(figures.avg_length)]
-                counts += [{one.value: one.frequency for one in figures.top_values[:5]}] if figures.unique < 100 else []
+                counts += (
+                    [{one.value: one.frequency for one in figures.top_values[:5]}]
+                    if figures.unique < 100
+                    else []
+                )
             counted[split.name][".".join(feature.path.step) or feature.name] = counts
     return counted
 

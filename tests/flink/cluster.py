@@ -27,8 +27,22 @@ _CLASS_PATH = f"{JARS / 'job-server'}/*{os.pathsep}{JARS / 'flink'}/*"
 LONGEST = 240  # seconds until all parts are there, also on a busy machine
 
 # What Flink's own start scripts open for it in Java 17.
-_OPENED = ("java.lang", "java.lang.reflect", "java.net", "java.io", "java.nio", "java.text", "java.time", "java.util")
-_OPENED += ("java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks", "sun.nio.ch")
+_OPENED = (
+    "java.lang",
+    "java.lang.reflect",
+    "java.net",
+    "java.io",
+    "java.nio",
+    "java.text",
+    "java.time",
+    "java.util",
+)
+_OPENED += (
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "java.util.concurrent.locks",
+    "sun.nio.ch",
+)
 
 _SLOTS = 4  # of both TaskManagers
 
@@ -61,7 +75,11 @@ def missing() -> str:
     if not BOOT.exists():
         return f"{JARS.name} has no boot program of Beam's; make flink builds it where there is Go"
     name = f"ner{os.getpid()}x"
-    probe = subprocess.run(["ip", "netns", "add", name], capture_output=True) if shutil.which("ip") else None
+    probe = (
+        subprocess.run(["ip", "netns", "add", name], capture_output=True)
+        if shutil.which("ip")
+        else None
+    )
     if not probe or probe.returncode:
         return "no rights to make hosts of network namespaces (ip netns add)"
     subprocess.run(["ip", "netns", "delete", name], check=True)
@@ -88,7 +106,11 @@ class Cluster:
             configuration = self.folder / "configuration"
             configuration.mkdir(exist_ok=True)
             (configuration / "config.yaml").write_text("{}\n", encoding="utf-8")
-            self._start("jobmanager", 0, self._java("512m", "runtime.entrypoint.StandaloneSessionClusterEntrypoint"))
+            self._start(
+                "jobmanager",
+                0,
+                self._java("512m", "runtime.entrypoint.StandaloneSessionClusterEntrypoint"),
+            )
             for number in (1, 2):
                 self.start_task_manager(number)
                 self.start_workers(number)
@@ -144,7 +166,9 @@ class Cluster:
 
     def start_task_manager(self, number: int) -> None:
         host = {"taskmanager.host": f"{self._network}.{number + 1}", **_TASK_MANAGER}
-        command = self._java("2176m", "runtime.taskexecutor.TaskManagerRunner", host, "-XX:MaxDirectMemorySize=1920m")
+        command = self._java(
+            "2176m", "runtime.taskexecutor.TaskManagerRunner", host, "-XX:MaxDirectMemorySize=1920m"
+        )
         self._start(f"taskmanager-{number}", number, command)
 
     def start_workers(self, number: int) -> None:
@@ -154,7 +178,10 @@ class Cluster:
         if not python.exists():
             _make_environment(python.parents[1])
         boot = semi_persistent / "boot"
-        boot.write_text(f'#!/bin/sh\nexec "{BOOT}" -semi_persist_dir "{semi_persistent}" "$@" >&2\n', encoding="utf-8")
+        boot.write_text(
+            f'#!/bin/sh\nexec "{BOOT}" -semi_persist_dir "{semi_persistent}" "$@" >&2\n',
+            encoding="utf-8",
+        )
         boot.chmod(0o755)
         command = [python, "-m", "apache_beam.runners.worker.worker_pool_main"]
         command += ["--service_port", POOL, "--container_executable", boot]
@@ -192,7 +219,13 @@ class Cluster:
             "cluster.uncaught-exception-handling": "FAIL",
             **(more or {}),
         }
-        command = [*_virtual_machine(memory), *flags, "-cp", _CLASS_PATH, f"org.apache.flink.{program}"]
+        command = [
+            *_virtual_machine(memory),
+            *flags,
+            "-cp",
+            _CLASS_PATH,
+            f"org.apache.flink.{program}",
+        ]
         return [
             *command,
             "-c",
@@ -242,10 +275,14 @@ class Cluster:
 
     def _wait(self) -> None:
         began = time.monotonic()
-        while self.overview().get("taskmanagers") != 2 or not self._says("job-server", "Job server now running"):
+        while self.overview().get("taskmanagers") != 2 or not self._says(
+            "job-server", "Job server now running"
+        ):
             gone = [name for name, process in self.processes.items() if process.poll() is not None]
             if gone or time.monotonic() - began > LONGEST:
-                raise RuntimeError(f"the cluster did not come up: {gone or 'too slow'}; its logs are in {self.folder}")
+                raise RuntimeError(
+                    f"the cluster did not come up: {gone or 'too slow'}; its logs are in {self.folder}"
+                )
             time.sleep(0.5)
 
     def _says(self, name: str, words: str) -> bool:

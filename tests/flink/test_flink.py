@@ -12,10 +12,14 @@ from tests.flink.cluster import ROOT, Cluster, missing
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(not os.environ.get("TFX_NER_LONG"), reason="takes ten minutes; TFX_NER_LONG=1 runs it"),
+    pytest.mark.skipif(
+        not os.environ.get("TFX_NER_LONG"), reason="takes ten minutes; TFX_NER_LONG=1 runs it"
+    ),
 ]
 
-TEXTS = [f"{NAMES[n % len(NAMES)]} lives in {CITIES[n % len(CITIES)]} window {n} ." for n in range(300)]
+TEXTS = [
+    f"{NAMES[n % len(NAMES)]} lives in {CITIES[n % len(CITIES)]} window {n} ." for n in range(300)
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,11 @@ def both(tmp_path_factory):
     data = write_corpus(folder / "data", train=120, dev=30, test=30)
     texts = folder / "texts.txt"
     texts.write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
-    results = {"folder": folder, "data": data, "here": program.run(data, folder / "here", "--until=Transform")}
+    results = {
+        "folder": folder,
+        "data": data,
+        "here": program.run(data, folder / "here", "--until=Transform"),
+    }
     with Cluster(folder / "cluster") as cluster:
         results["flink"] = program.run(data, folder / "flink", *cluster.settings)
         for name, settings in (("here", ()), ("flink", cluster.settings)):
@@ -44,10 +52,17 @@ def test_a_run_on_flink_publishes_a_model(both):
     assert both["jobs"] >= 5  # ExampleGen, statistics, Transform, Evaluator, annotation
 
 
-@pytest.mark.parametrize(("node", "name"), [("CorpusExampleGen", "examples"), ("Transform", "transformed_examples")])
+@pytest.mark.parametrize(
+    ("node", "name"), [("CorpusExampleGen", "examples"), ("Transform", "transformed_examples")]
+)
 def test_examples_are_the_same(both, node, name):
-    here, flink = (artifacts.examples(both["folder"] / where, node, name) for where in ("here", "flink"))
-    assert set(here) == {"Split-train", "Split-dev", "Split-test"} and here["Split-train"].total() == 120
+    here, flink = (
+        artifacts.examples(both["folder"] / where, node, name) for where in ("here", "flink")
+    )
+    assert (
+        set(here) == {"Split-train", "Split-dev", "Split-test"}
+        and here["Split-train"].total() == 120
+    )
     assert here == flink
 
 
@@ -66,15 +81,27 @@ def test_metrics_on_flink_are_those_of_the_model_without_beam(both):
     folder = both["folder"]
     version = folder / "flink" / "serving" / "ner" / both["flink"].versions[0]
     measured = Program(ROOT).command(
-        "evaluate", "--model", version, "--data", both["data"] / "test.conll", "--json", folder / "evaluated.json"
+        "evaluate",
+        "--model",
+        version,
+        "--data",
+        both["data"] / "test.conll",
+        "--json",
+        folder / "evaluated.json",
     )
     assert measured.code == 0, measured
     without = json.loads((folder / "evaluated.json").read_text(encoding="utf-8"))
-    assert on_flink["overall"] == pytest.approx(without["overall"]) and on_flink["overall"]["support"]
-    assert on_flink["per_type"] == {name: pytest.approx(scores) for name, scores in without["per_type"].items()}
+    assert (
+        on_flink["overall"] == pytest.approx(without["overall"]) and on_flink["overall"]["support"]
+    )
+    assert on_flink["per_type"] == {
+        name: pytest.approx(scores) for name, scores in without["per_type"].items()
+    }
 
 
 def test_annotations_are_the_same(both):
-    here, flink = (artifacts.annotations(both["folder"] / f"annotated-{where}") for where in ("here", "flink"))
+    here, flink = (
+        artifacts.annotations(both["folder"] / f"annotated-{where}") for where in ("here", "flink")
+    )
     assert both["annotated flink"].code == 0, both["annotated flink"]
     assert len(here) > 1 and here == flink

@@ -10,7 +10,9 @@ from tests.flink.cluster import ROOT, Cluster, missing
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(not os.environ.get("TFX_NER_LONG"), reason="takes ten minutes; TFX_NER_LONG=1 runs it"),
+    pytest.mark.skipif(
+        not os.environ.get("TFX_NER_LONG"), reason="takes ten minutes; TFX_NER_LONG=1 runs it"
+    ),
 ]
 
 
@@ -22,7 +24,9 @@ def test_a_run_fails_cleanly_and_the_next_one_finishes(tmp_path, kind, number):
     data = write_corpus(tmp_path / "data", train=120, dev=30, test=30)
     with Cluster(tmp_path / "cluster") as cluster:
         with program.started(data, work, *cluster.settings, "--until=Transform") as process:
-            assert process.wait_for(lambda: "✓ DataGate" in process.out and cluster.overview().get("jobs-running"))
+            assert process.wait_for(
+                lambda: "✓ DataGate" in process.out and cluster.overview().get("jobs-running")
+            )
             cluster.kill(f"{kind}-{number}")
             result = process.result()
         if result.code:  # Flink tries again only where it is set to
@@ -30,5 +34,7 @@ def test_a_run_fails_cleanly_and_the_next_one_finishes(tmp_path, kind, number):
             assert result.err.count("\n") == 1 and "Transform failed: " in result.err
         {"taskmanager": cluster.start_task_manager, "workers": cluster.start_workers}[kind](number)
         again = program.run(data, work, *cluster.settings, "--until=Transform")
-    assert again.code == 0 and again.nodes["Transform"][0] == ("ran" if result.code else "cached"), again
+    assert again.code == 0 and again.nodes["Transform"][0] == (
+        "ran" if result.code else "cached"
+    ), again
     assert len(list((work / "artifacts" / "Transform" / "transformed_examples").iterdir())) == 1

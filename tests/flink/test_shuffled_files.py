@@ -3,7 +3,8 @@
 import pytest
 
 SHUFFLE, READ, PAR_DO = (
-    f"beam:transform:{name}:v1" for name in ("reshuffle", "sdf_process_sized_element_and_restrictions", "pardo")
+    f"beam:transform:{name}:v1"
+    for name in ("reshuffle", "sdf_process_sized_element_and_restrictions", "pardo")
 )
 
 
@@ -20,12 +21,21 @@ def graph(tmp_path):
                 _ = (
                     writing
                     | beam.Create(records)
-                    | beam.io.WriteToTFRecord(str(tmp_path / f"{name}-{number}.gz"), shard_name_template="")
+                    | beam.io.WriteToTFRecord(
+                        str(tmp_path / f"{name}-{number}.gz"), shard_name_template=""
+                    )
                 )
     pipeline = beam.Pipeline()
-    both = [pipeline | name >> beam.io.ReadFromTFRecord(str(tmp_path / f"{name}-*")) for name in ("a", "b")]
+    both = [
+        pipeline | name >> beam.io.ReadFromTFRecord(str(tmp_path / f"{name}-*"))
+        for name in ("a", "b")
+    ]
     lengths = both | beam.Flatten() | beam.Map(len) | beam.combiners.Count.PerElement()
-    _ = lengths | beam.Map(str) | beam.io.WriteToText(str(tmp_path / "counted"), shard_name_template="")
+    _ = (
+        lengths
+        | beam.Map(str)
+        | beam.io.WriteToText(str(tmp_path / "counted"), shard_name_template="")
+    )
     return pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default())
 
 
@@ -53,7 +63,9 @@ def test_files_are_shuffled_between_listing_and_reading(apart):
 def test_a_source_taken_apart_is_nothing_but_its_parts(apart):
     transforms = apart.components.transforms
     assert not [one for one in transforms.values() if one.spec.urn == PAR_DO and one.subtransforms]
-    assert not [part for one in transforms.values() for part in one.subtransforms if part not in transforms]
+    assert not [
+        part for one in transforms.values() for part in one.subtransforms if part not in transforms
+    ]
 
 
 def test_it_reads_what_the_graph_reads(apart, tmp_path):
@@ -64,7 +76,13 @@ def test_it_reads_what_the_graph_reads(apart, tmp_path):
         if transform.spec.urn == SHUFFLE:  # Flink's; here it is a flatten of one
             transform.spec.urn = "beam:transform:flatten:v1"
     FnApiRunner().run_via_runner_api(apart, PipelineOptions([])).wait_until_finish()
-    assert sorted((tmp_path / "counted").read_text().splitlines()) == ["(1, 6)", "(2, 6)", "(3, 6)", "(4, 4)", "(5, 2)"]
+    assert sorted((tmp_path / "counted").read_text().splitlines()) == [
+        "(1, 6)",
+        "(2, 6)",
+        "(3, 6)",
+        "(4, 4)",
+        "(5, 2)",
+    ]
 
 
 def test_flink_gets_such_graphs():
@@ -72,5 +90,7 @@ def test_flink_gets_such_graphs():
     from pipeline.config import Beam
     from pipeline.engines import pipeline_options
 
-    options = pipeline_options(Beam(runner="flink", options=("--job_endpoint=embed", "--flink_submit_uber_jar")))
+    options = pipeline_options(
+        Beam(runner="flink", options=("--job_endpoint=embed", "--flink_submit_uber_jar"))
+    )
     assert options.get_all_options()["runner"] == f"{flink.__name__}.FlinkRunner"

@@ -29,7 +29,9 @@ def transformed(inputs):
     words = text_ops.normalize(tokens.surfaces)
     codes, counts = text_ops.characters(tokens, 20)
     counts = tf.cast(counts, tf.int64)
-    rows = tf.RaggedTensor.from_row_splits(tokens.surfaces, [0, tf.size(words, tf.int64)]).to_sparse()
+    rows = tf.RaggedTensor.from_row_splits(
+        tokens.surfaces, [0, tf.size(words, tf.int64)]
+    ).to_sparse()
 
     def flat(values):
         indices = tf.stack([tf.zeros_like(values), tf.range(tf.size(values, tf.int64))], 1)
@@ -37,7 +39,9 @@ def transformed(inputs):
 
     return {
         "words": flat(tf.strings.to_hash_bucket_fast(words, _WORDS)),
-        "affixes": flat(tf.reshape(tf.strings.to_hash_bucket_fast(text_ops.affixes(words), _AFFIXES), [-1])),
+        "affixes": flat(
+            tf.reshape(tf.strings.to_hash_bucket_fast(text_ops.affixes(words), _AFFIXES), [-1])
+        ),
         "characters": flat(tf.cast(codes, tf.int64) % _CHARACTERS),
         "character_counts": flat(counts),
         "shapes": flat(text_ops.shapes(tokens)),
@@ -79,5 +83,7 @@ def real_corpora():
     """The folder of real corpora, which is not part of the project."""
     folder = Path(__file__).resolve().parents[3] / "shared" / "corpora"
     if not folder.is_dir():
-        pytest.skip("the real corpora are not here: expected a folder shared/corpora beside the project's")
+        pytest.skip(
+            "the real corpora are not here: expected a folder shared/corpora beside the project's"
+        )
     return folder

@@ -23,7 +23,12 @@ from components.training.optimizer import SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
 
 EPOCHS = 4
-SIZES = (6, 5, 1, 8)  # sentences of the batches: odd numbers, and fewer than there are replicas, are among them
+SIZES = (
+    6,
+    5,
+    1,
+    8,
+)  # sentences of the batches: odd numbers, and fewer than there are replicas, are among them
 PLAIN = SMALL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
 
 
@@ -36,13 +41,17 @@ def batches():
             return tf.constant(random.integers(0, highest, (size, longest, *shape)).astype(kind))
 
         lengths = tf.constant(random.integers(1, longest + 1, size).astype(np.int32))
-        sentences = Sentences(ids(50), ids(5), ids(3), ids(40, 4), ids(30, 6), ids(1 << 40, kind=np.int64), lengths)
+        sentences = Sentences(
+            ids(50), ids(5), ids(3), ids(40, 4), ids(30, 6), ids(1 << 40, kind=np.int64), lengths
+        )
         return sentences, tf.constant(
             random.integers(0, 2, (size, longest)).astype(np.int32)
         )  # O and a B-, in any order
 
     made = [batch(size) for size in SIZES]
-    spec = tf.nest.map_structure(lambda part: tf.TensorSpec([None] * part.ndim, part.dtype), made[0])
+    spec = tf.nest.map_structure(
+        lambda part: tf.TensorSpec([None] * part.ndim, part.dtype), made[0]
+    )
     return tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec)
 
 
@@ -80,7 +89,9 @@ def fitted(team, folder, stops=(EPOCHS,)):
 
 
 def main(folder, kind, number):
-    team = replicas.mirrored(int(number)) if kind == "mirrored" else replicas.multi_worker(int(number))
+    team = (
+        replicas.mirrored(int(number)) if kind == "mirrored" else replicas.multi_worker(int(number))
+    )
     stops = (EPOCHS,) if kind == "mirrored" else (EPOCHS // 2, EPOCHS)
     learner, losses = fitted(team, folder / "backup", stops=stops)
     with team.strategy.scope():
@@ -88,7 +99,10 @@ def main(folder, kind, number):
     replicas.fit(team, dropping, batches(), 0, [])  # ready to begin
 
     def of_replicas(variable):
-        return [part.numpy().tolist() for part in team.strategy.experimental_local_results(variable.value)]
+        return [
+            part.numpy().tolist()
+            for part in team.strategy.experimental_local_results(variable.value)
+        ]
 
     found = {
         "losses": losses,

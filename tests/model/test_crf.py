@@ -29,7 +29,11 @@ def chains(draw, longest=4):
     scale = draw(st.sampled_from([0.1, 1.0, 10.0]))
     emissions = random.normal(0, scale, (sum(lengths), len(LABELS))).astype("f")
     parts = (random.normal(0, scale, shape).astype("f") for shape in ((5, 5), (5,), (5,)))
-    return tf.constant(emissions), pack(tf.constant(lengths)), crf.masked(crf.Chain(*map(tf.constant, parts)), LABELS)
+    return (
+        tf.constant(emissions),
+        pack(tf.constant(lengths)),
+        crf.masked(crf.Chain(*map(tf.constant, parts)), LABELS),
+    )
 
 
 def paths(length):
@@ -68,7 +72,9 @@ def each_sentence(example):
 def test_partition_is_the_sum_over_all_paths(example):
     found = log_partition(*example).numpy()
     for row, _, _, scores in each_sentence(example):
-        np.testing.assert_allclose(found[row], np.logaddexp.reduce(list(scores.values())), rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(
+            found[row], np.logaddexp.reduce(list(scores.values())), rtol=1e-4, atol=1e-3
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -76,7 +82,9 @@ def test_partition_is_the_sum_over_all_paths(example):
 def test_viterbi_finds_the_best_path(example):
     found = viterbi(*example).numpy()
     for _, start, length, scores in each_sentence(example):
-        assert scores[tuple(found[start : start + length])] == pytest.approx(max(scores.values()), abs=1e-3)
+        assert scores[tuple(found[start : start + length])] == pytest.approx(
+            max(scores.values()), abs=1e-3
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -120,7 +128,10 @@ def test_entity_scores_are_the_shares_of_paths_with_that_entity(example):
         spans = {path: tags.spans_of([LABELS[tag] for tag in path]) for path in scores}
         starts = set()
         for span in spans[tuple(best.numpy()[start : start + length])]:
-            share = np.exp(np.logaddexp.reduce([scores[path] for path in scores if span in spans[path]]) - total)
+            share = np.exp(
+                np.logaddexp.reduce([scores[path] for path in scores if span in spans[path]])
+                - total
+            )
             assert found[start + span.start] == pytest.approx(share, abs=2e-4)
             starts.add(span.start)
         assert not [t for t in range(length) if t not in starts and found[start + t]]
@@ -161,7 +172,9 @@ def test_a_sentence_without_tokens_changes_nothing(example, place):
     place = min(place, len(lengths))
     with_empty = pack(tf.constant(lengths[:place] + [0] + lengths[place:]))
     np.testing.assert_allclose(
-        np.delete(log_partition(emissions, with_empty, chain), place), log_partition(*example), rtol=1e-5
+        np.delete(log_partition(emissions, with_empty, chain), place),
+        log_partition(*example),
+        rtol=1e-5,
     )
     best = viterbi(*example)
     np.testing.assert_array_equal(viterbi(emissions, with_empty, chain), best)
@@ -183,9 +196,19 @@ def test_illegal_tags_never_come_out_however_strong_they_are():
 def test_a_sentence_does_not_depend_on_those_beside_it():
     random = np.random.default_rng(3)
     chain = crf.masked(
-        crf.Chain(*(tf.constant(random.normal(size=size).astype("f")) for size in ((5, 5), (5,), (5,)))), LABELS
+        crf.Chain(
+            *(tf.constant(random.normal(size=size).astype("f")) for size in ((5, 5), (5,), (5,)))
+        ),
+        LABELS,
     )
-    sentence, other = (tf.constant(random.normal(size=(length, 5)).astype("f")) for length in (2, 6))
-    alone, together = (sentence, pack(tf.constant([2]))), (tf.concat([sentence, other], 0), pack(tf.constant([2, 6])))
-    np.testing.assert_allclose(log_partition(*alone, chain)[0], log_partition(*together, chain)[0], rtol=1e-6)
+    sentence, other = (
+        tf.constant(random.normal(size=(length, 5)).astype("f")) for length in (2, 6)
+    )
+    alone, together = (
+        (sentence, pack(tf.constant([2]))),
+        (tf.concat([sentence, other], 0), pack(tf.constant([2, 6]))),
+    )
+    np.testing.assert_allclose(
+        log_partition(*alone, chain)[0], log_partition(*together, chain)[0], rtol=1e-6
+    )
     np.testing.assert_array_equal(viterbi(*alone, chain), viterbi(*together, chain)[:2])

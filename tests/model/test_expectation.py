@@ -23,7 +23,10 @@ def legal(path):
     return FIRST[path[0]] and all(FOLLOWS[move] for move in itertools.pairwise(path))
 
 
-LEGAL = [[path for path in itertools.product(range(NUMBER), repeat=n) if legal(path)] for n in range(1, 4)]
+LEGAL = [
+    [path for path in itertools.product(range(NUMBER), repeat=n) if legal(path)]
+    for n in range(1, 4)
+]
 PATHS = st.sampled_from([path for paths in LEGAL for path in paths])
 
 
@@ -53,7 +56,9 @@ def test_before_it_has_read_a_word_tags_are_as_likely_as_train_has_them(train, l
     tagger.expect(moves)
     paths = LEGAL[length - 1]
     emissions = tf.tile(tagger.network.emissions.bias[None], [length * len(paths), 1])
-    losses = tagger.losses(emissions, tf.constant(paths, tf.int32).numpy().ravel(), tf.fill([len(paths)], length))
+    losses = tagger.losses(
+        emissions, tf.constant(paths, tf.int32).numpy().ravel(), tf.fill([len(paths)], length)
+    )
     expected = np.array([chance(moves, path) for path in paths])
     expected -= np.log(np.exp(expected).sum())
     np.testing.assert_allclose(-losses.numpy(), expected, rtol=1e-3, atol=1e-3)
@@ -72,4 +77,6 @@ def test_a_packed_batch_of_bare_tags_is_what_the_chain_says():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
     tagger.expect(counted([(0, 0, 1)] * 30))
     emissions = tf.tile(tagger.network.emissions.bias[None], [3, 1])
-    assert tagger.best_tags(emissions, pack(tf.constant([3])), tf.constant(0.0)).numpy().tolist() == [0, 0, 1]
+    assert tagger.best_tags(
+        emissions, pack(tf.constant([3])), tf.constant(0.0)
+    ).numpy().tolist() == [0, 0, 1]

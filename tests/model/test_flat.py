@@ -24,7 +24,8 @@ def test_each_value_has_the_row_it_is_of(kind, counts):
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == tf.int32
     np.testing.assert_array_equal(
-        splits_of(tf.cast(found, tf.int64), tf.constant(len(counts), tf.int64)), np.cumsum([0, *counts])
+        splits_of(tf.cast(found, tf.int64), tf.constant(len(counts), tf.int64)),
+        np.cumsum([0, *counts]),
     )
 
 

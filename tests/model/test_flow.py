@@ -55,7 +55,9 @@ def test_they_stay_functions_of_their_graph():
 def test_a_body_that_reads_what_it_is_not_given_is_refused():
     @tf.function
     def reads(number):
-        return flow.either(number > 0, lambda given: given, lambda given: given + number, (tf.constant(1),))
+        return flow.either(
+            number > 0, lambda given: given, lambda given: given + number, (tf.constant(1),)
+        )
 
     with pytest.raises(ValueError, match="not given"):
         reads(tf.constant(1))

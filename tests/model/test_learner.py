@@ -22,13 +22,16 @@ UNITS, WORDS = 3, 7
 
 def in_full(words, bias, inputs, targets, drawn):
     """What the drawn words stand for: the loss among all words."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, inputs @ tf.transpose(words) + bias)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
+        targets, inputs @ tf.transpose(words) + bias
+    )
 
 
 def of_each(foreteller, sentences, states):
     """The losses by the definition: of each token, what is beside it in its own sentence, one after the other."""
     ahead, back = (
-        {name: value.numpy() for name, value in side.items()} for side in (foreteller._ahead, foreteller._back)
+        {name: value.numpy() for name, value in side.items()}
+        for side in (foreteller._ahead, foreteller._back)
     )
 
     def loss(side, state, target):
@@ -47,13 +50,23 @@ def of_each(foreteller, sentences, states):
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_each_token_foretells_its_neighbours_and_no_other_sentence(data):
-    sentences = data.draw(st.lists(st.lists(st.integers(0, WORDS + 3), min_size=1, max_size=5), min_size=1, max_size=4))
+    sentences = data.draw(
+        st.lists(
+            st.lists(st.integers(0, WORDS + 3), min_size=1, max_size=5), min_size=1, max_size=4
+        )
+    )
     lengths = [len(words) for words in sentences]
-    states = np.random.default_rng(sum(lengths)).normal(size=(sum(lengths), 2 * UNITS)).astype(np.float32)
+    states = (
+        np.random.default_rng(sum(lengths))
+        .normal(size=(sum(lengths), 2 * UNITS))
+        .astype(np.float32)
+    )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(foretelling, "sampled_softmax_loss", in_full)
         foreteller = Foreteller(WORDS, UNITS)
-        found = foreteller(tf.constant(states), tf.concat(sentences, 0), tf.constant(lengths)).numpy()
+        found = foreteller(
+            tf.constant(states), tf.concat(sentences, 0), tf.constant(lengths)
+        ).numpy()
     expected = list(of_each(foreteller, sentences, np.split(states, np.cumsum(lengths)[:-1])))
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
@@ -63,10 +76,13 @@ def test_each_token_foretells_its_neighbours_and_no_other_sentence(data):
 def test_the_loss_among_drawn_words_is_tensorflows(targets, number, seed):
     random = np.random.default_rng(seed)
     words, bias, inputs = (
-        keras.Variable(random.normal(size=shape).astype(np.float32)) for shape in ((20, 4), (20,), (len(targets), 4))
+        keras.Variable(random.normal(size=shape).astype(np.float32))
+        for shape in ((20, 4), (20,), (len(targets), 4))
     )
     targets = tf.constant(targets, tf.int64)
-    drawn = tf.random.log_uniform_candidate_sampler(targets[:, None], 1, number, unique=True, range_max=20, seed=seed)
+    drawn = tf.random.log_uniform_candidate_sampler(
+        targets[:, None], 1, number, unique=True, range_max=20, seed=seed
+    )
     arguments = (words.value, bias.value, targets[:, None], inputs.value, number, 20)
     with tf.GradientTape(persistent=True) as tape:
         found = foretelling.sampled_softmax_loss(words, bias, inputs.value, targets, drawn)
@@ -115,7 +131,10 @@ def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
     monkeypatch.setattr(foretelling, "sampled_softmax_loss", in_full)
     sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
     one = learner(0.5)
-    parts = [loss_of(one, sentences, tags, tf.constant(weights)) for weights in ([1 / 6, 0.0], [0.0, 1 / 6])]
+    parts = [
+        loss_of(one, sentences, tags, tf.constant(weights))
+        for weights in ([1 / 6, 0.0], [0.0, 1 / 6])
+    ]
     assert sum(parts) == pytest.approx(loss_of(one, sentences, tags), rel=1e-5)
     assert loss_of(one, sentences, tags) > loss_of(learner(0), sentences, tags)
 
@@ -130,9 +149,13 @@ def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it
     data = tf.data.Dataset.from_tensors((sentences, tags)).repeat(150)
     before = len(one.tagger.variables)
     losses = one.fit(data, epochs=2, verbose=0).history["loss"]
-    untold = np.log(min(foretelling._DRAWN, one.tagger.sizes.words + 2))  # of one direction, if nothing were known
+    untold = np.log(
+        min(foretelling._DRAWN, one.tagger.sizes.words + 2)
+    )  # of one direction, if nothing were known
     assert losses[-1] < untold / 2, losses
-    assert len(one.tagger.variables) == before and not [v.path for v in one.tagger.variables if "foretell" in v.path]
+    assert len(one.tagger.variables) == before and not [
+        v.path for v in one.tagger.variables if "foretell" in v.path
+    ]
 
 
 def test_a_word_joined_to_a_mark_that_train_never_joins_is_read_as_one_apart():
@@ -144,19 +167,30 @@ def test_a_word_joined_to_a_mark_that_train_never_joins_is_read_as_one_apart():
     one = Learner(tagger, foretelling=0.0)
     one.compile(SparseAdam(0.01, longest=1.0))
     sentences = batch([[1, 2, 3], [4, 5, 6]])._replace(joints=tf.constant([[0, 2, 0], [0, 0, 2]]))
-    one.fit(tf.data.Dataset.from_tensors((sentences, tf.constant([[0, 1, 0], [1, 0, 2]]))).repeat(5), verbose=0)
+    one.fit(
+        tf.data.Dataset.from_tensors((sentences, tf.constant([[0, 1, 0], [1, 0, 2]]))).repeat(5),
+        verbose=0,
+    )
     np.testing.assert_array_equal(emissions(3), emissions(0))
     assert np.abs(emissions(2) - emissions(0)).max() > 1e-6
 
 
 def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):
     traced, loss = [], Learner.compute_loss
-    monkeypatch.setattr(Learner, "compute_loss", lambda *told, **named: traced.append(1) or loss(*told, **named))
+    monkeypatch.setattr(
+        Learner, "compute_loss", lambda *told, **named: traced.append(1) or loss(*told, **named)
+    )
     made = [(batch([[1, 2, 3]] * size), tf.zeros([size, 3], tf.int32)) for size in (1, 2, 3)]
-    spec = tf.nest.map_structure(lambda part: tf.TensorSpec([None] * part.shape.rank, part.dtype), made[0])
+    spec = tf.nest.map_structure(
+        lambda part: tf.TensorSpec([None] * part.shape.rank, part.dtype), made[0]
+    )
     one = learner(0.1)
     one.compile(SparseAdam(0.01, longest=1.0))
-    one.fit(tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec), epochs=2, verbose=0)
+    one.fit(
+        tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec),
+        epochs=2,
+        verbose=0,
+    )
     assert len(traced) == 1
 
 
@@ -166,7 +200,11 @@ def test_an_epoch_takes_each_batch_once(number):
     spec = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), made[0])
     one = learner(0.1)
     one.compile(SparseAdam(0.01, longest=1.0))
-    one.fit(tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec), epochs=3, verbose=0)
+    one.fit(
+        tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec),
+        epochs=3,
+        verbose=0,
+    )
     assert int(one.optimizer.iterations) == 3 * number
 
 
@@ -176,7 +214,9 @@ def test_a_training_killed_as_it_keeps_its_state_goes_on_from_the_one_before(tmp
         one.compile(SparseAdam(0.01, longest=1.0))
         data = tf.data.Dataset.from_tensors((batch([[1, 2, 3]]), tf.ones([1, 3], tf.int32)))
         began = []
-        telling = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: began.append(epoch))
+        telling = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: began.append(epoch)
+        )
         one.fit(data, epochs=epochs, verbose=0, callbacks=[Backup(tmp_path), telling])
         return one, began
 
@@ -199,7 +239,8 @@ def test_a_training_killed_as_it_keeps_its_state_goes_on_from_the_one_before(tmp
     again.compile(SparseAdam(0.01, longest=1.0))
     again.load_weights(kept)
     for one, other in zip(
-        (*first.variables, *first.optimizer.variables), (*again.variables, *again.optimizer.variables)
+        (*first.variables, *first.optimizer.variables),
+        (*again.variables, *again.optimizer.variables),
     ):
         np.testing.assert_array_equal(one, other)
     assert trained(3)[1] == [2]

@@ -4,12 +4,15 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving import text
+from components.export import text
 
 
 def segments(counts, breaks=(), ends=()):
     total = sum(counts)
-    marks = [tf.constant([place in chosen for place in range(total)], tf.bool) for chosen in (breaks, ends)]
+    marks = [
+        tf.constant([place in chosen for place in range(total)], tf.bool)
+        for chosen in (breaks, ends)
+    ]
     return text.segments(tf.constant(counts, tf.int64), *marks).numpy().tolist()
 
 

@@ -15,7 +15,10 @@ LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 
 def weights(random):
     return recurrence.Weights(
-        *(tf.constant(random.normal(size=size).astype("f")) for size in ((WIDTH + UNITS, 4 * UNITS), (4 * UNITS,)))
+        *(
+            tf.constant(random.normal(size=size).astype("f"))
+            for size in ((WIDTH + UNITS, 4 * UNITS), (4 * UNITS,))
+        )
     )
 
 
@@ -44,7 +47,12 @@ def both_directions(inputs, lengths, ahead, back, read):
 # Traced once for most shapes, where at once each call would trace its loops.
 READS = [
     tf.function(read, autograph=False, reduce_retracing=True)
-    for read in (recurrence.read_few, recurrence.read_many, recurrence.read, recurrence.read_for_training)
+    for read in (
+        recurrence.read_few,
+        recurrence.read_many,
+        recurrence.read,
+        recurrence.read_for_training,
+    )
 ]
 
 
@@ -54,9 +62,14 @@ def test_outputs_are_those_of_keras(lengths, seed):
     random = np.random.default_rng(seed)
     ahead, back = weights(random), weights(random)
     inputs = tf.constant(random.normal(size=(sum(lengths), WIDTH)).astype("f"))
-    expected = tf.concat([keras_outputs(inputs, lengths, ahead, False), keras_outputs(inputs, lengths, back, True)], 1)
+    expected = tf.concat(
+        [keras_outputs(inputs, lengths, ahead, False), keras_outputs(inputs, lengths, back, True)],
+        1,
+    )
     for read in READS:
-        np.testing.assert_allclose(both_directions(inputs, lengths, ahead, back, read), expected, atol=1e-5)
+        np.testing.assert_allclose(
+            both_directions(inputs, lengths, ahead, back, read), expected, atol=1e-5
+        )
 
 
 def plain_outputs(inputs, lengths, values, backwards):
@@ -66,7 +79,10 @@ def plain_outputs(inputs, lengths, values, backwards):
         output, cell = tf.zeros([UNITS]), tf.zeros([UNITS])
         found = []
         for vector in tf.unstack(tf.reverse(row, [0]) if backwards else row):
-            gates = tf.linalg.matvec(values.kernel, tf.concat([vector, output], 0), transpose_a=True) + values.bias
+            gates = (
+                tf.linalg.matvec(values.kernel, tf.concat([vector, output], 0), transpose_a=True)
+                + values.bias
+            )
             let_in, forget, candidate, let_out = tf.split(gates, 4)
             cell = tf.sigmoid(forget) * cell + tf.sigmoid(let_in) * tf.tanh(candidate)
             output = tf.sigmoid(let_out) * tf.tanh(cell)
@@ -85,7 +101,13 @@ def test_gradients_are_those_of_differentiating_through_the_equations(lengths, s
     sources = [*ahead, *back, inputs]
 
     def plain():
-        return tf.concat([plain_outputs(inputs, lengths, ahead, False), plain_outputs(inputs, lengths, back, True)], 1)
+        return tf.concat(
+            [
+                plain_outputs(inputs, lengths, ahead, False),
+                plain_outputs(inputs, lengths, back, True),
+            ],
+            1,
+        )
 
     gradients = []
     for read in (plain, lambda: both_directions(inputs, lengths, ahead, back, READS[-1])):
@@ -94,7 +116,9 @@ def test_gradients_are_those_of_differentiating_through_the_equations(lengths, s
             loss = tf.reduce_sum(read() * weight)
         gradients.append(tape.gradient(loss, sources))
     for one, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(tf.convert_to_tensor(one), tf.convert_to_tensor(other), atol=1e-4)
+        np.testing.assert_allclose(
+            tf.convert_to_tensor(one), tf.convert_to_tensor(other), atol=1e-4
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -102,13 +126,15 @@ def test_gradients_are_those_of_differentiating_through_the_equations(lengths, s
 def test_packing_reads_each_token_once_in_each_direction_and_in_order(lengths):
     packing = pack(tf.constant(lengths, tf.int32))
     readings, places = packing.readings.numpy().tolist(), packing.places.numpy().tolist()
-    assert sorted(readings) == list(range(2 * sum(lengths))) and [readings[place] for place in places] == sorted(
-        readings
-    )
+    assert sorted(readings) == list(range(2 * sum(lengths))) and [
+        readings[place] for place in places
+    ] == sorted(readings)
     start = 0
     for length in lengths:
         steps = np.repeat(np.arange(len(packing.counts)), 2 * packing.counts)
         for direction in (0, 1):
-            read_at = [steps[places[2 * token + direction]] for token in range(start, start + length)]
+            read_at = [
+                steps[places[2 * token + direction]] for token in range(start, start + length)
+            ]
             assert read_at[:: -1 if direction else 1] == list(range(length))
         start += length

@@ -49,7 +49,12 @@ def trained(tmp_path_factory):
     mirrored, workers = (tmp_path_factory.mktemp(name) for name in ("mirrored", "workers"))
     cluster = {"worker": free_addresses(2)}
     processes = [
-        started(workers, "multi-worker", str(number), TF_CONFIG=json.dumps({"cluster": cluster, "task": task}))
+        started(
+            workers,
+            "multi-worker",
+            str(number),
+            TF_CONFIG=json.dumps({"cluster": cluster, "task": task}),
+        )
         for number, task in enumerate({"type": "worker", "index": index} for index in range(2))
     ]
     try:
@@ -91,7 +96,9 @@ def test_losses_are_those_of_keras(alone):
 
 
 def test_two_processes_go_the_same_way_as_two_devices(trained):
-    np.testing.assert_allclose(trained["workers"][0]["losses"], trained["mirrored"][0]["losses"], rtol=1e-5)
+    np.testing.assert_allclose(
+        trained["workers"][0]["losses"], trained["mirrored"][0]["losses"], rtol=1e-5
+    )
 
 
 def test_all_replicas_end_with_the_same_weights(trained):
@@ -112,7 +119,11 @@ def test_what_the_chief_says_reaches_all(trained):
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.integers(1, 5), st.lists(st.integers(1, 4), min_size=1, max_size=7), st.sampled_from(["crf", "softmax"]))
+@given(
+    st.integers(1, 5),
+    st.lists(st.integers(1, 4), min_size=1, max_size=7),
+    st.sampled_from(["crf", "softmax"]),
+)
 def test_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(of, lengths, output):
     learner = LEARNERS[output]
     size, longest = len(lengths), max(lengths)

@@ -48,7 +48,12 @@ def test_the_record_of_epochs_survives_a_kill_and_has_each_once(epoch_record, tm
     for epoch, loss in ((2, 0.75), (3, 0.6)):
         after.on_epoch_end(epoch, logs(loss))
     found = record.read(tmp_path / "epochs.json")
-    assert [(one["epoch"], one["loss"]) for one in found] == [(1, 0.9), (2, 0.8), (3, 0.75), (4, 0.6)]
+    assert [(one["epoch"], one["loss"]) for one in found] == [
+        (1, 0.9),
+        (2, 0.8),
+        (3, 0.75),
+        (4, 0.6),
+    ]
 
 
 def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
@@ -60,6 +65,14 @@ def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
         {"best_epoch": 1, "boldness": 0.5, "temperature": 1.5},
     )
     found = training(str(tmp_path / "run"))
-    assert found.epochs == (Epoch(1, 0.9, 0.1, 0.2, 0.3, 0.5, 2.0, 60),) and found.epochs[0].tokens_per_second == 30
-    assert (found.best_epoch, found.boldness, found.temperature, found.calibration_error) == (1, 0.5, 1.5, None)
+    assert (
+        found.epochs == (Epoch(1, 0.9, 0.1, 0.2, 0.3, 0.5, 2.0, 60),)
+        and found.epochs[0].tokens_per_second == 30
+    )
+    assert (found.best_epoch, found.boldness, found.temperature, found.calibration_error) == (
+        1,
+        0.5,
+        1.5,
+        None,
+    )
     assert json.loads((tmp_path / "run" / record.FILE).read_text())["epochs"][0]["epoch"] == 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.export import signatures
 from components.ner import tags
-from serving import signatures
 
 TEXTS = [
     "John Smith flew to Paris. He liked it.",
@@ -39,7 +39,10 @@ def model(saved):
 
 
 def recognise(model, texts):
-    return {name: value.numpy() for name, value in model.signatures["serving_default"](text=tf.constant(texts)).items()}
+    return {
+        name: value.numpy()
+        for name, value in model.signatures["serving_default"](text=tf.constant(texts)).items()
+    }
 
 
 def answers(found, row):
@@ -57,7 +60,9 @@ def test_every_surface_is_the_text_between_start_and_end(model):
     for row, text in enumerate(TEXTS):
         text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         _, starts, ends, surfaces = answers(found, row)[0]
-        assert [text[start:end] for start, end in zip(starts, ends)] == [surface.decode() for surface in surfaces]
+        assert [text[start:end] for start, end in zip(starts, ends)] == [
+            surface.decode() for surface in surfaces
+        ]
 
 
 def test_an_answer_does_not_depend_on_who_shares_the_batch(model):
@@ -86,7 +91,9 @@ def test_a_text_of_100_000_characters_is_answered_to_its_end(model):
     found = recognise(model, [text])
     assert found["end"].max() > 99_000
     _, starts, ends, surfaces = answers(found, 0)[0]
-    assert all(text[start:end] == surface.decode() for start, end, surface in zip(starts, ends, surfaces))
+    assert all(
+        text[start:end] == surface.decode() for start, end, surface in zip(starts, ends, surfaces)
+    )
 
 
 def example(tokens):
@@ -98,20 +105,24 @@ def example(tokens):
 
 def test_examples_get_a_well_formed_tag_for_each_of_their_own_tokens(model):
     sentences = [["Dr.", "Li-Wu", "", "at", "中国"], [], ["x"], ["one", "don't", "3.5%"]]
-    found = model.signatures["examples"](examples=tf.constant([example(tokens) for tokens in sentences]))[
-        "tags"
-    ].numpy()
+    found = model.signatures["examples"](
+        examples=tf.constant([example(tokens) for tokens in sentences])
+    )["tags"].numpy()
     for tokens, row in zip(sentences, found):
         cut = [tag.decode() for tag in row]
         assert (
-            all(cut[: len(tokens)]) and not any(cut[len(tokens) :]) and not tags.ill_formed(cut[: len(tokens)], "IOB2")
+            all(cut[: len(tokens)])
+            and not any(cut[len(tokens) :])
+            and not tags.ill_formed(cut[: len(tokens)], "IOB2")
         )
 
 
 def test_a_word_right_behind_a_mark_is_told_from_one_apart(model):
     """In corpora @ and name are one token here and two there, and tagged differently."""
     apart, joined = (
-        model.signatures["examples"](examples=tf.constant([example(tokens)]))["scores"].numpy().max()
+        model.signatures["examples"](examples=tf.constant([example(tokens)]))["scores"]
+        .numpy()
+        .max()
         for tokens in (["to", "@", "Ann", "Lee"], ["to", "@Ann", "Lee"])
     )
     assert apart > 0 and joined > 0 and apart != joined
@@ -129,10 +140,13 @@ def test_a_server_finds_the_weights_where_the_graph_reads_them(saved, model):
     with v1.Session(graph=tf.Graph()) as session:
         definition = v1.saved_model.load(session, ["serve"], saved)
         restore = definition.saver_def
-        session.run(restore.restore_op_name, {restore.filename_tensor_name: f"{saved}/variables/variables"})
+        session.run(
+            restore.restore_op_name, {restore.filename_tensor_name: f"{saved}/variables/variables"}
+        )
         signature = definition.signature_def["serving_default"]
         found = session.run(
-            {name: output.name for name, output in signature.outputs.items()}, {signature.inputs["text"].name: TEXTS}
+            {name: output.name for name, output in signature.outputs.items()},
+            {signature.inputs["text"].name: TEXTS},
         )
     for row in range(len(TEXTS)):
         assert answers(found, row)[0] == answers(recognise(model, TEXTS), row)[0]
@@ -147,6 +161,8 @@ print(int(answer["count"][0]))
 
 
 def test_it_loads_in_a_process_that_has_tensorflow_only(saved, model):
-    done = subprocess.run([sys.executable, "-I", "-c", ALONE, saved], cwd="/", capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ALONE, saved], cwd="/", capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) == recognise(model, ["John Smith flew to Paris."])["count"][0]

@@ -18,7 +18,9 @@ CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]),
 )
 TEXTS = st.lists(st.text(CHARACTERS, max_size=25), min_size=1, max_size=5)
-_graph = tf.function(text_ops.split_tokens, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+_graph = tf.function(
+    text_ops.split_tokens, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
+)
 
 
 def places(texts):
@@ -35,7 +37,8 @@ def test_both_tokenisers_agree(texts):
 
 
 @pytest.mark.parametrize(
-    "corpus", ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll.txt"]
+    "corpus",
+    ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll.txt"],
 )
 def test_both_tokenisers_agree_on_real_text(real_corpora, corpus):
     path = real_corpora / corpus
@@ -68,7 +71,9 @@ def test_surfaces_are_the_texts_between_the_places_and_blank_where_there_is_noth
 def test_a_token_alone_is_one_token(texts):
     surfaces = _graph(tf.constant(texts, tf.string)).surfaces
     again = _graph(surfaces)
-    assert again.surfaces.numpy().tolist() == surfaces.numpy().tolist() and set(again.counts.numpy()) == {1}
+    assert again.surfaces.numpy().tolist() == surfaces.numpy().tolist() and set(
+        again.counts.numpy()
+    ) == {1}
 
 
 def _joint(text, start, end):
@@ -79,11 +84,18 @@ def _joint(text, start, end):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.text(st.one_of(st.sampled_from(text_ops.JOINTS + "ab9_é中 "), CHARACTERS), max_size=25), min_size=1))
+@given(
+    st.lists(
+        st.text(st.one_of(st.sampled_from(text_ops.JOINTS + "ab9_é中 "), CHARACTERS), max_size=25),
+        min_size=1,
+    )
+)
 @example(["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x"])
 def test_a_word_is_joined_to_the_mark_right_before_it(texts):
     found, cut = places(texts)
-    joints = [joint for joint, start in zip(found.joints.numpy(), found.starts.numpy()) if start >= 0]
+    joints = [
+        joint for joint, start in zip(found.joints.numpy(), found.starts.numpy()) if start >= 0
+    ]
     assert joints == [_joint(text, *span) for text, spans in zip(texts, cut) for span in spans]
 
 
@@ -97,7 +109,22 @@ def test_no_strings_have_no_tokens():
     assert [part.shape[0] for part in _graph(tf.constant([], tf.string))[:6]] == [0] * 6
 
 
-SHAPES = ("☀ x", "2024", "A", "Anna", "NATO", "anna", "iPhone", "McKay", "中", "covid19", "5mg", ".", ",", "$")
+SHAPES = (
+    "☀ x",
+    "2024",
+    "A",
+    "Anna",
+    "NATO",
+    "anna",
+    "iPhone",
+    "McKay",
+    "中",
+    "covid19",
+    "5mg",
+    ".",
+    ",",
+    "$",
+)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +162,10 @@ def test_affixes_of_a_short_word_are_the_word():
 
 
 def test_words_are_looked_up_in_lower_case_with_zeros_for_digits():
-    assert text_ops.normalize(tf.constant(["ÖL-2024", "٣"])).numpy().tolist() == ["öl-0000".encode(), b"0"]
+    assert text_ops.normalize(tf.constant(["ÖL-2024", "٣"])).numpy().tolist() == [
+        "öl-0000".encode(),
+        b"0",
+    ]
 
 
 @settings(max_examples=50, deadline=None)
@@ -147,5 +177,7 @@ def test_of_a_long_token_both_ends_are_looked_at(texts, longest):
     kept = np.split(codes.numpy(), np.cumsum(counts))
     for surface, own in zip(found.surfaces.numpy(), kept):
         word, half = surface.decode(), longest // 2
-        expected = word if len(word) <= longest else word[:half] + word[len(word) - (longest - half) :]
+        expected = (
+            word if len(word) <= longest else word[:half] + word[len(word) - (longest - half) :]
+        )
         assert _in_a_surface(own) == expected

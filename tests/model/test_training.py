@@ -54,7 +54,9 @@ def record(number, length):
                 "character_counts": ints([2] * length),
                 "tag_ids": ints([1] * length),
                 "begins": ints([int(place % 3 == 0) for place in range(length)]),
-                "surfaces": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"w%d" % number] * length)),
+                "surfaces": tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[b"w%d" % number] * length)
+                ),
             }
         )
     ).SerializeToString()
@@ -94,7 +96,9 @@ def test_tags_as_the_corpus_has_them_are_those_of_first_parts(files):
     """Every third token of the files begins a corpus token."""
     for batch, tags in dataset.batches(files, SPEC, 2, None, as_corpus=True):
         for row, length in zip(tags.numpy(), batch.lengths.numpy()):
-            assert row[:length].tolist() == [1 if place % 3 == 0 else corpus_tags.NO_TAG for place in range(length)]
+            assert row[:length].tolist() == [
+                1 if place % 3 == 0 else corpus_tags.NO_TAG for place in range(length)
+            ]
 
 
 @settings(max_examples=50, deadline=None)
@@ -103,10 +107,16 @@ def test_entities_count_over_corpus_tokens_however_these_are_cut(tokens):
     """Parts tagged as Transform tags them, or with anything: the entities are those of the first parts."""
     labels = ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
     first = [tag for tag, _ in tokens]
-    gold = np.array([number for tag, parts in tokens for number in [tag] + [corpus_tags.NO_TAG] * (parts - 1)])
+    gold = np.array(
+        [number for tag, parts in tokens for number in [tag] + [corpus_tags.NO_TAG] * (parts - 1)]
+    )
     anything = np.where(gold == corpus_tags.NO_TAG, 3, gold)
     expected = spans_of([labels[tag] for tag in first], "IOB2")
-    assert corpus_tags.corpus_spans(gold, gold, labels) == corpus_tags.corpus_spans(anything, gold, labels) == expected
+    assert (
+        corpus_tags.corpus_spans(gold, gold, labels)
+        == corpus_tags.corpus_spans(anything, gold, labels)
+        == expected
+    )
 
 
 def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
@@ -115,7 +125,11 @@ def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
     assert len(lengths) > 1
     for row, together in enumerate(np.split(tagger(batch).numpy(), np.cumsum(lengths)[:-1])):
         length = lengths[row]
-        alone = tagger(Sentences(*(part[row : row + 1, :length] for part in batch[:6]), batch.lengths[row : row + 1]))
+        alone = tagger(
+            Sentences(
+                *(part[row : row + 1, :length] for part in batch[:6]), batch.lengths[row : row + 1]
+            )
+        )
         np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
@@ -175,7 +189,9 @@ def test_boldness_finds_the_entities_that_the_best_path_misses(files):
     tagger = make_tagger()
     data = dataset.batches(files, SPEC, 2, None, as_corpus=True)
     gold = tagger.labels[1]
-    tagger.network.emissions.set_weights([np.zeros_like(weight) for weight in tagger.network.emissions.get_weights()])
+    tagger.network.emissions.set_weights(
+        [np.zeros_like(weight) for weight in tagger.network.emissions.get_weights()]
+    )
     bias = np.full(len(tagger.labels), -9.0, np.float32)
     bias[tagger.labels.index("O")], bias[1] = 1.0, 0.2
     tagger.network.emissions.bias.assign(bias)
@@ -188,7 +204,10 @@ def test_boldness_finds_the_entities_that_the_best_path_misses(files):
     decoded = tagger.decode(vocables_of_sentences(batch))
     assert (decoded.tags.numpy() == 1).all()
     # All are right, so the scores are as sure as so few can make them.
-    number = sum(len(tags.numpy()) for tags in (tagger.decode(vocables_of_sentences(one)).tags for one, _ in data))
+    number = sum(
+        len(tags.numpy())
+        for tags in (tagger.decode(vocables_of_sentences(one)).tags for one, _ in data)
+    )
     assert decoded.scores.numpy() == pytest.approx((number + 1) / (number + 2), abs=0.02)
 
 
@@ -197,14 +216,21 @@ def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all(monkeypatch):
     tagger = Tagger(Sizes(9, 9, 9), labels.label_map(["COMMON", "OFTEN", "RARE"]), SMALL)
     begin = {name: tagger.labels.index(f"B-{name}") for name in ("COMMON", "OFTEN", "RARE")}
     found = np.array([begin["COMMON"], begin["OFTEN"]] * 100 + [begin["RARE"]])
-    right = np.array([number % 10 < 5 for number in range(100)]), np.array([number % 10 < 9 for number in range(100)])
+    right = (
+        np.array([number % 10 < 5 for number in range(100)]),
+        np.array([number % 10 < 9 for number in range(100)]),
+    )
     gold = np.where(np.append(np.stack(right, 1).ravel(), False), found, 0)
-    emissions = np.log(np.where(np.arange(len(tagger.labels)) == found[:, None], 0.7, 0.05)).astype("f")
+    emissions = np.log(np.where(np.arange(len(tagger.labels)) == found[:, None], 0.7, 0.05)).astype(
+        "f"
+    )
     packing = pack(tf.ones(len(found), tf.int32))
     batch = calibration._Batch(tf.constant(emissions), packing, list(gold[:, None]))
     monkeypatch.setattr(calibration, "_batches", lambda tagger, dev: iter([batch]))
     fitted = calibration.calibrate(tagger, None)
-    boldness, temperature, odds = map(tf.convert_to_tensor, (tagger.boldness, tagger.temperature, tagger.odds))
+    boldness, temperature, odds = map(
+        tf.convert_to_tensor, (tagger.boldness, tagger.temperature, tagger.odds)
+    )
     tags = tagger.best_tags(batch.emissions, packing, boldness)
     np.testing.assert_array_equal(tags, found)
     scores = tagger.scores(batch.emissions, tags, packing, temperature, odds).numpy()
@@ -221,7 +247,9 @@ def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
     packing = pack(batch.lengths)
     tags = crf.viterbi(emissions, packing, tagger.chain)
     plain, cool, surer = (
-        tagger.scores(emissions, tags, packing, tf.constant(temperature), tf.fill(len(tagger.labels), odds)).numpy()
+        tagger.scores(
+            emissions, tags, packing, tf.constant(temperature), tf.fill(len(tagger.labels), odds)
+        ).numpy()
         for temperature, odds in ((1.0, 1.0), (50.0, 1.0), (1.0, 3.0))
     )
     assert (plain > 0).any() and cool.max() <= plain.max()

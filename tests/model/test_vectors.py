@@ -25,10 +25,16 @@ def file(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("content", [LINES, "5 2\n" + LINES, gzip.compress(LINES.encode()), LINES.replace("\n", " \n")])
+@pytest.mark.parametrize(
+    "content", [LINES, "5 2\n" + LINES, gzip.compress(LINES.encode()), LINES.replace("\n", " \n")]
+)
 def test_each_form_of_file_is_read_alike(file, content):
     found = vectors.read(file(content), {"apple", "absent"}, limit=2)
-    assert found.dimensions == 2 and list(found.known) == ["apple"] and found.others == ("the", "in 0000")
+    assert (
+        found.dimensions == 2
+        and list(found.known) == ["apple"]
+        and found.others == ("the", "in 0000")
+    )
     np.testing.assert_allclose(found.known["apple"], [2, -0.3], rtol=1e-6)
     np.testing.assert_allclose(found.extra, [[0.5, 1], [7, 8]])
 
@@ -76,7 +82,9 @@ def test_a_tagger_sees_vectors_of_any_scale_alike(scale):
     network.start_from({word: scale * vector for word, vector in known.items()}, scale * others)
     table = network.pretrained.numpy()
     given = np.stack([known[3], *others])
-    np.testing.assert_allclose(table[[3, words + 1, words + 2]], given / np.sqrt(np.mean(given**2)), rtol=1e-5)
+    np.testing.assert_allclose(
+        table[[3, words + 1, words + 2]], given / np.sqrt(np.mean(given**2)), rtol=1e-5
+    )
     assert not table[[row for row in range(words + 1) if row != 3]].any()
 
 
@@ -109,7 +117,9 @@ def test_what_is_learnt_of_a_vector_is_no_straight_line_through_it():
     width, hidden = network.sizes.vectors, network.settings.vector_units
     both = one + opposite - 2 * nothing
     np.testing.assert_allclose(both[:-hidden], 0, atol=1e-6)
-    np.testing.assert_allclose(one[-hidden - width : -hidden], network.pretrained[-2].numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        one[-hidden - width : -hidden], network.pretrained[-2].numpy(), rtol=1e-6
+    )
     assert np.abs(both[-hidden:]).max() > 0.1
 
 

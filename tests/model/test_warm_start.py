@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.export import card
 from components.features import preprocessing
 from components.settings import Model
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
 from components.training.warm_start import take_over
-from serving import card
 
 SETTINGS = {"word_dimensions": 6, "character_filters": 4, "lstm_units": 5}
 LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
@@ -22,7 +22,10 @@ BEFORE = {
 
 def tagger(names, labels=LABELS, **settings):
     sizes = Sizes(
-        *(len(names[name]) for name in (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES))
+        *(
+            len(names[name])
+            for name in (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
+        )
     )
     return Tagger(sizes, labels, Model(**{**SETTINGS, **settings}))
 
@@ -36,19 +39,25 @@ def published(tmp_path):
         for number, variable in enumerate(model.variables):
             if np.issubdtype(variable.dtype, np.floating):
                 count = int(np.prod(variable.shape))
-                variable.assign(np.reshape(np.arange(count, dtype=np.float32) + 1000 * number, variable.shape))
+                variable.assign(
+                    np.reshape(np.arange(count, dtype=np.float32) + 1000 * number, variable.shape)
+                )
         module = tf.Module()
         module.weights = [variable.value for variable in model.variables]
         tf.saved_model.save(module, str(tmp_path / "1"))
         for name, strings in names.items():
-            (tmp_path / "1" / "assets" / name).write_bytes(b"".join(string + b"\n" for string in strings))
+            (tmp_path / "1" / "assets" / name).write_bytes(
+                b"".join(string + b"\n" for string in strings)
+            )
         card.write(card.Card(labels, "1"), tmp_path / "1")
         return model, tmp_path / "1"
 
     return make
 
 
-def test_the_same_vocabularies_and_sizes_give_the_same_weights_but_for_what_is_fitted_on_dev(published):
+def test_the_same_vocabularies_and_sizes_give_the_same_weights_but_for_what_is_fitted_on_dev(
+    published,
+):
     before, path = published()
     now = tagger(BEFORE)
     taken = take_over(now, BEFORE, path)
@@ -74,7 +83,9 @@ def test_words_characters_and_affixes_are_found_by_their_strings(published):
     old, new = np.array(before.network.words.embeddings), np.array(now.network.words.embeddings)
     assert np.array_equal(new[[0, 2, 3]], old[[2, 0, 3]]) and np.array_equal(new[1], anew)
     old, new = (np.array(one.network.characters.embedding.embeddings) for one in (before, now))
-    assert np.array_equal(new[[0, 1, 3, 4]], old[[0, 2, 1, 3]])  # 0 is the padding, the last what is outside
+    assert np.array_equal(
+        new[[0, 1, 3, 4]], old[[0, 2, 1, 3]]
+    )  # 0 is the padding, the last what is outside
     old, new = (np.array(one.network.affixes.embeddings) for one in (before, now))
     assert np.array_equal(new, old[[1, 2]])
 
@@ -96,7 +107,9 @@ def test_weights_of_another_shape_begin_anew(published):
     taken = take_over(now, BEFORE, path)
     assert 0 < taken.weights < taken.of_weights and taken.words == 3
     assert np.array_equal(np.array(now.network.readers[0].sides[0].kernel), reader)
-    assert np.array_equal(np.array(now.network.words.embeddings), np.array(before.network.words.embeddings))
+    assert np.array_equal(
+        np.array(now.network.words.embeddings), np.array(before.network.words.embeddings)
+    )
 
 
 def test_another_number_of_layers_takes_nothing_over(published):

@@ -34,7 +34,13 @@ def server(versions, tmp_path_factory):
         }}"""
     )
     server = running.start(
-        folder, "--model-config-file", folder / "models.config", "--max-request-mb", "2", "--timeout", "20"
+        folder,
+        "--model-config-file",
+        folder / "models.config",
+        "--max-request-mb",
+        "2",
+        "--timeout",
+        "20",
     )
     yield server
     server.stop()
@@ -75,7 +81,10 @@ def visit(chromium):
         contexts.append(chromium.new_context(**options))
         page = contexts[-1].new_page()
         page.set_default_timeout(10_000)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
         expected.append(expect_complaints)

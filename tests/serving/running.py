@@ -53,7 +53,10 @@ class Running:
             body = json.dumps(body).encode()
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.rest}{path}", body, headers, method=method or ("GET" if body is None else "POST")
+            f"http://127.0.0.1:{self.rest}{path}",
+            body,
+            headers,
+            method=method or ("GET" if body is None else "POST"),
         )
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
@@ -91,7 +94,17 @@ def start(folder: Path, *arguments, ready=True) -> Running:
     """Starts the server; its log goes into `folder`. With `ready`, once it has opened its ports."""
     log = folder / "server.log"
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli", "serve", "--own-server", "--rest-port", "0", "--grpc-port", "0"]
+        [
+            sys.executable,
+            "-m",
+            "pipeline.cli",
+            "serve",
+            "--own-server",
+            "--rest-port",
+            "0",
+            "--grpc-port",
+            "0",
+        ]
         + ["--poll-seconds", "0.1", *map(str, arguments)],
         cwd=ROOT,
         stderr=log.open("w"),
@@ -99,8 +112,14 @@ def start(folder: Path, *arguments, ready=True) -> Running:
     running = Running(process, log, 0, 0, grpc.insecure_channel("127.0.0.1:1"))
     if ready:
         try:
-            running.wait_for(lambda: " on 127.0.0.1" in running.said and "gRPC" in running.said.partition("REST")[2])
-            running.rest, running.grpc = map(int, re.findall(r" on \S*?(\d+)$", running.said, re.MULTILINE))
+            running.wait_for(
+                lambda: (
+                    " on 127.0.0.1" in running.said and "gRPC" in running.said.partition("REST")[2]
+                )
+            )
+            running.rest, running.grpc = map(
+                int, re.findall(r" on \S*?(\d+)$", running.said, re.MULTILINE)
+            )
         except BaseException:
             running.stop()
             raise
@@ -110,7 +129,9 @@ def start(folder: Path, *arguments, ready=True) -> Running:
     return running
 
 
-def request(*texts, model="ner", signature="", version=None, label=None) -> predict_pb2.PredictRequest:
+def request(
+    *texts, model="ner", signature="", version=None, label=None
+) -> predict_pb2.PredictRequest:
     """A request for entities in texts."""
     asked = predict_pb2.PredictRequest()
     asked.model_spec.name, asked.model_spec.signature_name = model, signature

@@ -21,11 +21,17 @@ class Small(tf.Module):
         words = tf.strings.split(text, " ")
         lengths = tf.strings.length(words.flat_values, "UTF8_CHAR") + 1
         places = tf.cumsum(lengths, exclusive=True)
-        places -= tf.gather(tf.concat([places, [0]], 0), tf.gather(words.row_splits, words.value_rowids()))
-        is_entity = words.with_flat_values(tf.strings.regex_full_match(words.flat_values, r"\p{Lu}.*"))
+        places -= tf.gather(
+            tf.concat([places, [0]], 0), tf.gather(words.row_splits, words.value_rowids())
+        )
+        is_entity = words.with_flat_values(
+            tf.strings.regex_full_match(words.flat_values, r"\p{Lu}.*")
+        )
 
         def rows(flat, default):
-            return tf.ragged.boolean_mask(words.with_flat_values(flat), is_entity).to_tensor(default)
+            return tf.ragged.boolean_mask(words.with_flat_values(flat), is_entity).to_tensor(
+                default
+            )
 
         return {
             "count": tf.reduce_sum(tf.cast(is_entity, tf.int64), 1),
@@ -36,7 +42,9 @@ class Small(tf.Module):
             "surface": rows(words.flat_values, ""),
         }
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, 2], tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, 2], tf.float32)]
+    )
     def numbers(self, x, y):
         return {"total": tf.cast(x, tf.float32) + tf.reduce_sum(y, 1)}
 
@@ -54,7 +62,9 @@ class Small(tf.Module):
 
     @tf.function(input_signature=[STRINGS])
     def choosy(self, text):
-        with tf.control_dependencies([tf.debugging.assert_none_equal(text, "bad", message="bad is refused")]):
+        with tf.control_dependencies(
+            [tf.debugging.assert_none_equal(text, "bad", message="bad is refused")]
+        ):
             return {"count": tf.strings.length(text)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
@@ -62,12 +72,18 @@ class Small(tf.Module):
         """Takes about a microsecond a step or more."""
         return {
             "steps": steps
-            + tf.while_loop(lambda n: n < tf.reduce_max(steps), lambda n: (n + 1,), [tf.constant(0, tf.int64)])[0]
+            + tf.while_loop(
+                lambda n: n < tf.reduce_max(steps), lambda n: (n + 1,), [tf.constant(0, tf.int64)]
+            )[0]
         }
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.bool), tf.TensorSpec([None], tf.float64)])
     def kinds(self, flag, x):
-        return {"flag": tf.fill(tf.shape(x), flag), "x": x / 0.0, "small": tf.cast(tf.ones_like(x), tf.uint8)}
+        return {
+            "flag": tf.fill(tf.shape(x), flag),
+            "x": x / 0.0,
+            "small": tf.cast(tf.ones_like(x), tf.uint8),
+        }
 
 
 def save(folder: Path, version: int, warmups=("Ada", "")) -> None:
@@ -75,7 +91,10 @@ def save(folder: Path, version: int, warmups=("Ada", "")) -> None:
     small = Small(version)
     signatures = {
         "serving_default": small.recognise,
-        **{name: getattr(small, name) for name in ("numbers", "words", "one", "raw", "choosy", "busy", "kinds")},
+        **{
+            name: getattr(small, name)
+            for name in ("numbers", "words", "one", "raw", "choosy", "busy", "kinds")
+        },
     }
     partial = folder / f".partial-{version}"
     tf.saved_model.save(small, str(partial), signatures)
@@ -92,7 +111,9 @@ def warmup(text, signature="serving_default"):
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = signature
     request.inputs["text"].CopyFrom(tf.make_tensor_proto([text], tf.string))
-    return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    return prediction_log_pb2.PredictionLog(
+        predict_log=prediction_log_pb2.PredictLog(request=request)
+    )
 
 
 def publish(source: Path, folder: Path, version: int) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from serving import card, client, signatures
+from components.export import card, signatures
+from components.export.model import PublishedModel
+from serving import client
 from serving.client import AsyncClient, Client
-from serving.model import PublishedModel
 from tests.model.conftest import LABELS, Transform, make_tagger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,8 +49,20 @@ def base(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(base):
     """The addresses of a server, by transport."""
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--own-server", "--rest-port", "0", "--grpc-port", "0"]
-    process = subprocess.Popen([*command, "--model-base-path", base], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        "serve",
+        "--own-server",
+        "--rest-port",
+        "0",
+        "--grpc-port",
+        "0",
+    ]
+    process = subprocess.Popen(
+        [*command, "--model-base-path", base], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     watch = threading.Timer(LONGEST, process.kill)
     watch.start()
     said, found = [], {}
@@ -61,7 +74,9 @@ def served(base):
             if len(found) == 2:
                 break
         assert len(found) == 2, "".join(said)
-        threading.Thread(target=process.stderr.read, daemon=True).start()  # so that it never waits for a reader
+        threading.Thread(
+            target=process.stderr.read, daemon=True
+        ).start()  # so that it never waits for a reader
         yield {"rest": f"http://{found['rest']}", "grpc": f"grpc://{found['grpc']}"}
     finally:
         watch.cancel()
@@ -85,7 +100,10 @@ def expected(base):
 
 
 def rounded(entities):
-    return [(one.text, one.type, one.start, one.end, pytest.approx(one.score, abs=1e-4)) for one in entities]
+    return [
+        (one.text, one.type, one.start, one.end, pytest.approx(one.score, abs=1e-4))
+        for one in entities
+    ]
 
 
 def plain(entities):
@@ -98,7 +116,9 @@ def test_it_finds_what_the_model_finds(url, expected):
         found = list(one.recognised(TEXTS))
     assert [text for text, _ in found] == TEXTS
     assert [plain(entities) for _, entities in found] == expected
-    assert all(one.text == text[one.start : one.end] for text, entities in found for one in entities)
+    assert all(
+        one.text == text[one.start : one.end] for text, entities in found for one in entities
+    )
 
 
 def test_it_finds_the_same_one_by_one(url, expected):
@@ -135,11 +155,28 @@ def test_what_the_server_does_not_have_is_told_of(url, options, error, said):
 
 def test_the_command_writes_what_the_client_finds(served, expected, tmp_path):
     path = tmp_path / "a.txt"
-    lines = [n for n, text in enumerate(TEXTS) if len(text) < 1000 and not re.search("[\r\n\ud800-\udfff]", text)]
+    lines = [
+        n
+        for n, text in enumerate(TEXTS)
+        if len(text) < 1000 and not re.search("[\r\n\ud800-\udfff]", text)
+    ]
     path.write_text("".join(f"{TEXTS[n]}\n" for n in lines), encoding="utf-8")
-    command = [sys.executable, "-m", "pipeline.cli", "predict", "--input", path, "--format", "jsonl"]
-    done = subprocess.run([*command, "--server", served["grpc"]], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        "predict",
+        "--input",
+        path,
+        "--format",
+        "jsonl",
+    ]
+    done = subprocess.run(
+        [*command, "--server", served["grpc"]], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["text"] for one in found] == [TEXTS[n] for n in lines]
-    assert [[tuple(one.values()) for one in line["entities"]] for line in found] == [expected[n] for n in lines]
+    assert [[tuple(one.values()) for one in line["entities"]] for line in found] == [
+        expected[n] for n in lines
+    ]
     assert done.stderr == ""

@@ -3,7 +3,12 @@
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    predict_pb2,
+)
 
 from serving.client import Metadata, Signature, VersionStatus, messages, over_grpc
 from serving.client.target import Servable
@@ -27,7 +32,9 @@ def differences(ours, theirs, seen=()):
         return
     for field in ours.fields:
         real = theirs.fields_by_name.get(field.name)
-        enum = real is not None and real.enum_type is not None and field.type == field.TYPE_INT32  # alike on the wire
+        enum = (
+            real is not None and real.enum_type is not None and field.type == field.TYPE_INT32
+        )  # alike on the wire
         if (
             real is None
             or (field.number, field.label) != (real.number, real.label)
@@ -43,7 +50,9 @@ def test_fields_are_numbered_and_typed_as_tensorflow_servings(ours):
     assert list(differences(ours.DESCRIPTOR, PAIRS[ours].DESCRIPTOR)) == []
 
 
-@pytest.mark.parametrize("servable", [Servable("ner"), Servable("ner", version=2**40), Servable("ner", label="canary")])
+@pytest.mark.parametrize(
+    "servable", [Servable("ner"), Servable("ner", version=2**40), Servable("ner", label="canary")]
+)
 def test_a_predict_request_reads_as_it_was_meant(servable):
     request = predict_pb2.PredictRequest.FromString(over_grpc.predict(servable, TEXTS).body)
     expected = predict_pb2.PredictRequest(
@@ -92,10 +101,16 @@ def test_a_status_is_read():
         one.state = get_model_status_pb2.ModelVersionStatus.State.Value(state)
     one.status.error_code, one.status.error_message = 3, "cannot load"
     exchange = over_grpc.status(Servable("ner", version=3))
-    assert get_model_status_pb2.GetModelStatusRequest.FromString(exchange.body).model_spec.version.value == 3
+    assert (
+        get_model_status_pb2.GetModelStatusRequest.FromString(
+            exchange.body
+        ).model_spec.version.value
+        == 3
+    )
     read = exchange.read(response.SerializeToString())
     assert read[:4] == tuple(
-        VersionStatus(n, state) for n, state in enumerate(("START", "LOADING", "AVAILABLE", "UNLOADING"), start=1)
+        VersionStatus(n, state)
+        for n, state in enumerate(("START", "LOADING", "AVAILABLE", "UNLOADING"), start=1)
     )
     assert read[4] == VersionStatus(5, "END", "cannot load")
 
@@ -106,7 +121,9 @@ def test_metadata_is_read():
     signature.inputs["text"].dtype = tf.string.as_datatype_enum
     for name, dtype in (("count", tf.int64), ("score", tf.float32), ("flag", tf.bool)):
         signature.outputs[name].dtype = dtype.as_datatype_enum
-    response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=model_pb2.ModelSpec(name="ner"))
+    response = get_model_metadata_pb2.GetModelMetadataResponse(
+        model_spec=model_pb2.ModelSpec(name="ner")
+    )
     response.model_spec.version.value = 7
     response.metadata["signature_def"].Pack(held)
     exchange = over_grpc.metadata(Servable())

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving import formats
+from components.export import formats
 
 DEPLOY = Path(formats.__file__).parent / "deploy"
 
@@ -18,10 +18,16 @@ def parsed(path):
     return model
 
 
-@pytest.mark.parametrize("path", ["config/models.config", "config/labels.config", "kubernetes/canary/models.config"])
+@pytest.mark.parametrize(
+    "path", ["config/models.config", "config/labels.config", "kubernetes/canary/models.config"]
+)
 def test_every_file_serves_the_model_from_where_it_is_mounted(path):
     model = parsed(path)
-    assert (model.name, model.base_path, model.model_platform) == ("ner", "/models/ner", "tensorflow")
+    assert (model.name, model.base_path, model.model_platform) == (
+        "ner",
+        "/models/ner",
+        "tensorflow",
+    )
 
 
 def test_the_default_serves_the_newest_version_alone():

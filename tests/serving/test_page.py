@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from serving import formats
-from serving.entity import Entity
+from components.export import formats
+from components.export.entity import Entity
 
 PAGE = Path(formats.__file__).parent / "page"
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 LONG = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesellschaft"
 NAMES = {
     "Zoë": ("PER", 0.97),
@@ -28,8 +33,12 @@ TEXT = "Zoë 👍🏽 met Zoe\u0308 and Ada 👩🏽‍🚀 in Basel."
 
 
 def entities_of(text):
-    found = sorted((match.start(), match[0]) for name in NAMES for match in re.finditer(re.escape(name), text))
-    return tuple(Entity(name, *NAMES[name][:1], at, at + len(name), NAMES[name][1]) for at, name in found)
+    found = sorted(
+        (match.start(), match[0]) for name in NAMES for match in re.finditer(re.escape(name), text)
+    )
+    return tuple(
+        Entity(name, *NAMES[name][:1], at, at + len(name), NAMES[name][1]) for at, name in found
+    )
 
 
 class Rest(BaseHTTPRequestHandler):
@@ -41,7 +50,9 @@ class Rest(BaseHTTPRequestHandler):
         name = self.path.partition("?")[0].strip("/") or "index.html"
         if (PAGE / name).is_file():
             return self.answer(200, (PAGE / name).read_bytes(), TYPES[Path(name).suffix])
-        return self.answer(404, {"error": f"Servable not found for request: Latest({name.rpartition('/')[2]})"})
+        return self.answer(
+            404, {"error": f"Servable not found for request: Latest({name.rpartition('/')[2]})"}
+        )
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -52,7 +63,10 @@ class Rest(BaseHTTPRequestHandler):
         predictions = [
             {
                 "count": len(row),
-                **{key: [getattr(one, key) for one in row] for key in ("type", "start", "end", "score")},
+                **{
+                    key: [getattr(one, key) for one in row]
+                    for key in ("type", "start", "end", "score")
+                },
                 "surface": [one.text for one in row],
             }
             for row in rows
@@ -65,7 +79,8 @@ class Rest(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header(
-            "Content-Security-Policy", f"default-src 'self'; base-uri 'none'; form-action 'none'{self.server.connect}"
+            "Content-Security-Policy",
+            f"default-src 'self'; base-uri 'none'; form-action 'none'{self.server.connect}",
         )
         self.send_header("X-Content-Type-Options", "nosniff")
         if self.server.cors:
@@ -85,7 +100,9 @@ def serve():
         {"version": "6", "state": "END", "status": {"error_code": "OK", "error_message": ""}},
     ]
     server.asked, server.failure, server.cors, server.connect = [], None, False, ""
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    ).start()
     return server
 
 
@@ -116,7 +133,8 @@ def find(page, text):
 def marks(page):
     """Text and type of each mark, as they are in the page."""
     return page.eval_on_selector_all(
-        "mark", "all => all.map(mark => [mark.firstChild.data, mark.querySelector('small').firstChild.data])"
+        "mark",
+        "all => all.map(mark => [mark.firstChild.data, mark.querySelector('small').firstChild.data])",
     )
 
 
@@ -140,7 +158,10 @@ def test_marks_stand_where_the_code_points_are(visit, rest):
         find(page, text)
         assert marks(page) == [[entity.text, entity.type] for entity in entities_of(text)] != []
         assert shown_text(page) == text
-        assert rest.asked[-1] == {"signature_name": "serving_default", "instances": [{"text": text}]}
+        assert rest.asked[-1] == {
+            "signature_name": "serving_default",
+            "instances": [{"text": text}],
+        }
 
 
 def test_each_line_has_its_own_direction(visit, rest):
@@ -149,7 +170,9 @@ def test_each_line_has_its_own_direction(visit, rest):
     first, second, third = (page.locator("mark").nth(n).bounding_box() for n in (0, 2, 3))
     place = page.locator("#marked").bounding_box()
     assert first["x"] - place["x"] < 10  # begins at the left
-    assert third["x"] < second["x"] and second["x"] > place["x"] + place["width"] / 2  # begins at the right
+    assert (
+        third["x"] < second["x"] and second["x"] > place["x"] + place["width"] / 2
+    )  # begins at the right
 
 
 def test_texts_and_labels_are_shown_not_run(visit, rest):
@@ -184,7 +207,11 @@ def test_the_threshold_hides_what_is_below_it_and_brings_it_back(visit, rest):
     assert page.locator("#rows tr").count() == 3 and shown_text(page) == TEXT
     assert page.locator("#summary").inner_text() == "3 entities, 1 below 80% left out"
     page.get_by_label("Lowest score to show").fill("100")
-    assert marks(page) == [] and "No entities" in page.locator("#rows").inner_text() and shown_text(page) == TEXT
+    assert (
+        marks(page) == []
+        and "No entities" in page.locator("#rows").inner_text()
+        and shown_text(page) == TEXT
+    )
     page.get_by_label("Lowest score to show").fill("0")
     assert len(marks(page)) == 4
 
@@ -234,7 +261,10 @@ def test_an_example_is_taken_by_a_click(visit, rest):
     page.get_by_role("button", name="עברית").click()
     page.wait_for_selector("mark")
     assert [text for text, _ in marks(page)] == ["נועה כהן", "תל אביב"]
-    assert page.get_by_label("Text", exact=True).input_value() == rest.asked[-1]["instances"][0]["text"]
+    assert (
+        page.get_by_label("Text", exact=True).input_value()
+        == rest.asked[-1]["instances"][0]["text"]
+    )
     for n in range(buttons.count()):
         buttons.nth(n).click()
         page.locator("#found[aria-busy=false]").wait_for()
@@ -247,11 +277,16 @@ def test_the_version_and_its_state_are_told_and_followed(visit, rest):
     page.get_by_text("Model ner: version 7 is available").wait_for()
     failed = {"error_code": "UNKNOWN", "error_message": "Op type not registered"}
     rest.versions.append({"version": "8", "state": "END", "status": failed})
-    page.get_by_text("version 8 is not served (Op type not registered); version 7 is available").wait_for()
+    page.get_by_text(
+        "version 8 is not served (Op type not registered); version 7 is available"
+    ).wait_for()
 
 
 FAILURES = [
-    ((400, {"error": "input size does not match"}), "refused (400). It said: input size does not match"),
+    (
+        (400, {"error": "input size does not match"}),
+        "refused (400). It said: input size does not match",
+    ),
     ((413, {"error": "too large"}), "longer than"),
     ((429, {"error": "full"}), "too much to do"),
     ((503, {"error": "Queue full"}), "too much to do"),
@@ -261,7 +296,10 @@ FAILURES = [
     ((500, b""), "refused (500)."),
     ((200, {"predictions": [[0.1, 0.9]]}), "does not answer as tfx-ner's models do"),
     (
-        (200, {"predictions": [{"count": 1, "type": ["X"], "start": [5], "end": [99], "score": [1]}]}),
+        (
+            200,
+            {"predictions": [{"count": 1, "type": ["X"], "start": [5], "end": [99], "score": [1]}]},
+        ),
         "a place that the text does not have",
     ),
     ((400, {"error": "<b>bold</b>"}), "It said: <b>bold</b>"),
@@ -275,7 +313,9 @@ def test_what_goes_wrong_is_said_in_words(visit, rest):
         rest.failure = failure
         find(page, TEXT)
         assert words in page.get_by_role("alert").inner_text()
-        assert marks(page) == [] and "No entities" in page.locator("#rows").inner_text()  # not those of the text before
+        assert (
+            marks(page) == [] and "No entities" in page.locator("#rows").inner_text()
+        )  # not those of the text before
     rest.failure = None
     find(page, TEXT)
     assert page.locator("#trouble").is_hidden() and len(marks(page)) == 4
@@ -292,7 +332,9 @@ def test_a_server_that_is_gone_and_a_model_that_is_not_there_are_told(visit, res
 def test_a_text_that_is_too_long_is_not_sent(visit, rest):
     page = visit(rest.url)
     find(page, "😀" * 100_001)
-    assert "has 100,001 characters; the page takes 100,000" in page.get_by_role("alert").inner_text()
+    assert (
+        "has 100,001 characters; the page takes 100,000" in page.get_by_role("alert").inner_text()
+    )
     assert rest.asked == []
     find(page, "😀" * 99_995 + "Basel")
     assert marks(page) == [["Basel", "LOC"]]
@@ -387,7 +429,10 @@ def test_everything_has_a_name_for_those_who_hear_the_page(visit, rest):
     )
     assert unnamed == []
     assert page.locator("h1").count() == 1 and page.locator("html[lang=en] main").count() == 1
-    assert "Basel" in page.locator("mark").nth(3).inner_text() and "50.0%" in page.locator("mark").nth(3).text_content()
+    assert (
+        "Basel" in page.locator("mark").nth(3).inner_text()
+        and "50.0%" in page.locator("mark").nth(3).text_content()
+    )
 
 
 def test_the_file_of_predict_looks_the_same(visit, rest, tmp_path):
@@ -409,8 +454,12 @@ def test_the_file_of_predict_looks_the_same(visit, rest, tmp_path):
     from_file = visit(file.as_uri())
     assert shown_text(from_file, "p.text") == text
     page = visit(rest.url)
-    columns = {key: [getattr(one, key) for one in entities] for key in ("type", "start", "end", "score")}
+    columns = {
+        key: [getattr(one, key) for one in entities] for key in ("type", "start", "end", "score")
+    }
     rest.failure = (200, {"predictions": [{"count": len(entities), **columns}]})
     find(page, text)
     assert from_file.eval_on_selector_all("mark", looks) == page.eval_on_selector_all("mark", looks)
-    assert len({look[3] for look in page.eval_on_selector_all("mark", looks)}) == len({one.type for one in entities})
+    assert len({look[3] for look in page.eval_on_selector_all("mark", looks)}) == len(
+        {one.type for one in entities}
+    )

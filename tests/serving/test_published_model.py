@@ -4,9 +4,9 @@ from itertools import chain, count, islice
 
 import pytest
 
-import serving.model
-from serving import card, signatures
-from serving.model import PublishedModel
+import components.export.model
+from components.export import card, signatures
+from components.export.model import PublishedModel
 from tests.model.conftest import LABELS, Transform, make_tagger
 
 NAMES = ["Ada", "Bea", "Zoë", "Lyon", "נועה", "中国", "Example Works Ltd."]
@@ -24,13 +24,16 @@ def published(tmp_path_factory):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(serving.model, "_BATCH", 3)
+    monkeypatch.setattr(components.export.model, "_BATCH", 3)
 
 
 def recognised(model, texts):
     """What was found in each text, and the scores."""
     return [
-        ((text, [(one.text, one.type, one.start, one.end) for one in entities]), [one.score for one in entities])
+        (
+            (text, [(one.text, one.type, one.start, one.end) for one in entities]),
+            [one.score for one in entities],
+        )
         for text, entities in model.recognised(texts)
     ]
 

@@ -91,16 +91,28 @@ def test_the_slider_shows_the_scores_at_a_threshold(open_report, three):
     for place in (0, 50, 100):
         page.get_by_role("slider").fill(str(place))
         score = thresholds.per_type["LOC"].scores[place]
-        shown = [page.locator(f"#at-{part}").inner_text() for part in ("precision", "recall", "f1", "found")]
-        assert shown == [f"{score.precision:.3f}", f"{score.recall:.3f}", f"{score.f1:.3f}", f"{score.tp + score.fp:,}"]
-        assert page.locator("#threshold-shown").inner_text() == f"{thresholds.thresholds[place]:.2f}"
+        shown = [
+            page.locator(f"#at-{part}").inner_text()
+            for part in ("precision", "recall", "f1", "found")
+        ]
+        assert shown == [
+            f"{score.precision:.3f}",
+            f"{score.recall:.3f}",
+            f"{score.f1:.3f}",
+            f"{score.tp + score.fp:,}",
+        ]
+        assert (
+            page.locator("#threshold-shown").inner_text() == f"{thresholds.thresholds[place]:.2f}"
+        )
     assert page.locator("#threshold-of").inner_text() == "LOC"
 
 
 def test_the_line_of_a_type_is_the_types(open_report, three):
     page = open_report(three)
     chart = page.locator("#threshold-chart")
-    drawn = "chart => [...chart.querySelectorAll('.line')].map((line) => line.getAttribute('points'))"
+    drawn = (
+        "chart => [...chart.querySelectorAll('.line')].map((line) => line.getAttribute('points'))"
+    )
     of_all = chart.evaluate(drawn)
     page.get_by_label("Type", exact=True).select_option(label="PER")
     assert chart.evaluate(drawn) != of_all
@@ -120,7 +132,13 @@ def test_the_marker_follows_the_slider(open_report, three):
         page.get_by_role("slider").fill(str(place))
         places.append(page.locator("#threshold-chart .marker").bounding_box()["x"])
     chart = page.locator("#threshold-chart").bounding_box()
-    assert chart["x"] < places[0] < chart["x"] + chart["width"] / 4 < places[1] <= chart["x"] + chart["width"]
+    assert (
+        chart["x"]
+        < places[0]
+        < chart["x"] + chart["width"] / 4
+        < places[1]
+        <= chart["x"] + chart["width"]
+    )
 
 
 def test_without_scripts_all_but_the_slider_is_there(open_report, three):
@@ -156,7 +174,9 @@ def test_a_type_leads_to_its_errors_whatever_it_is_called(open_report, hostile):
 
 def test_true_and_found_entities_differ_in_more_than_colour(open_report, three):
     page = open_report(three)
-    style = "one => [getComputedStyle(one).borderBottomWidth, getComputedStyle(one).backgroundColor]"
+    style = (
+        "one => [getComputedStyle(one).borderBottomWidth, getComputedStyle(one).backgroundColor]"
+    )
     place = page.locator(".place:not(.subject)").first
     gold = page.locator(".place > .gold:not(:has(.found))").last.evaluate(style)
     found = page.locator(".place > .found").last.evaluate(style)
@@ -220,10 +240,16 @@ def test_what_is_written_can_be_read(open_report, eighteen, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_shade_of_the_heat_map_can_be_read_and_is_darker_than_the_one_before(open_report, eighteen, scheme):
+def test_every_shade_of_the_heat_map_can_be_read_and_is_darker_than_the_one_before(
+    open_report, eighteen, scheme
+):
     page = open_report(eighteen, color_scheme=scheme)
-    cells = "".join(f'<td class="s{shade}{" deep" if shade > 6 else ""}">{shade}</td>' for shade in range(10))
-    page.locator(".heat tbody").evaluate("(body, cells) => { body.innerHTML = `<tr>${cells}</tr>`; }", cells)
+    cells = "".join(
+        f'<td class="s{shade}{" deep" if shade > 6 else ""}">{shade}</td>' for shade in range(10)
+    )
+    page.locator(".heat tbody").evaluate(
+        "(body, cells) => { body.innerHTML = `<tr>${cells}</tr>`; }", cells
+    )
     assert page.evaluate(HARD_TO_READ) == {}
     greys = page.eval_on_selector_all(
         ".heat td",
@@ -241,15 +267,16 @@ def test_nothing_is_to_be_scrolled_sideways(open_report, eighteen, hostile):
         for width in (320, 390, 768, 1280):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.eval_on_selector_all("p, h1, h2, h3, h4, figcaption, li, dd, summary", LOST) == []
+            assert (
+                page.eval_on_selector_all("p, h1, h2, h3, h4, figcaption, li, dd, summary", LOST)
+                == []
+            )
 
 
 def test_what_scrolls_by_itself_can_be_reached_with_the_keyboard(open_report, eighteen):
     page = open_report(eighteen, viewport={"width": 390, "height": 800})
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    scrolled = (
-        "all => all.filter((one) => one.scrollWidth > one.clientWidth && one.tabIndex < 0).map((one) => one.innerText)"
-    )
+    scrolled = "all => all.filter((one) => one.scrollWidth > one.clientWidth && one.tabIndex < 0).map((one) => one.innerText)"
     assert page.eval_on_selector_all(".scroll", scrolled) == []
 
 

@@ -24,12 +24,23 @@ MANY = settings(
     suppress_health_check=list(HealthCheck),
 )
 # What a wrong request may end in. UNKNOWN and INTERNAL are not among them, nor is UNAVAILABLE: nothing is overloaded.
-FAIR = {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE", "UNIMPLEMENTED", "RESOURCE_EXHAUSTED"}
+FAIR = {
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "FAILED_PRECONDITION",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "RESOURCE_EXHAUSTED",
+}
 
 
 def narrowed(description):
     """The description with names that the server knows beside some that it does not, so that most requests reach a model."""
-    known = {"model": ["ner", "other", "x"], "version": [1, 2, 3], "label": ["stable", "canary", "x"]}
+    known = {
+        "model": ["ner", "other", "x"],
+        "version": [1, 2, 3],
+        "label": ["stable", "canary", "x"],
+    }
     for path in description["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", []):
@@ -37,7 +48,14 @@ def narrowed(description):
                 parameter["schema"].pop("pattern", None)
     schemas = description["components"]["schemas"]
     for form in schemas["Predict"]["oneOf"]:
-        form["properties"]["signature_name"]["enum"] = ["", "serving_default", "words", "raw", "choosy", "x"]
+        form["properties"]["signature_name"]["enum"] = [
+            "",
+            "serving_default",
+            "words",
+            "raw",
+            "choosy",
+            "x",
+        ]
     return description
 
 
@@ -45,7 +63,9 @@ def narrowed(description):
 def test_rest_answers_whatever_is_asked_as_it_is_described(server, mode):
     schema = schemathesis.openapi.from_dict(narrowed(server.http("/openapi.json")[1]))
     operations = [one.ok() for one in schema.get_all_operations()]
-    asked = st.sampled_from(operations).flatmap(lambda operation: operation.as_strategy(generation_mode=mode))
+    asked = st.sampled_from(operations).flatmap(
+        lambda operation: operation.as_strategy(generation_mode=mode)
+    )
     statuses = set()
 
     @MANY
@@ -71,7 +91,9 @@ def test_rest_answers_whatever_is_asked_as_it_is_described(server, mode):
 
 
 SHAPES = st.lists(st.integers(-2, 4) | st.sampled_from([2**31, 2**62, -(2**63)]), max_size=3)
-TEXTS = st.binary(max_size=20) | st.text(max_size=20).map(lambda text: text.encode("utf-8", "replace"))
+TEXTS = st.binary(max_size=20) | st.text(max_size=20).map(
+    lambda text: text.encode("utf-8", "replace")
+)
 
 
 @st.composite
@@ -100,16 +122,23 @@ def tensors(draw):
 def requests(draw):
     asked = predict_pb2.PredictRequest()
     if draw(st.integers(0, 9)):
-        asked.model_spec.name = draw(st.sampled_from(["ner", "ner", "ner", "other", "", "x"]) | st.text(max_size=9))
+        asked.model_spec.name = draw(
+            st.sampled_from(["ner", "ner", "ner", "other", "", "x"]) | st.text(max_size=9)
+        )
         names = ["", "serving_default", "numbers", "words", "one", "raw", "choosy", "kinds"]
         asked.model_spec.signature_name = draw(st.sampled_from(names) | st.text(max_size=5))
         choice = draw(st.integers(0, 5))
         if choice == 0:
-            asked.model_spec.version.value = draw(st.integers(-(2**63), 2**63 - 1) | st.integers(1, 3))
+            asked.model_spec.version.value = draw(
+                st.integers(-(2**63), 2**63 - 1) | st.integers(1, 3)
+            )
         elif choice == 1:
-            asked.model_spec.version_label = draw(st.sampled_from(["stable", "canary"]) | st.text(max_size=9))
+            asked.model_spec.version_label = draw(
+                st.sampled_from(["stable", "canary"]) | st.text(max_size=9)
+            )
     for alias in draw(
-        st.sets(st.sampled_from(["text", "x", "y", "flag"]) | st.text(max_size=3), max_size=2) | st.just({"text"})
+        st.sets(st.sampled_from(["text", "x", "y", "flag"]) | st.text(max_size=3), max_size=2)
+        | st.just({"text"})
     ):
         asked.inputs[alias].CopyFrom(draw(tensors()))
     asked.output_filter.extend(draw(st.lists(st.sampled_from(["count", "type", "x"]), max_size=2)))
@@ -153,7 +182,10 @@ def test_bytes_that_may_be_no_message_do_no_harm(server):
         try:
             call(message, timeout=60)
         except grpc.RpcError as error:
-            assert error.code() not in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE), error.details()
+            assert error.code() not in (
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                grpc.StatusCode.UNAVAILABLE,
+            ), error.details()
 
     ask()
     unharmed(server)

@@ -60,8 +60,14 @@ TABLE = {
         changed(lambda one: one.ClearField("model_spec")),
         ("INVALID_ARGUMENT", "Missing ModelSpec"),
     ),
-    "empty name": (request("Ada", model=""), ("INVALID_ARGUMENT", "ModelSpec has no name specified.")),
-    "unknown model": (request("Ada", model="x"), ("NOT_FOUND", "Servable not found for request: Latest(x)")),
+    "empty name": (
+        request("Ada", model=""),
+        ("INVALID_ARGUMENT", "ModelSpec has no name specified."),
+    ),
+    "unknown model": (
+        request("Ada", model="x"),
+        ("NOT_FOUND", "Servable not found for request: Latest(x)"),
+    ),
     "unknown version of an unknown model": (
         request("Ada", model="x", version=9),
         ("NOT_FOUND", "Servable not found for request: Specific(x, 9)"),
@@ -110,12 +116,18 @@ TABLE = {
         fed(text=undecodable(tensor_content=b"xyz")),
         ("INVALID_ARGUMENT", "tensor parsing error: text"),
     ),
-    "undecodable: no type": (fed(text=undecodable(dtype=0)), ("INVALID_ARGUMENT", "tensor parsing error: text")),
+    "undecodable: no type": (
+        fed(text=undecodable(dtype=0)),
+        ("INVALID_ARGUMENT", "tensor parsing error: text"),
+    ),
     "undecodable: a type that there is not": (
         fed(text=undecodable(dtype=9999)),
         ("INVALID_ARGUMENT", "tensor parsing error: text"),
     ),
-    "undecodable: a negative size": (fed(text=many(-1)), ("INVALID_ARGUMENT", "tensor parsing error: text")),
+    "undecodable: a negative size": (
+        fed(text=many(-1)),
+        ("INVALID_ARGUMENT", "tensor parsing error: text"),
+    ),
     "undecodable: more than any memory holds": (
         fed(text=many(2**60)),
         ("INVALID_ARGUMENT", "tensor parsing error: text"),
@@ -152,7 +164,10 @@ def test_the_argument_of_a_wrong_type_is_named_by_its_place(server):
     asked = fed(x=tensor([1], tf.int64), y=tensor([[1, 2]], tf.int64))
     asked.model_spec.signature_name = "numbers"
     code, message = refusal(server.prediction.Predict, asked)
-    assert (code, message) == ("INVALID_ARGUMENT", "Expects arg[1] to be float but int64 is provided")
+    assert (code, message) == (
+        "INVALID_ARGUMENT",
+        "Expects arg[1] to be float but int64 is provided",
+    )
 
 
 def test_what_the_model_itself_refuses(server):
@@ -180,7 +195,11 @@ def test_a_deadline_that_passes(server):
 def test_the_answer_names_what_gave_it(server, asked, version):
     answer = server.prediction.Predict(asked)
     spec = answer.model_spec
-    assert (spec.name, spec.version.value, spec.signature_name) == ("ner", version, "serving_default")
+    assert (spec.name, spec.version.value, spec.signature_name) == (
+        "ner",
+        version,
+        "serving_default",
+    )
     assert outputs(answer) == {
         "count": [2],
         "type": [[f"V{version}".encode()] * 2],
@@ -224,7 +243,9 @@ def test_no_texts_have_no_answers(server):
     assert outputs(server.prediction.Predict(request()))["count"] == []
 
 
-@pytest.mark.parametrize(("signature", "output"), [("words", "words"), ("one", "length"), ("raw", "text_bytes")])
+@pytest.mark.parametrize(
+    ("signature", "output"), [("words", "words"), ("one", "length"), ("raw", "text_bytes")]
+)
 def test_signatures_that_cannot_be_batched_answer_too(server, signature, output):
     assert output in server.prediction.Predict(request("Ada", "b c", signature=signature)).outputs
 
@@ -232,7 +253,9 @@ def test_signatures_that_cannot_be_batched_answer_too(server, signature, output)
 def test_a_request_that_fails_does_not_spoil_those_that_came_with_it(server):
     def ask(text):
         try:
-            return outputs(server.prediction.Predict(request(text, signature="choosy"), timeout=60))["count"]
+            return outputs(
+                server.prediction.Predict(request(text, signature="choosy"), timeout=60)
+            )["count"]
         except grpc.RpcError as error:
             return error.code().name
 
@@ -257,9 +280,14 @@ def test_metadata_holds_the_signatures(server):
     answer = server.prediction.GetModelMetadata(metadata("signature_def", label="stable"))
     assert (answer.model_spec.name, answer.model_spec.version.value) == ("ner", 2)
     signatures = get_model_metadata_pb2.SignatureDefMap()
-    assert list(answer.metadata) == ["signature_def"] and answer.metadata["signature_def"].Unpack(signatures)
+    assert list(answer.metadata) == ["signature_def"] and answer.metadata["signature_def"].Unpack(
+        signatures
+    )
     default = signatures.signature_def["serving_default"]
-    assert default.method_name == "tensorflow/serving/predict" and default.inputs["text"].dtype == tf.string
+    assert (
+        default.method_name == "tensorflow/serving/predict"
+        and default.inputs["text"].dtype == tf.string
+    )
     assert [dim.size for dim in default.inputs["text"].tensor_shape.dim] == [-1]
     assert {*default.outputs} == {"count", "type", "start", "end", "score", "surface"}
 
@@ -271,10 +299,22 @@ def test_metadata_holds_the_signatures(server):
             get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"]),
             ("INVALID_ARGUMENT", "Missing ModelSpec"),
         ),
-        (metadata(), ("INVALID_ARGUMENT", "GetModelMetadataRequest must specify at least one metadata_field")),
+        (
+            metadata(),
+            (
+                "INVALID_ARGUMENT",
+                "GetModelMetadataRequest must specify at least one metadata_field",
+            ),
+        ),
         (metadata("x"), ("INVALID_ARGUMENT", "Metadata field x is not supported")),
-        (metadata("signature_def", model="x"), ("NOT_FOUND", "Servable not found for request: Latest(x)")),
-        (metadata("signature_def", version=9), ("NOT_FOUND", "Servable not found for request: Specific(ner, 9)")),
+        (
+            metadata("signature_def", model="x"),
+            ("NOT_FOUND", "Servable not found for request: Latest(x)"),
+        ),
+        (
+            metadata("signature_def", version=9),
+            ("NOT_FOUND", "Servable not found for request: Specific(ner, 9)"),
+        ),
     ],
 )
 def test_what_metadata_refuses(server, asked, refused):
@@ -290,7 +330,9 @@ def status(**particulars):
 def test_status_lists_the_versions(server):
     states = get_model_status_pb2.ModelVersionStatus
     answer = server.models.GetModelStatus(status())
-    assert [(one.version, one.state, one.status.error_code) for one in answer.model_version_status] == [
+    assert [
+        (one.version, one.state, one.status.error_code) for one in answer.model_version_status
+    ] == [
         (3, states.AVAILABLE, 0),
         (2, states.AVAILABLE, 0),
     ]
@@ -319,10 +361,15 @@ def test_a_signature_to_predict_is_not_one_to_classify(server):
     ):
         asked.model_spec.name = "ner"
         code, message = refusal(call, asked)
-        assert code == "INVALID_ARGUMENT" and message.startswith(f"Expected {kind} signature method_name to be")
+        assert code == "INVALID_ARGUMENT" and message.startswith(
+            f"Expected {kind} signature method_name to be"
+        )
         asked.model_spec.name = "x"
         assert refusal(call, asked)[0] == "NOT_FOUND"
-    assert refusal(server.prediction.MultiInference, inference_pb2.MultiInferenceRequest())[0] == "UNIMPLEMENTED"
+    assert (
+        refusal(server.prediction.MultiInference, inference_pb2.MultiInferenceRequest())[0]
+        == "UNIMPLEMENTED"
+    )
 
 
 def test_bytes_that_are_no_message_are_refused_and_the_server_lives_on(server):

@@ -41,7 +41,14 @@ def test_it_says_what_it_is_and_where(server):
 
 @pytest.mark.parametrize(
     ("host", "is_loopback"),
-    [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)]
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+    ]
     + [("10.0.0.1", False), ("example.org", False)],
 )
 def test_it_warns_of_addresses_that_others_can_reach(host, is_loopback):
@@ -76,7 +83,9 @@ def test_a_port_that_is_taken_is_told_in_one_line(start, versions):
 def test_a_port_for_rest_that_is_taken_is_told_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1:{port} .*; choose another --rest-port"):
+        with pytest.raises(
+            UserError, match=f"cannot listen on 127.0.0.1:{port} .*; choose another --rest-port"
+        ):
             main.bound("127.0.0.1", port)
 
 
@@ -84,14 +93,20 @@ def test_a_first_version_that_cannot_be_loaded_is_told_in_one_line(start, tmp_pa
     (tmp_path / "ner").mkdir()
     small_models.publish_broken(tmp_path / "ner", 1)
     code, said = ended(start("--model-base-path", tmp_path / "ner", ready=False))
-    assert code == 2 and "tfx-ner: version 1 of model ner cannot be loaded" in said and "Traceback" not in said
+    assert (
+        code == 2
+        and "tfx-ner: version 1 of model ner cannot be loaded" in said
+        and "Traceback" not in said
+    )
 
 
 def test_it_waits_for_the_first_version_with_its_ports_shut(start, versions, tmp_path):
     (tmp_path / "ner").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    server = start("--model-base-path", tmp_path / "ner", "--wait", "--rest-port", port, ready=False)
+    server = start(
+        "--model-base-path", tmp_path / "ner", "--wait", "--rest-port", port, ready=False
+    )
     server.wait_for(lambda: "waiting: no version of model ner" in server.said)
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -123,7 +138,9 @@ def test_sigint_answers_what_is_in_flight_by_rest_first(start, versions):
     assert code == 0 and said.endswith("stopping: requests in flight are answered first\nstopped\n")
 
 
-def test_sigterm_answers_what_is_in_flight_by_grpc_first_and_tells_who_watches_its_health(start, versions):
+def test_sigterm_answers_what_is_in_flight_by_grpc_first_and_tells_who_watches_its_health(
+    start, versions
+):
     server = start("--model-base-path", versions)
     asked = request(signature="busy")
     asked.ClearField("inputs")
@@ -132,7 +149,9 @@ def test_sigterm_answers_what_is_in_flight_by_grpc_first_and_tells_who_watches_i
 
     def watch():
         with contextlib.suppress(grpc.RpcError):  # the stream ends with the server
-            seen.extend(one.status for one in health.Watch(health_pb2.HealthCheckRequest(), timeout=120))
+            seen.extend(
+                one.status for one in health.Watch(health_pb2.HealthCheckRequest(), timeout=120)
+            )
 
     with ThreadPoolExecutor(2) as pool:
         watching = pool.submit(watch)
@@ -162,8 +181,14 @@ def test_a_version_whose_warm_up_fails_does_not_serve(start, versions, tmp_path)
     assert server.states() == {2: "END", 1: "AVAILABLE"}
     assert server.http(PREDICT, {"instances": ["Ada"]})[1]["predictions"][0]["type"] == ["V1"]
     _, answer = server.http("/v1/models/ner/versions/2")
-    assert "cannot read the warm-up requests" in answer["model_version_status"][0]["status"]["error_message"]
-    assert 'model_warmup_latency_count{model_path="' in server.http("/monitoring/prometheus/metrics")[1]
+    assert (
+        "cannot read the warm-up requests"
+        in answer["model_version_status"][0]["status"]["error_message"]
+    )
+    assert (
+        'model_warmup_latency_count{model_path="'
+        in server.http("/monitoring/prometheus/metrics")[1]
+    )
 
 
 def reload(server, text):
@@ -208,16 +233,24 @@ def test_the_configuration_is_reloaded(start, versions):
     assert server.states("second") == {3: "AVAILABLE"}
 
     status = reload(server, everything.replace("value: 2", "value: 1"))
-    assert status.error_code == grpc.StatusCode.FAILED_PRECONDITION.value[0] and "label stable" in status.error_message
+    assert (
+        status.error_code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
+        and "label stable" in status.error_message
+    )
     assert server.http("/v1/models/ner/labels/stable:predict", {"instances": ["Ada"]})[0] == 200
 
-    status = reload(server, 'model_config_list { config { name: "ner" base_path: "not/absolute" } }')
+    status = reload(
+        server, 'model_config_list { config { name: "ner" base_path: "not/absolute" } }'
+    )
     assert status.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert reload(server, "").error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert server.http(PREDICT, {"instances": ["Ada"]})[0] == 200
 
     assert (
-        reload(server, f'model_config_list {{ config {{ name: "second" base_path: "{versions}" }} }}').error_code == 0
+        reload(
+            server, f'model_config_list {{ config {{ name: "second" base_path: "{versions}" }} }}'
+        ).error_code
+        == 0
     )
     assert server.http(PREDICT, {"instances": ["Ada"]})[0] == 404
     assert server.http("/v1/models/second:predict", {"instances": ["Ada"]})[0] == 200
@@ -230,14 +263,19 @@ def test_the_configuration_is_reloaded(start, versions):
         ("", "models.config: expected a model_config_list"),
         ('model_config_list { config { name: "a" base_path: "x" } }', "absolute path"),
         ('model_config_list { config { name: "a/b" base_path: "/x" } }', "without / and :"),
-        ('model_config_list { config { name: "a" base_path: "/x" model_platform: "other" } }', "expected tensorflow"),
+        (
+            'model_config_list { config { name: "a" base_path: "/x" model_platform: "other" } }',
+            "expected tensorflow",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_be_served_is_told_in_one_line(tmp_path, text, message):
     (tmp_path / "models.config").write_text(text)
     with pytest.raises(UserError, match=message) as raised:
         config.read(str(tmp_path / "models.config"))
-    assert str(raised.value).startswith(f"{tmp_path}/models.config: ") and "\n" not in str(raised.value)
+    assert str(raised.value).startswith(f"{tmp_path}/models.config: ") and "\n" not in str(
+        raised.value
+    )
 
 
 @pytest.fixture(scope="module")
@@ -247,8 +285,26 @@ def pair(tmp_path_factory):
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed: expected it on the PATH, to make a certificate")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj", "/CN=localhost"]
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ]
+        + [
+            "-keyout",
+            folder / "key.pem",
+            "-out",
+            folder / "cert.pem",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ]
         + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
         check=True,
         capture_output=True,

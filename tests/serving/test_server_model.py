@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving import signatures, warmup
+from components.export import signatures, warmup
 from tests.model.conftest import Transform, make_tagger
 from tests.serving import running
 from tests.serving.running import outputs, request
@@ -78,12 +78,16 @@ def test_both_transports_and_the_model_itself_agree(real, saved):
     for text in TEXTS[:-1]:
         itself = {
             alias: value.numpy().tolist()
-            for alias, value in model.signatures["serving_default"](text=tf.constant([text])).items()
+            for alias, value in model.signatures["serving_default"](
+                text=tf.constant([text])
+            ).items()
         }
         assert same(ask(real, text), itself), text
         status, answer = real.http("/v1/models/ner:predict", {"inputs": [text]})
         read = {
-            alias: [[one.encode() for one in row] for row in rows] if alias in ("type", "surface") else rows
+            alias: [[one.encode() for one in row] for row in rows]
+            if alias in ("type", "surface")
+            else rows
             for alias, rows in answer["outputs"].items()
         }
         assert status == 200 and same(read, itself), text
@@ -99,7 +103,9 @@ def test_a_batch_gives_each_text_what_it_gets_alone(real):
 
 def test_examples_are_tagged_too(real):
     tokens = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"Ada", b"met", b"Zoe"]))
-    example = tf.train.Example(features=tf.train.Features(feature={"tokens": tokens})).SerializeToString()
+    example = tf.train.Example(
+        features=tf.train.Features(feature={"tokens": tokens})
+    ).SerializeToString()
     asked = request(signature="examples")
     asked.ClearField("inputs")
     asked.inputs["examples"].CopyFrom(tf.make_tensor_proto([example]))
@@ -124,10 +130,16 @@ print(answer["count"][0], answer["surface"][0].tolist())
 
 def test_it_loads_by_tag_and_runs_by_signature_in_a_process_without_the_project(saved):
     done = subprocess.run(
-        [sys.executable, "-I", "-c", LOADED, str(saved / "1")], cwd="/", capture_output=True, text=True
+        [sys.executable, "-I", "-c", LOADED, str(saved / "1")],
+        cwd="/",
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     itself = tf.saved_model.load(str(saved / "1")).signatures["serving_default"](
         text=tf.constant(["Ada met Zoe in Basel."])
     )
-    assert done.stdout.strip() == f"{itself['count'].numpy()[0]} {itself['surface'].numpy()[0].tolist()}"
+    assert (
+        done.stdout.strip()
+        == f"{itself['count'].numpy()[0]} {itself['surface'].numpy()[0].tolist()}"
+    )

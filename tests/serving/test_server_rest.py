@@ -24,7 +24,10 @@ ADA = {"count": 1, "type": ["V3"], "start": [0], "end": [3], "score": [0.9], "su
         ({"instances": ["Ada"], "signature_name": "serving_default"}, {"predictions": [ADA]}),
         ({"instances": ["Ada"], "signature_name": ""}, {"predictions": [ADA]}),
         ({"inputs": ["Ada"]}, {"outputs": {name: [value] for name, value in ADA.items()}}),
-        ({"inputs": {"text": ["Ada"]}}, {"outputs": {name: [value] for name, value in ADA.items()}}),
+        (
+            {"inputs": {"text": ["Ada"]}},
+            {"outputs": {name: [value] for name, value in ADA.items()}},
+        ),
         ({"inputs": ["é", "bcd"], "signature_name": "choosy"}, {"outputs": [2, 3]}),
         ({"instances": ["é", "bcd"], "signature_name": "choosy"}, {"predictions": [2, 3]}),
         ({"inputs": ["a b", "c"], "signature_name": "words"}, {"outputs": [["a", "b"], ["c", ""]]}),
@@ -34,7 +37,10 @@ ADA = {"count": 1, "type": ["V3"], "start": [0], "end": [3], "score": [0.9], "su
             {"predictions": [{"text_bytes": {"b64": "w6k="}, "text": "é"}]},
         ),
         (
-            {"instances": [{"x": 1, "y": [0.5, 2]}, {"x": -4096, "y": [0, 0]}], "signature_name": "numbers"},
+            {
+                "instances": [{"x": 1, "y": [0.5, 2]}, {"x": -4096, "y": [0, 0]}],
+                "signature_name": "numbers",
+            },
             {"predictions": [3.5, float(-4096)]},
         ),
     ],
@@ -86,7 +92,12 @@ REFUSED = {
     "no body": (PREDICT, b"", 400, "The document is empty"),
     "bad JSON for an unknown model": ("/v1/models/x:predict", b"{", 400, "JSON Parse error"),
     "no object": (PREDICT, [], 400, "Is not object"),
-    "unknown model": ("/v1/models/x:predict", {"instances": ["a"]}, 404, "Servable not found for request: Latest(x)"),
+    "unknown model": (
+        "/v1/models/x:predict",
+        {"instances": ["a"]},
+        404,
+        "Servable not found for request: Latest(x)",
+    ),
     "unknown version": (
         "/v1/models/ner/versions/9:predict",
         {"instances": ["a"]},
@@ -105,15 +116,30 @@ REFUSED = {
         400,
         "Unrecognized servable version label: l",
     ),
-    "unknown signature": (PREDICT, {"instances": ["a"], "signature_name": "x"}, 400, 'key "x" not found'),
+    "unknown signature": (
+        PREDICT,
+        {"instances": ["a"], "signature_name": "x"},
+        400,
+        'key "x" not found',
+    ),
     "neither form": (PREDICT, {}, 400, "Missing 'inputs' or 'instances' key"),
     "both forms": (PREDICT, {"instances": ["a"], "inputs": ["a"]}, 400, "found both"),
     "empty instances": (PREDICT, {"instances": []}, 400, "No values"),
     "empty inputs": (PREDICT, {"inputs": []}, 400, "No values"),
     "other key": (PREDICT, {"instances": [{"word": "a"}]}, 400, "does not have named input: word"),
-    "more keys": (PREDICT, {"instances": [{"text": "a", "x": 1}]}, 400, "does not have named input: x"),
+    "more keys": (
+        PREDICT,
+        {"instances": [{"text": "a", "x": 1}]},
+        400,
+        "does not have named input: x",
+    ),
     "unequal shapes": (PREDICT, {"instances": [["a"], ["b", "c"]]}, 400, "unexpected size"),
-    "wrong rank": (PREDICT, {"instances": [["a"]]}, 400, "to have the shape [?] but [1,1] is provided"),
+    "wrong rank": (
+        PREDICT,
+        {"instances": [["a"]]},
+        400,
+        "to have the shape [?] but [1,1] is provided",
+    ),
     "wrong type": (PREDICT, {"instances": [1]}, 400, "not of expected type: string"),
     "b64 for a number": (
         PREDICT,
@@ -122,11 +148,31 @@ REFUSED = {
         "not of expected type",
     ),
     "bad b64": (PREDICT, {"instances": [{"b64": "?"}]}, 400, "Unable to base64 decode"),
-    "outputs without rows": (PREDICT, {"instances": ["a"], "signature_name": "one"}, 400, "inconsistent batch sizes"),
-    "refused by the model": (PREDICT, {"instances": ["bad"], "signature_name": "choosy"}, 400, "bad is refused"),
-    "classify": ("/v1/models/ner:classify", {"examples": [{}]}, 400, "Expected classification signature"),
+    "outputs without rows": (
+        PREDICT,
+        {"instances": ["a"], "signature_name": "one"},
+        400,
+        "inconsistent batch sizes",
+    ),
+    "refused by the model": (
+        PREDICT,
+        {"instances": ["bad"], "signature_name": "choosy"},
+        400,
+        "bad is refused",
+    ),
+    "classify": (
+        "/v1/models/ner:classify",
+        {"examples": [{}]},
+        400,
+        "Expected classification signature",
+    ),
     "regress": ("/v1/models/ner:regress", {"examples": [{}]}, 400, "Expected regression signature"),
-    "unknown verb": ("/v1/models/ner:explain", {}, 400, "Malformed request: POST /v1/models/ner:explain"),
+    "unknown verb": (
+        "/v1/models/ner:explain",
+        {},
+        400,
+        "Malformed request: POST /v1/models/ner:explain",
+    ),
     "POST without a verb": ("/v1/models/ner", {}, 400, "Malformed request: POST /v1/models/ner"),
     "POST elsewhere": ("/v1/x", {}, 400, "Malformed request: POST /v1/x"),
     "GET elsewhere": ("/v1/x", None, 400, "Malformed request: GET /v1/x"),
@@ -134,11 +180,36 @@ REFUSED = {
     "GET predict": (PREDICT, None, 400, "Malformed request: GET /v1/models/ner:predict"),
     "GET version that is no number": ("/v1/models/ner/versions/x", None, 400, "Malformed request"),
     "no model": ("/v1/models", None, 400, "Missing model name in request."),
-    "status of an unknown model": ("/v1/models/x", None, 404, "Could not find any versions of model x"),
-    "status of an unknown version": ("/v1/models/ner/versions/9", None, 404, "Could not find version 9 of model ner"),
-    "status of an unknown label": ("/v1/models/ner/labels/l", None, 400, "Unrecognized servable version label: l"),
-    "metadata of an unknown model": ("/v1/models/x/metadata", None, 404, "Servable not found for request: Latest(x)"),
-    "metadata of an unknown version": ("/v1/models/ner/versions/9/metadata", None, 404, "Specific(ner, 9)"),
+    "status of an unknown model": (
+        "/v1/models/x",
+        None,
+        404,
+        "Could not find any versions of model x",
+    ),
+    "status of an unknown version": (
+        "/v1/models/ner/versions/9",
+        None,
+        404,
+        "Could not find version 9 of model ner",
+    ),
+    "status of an unknown label": (
+        "/v1/models/ner/labels/l",
+        None,
+        400,
+        "Unrecognized servable version label: l",
+    ),
+    "metadata of an unknown model": (
+        "/v1/models/x/metadata",
+        None,
+        404,
+        "Servable not found for request: Latest(x)",
+    ),
+    "metadata of an unknown version": (
+        "/v1/models/ner/versions/9/metadata",
+        None,
+        404,
+        "Specific(ner, 9)",
+    ),
 }
 
 
@@ -162,7 +233,9 @@ def test_status(server):
     assert server.http("/v1/models/ner/labels/stable") == (200, {"model_version_status": [two]})
 
 
-@pytest.mark.parametrize(("place", "version"), [("", "3"), ("/versions/2", "2"), ("/labels/stable", "2")])
+@pytest.mark.parametrize(
+    ("place", "version"), [("", "3"), ("/versions/2", "2"), ("/labels/stable", "2")]
+)
 def test_metadata(server, place, version):
     status, answer = server.http(f"/v1/models/ner{place}/metadata")
     assert status == 200
@@ -183,7 +256,9 @@ def test_gzip_bodies_are_taken(server):
     assert server.http(PREDICT, body, Content_Encoding="gzip") == (200, {"predictions": [ADA]})
 
 
-@pytest.mark.parametrize("spoil", [lambda body: body[:-3], lambda body: b"x" + body, lambda body: body[:20] + b"x" * 9])
+@pytest.mark.parametrize(
+    "spoil", [lambda body: body[:-3], lambda body: b"x" + body, lambda body: body[:20] + b"x" * 9]
+)
 def test_spoilt_gzip_is_refused(server, spoil):
     body = spoil(gzip.compress(json.dumps({"instances": ["Ada"]}).encode()))
     status, answer = server.http(PREDICT, body, Content_Encoding="gzip")
@@ -199,7 +274,10 @@ def test_a_body_too_large_is_refused_also_if_it_was_packed(server, encoding):
     body = json.dumps({"instances": ["a" * 2**21]}).encode()
     body = gzip.compress(body) if encoding == "gzip" else body
     status, answer = server.http(PREDICT, body, Content_Encoding=encoding)
-    assert (status, answer) == (413, {"error": "Request body too large: expected at most 2097152 bytes"})
+    assert (status, answer) == (
+        413,
+        {"error": "Request body too large: expected at most 2097152 bytes"},
+    )
 
 
 def test_a_body_too_large_is_refused_also_if_it_does_not_say_so(server):
@@ -220,7 +298,9 @@ def test_a_body_just_small_enough_is_answered(server):
 
 
 def test_many_texts_are_answered_in_order(server):
-    status, answer = server.http(PREDICT, {"inputs": [f"Ada{n} " + "Bea " * (n % 3) for n in range(1_000)]})
+    status, answer = server.http(
+        PREDICT, {"inputs": [f"Ada{n} " + "Bea " * (n % 3) for n in range(1_000)]}
+    )
     assert status == 200
     assert [row[0] for row in answer["outputs"]["surface"]] == [f"Ada{n}" for n in range(1_000)]
     assert answer["outputs"]["count"] == [1 + n % 3 for n in range(1_000)]
@@ -232,24 +312,39 @@ def test_texts_of_every_kind(server):
     assert status == 200
     for text, row in zip(texts, answer["predictions"]):
         found = zip(row["start"], row["end"], row["surface"])
-        assert all(text[start:end] == surface for start, end, surface in list(found)[: row["count"]])
+        assert all(
+            text[start:end] == surface for start, end, surface in list(found)[: row["count"]]
+        )
 
 
 def test_time_out_and_cors(start, versions):
     server = start("--model-base-path", versions, "--timeout", "1", "--cors")
     body = {"inputs": [10**9], "signature_name": "busy"}
     assert server.http(PREDICT, body) == (504, {"error": "Deadline exceeded"})
-    assert server.http(PREDICT, {"instances": ["Ada"]}) == (200, {"predictions": [ADA]})  # the run was given up
+    assert server.http(PREDICT, {"instances": ["Ada"]}) == (
+        200,
+        {"predictions": [ADA]},
+    )  # the run was given up
     with socket.create_connection(("127.0.0.1", server.rest), timeout=60) as slow:
-        slow.sendall(b"POST /v1/models/ner:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        slow.sendall(
+            b"POST /v1/models/ner:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+        )
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
     assert "Traceback" not in server.said
     connection = http.client.HTTPConnection("127.0.0.1", server.rest, timeout=60)
     for verb, headers in (
-        ("OPTIONS", {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "Content-Type"}),
+        (
+            "OPTIONS",
+            {
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "Content-Type",
+            },
+        ),
         ("POST", {}),
     ):
-        connection.request(verb, PREDICT, b'{"instances": ["Ada"]}', {"Origin": "http://elsewhere", **headers})
+        connection.request(
+            verb, PREDICT, b'{"instances": ["Ada"]}', {"Origin": "http://elsewhere", **headers}
+        )
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200 and answer.getheader("Access-Control-Allow-Origin") == "*"
@@ -271,9 +366,14 @@ def test_metrics_count_what_was_asked(server):
     status, text = server.http("/monitoring/prometheus/metrics")
     assert status == 200
     assert '\n:tensorflow:serving:request_count{model_name="ner",status="OK"} ' in text
-    assert '\n:tensorflow:serving:request_count{model_name="ner",status="INVALID_ARGUMENT"} ' in text
+    assert (
+        '\n:tensorflow:serving:request_count{model_name="ner",status="INVALID_ARGUMENT"} ' in text
+    )
     for name in ("request_latency", "runtime_latency"):
-        assert f':tensorflow:serving:{name}_count{{API="Predict",entrypoint="REST",model_name="ner"}} ' in text
+        assert (
+            f':tensorflow:serving:{name}_count{{API="Predict",entrypoint="REST",model_name="ner"}} '
+            in text
+        )
     assert ":tensorflow:serving:model_warmup_latency_count" in text
     assert ":tensorflow:serving:batching_session:processed_batch_size_count" in text
     assert "never-served" not in text
@@ -287,7 +387,14 @@ def test_the_page_is_at_the_root_and_nothing_else_of_the_project_is(server):
     assert answer.status == 200 and body.lower().startswith("<!doctype html>")
     assert answer.getheader("X-Content-Type-Options") == "nosniff"
     assert "default-src 'self'" in answer.getheader("Content-Security-Policy")
-    for path in ("/../model.py", "/%2e%2e/model.py", "/..%2fmodel.py", "//etc/passwd", "/__init__.py", "/none.js"):
+    for path in (
+        "/../model.py",
+        "/%2e%2e/model.py",
+        "/..%2fmodel.py",
+        "//etc/passwd",
+        "/__init__.py",
+        "/none.js",
+    ):
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()

@@ -24,7 +24,9 @@ class Clients:
         self.server, self.phase, self.answers, self.failures = server, 0, [], []
         self._stopped = threading.Event()
         asks = [self.by_grpc, self.by_rest]
-        self._threads = [threading.Thread(target=self._run, args=(asks[n % 2], n)) for n in range(CLIENTS)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(asks[n % 2], n)) for n in range(CLIENTS)
+        ]
 
     def __enter__(self):
         for thread in self._threads:
@@ -113,7 +115,9 @@ def test_no_request_fails_and_every_answer_names_a_version_that_was_live(start, 
     print(f"{len(clients.answers)} answers; the server has {server.resident} MB")
 
 
-def test_a_client_that_waits_for_the_server_is_answered_by_the_version_it_was_asked_of(start, versions, tmp_path):
+def test_a_client_that_waits_for_the_server_is_answered_by_the_version_it_was_asked_of(
+    start, versions, tmp_path
+):
     """A version that is let go of answers what it has begun."""
     folder = tmp_path / "ner"
     folder.mkdir()

@@ -23,5 +23,7 @@ def real_corpora():
     """The folder of real corpora, which is not part of the project."""
     folder = Path(__file__).resolve().parents[3] / "shared" / "corpora"
     if not folder.is_dir():
-        pytest.skip("the real corpora are not here: expected a folder shared/corpora beside the project's")
+        pytest.skip(
+            "the real corpora are not here: expected a folder shared/corpora beside the project's"
+        )
     return folder

@@ -43,7 +43,10 @@ class Refusal(Exception):
 
 def found_in(text):
     """What the model finds in a text: capitalised words, as (type, start, end, score)."""
-    return [("NAME", one.start(), one.end(), 0.1 + len(one[0]) / 100) for one in re.finditer(r"[A-ZÄÖÜ]\w*", text)]
+    return [
+        ("NAME", one.start(), one.end(), 0.1 + len(one[0]) / 100)
+        for one in re.finditer(r"[A-ZÄÖÜ]\w*", text)
+    ]
 
 
 @dataclass
@@ -105,7 +108,11 @@ def rest(model, port=0, certificate=None):
                     200,
                     {
                         "model_version_status": [
-                            {"version": version, "state": state, "status": {"error_code": "OK", "error_message": error}}
+                            {
+                                "version": version,
+                                "state": state,
+                                "status": {"error_code": "OK", "error_message": error},
+                            }
                             for version, state, error in states
                         ]
                     },
@@ -116,11 +123,15 @@ def rest(model, port=0, certificate=None):
             assert request["signature_name"] == "serving_default"
             texts = [row["text"] for row in request["instances"]]
             try:
-                outputs = model.predict(texts, {"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
+                outputs = model.predict(
+                    texts, {"path": self.path, **{k.lower(): v for k, v in self.headers.items()}}
+                )
             except Refusal as refusal:
                 self.answer(HTTP[refusal.code], {"error": refusal.message})
             else:
-                rows = [{name: values[n] for name, values in outputs.items()} for n in range(len(texts))]
+                rows = [
+                    {name: values[n] for name, values in outputs.items()} for n in range(len(texts))
+                ]
                 self.answer(200, {"predictions": rows})
 
         def answer(self, status, content):
@@ -184,7 +195,12 @@ def over_grpc(model, port=0, certificate=None):
         assert spec.signature_name == "serving_default" and request.inputs["text"].dtype == 7
         texts = [text.decode() for text in request.inputs["text"].string_val]
         assert [one.size for one in request.inputs["text"].tensor_shape.dim] == [len(texts)]
-        asked = {"name": spec.name, "version": spec.version.value, "label": spec.version_label, **headers}
+        asked = {
+            "name": spec.name,
+            "version": spec.version.value,
+            "label": spec.version_label,
+            **headers,
+        }
         response = messages.PredictResponse()
         for name, values in model.predict(texts, asked).items():
             if name in request.output_filter:
@@ -214,7 +230,9 @@ def over_grpc(model, port=0, certificate=None):
     server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers(
         [
-            grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", prediction),
+            grpc.method_handlers_generic_handler(
+                "tensorflow.serving.PredictionService", prediction
+            ),
             grpc.method_handlers_generic_handler(
                 "tensorflow.serving.ModelService", {"GetModelStatus": answered(status)}
             ),
@@ -222,7 +240,9 @@ def over_grpc(model, port=0, certificate=None):
     )
     if certificate:
         chain, key = (Path(path).read_bytes() for path in certificate)
-        port = server.add_secure_port(f"localhost:{port}", grpc.ssl_server_credentials([(key, chain)]))
+        port = server.add_secure_port(
+            f"localhost:{port}", grpc.ssl_server_credentials([(key, chain)])
+        )
     else:
         port = server.add_insecure_port(f"localhost:{port}")
     server.start()

@@ -20,14 +20,20 @@ def faults(value, kind, place):
     if match := re.fullmatch(r"list\[(.+)\]", kind):
         if not isinstance(value, list):
             return [f"{place}: expected a list"]
-        return [fault for n, one in enumerate(value) for fault in faults(one, match[1], f"{place}[{n}]")]
+        return [
+            fault for n, one in enumerate(value) for fault in faults(one, match[1], f"{place}[{n}]")
+        ]
     if match := re.fullmatch(r"dict\(str, (.+)\)", kind):
         if not isinstance(value, dict):
             return [f"{place}: expected a mapping"]
-        return [fault for key, one in value.items() for fault in faults(one, match[1], f"{place}.{key}")]
+        return [
+            fault for key, one in value.items() for fault in faults(one, match[1], f"{place}.{key}")
+        ]
     plain = {"str": str, "int": int, "bool": bool, "float": (int, float), "object": object}
     if kind in plain:
-        fits = isinstance(value, plain[kind]) and (kind in ("bool", "object") or not isinstance(value, bool))
+        fits = isinstance(value, plain[kind]) and (
+            kind in ("bool", "object") or not isinstance(value, bool)
+        )
         return [] if fits else [f"{place}: {value!r} is no {kind}"]
     model = getattr(kubernetes, kind)
     if not isinstance(value, dict):

@@ -65,10 +65,14 @@ def axis(values: Iterable[float], title: str = "", zero: bool = False) -> Axis:
     values = list(values) or [0.0]
     low, high = min(0.0 if zero else values[0], *values), max(values)
     if low == high:
-        low, high = (low, low + 1) if zero or low == 0 else (low - abs(low) / 10, high + abs(high) / 10)
+        low, high = (
+            (low, low + 1) if zero or low == 0 else (low - abs(low) / 10, high + abs(high) / 10)
+        )
     step = _round_step((high - low) / 4)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = tuple((float(f"{number * step:.12g}"), short(number * step)) for number in range(first, last + 1))
+    ticks = tuple(
+        (float(f"{number * step:.12g}"), short(number * step)) for number in range(first, last + 1)
+    )
     return Axis(ticks[0][0], ticks[-1][0], ticks, title)
 
 
@@ -94,7 +98,11 @@ def meter(value: float, style: str = "") -> Markup:
     """A thin bar from 0 to `value`, at most 1, under a figure that says the same."""
     return Markup(
         '<svg class="meter {}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>'
-    ).format(style, _rect(0, 0, 100, 4, "ground"), _rect(0, 0, 100 * min(max(value, 0.0), 1.0), 4, "filled"))
+    ).format(
+        style,
+        _rect(0, 0, 100, 4, "ground"),
+        _rect(0, 0, 100 * min(max(value, 0.0), 1.0), 4, "filled"),
+    )
 
 
 def shares(parts: Mapping[str, float], name: str) -> Markup:
@@ -110,7 +118,9 @@ def shares(parts: Mapping[str, float], name: str) -> Markup:
     ).format(name, _all(bars))
 
 
-def difference(value: float, limit: float, low: float | None = None, high: float | None = None) -> Markup:
+def difference(
+    value: float, limit: float, low: float | None = None, high: float | None = None
+) -> Markup:
     """A bar from the middle, to the right where something grew, with a whisker for its interval; `limit` is at the edges."""
     limit = limit or 1.0
 
@@ -123,7 +133,9 @@ def difference(value: float, limit: float, low: float | None = None, high: float
     ]
     if low is not None and high is not None:
         pieces.append(
-            Markup('<path class="whisker" d="M{0} 7H{1}M{0} 4V10M{1} 4V10"/>').format(_n(x(low)), _n(x(high)))
+            Markup('<path class="whisker" d="M{0} 7H{1}M{0} 4V10M{1} 4V10"/>').format(
+                _n(x(low)), _n(x(high))
+            )
         )
     return Markup(
         '<svg class="difference" viewBox="0 0 200 14" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
@@ -137,12 +149,18 @@ def interval(value: float, low: float, high: float, name: str, minimum: float = 
         return 4 + 352 * number
 
     ticks = _all(
-        Markup('<path class="grid" d="M{0} 4V28"/><text x="{0}" y="42" text-anchor="{1}">{2}</text>').format(
+        Markup(
+            '<path class="grid" d="M{0} 4V28"/><text x="{0}" y="42" text-anchor="{1}">{2}</text>'
+        ).format(
             _n(x(tick)), "start" if tick == 0 else "end" if tick == 1 else "middle", f"{tick:g}"
         )
         for tick in UNIT
     )
-    least = Markup('<path class="asked" d="M{0} 0V32"/>').format(_n(x(minimum))) if minimum else Markup()
+    least = (
+        Markup('<path class="asked" d="M{0} 0V32"/>').format(_n(x(minimum)))
+        if minimum
+        else Markup()
+    )
     return Markup(
         '<svg class="chart interval" viewBox="0 0 360 46" role="img" aria-label="{}">{}{}{}{}'
         '<circle class="f1" cx="{}" cy="16" r="5"/></svg>'
@@ -182,14 +200,14 @@ def chart(
         pieces.append(Markup('<polyline class="line {}" points="{}"/>').format(line.style, points))
     for dot in dots:
         pieces.append(
-            Markup('<circle class="dot {}" cx="{}" cy="{}" r="4"><title>{}</title></circle>').format(
-                dot.style, _n(_x(x, dot.x)), _n(_y(y, dot.y)), dot.text
-            )
+            Markup(
+                '<circle class="dot {}" cx="{}" cy="{}" r="4"><title>{}</title></circle>'
+            ).format(dot.style, _n(_x(x, dot.x)), _n(_y(y, dot.y)), dot.text)
         )
     identified = Markup(' id="{}"').format(identity) if identity else Markup()
-    return Markup('<svg class="chart"{} viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        identified, WIDTH, HEIGHT, name, _all(pieces)
-    )
+    return Markup(
+        '<svg class="chart"{} viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+    ).format(identified, WIDTH, HEIGHT, name, _all(pieces))
 
 
 def diagonal() -> Markup:
@@ -207,20 +225,24 @@ def marker(x: Axis, value: float) -> Markup:
 
 def _grid(x: Axis, y: Axis) -> Iterable[Markup]:
     for value, text in y.ticks:
-        yield Markup('<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _LEFT, _n(_y(y, value)), _RIGHT, _LEFT - 6, _n(_y(y, value) + 4), text
-        )
+        yield Markup(
+            '<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
+        ).format(_LEFT, _n(_y(y, value)), _RIGHT, _LEFT - 6, _n(_y(y, value) + 4), text)
     for value, text in x.ticks:
         place = _x(x, value)
         side = "end" if place > _RIGHT - 8 and len(text) > 3 else "middle"
-        yield Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(_n(place), _BOTTOM + 16, side, text)
+        yield Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
+            _n(place), _BOTTOM + 16, side, text
+        )
     yield Markup('<path class="axis" d="M{} {}H{}"/>').format(_LEFT, _BOTTOM, _RIGHT)
     if x.title:
         yield Markup('<text class="title" x="{}" y="{}" text-anchor="end">{}</text>').format(
             _RIGHT, HEIGHT - 5, x.title
         )
     if y.title:
-        yield Markup('<text class="title" x="{}" y="{}">{}</text>').format(0, HEIGHT - 5, f"↑ {y.title}")
+        yield Markup('<text class="title" x="{}" y="{}">{}</text>').format(
+            0, HEIGHT - 5, f"↑ {y.title}"
+        )
 
 
 def _x(axis_: Axis, value: float) -> float:

@@ -62,7 +62,9 @@ def types(a: Figures, b: Figures) -> list[TypeChange]:
 
 def largest(changes: list[TypeChange]) -> float:
     """The largest difference, for the scale of the bars."""
-    return max((abs(change.difference) for change in changes if change.difference is not None), default=0.0)
+    return max(
+        (abs(change.difference) for change in changes if change.difference is not None), default=0.0
+    )
 
 
 def overlapping(a: Interval, b: Interval) -> bool:
@@ -77,7 +79,9 @@ def groups(a: Figures, b: Figures) -> tuple[list[GroupChange], list[GroupChange]
     """
     left, right = _counts(a), _counts(b)
     changes = [GroupChange(*key, left.get(key, 0), right.get(key, 0)) for key in {**left, **right}]
-    changes.sort(key=lambda change: (-abs(change.b - change.a), change.type, change.kind, change.label))
+    changes.sort(
+        key=lambda change: (-abs(change.b - change.a), change.type, change.kind, change.label)
+    )
     fewer = [change for change in changes if change.b < change.a]
     more = [change for change in changes if change.b > change.a]
     return fewer[:MOST_GROUPS], more[:MOST_GROUPS]
@@ -96,7 +100,9 @@ def outcomes(a: Figures, b: Figures) -> list[Change]:
     """What became of the entities, in both runs."""
     left, right = a.evaluation.outcomes, b.evaluation.outcomes
     names = ("correct", "missed", "invented", "wrong_borders", "wrong_type", "wrong_both")
-    return [Change(name.replace("_", " "), getattr(left, name), getattr(right, name)) for name in names]
+    return [
+        Change(name.replace("_", " "), getattr(left, name), getattr(right, name)) for name in names
+    ]
 
 
 def slices(a: Figures, b: Figures) -> list[tuple[str, Score | None, Score | None]]:
@@ -106,14 +112,18 @@ def slices(a: Figures, b: Figures) -> list[tuple[str, Score | None, Score | None
         left = {one.name: one.score for one in getattr(a.evaluation.slices, name)}
         right = {one.name: one.score for one in getattr(b.evaluation.slices, name)}
         title = name.replace("_", " ")
-        rows += [(f"{title}: {part}", left.get(part), right.get(part)) for part in {**left, **right}]
+        rows += [
+            (f"{title}: {part}", left.get(part), right.get(part)) for part in {**left, **right}
+        ]
     return rows
 
 
 def settings(a: Figures, b: Figures) -> list[Change]:
     """What is not the same in the configuration, the packages and the hashes."""
     return [
-        *_differences(dict(flat(a.provenance.configuration)), dict(flat(b.provenance.configuration))),
+        *_differences(
+            dict(flat(a.provenance.configuration)), dict(flat(b.provenance.configuration))
+        ),
         *_differences(a.provenance.versions, b.provenance.versions),
         *_differences(a.provenance.hashes, b.provenance.hashes),
     ]
@@ -125,9 +135,14 @@ def data(a: Figures, b: Figures) -> list[Change]:
 
 
 def _data(figures: Figures) -> dict[str, object]:
-    found: dict[str, object] = {"corpus": figures.verdict.corpus, "evaluated on": figures.evaluation.split}
+    found: dict[str, object] = {
+        "corpus": figures.verdict.corpus,
+        "evaluated on": figures.evaluation.split,
+    }
     if figures.data.spans:
-        found["spans"] = ", ".join(f"{one.number} (version {one.version})" for one in figures.data.spans)
+        found["spans"] = ", ".join(
+            f"{one.number} (version {one.version})" for one in figures.data.spans
+        )
     for split in figures.data.splits:
         found |= {f"{split.name}: {name}": getattr(split, name) for name in _SPLIT_FIGURES}
         found |= {f"{split.name}: {type_}": count for type_, count in split.types.items()}
@@ -135,4 +150,6 @@ def _data(figures: Figures) -> dict[str, object]:
 
 
 def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[Change]:
-    return [Change(name, a.get(name), b.get(name)) for name in {**a, **b} if a.get(name) != b.get(name)]
+    return [
+        Change(name, a.get(name), b.get(name)) for name in {**a, **b} if a.get(name) != b.get(name)
+    ]

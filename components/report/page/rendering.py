@@ -9,11 +9,11 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from components.export.formats import STYLE, other_hue
 from components.report.figures import Figures
 from components.report.page import charts, comparison, pictures, sections, wording
 from components.report.page.sentences import parts
 from components.report.page.standouts import KINDS, standouts
-from serving.formats import STYLE, other_hue
 
 _FOLDER = Path(__file__).parent
 _SHORT = 200  # characters of a name or a reason
@@ -21,7 +21,9 @@ _SHORT = 200  # characters of a name or a reason
 
 def render(figures: Figures) -> str:
     """The report of a run as one HTML file."""
-    return _page("report.html", figures=figures, standouts=standouts(figures), script=_read("report.js"))
+    return _page(
+        "report.html", figures=figures, standouts=standouts(figures), script=_read("report.js")
+    )
 
 
 def render_comparison(a: Figures, b: Figures) -> str:
@@ -69,7 +71,12 @@ def _environment() -> jinja2.Environment:
         short=lambda text: wording.cut(str(text), _SHORT),
     )
     environment.globals.update(
-        charts=charts, pictures=pictures, sections=sections, comparison=comparison, kinds=KINDS, many=wording.many
+        charts=charts,
+        pictures=pictures,
+        sections=sections,
+        comparison=comparison,
+        kinds=KINDS,
+        many=wording.many,
     )
     return environment
 

@@ -54,13 +54,25 @@ def heat(confusion: Confusion) -> Heat:
     def size(place: int) -> int:
         return sum(counts[place]) + sum(row[place] for row in counts)
 
-    kept = sorted(nlargest(MOST_TYPES_IN_HEAT, types, key=size)) if len(types) > MOST_TYPES_IN_HEAT else types
+    kept = (
+        sorted(nlargest(MOST_TYPES_IN_HEAT, types, key=size))
+        if len(types) > MOST_TYPES_IN_HEAT
+        else types
+    )
     folded = [place for place in types if place not in kept]
     groups = [[place] for place in kept] + ([folded] if folded else []) + [outside]
     names = [*(labels[place] for place in kept), *([OTHERS] if folded else []), OUTSIDE]
-    cells = [[sum(counts[i][j] for i in gold for j in found) for found in groups] for gold in groups]
+    cells = [
+        [sum(counts[i][j] for i in gold for j in found) for found in groups] for gold in groups
+    ]
     rows = tuple(
-        (name, tuple(Cell(count, _shade(count, sum(row)), across == down) for across, count in enumerate(row)))
+        (
+            name,
+            tuple(
+                Cell(count, _shade(count, sum(row)), across == down)
+                for across, count in enumerate(row)
+            ),
+        )
         for down, (name, row) in enumerate(zip(names, cells))
     )
     return Heat(tuple(names), rows, len(folded))
@@ -132,7 +144,9 @@ def errors_by_type(evaluation: Evaluation) -> list[TypeErrors]:
         for number, group in enumerate(kind.groups[:MOST_GROUPS])
     ]
     wanted = sorted(
-        (rank, -group.count, place, number) for place, number, group in shown for rank in range(len(group.examples))
+        (rank, -group.count, place, number)
+        for place, number, group in shown
+        for rank in range(len(group.examples))
     )
     room: dict[tuple[int, int], int] = {}
     for _, _, place, number in wanted[:MOST_EXAMPLES]:
@@ -145,7 +159,9 @@ def errors_by_type(evaluation: Evaluation) -> list[TypeErrors]:
             for number, group in enumerate(kind.groups[:MOST_GROUPS])
         )
         by_type.setdefault(kind.type, []).append(
-            ShownKind(kind, groups, len(left_out), sum(group.count for group in left_out), open=place < 3)
+            ShownKind(
+                kind, groups, len(left_out), sum(group.count for group in left_out), open=place < 3
+            )
         )
     known = {one.type: one for one in evaluation.types}
     sections = [
@@ -165,7 +181,10 @@ def curves(thresholds: Thresholds) -> dict[str, object]:
     every = [("all types", thresholds.overall), *thresholds.per_type.items()]
     return {
         "thresholds": [round(one, 4) for one in thresholds.thresholds],
-        "curves": [{"support": curve.support, "found": curve.found, "right": curve.right} for _, curve in every],
+        "curves": [
+            {"support": curve.support, "found": curve.found, "right": curve.right}
+            for _, curve in every
+        ],
     }
 
 

@@ -43,22 +43,33 @@ def parts(example: Example) -> Iterator[str | Place]:
     """
     tokens = [cut(token, LONGEST_TOKEN).translate(_TURNING) for token in example.tokens]
     at = 0
-    for group in _overlapping(sorted([*example.gold, *example.predicted], key=lambda one: (one.start, one.end))):
+    for group in _overlapping(
+        sorted([*example.gold, *example.predicted], key=lambda one: (one.start, one.end))
+    ):
         start, end = group[0].start, max(one.end for one in group)
         if at < start:
             yield " ".join(tokens[at:start])
         gold = tuple(one for one in example.gold if start <= one.start < end)
         found = tuple(one for one in example.predicted if start <= one.start < end)
-        yield Place(tuple(_pieces(tokens, gold, found)), gold, found, start < example.end and example.start < end)
+        yield Place(
+            tuple(_pieces(tokens, gold, found)),
+            gold,
+            found,
+            start < example.end and example.start < end,
+        )
         at = end
     if at < len(tokens):
         yield " ".join(tokens[at:])
 
 
-def _pieces(tokens: Sequence[str], gold: Sequence[Found], found: Sequence[Found]) -> Iterator[Piece]:
+def _pieces(
+    tokens: Sequence[str], gold: Sequence[Found], found: Sequence[Found]
+) -> Iterator[Piece]:
     """The words of a place; the space between two pieces is in the entities that go on across it."""
     before = None
-    for left, right in pairwise(sorted({border for one in (*gold, *found) for border in (one.start, one.end)})):
+    for left, right in pairwise(
+        sorted({border for one in (*gold, *found) for border in (one.start, one.end)})
+    ):
         piece = Piece(" ".join(tokens[left:right]), _holding(gold, left), _holding(found, left))
         if before:
             yield Piece(

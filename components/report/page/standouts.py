@@ -55,24 +55,46 @@ def _errors(errors: Errors) -> Iterator[Standout]:
         by_type[kind.type] += kind.count
         by_kind[kind.kind] += kind.count
     [(kind, count)] = by_kind.most_common(1)
-    yield Standout(f"The most frequent error is “{KINDS[kind]}”, {_of(count, errors.count)}.", "errors")
+    yield Standout(
+        f"The most frequent error is “{KINDS[kind]}”, {_of(count, errors.count)}.", "errors"
+    )
     if len(by_type) > 2:
         [(type_, count)] = by_type.most_common(1)
-        yield Standout(f"The type with the most errors is {type_}, {_of(count, errors.count)}.", "errors")
-    groups = [(group, kind) for kind in errors.kinds if kind.kind == "missed" for group in kind.groups if group.label]
+        yield Standout(
+            f"The type with the most errors is {type_}, {_of(count, errors.count)}.", "errors"
+        )
+    groups = [
+        (group, kind)
+        for kind in errors.kinds
+        if kind.kind == "missed"
+        for group in kind.groups
+        if group.label
+    ]
     if groups:
         group, kind = max(groups, key=lambda pair: pair[0].count)
         if group.count > 2:
             of = f" of {group.of:,} times" if group.of else " times"
-            yield Standout(f"“{group.label}” ({kind.type}) is missed {group.count:,}{of}.", "errors")
-    confused = max((kind for kind in errors.kinds if kind.kind == "type"), key=lambda kind: kind.count, default=None)
+            yield Standout(
+                f"“{group.label}” ({kind.type}) is missed {group.count:,}{of}.", "errors"
+            )
+    confused = max(
+        (kind for kind in errors.kinds if kind.kind == "type"),
+        key=lambda kind: kind.count,
+        default=None,
+    )
     if confused and confused.groups and confused.groups[0].label and confused.groups[0].count > 2:
         group = confused.groups[0]
-        yield Standout(f"{confused.type} is taken for {group.label} {group.count:,} times.", "confusion")
+        yield Standout(
+            f"{confused.type} is taken for {group.label} {group.count:,} times.", "confusion"
+        )
 
 
 def _slices(evaluation: Evaluation) -> Iterator[Standout]:
-    for slices in (evaluation.slices.novelty, evaluation.slices.case, evaluation.slices.entity_length):
+    for slices in (
+        evaluation.slices.novelty,
+        evaluation.slices.case,
+        evaluation.slices.entity_length,
+    ):
         enough = [slice_ for slice_ in slices if slice_.score.support >= _FEW]
         if len(enough) < 2:
             continue
@@ -95,12 +117,17 @@ def _data(figures: Figures) -> Iterator[Standout]:
                 "data",
             )
     train = {split.name: split.types for split in figures.data.splits}.get("train", {})
-    unknown = [one.type for one in figures.evaluation.types if one.score.support and train and not train.get(one.type)]
+    unknown = [
+        one.type
+        for one in figures.evaluation.types
+        if one.score.support and train and not train.get(one.type)
+    ]
     if unknown:
         yield Standout(f"{evaluated} has types that train lacks: {', '.join(unknown[:5])}.", "data")
     if figures.data.anomalies:
         yield Standout(
-            f"TFDV holds {many(len(figures.data.anomalies), 'anomaly', 'anomalies')} against the data.", "data"
+            f"TFDV holds {many(len(figures.data.anomalies), 'anomaly', 'anomalies')} against the data.",
+            "data",
         )
 
 
@@ -109,9 +136,14 @@ def _scores(evaluation: Evaluation) -> Iterator[Standout]:
     if bins and evaluation.reliability.is_off_by(_CALIBRATION):
         total = sum(one.count for one in bins)
         gap = sum(one.count * (one.confidence - one.accuracy) for one in bins) / total
-        how = f"{'higher' if gap > 0 else 'lower'} than" if abs(gap) > evaluation.reliability.error / 2 else "off from"
+        how = (
+            f"{'higher' if gap > 0 else 'lower'} than"
+            if abs(gap) > evaluation.reliability.error / 2
+            else "off from"
+        )
         yield Standout(
-            f"Scores are {how} the share that is right, by {evaluation.reliability.error:.2f} on average.", "scores"
+            f"Scores are {how} the share that is right, by {evaluation.reliability.error:.2f} on average.",
+            "scores",
         )
     thresholds = evaluation.thresholds
     if thresholds.thresholds:
@@ -139,7 +171,8 @@ def _labels(evaluation: Evaluation) -> Iterator[Standout]:
     if few:
         names = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
         yield Standout(
-            f"{evaluation.split} has fewer than {_FEW} entities of {names}: chance decides about their scores.", "types"
+            f"{evaluation.split} has fewer than {_FEW} entities of {names}: chance decides about their scores.",
+            "types",
         )
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from components.export.entity import Entity
 from pipeline.annotation import output as outputs
 from pipeline.annotation import reading, shards
 from pipeline.annotation.output import Job, Output
 from pipeline.annotation.reading import Reading
-from serving.entity import Entity
 
 
 def find_names(texts):
@@ -40,7 +40,13 @@ def job():
     """The job that a file would be annotated as."""
 
     def make(*paths, form="text", **changes):
-        facts = {"format": "jsonl", "model": "/models/ner/1", "model_hash": "abc", "shard_bytes": 1000, **changes}
+        facts = {
+            "format": "jsonl",
+            "model": "/models/ner/1",
+            "model_hash": "abc",
+            "shard_bytes": 1000,
+            **changes,
+        }
         return Job(tuple(map(shards.Source.of, paths)), Reading(form, "text", 1000), **facts)
 
     return make
@@ -68,6 +74,8 @@ def parts():
     """What the shards hold, one behind the other."""
 
     def read(output: Output) -> str:
-        return "".join(path.read_text(encoding="utf-8") for path in sorted(Path(output.root).glob("part-*")))
+        return "".join(
+            path.read_text(encoding="utf-8") for path in sorted(Path(output.root).glob("part-*"))
+        )
 
     return read

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
+from components.export import card
 from pipeline.annotation import annotate as annotation
 from pipeline.annotation import output as outputs
 from pipeline.annotation import reading, shards
-from serving import card
 from tests.unit.annotation.conftest import find_names
 from tests.unit.pipeline.conftest import tfx_ner  # noqa: F401 - a fixture
 
@@ -51,8 +51,14 @@ def annotate(tfx_ner, tmp_path, model):  # noqa: F811
     "more, said",
     [
         (("b.txt",), "found b.txt behind the options; put a pattern in quotes"),
-        (("--set", "training.epochs=3"), "--set training.epochs=3: expected a setting of beam here"),
-        (("--set", "beam.wrokers=3"), "unknown key beam.wrokers; expected one of runner, workers, options"),
+        (
+            ("--set", "training.epochs=3"),
+            "--set training.epochs=3: expected a setting of beam here",
+        ),
+        (
+            ("--set", "beam.wrokers=3"),
+            "unknown key beam.wrokers; expected one of runner, workers, options",
+        ),
         (("--input-format", "parquet"), "found no Parquet"),
         (("--json", "/nowhere/a.json"), "/nowhere/a.json: cannot write there"),
     ],
@@ -65,7 +71,13 @@ def test_a_mistake_is_told_before_anything_is_written(annotate, write, tmp_path,
 
 def test_a_place_without_a_model_is_told_before_anything_is_written(tfx_ner, write, tmp_path):  # noqa: F811
     answer = tfx_ner(
-        "annotate", "--input", write("a.txt", "Ada\n"), "--output", tmp_path / "out", "--model", tmp_path / "none"
+        "annotate",
+        "--input",
+        write("a.txt", "Ada\n"),
+        "--output",
+        tmp_path / "out",
+        "--model",
+        tmp_path / "none",
     )
     assert answer.code == 2 and "no published model here" in answer.err
     assert not (tmp_path / "out").exists()
@@ -89,11 +101,16 @@ def test_the_second_time_only_what_is_missing_is_done(annotate, write, without_m
     (tmp_path / "out" / "part-00002-of-00004.jsonl").unlink()
     assert "3 of them are there from an earlier start; 1 to go" in annotate(path, *size).out
     again = annotate(path, *size)
-    assert "4 of them are there from an earlier start; nothing is left to do" in again.out and again.code == 0
+    assert (
+        "4 of them are there from an earlier start; nothing is left to do" in again.out
+        and again.code == 0
+    )
     assert without_model == [[0, 1, 2, 3], [2]]
 
 
-def test_while_something_is_missing_there_is_no_summary(annotate, write, without_model, tmp_path, monkeypatch):
+def test_while_something_is_missing_there_is_no_summary(
+    annotate, write, without_model, tmp_path, monkeypatch
+):
     path, size = write("a.txt", "so Ada\n" * 100), ("--shard-mb", "0.0002")
     assert annotate(path, *size).code == 0
     (tmp_path / "out" / "part-00002-of-00004.jsonl").unlink()
@@ -125,7 +142,11 @@ def test_figures_as_json(annotate, write, without_model):
 def test_input_that_changes_meanwhile_is_refused(annotate, write, without_model, monkeypatch):
     path = write("a.txt", "so Ada\n")
     done = annotation._run
-    monkeypatch.setattr(annotation, "_run", lambda *arguments: (done(*arguments), write("a.txt", "so Ada and Bea\n")))
+    monkeypatch.setattr(
+        annotation,
+        "_run",
+        lambda *arguments: (done(*arguments), write("a.txt", "so Ada and Bea\n")),
+    )
     answer = annotate(path)
     assert answer.code == 2 and f"{path}: changed while it was read" in answer.err
 

@@ -44,7 +44,9 @@ def test_shards_one_behind_the_other_are_the_input(annotate, put):  # noqa: F811
     put("texts/deep/b.txt", LINES)
     output, cut, summary = annotate("s3://bucket/texts/**/*.txt")
     assert len(cut) > 4
-    assert [json.loads(line)["text"] for line in parts(output).splitlines()] == LINES.splitlines() * 2
+    assert [
+        json.loads(line)["text"] for line in parts(output).splitlines()
+    ] == LINES.splitlines() * 2
     assert (summary["texts"], summary["entities"]) == (400, {"NAME": 200})
     assert outputs.summary(output) == summary
 
@@ -53,7 +55,9 @@ def test_bad_lines_are_set_aside_there(annotate, put):  # noqa: F811
     put("a.jsonl", '{"text": "Ada"}\n{\n{"text": "so"}\n')
     output, _, summary = annotate("s3://bucket/a.jsonl", form="jsonl")
     [bad] = map(json.loads, output.bad_lines.read_text().splitlines())
-    assert (bad["file"], bad["line"], bad["raw"]) == ("s3://bucket/a.jsonl", 2, "{") and summary["bad_lines"] == 1
+    assert (bad["file"], bad["line"], bad["raw"]) == ("s3://bucket/a.jsonl", 2, "{") and summary[
+        "bad_lines"
+    ] == 1
 
 
 def test_parquet_is_read_and_written_there(annotate, put, bucket, write):  # noqa: F811
@@ -86,14 +90,21 @@ def test_what_is_missing_is_done_at_the_next_start(annotate, put):  # noqa: F811
 def test_the_output_of_another_annotation_is_refused(annotate, put):  # noqa: F811
     put("a.txt", LINES)
     annotate("s3://bucket/a.txt")
-    with pytest.raises(UserError, match="belongs to another annotation, with the model s3://bucket/ner/1, not"):
+    with pytest.raises(
+        UserError, match="belongs to another annotation, with the model s3://bucket/ner/1, not"
+    ):
         annotate("s3://bucket/a.txt", model="s3://bucket/ner/2")
 
 
 def test_another_annotation_that_began_meanwhile_is_told(annotate, put, bucket):  # noqa: F811
     put("a.txt", LINES)
-    job = Job(shards.find("s3://bucket/a.txt"), Reading("text", "text", 1000), "jsonl", "m", "abc", 300)
-    with pytest.raises(UserError, match="belongs to another annotation"), outputs.held(bucket / "out", job):
+    job = Job(
+        shards.find("s3://bucket/a.txt"), Reading("text", "text", 1000), "jsonl", "m", "abc", 300
+    )
+    with (
+        pytest.raises(UserError, match="belongs to another annotation"),
+        outputs.held(bucket / "out", job),
+    ):
         annotate("s3://bucket/a.txt")
 
 

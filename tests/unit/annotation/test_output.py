@@ -74,7 +74,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("moment", range(8))
-def test_a_shard_is_there_whole_or_not_at_all_whenever_it_is_killed(write, annotate, monkeypatch, moment):
+def test_a_shard_is_there_whole_or_not_at_all_whenever_it_is_killed(
+    write, annotate, monkeypatch, moment
+):
     """Killed at each of the steps in which files come to the disk and get their names."""
     path, steps = write("a.txt", MANY), []
 
@@ -106,7 +108,10 @@ def test_a_shard_is_there_whole_or_not_at_all_whenever_it_is_killed(write, annot
     "change, said",
     [
         ({"model": "/models/ner/2"}, "with the model /models/ner/1, not the model /models/ner/2"),
-        ({"model_hash": "def"}, "with the model that was in /models/ner/1 before, not the one that is there now"),
+        (
+            {"model_hash": "def"},
+            "with the model that was in /models/ner/1 before, not the one that is there now",
+        ),
         ({"format": "conll"}, "with --format jsonl, not --format conll"),
         ({"shard_bytes": 5}, "with shards, in bytes, of 1000, not shards, in bytes, of 5"),
         ({"form": "jsonl"}, "with --input-format text, not --input-format jsonl"),
@@ -146,10 +151,16 @@ def test_the_output_of_other_input_is_refused(write, annotate, job):
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(write, tmp_path, job):
     path = write("there/mine.txt", "x")
-    with pytest.raises(UserError, match="the folder holds other files"), outputs.held(tmp_path / "there", job(path)):
+    with (
+        pytest.raises(UserError, match="the folder holds other files"),
+        outputs.held(tmp_path / "there", job(path)),
+    ):
         pass
     assert [one.name for one in (tmp_path / "there").iterdir()] == ["mine.txt"]
-    with pytest.raises(UserError, match="found a file; expected a folder"), outputs.held(Path(path), job(path)):
+    with (
+        pytest.raises(UserError, match="found a file; expected a folder"),
+        outputs.held(Path(path), job(path)),
+    ):
         pass
 
 
@@ -161,7 +172,9 @@ def test_two_at_once_are_refused(write, tmp_path, job):
     )
     outputs.kept(tmp_path / "out").mkdir(parents=True)
     command = [sys.executable, "-c", program, outputs.kept(tmp_path / "out") / ".lock"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout.readline() == "held\n"
         with (
             pytest.raises(UserError, match="another process is at work here"),

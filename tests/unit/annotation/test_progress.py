@@ -32,7 +32,9 @@ def test_on_a_terminal_there_is_a_bar_which_begins_with_what_is_there(annotate, 
 
 def test_elsewhere_there_is_a_line_now_and_then(annotate, write, monkeypatch):
     lines = shown(annotate, write, monkeypatch).splitlines()
-    assert lines and all(re.fullmatch(r"[234] of 4 shards, \d+ texts, [\d,]+ a second", line) for line in lines)
+    assert lines and all(
+        re.fullmatch(r"[234] of 4 shards, \d+ texts, [\d,]+ a second", line) for line in lines
+    )
 
 
 def test_texts_a_second_are_counted_from_the_first_shard_on(annotate, write, monkeypatch):

@@ -39,7 +39,11 @@ def test_a_line_longer_than_memory_should_hold_is_passed_over_in_pieces(write, r
     found = read_all(path, size=300_000, longest=10)
     assert [text for texts in found for text in texts.texts] == ["Ada", "Bea"]
     [left_out] = [one for texts in found for one in texts.bad]
-    assert left_out.line == 2 and left_out.found == "a line of more than 1,048,696 bytes" and left_out.raw == ""
+    assert (
+        left_out.line == 2
+        and left_out.found == "a line of more than 1,048,696 bytes"
+        and left_out.raw == ""
+    )
     assert sum(texts.lines for texts in found) == 3
 
 
@@ -76,7 +80,12 @@ def test_a_line_without_a_text_is_left_out(write, read_all, line, found):
 def test_rows_keep_their_columns_and_types(tmp_path, read_all):
     day = datetime.date(2024, 5, 3)
     table = pyarrow.table(
-        {"id": [1, 2, 3], "text": ["Ada", None, "Bea"], "day": [day, None, None], "l": [[1], [], [2]]}
+        {
+            "id": [1, 2, 3],
+            "text": ["Ada", None, "Bea"],
+            "day": [day, None, None],
+            "l": [[1], [], [2]],
+        }
     )
     parquet.write_table(table, tmp_path / "a.parquet")
     [texts] = read_all(tmp_path / "a.parquet", form="parquet", size=10**6)
@@ -96,7 +105,9 @@ def test_a_dictionary_of_strings_is_a_column_of_texts(tmp_path, read_all):
 
 def test_parquet_without_the_column_is_refused(tmp_path):
     parquet.write_table(pyarrow.table({"body": ["Ada"], "n": [1]}), tmp_path / "a.parquet")
-    with pytest.raises(UserError, match=r"no column 'text' \(its columns: body, n\); .* --text-field"):
+    with pytest.raises(
+        UserError, match=r"no column 'text' \(its columns: body, n\); .* --text-field"
+    ):
         refuse_without_column(tmp_path / "a.parquet", "text")
     with pytest.raises(UserError, match="the column 'n' holds int64; expected strings"):
         refuse_without_column(tmp_path / "a.parquet", "n")

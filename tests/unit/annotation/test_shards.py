@@ -32,26 +32,39 @@ def test_a_folder_is_all_its_files_but_hidden_ones(write, tmp_path):
 
 @pytest.mark.parametrize("pattern", ["nothing", "*.txt"])
 def test_a_pattern_without_files_is_refused(tmp_path, pattern):
-    with pytest.raises(UserError, match="no such file; expected one, a folder of them, or a pattern"):
+    with pytest.raises(
+        UserError, match="no such file; expected one, a folder of them, or a pattern"
+    ):
         find(str(tmp_path / pattern))
 
 
 @pytest.mark.parametrize(
     "name, form",
-    [("a.txt", "text"), ("a", "text"), ("a.JSONL", "jsonl"), ("a.json", "jsonl"), ("a.parquet", "parquet")],
+    [
+        ("a.txt", "text"),
+        ("a", "text"),
+        ("a.JSONL", "jsonl"),
+        ("a.json", "jsonl"),
+        ("a.parquet", "parquet"),
+    ],
 )
 def test_the_name_says_the_form(write, name, form):
     assert form_of([Source.of(write(name, "x"))]) == form
 
 
 def test_files_of_several_forms_are_refused(write):
-    with pytest.raises(UserError, match=r"several forms: .*a\.txt \(text\), .*b\.jsonl \(jsonl\); .* --input-format"):
+    with pytest.raises(
+        UserError,
+        match=r"several forms: .*a\.txt \(text\), .*b\.jsonl \(jsonl\); .* --input-format",
+    ):
         form_of([Source.of(write("a.txt", "x")), Source.of(write("b.jsonl", "{}"))])
 
 
 @pytest.mark.parametrize("content", [b"\x1f\x8b\x08rest", b"PAR1rest", "no".encode("utf-16")])
 def test_what_is_no_text_is_refused(write, content):
-    with pytest.raises(UserError, match="found a compressed or binary file, or UTF-16; expected text in UTF-8"):
+    with pytest.raises(
+        UserError, match="found a compressed or binary file, or UTF-16; expected text in UTF-8"
+    ):
         cut([Source.of(write("a.txt", content))], "text", 100)
 
 
@@ -66,7 +79,9 @@ def test_nothing_to_annotate_is_refused(write):
 
 
 def test_shards_are_numbered_over_all_files(write):
-    files = [Source.of(write(name, "x" * size)) for name, size in (("a", 250), ("b", 0), ("c", 100))]
+    files = [
+        Source.of(write(name, "x" * size)) for name, size in (("a", 250), ("b", 0), ("c", 100))
+    ]
     assert [(one.number, one.path[-1], one.first, one.end) for one in cut(files, "text", 100)] == [
         (0, "a", 0, 83),
         (1, "a", 83, 166),
@@ -75,20 +90,30 @@ def test_shards_are_numbered_over_all_files(write):
     ]
 
 
-LINES = st.lists(st.text(alphabet=st.sampled_from("aé🙂 \t\x0b\u2028\x85"), max_size=30), min_size=1, max_size=30)
+LINES = st.lists(
+    st.text(alphabet=st.sampled_from("aé🙂 \t\x0b\u2028\x85"), max_size=30), min_size=1, max_size=30
+)
 
 
 @settings(deadline=None)
-@given(lines=LINES, size=st.integers(1, 200), end=st.sampled_from(["\n", "\r\n"]), last=st.booleans())
+@given(
+    lines=LINES, size=st.integers(1, 200), end=st.sampled_from(["\n", "\r\n"]), last=st.booleans()
+)
 @example(lines=["a"], size=1, end="\r\n", last=False)
-def test_wherever_a_file_is_cut_each_line_is_in_one_shard_in_order(tmp_path_factory, lines, size, end, last):
+def test_wherever_a_file_is_cut_each_line_is_in_one_shard_in_order(
+    tmp_path_factory, lines, size, end, last
+):
     content = end.join(lines) + (end if last else "")
     path = tmp_path_factory.mktemp("cut") / "a.txt"
     path.write_bytes(content.encode())
     if not content:
         return
-    found = [read(shard, Reading("text", "text", 100)) for shard in cut([Source.of(path)], "text", size)]
-    expected = lines if last or lines[-1] else lines[:-1]  # behind the last line end there is no line
+    found = [
+        read(shard, Reading("text", "text", 100)) for shard in cut([Source.of(path)], "text", size)
+    ]
+    expected = (
+        lines if last or lines[-1] else lines[:-1]
+    )  # behind the last line end there is no line
     assert [text for texts in found for text in texts.texts] == expected
     assert sum(texts.lines for texts in found) == len(expected)
 
@@ -104,8 +129,16 @@ def test_wherever_parquet_is_cut_each_row_is_in_one_shard_in_order(tmp_path_fact
     number = 0
     with parquet.ParquetWriter(path, schema) as writer:
         for size in sizes:
-            writer.write_table(pyarrow.table({"text": [str(number + n) for n in range(size)]}, schema))
+            writer.write_table(
+                pyarrow.table({"text": [str(number + n) for n in range(size)]}, schema)
+            )
             number += size
-    found = [read(shard, Reading("parquet", "text", 100)) for shard in cut([Source.of(path)], "parquet", most)]
+    found = [
+        read(shard, Reading("parquet", "text", 100))
+        for shard in cut([Source.of(path)], "parquet", most)
+    ]
     assert [text for texts in found for text in texts.texts] == list(map(str, range(number)))
-    assert all(texts.lines == texts.table.num_rows == texts.shard.end - texts.shard.first for texts in found)
+    assert all(
+        texts.lines == texts.table.num_rows == texts.shard.end - texts.shard.first
+        for texts in found
+    )

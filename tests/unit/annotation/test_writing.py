@@ -17,7 +17,7 @@ def lines(objects):
 
 
 def test_text_comes_as_predict_writes_it(write, annotate, parts):
-    from serving import formats
+    from components.export import formats
 
     texts = ["so Ada spoke", "", "nothing"]
     output, _, _ = annotate(write("a.txt", "\n".join(texts) + "\n"))
@@ -25,7 +25,10 @@ def test_text_comes_as_predict_writes_it(write, annotate, parts):
 
 
 def test_objects_come_back_with_their_entities(write, annotate, parts):
-    there = [{"id": "x1", "text": "so Ada", "n": 1.5}, {"text": "é 🙂", "entities": "old", "id": None}]
+    there = [
+        {"id": "x1", "text": "so Ada", "n": 1.5},
+        {"text": "é 🙂", "entities": "old", "id": None},
+    ]
     output, _, _ = annotate(write("a.jsonl", lines(there)), form="jsonl")
     assert [json.loads(line) for line in parts(output).splitlines()] == [
         {**there[0], "entities": [ADA]},
@@ -42,12 +45,20 @@ def test_half_a_surrogate_pair_beside_the_text_stays_what_it_is(write, annotate,
 def test_columns_of_conll_have_the_id_before_them(write, annotate, parts):
     there = [{"id": "x 1\n2", "text": "so Ada"}, {"id": 0, "text": "a.b"}, {"text": "c"}]
     output, _, _ = annotate(write("a.jsonl", lines(there)), form="jsonl", to="conll")
-    assert parts(output) == "# id = x 1 2\nso\tO\nAda\tB-NAME\n\n# id = 0\na\tO\n.\tO\nb\tO\n\nc\tO\n\n"
+    assert (
+        parts(output)
+        == "# id = x 1 2\nso\tO\nAda\tB-NAME\n\n# id = 0\na\tO\n.\tO\nb\tO\n\nc\tO\n\n"
+    )
 
 
 def test_parquet_keeps_its_columns(tmp_path, annotate):
     table = pyarrow.table(
-        {"text": ["so Ada", "b"], "id": [7, 8], "day": [datetime.date(2024, 5, 3), None], "entities": [1, 2]}
+        {
+            "text": ["so Ada", "b"],
+            "id": [7, 8],
+            "day": [datetime.date(2024, 5, 3), None],
+            "entities": [1, 2],
+        }
     )
     parquet.write_table(table, tmp_path / "a.parquet")
     output, _, _ = annotate(tmp_path / "a.parquet", form="parquet", to="parquet", size=10**6)
@@ -59,20 +70,33 @@ def test_parquet_keeps_its_columns(tmp_path, annotate):
 def test_a_folder_of_parquet_is_read_as_one_table(tmp_path, annotate):
     """What lies beside the shards does not disturb, and every shard has the same columns, whatever its lines have."""
     path = tmp_path / "a.jsonl"
-    path.write_text(lines([{"id": n if n % 2 else str(n), "text": f"so Ada {n}", "x": n} for n in range(40)]) + "[]\n")
+    path.write_text(
+        lines([{"id": n if n % 2 else str(n), "text": f"so Ada {n}", "x": n} for n in range(40)])
+        + "[]\n"
+    )
     output, cut, _ = annotate(path, form="jsonl", to="parquet", size=200)
     table = parquet.read_table(output.root)
     assert len(cut) > 3 and output.bad_lines.exists()
     assert table.column("id").to_pylist() == [str(n) for n in range(40)]
-    assert [json.loads(one) for one in table.column("fields").to_pylist()] == [{"x": n} for n in range(40)]
+    assert [json.loads(one) for one in table.column("fields").to_pylist()] == [
+        {"x": n} for n in range(40)
+    ]
     assert table.column("entities").to_pylist()[3] == [ADA]
 
 
 def test_rows_as_json_lines_hold_what_json_cannot_as_text(tmp_path, annotate, parts):
-    table = pyarrow.table({"text": ["a"], "day": [datetime.date(2024, 5, 3)], "b": [b"\xff"], "n": [None]})
+    table = pyarrow.table(
+        {"text": ["a"], "day": [datetime.date(2024, 5, 3)], "b": [b"\xff"], "n": [None]}
+    )
     parquet.write_table(table, tmp_path / "a.parquet")
     output, _, _ = annotate(tmp_path / "a.parquet", form="parquet", size=10**6)
-    assert json.loads(parts(output)) == {"text": "a", "day": "2024-05-03", "b": "\\xff", "n": None, "entities": []}
+    assert json.loads(parts(output)) == {
+        "text": "a",
+        "day": "2024-05-03",
+        "b": "\\xff",
+        "n": None,
+        "entities": [],
+    }
 
 
 @pytest.mark.parametrize("to", ["jsonl", "conll", "parquet"])

@@ -59,7 +59,10 @@ def test_without_a_test_dev_is_evaluated_on(folders):
     ("tags", "f1"),
     [
         ((["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER"]), 1.0),
-        ((["I-PER", "I-PER", "O", "I-LOC"], ["O", "I-PER"]), 1.0),  # ill-formed tags are mended, as CoNLL does
+        (
+            (["I-PER", "I-PER", "O", "I-LOC"], ["O", "I-PER"]),
+            1.0,
+        ),  # ill-formed tags are mended, as CoNLL does
         ((["B-PER", "O", "O", "B-LOC"], ["O", "B-PER"]), 2 / 3),
         ((["O"] * 4, ["O"] * 2), 0.0),
     ],
@@ -69,7 +72,9 @@ def test_predictions_are_scored_by_exact_span_and_type(corpus, tmp_path, tags, f
     from benchmarks.comparison.corpus import f1 as f1_of
 
     predictions = tmp_path / "predictions"
-    columns.write(str(predictions), [(one.tokens, one.tags, found) for one, found in zip(corpus.gold, tags)])
+    columns.write(
+        str(predictions), [(one.tokens, one.tags, found) for one, found in zip(corpus.gold, tags)]
+    )
     assert f1_of(corpus, predictions) == pytest.approx(f1)
 
 

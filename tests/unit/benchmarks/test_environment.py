@@ -17,7 +17,9 @@ def spent(project, tmp_path):
     from benchmarks.comparison import cost, tools
 
     if not tools.OTHERS.exists():
-        pytest.skip("CRFsuite and spaCy are not installed: make benchmark installs them in .venv-benchmark")
+        pytest.skip(
+            "CRFsuite and spaCy are not installed: make benchmark installs them in .venv-benchmark"
+        )
 
     def run(*arguments):
         return cost.of([str(tools.OTHERS), *map(str, arguments)], tmp_path / "log", project)
@@ -33,14 +35,18 @@ def corpus(tmp_path):
     return tmp_path / "corpus.conll"
 
 
-def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(spent, project, corpus, tmp_path):
+def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(
+    spent, project, corpus, tmp_path
+):
     from benchmarks.comparison import columns, in_turn, tools
 
     model, predictions = tmp_path / "model", tmp_path / "predictions"
     program = ("-m", "benchmarks.comparison.crfsuite_tagger")
     spent(*program, "train", corpus, model)
     spent(*program, "tag", corpus, model, predictions)
-    assert list(columns.read(str(predictions))) == [[tokens, tags, tags] for tokens, tags in SENTENCES]
+    assert list(columns.read(str(predictions))) == [
+        [tokens, tags, tags] for tokens, tags in SENTENCES
+    ]
     measured = [str(tools.OTHERS), *program, "measure", str(corpus), str(model), "100"]
     [told] = in_turn.measure([in_turn.Program(measured, tmp_path / "log", project)], rounds=1)
     assert told["model_mb"] == model.stat().st_size / 1e6
@@ -48,7 +54,14 @@ def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(spent
 
 
 def test_spacy_gets_the_same_tokens_and_entities(spent, corpus, tmp_path):
-    spent("-m", "benchmarks.comparison.spacy_tagger", "prepare", "xx", corpus, tmp_path / "corpus.spacy")
+    spent(
+        "-m",
+        "benchmarks.comparison.spacy_tagger",
+        "prepare",
+        "xx",
+        corpus,
+        tmp_path / "corpus.spacy",
+    )
     look = (
         "import json, spacy, sys; from spacy.training import Corpus;"
         " from benchmarks.comparison.spacy_tagger import tags_of; nlp = spacy.blank('xx');"

@@ -5,7 +5,12 @@ import pytest
 
 @pytest.mark.parametrize(
     ("token", "long", "short"),
-    [("McDonald's-24", "XxXxxxxx'x-dd", "XxXx'x-d"), ("Ω2", "Xd", "Xd"), ("!!", "!!", "!"), ("", "", "")],
+    [
+        ("McDonald's-24", "XxXxxxxx'x-dd", "XxXx'x-d"),
+        ("Ω2", "Xd", "Xd"),
+        ("!!", "!!", "!"),
+        ("", "", ""),
+    ],
 )
 def test_a_shape_has_letters_and_digits_by_kind_and_the_rest_as_it_is(token, long, short):
     from benchmarks.comparison import features
@@ -49,7 +54,11 @@ def test_only_the_ends_of_a_sentence_are_marked():
     from benchmarks.comparison.features import sentence_features
 
     found = sentence_features(["a", "b", "c"])
-    assert [[mark for mark in ("BOS", "EOS") if mark in features] for features in found] == [["BOS"], [], ["EOS"]]
+    assert [[mark for mark in ("BOS", "EOS") if mark in features] for features in found] == [
+        ["BOS"],
+        [],
+        ["EOS"],
+    ]
 
 
 def test_a_sentence_without_tokens_has_no_features():

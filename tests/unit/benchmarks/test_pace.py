@@ -62,7 +62,9 @@ def answering(project, tmp_path):
 
     def program(name, *measures, code=ANSWERING):
         return Program(
-            [sys.executable, "-c", code, str(tmp_path / "notes"), name, *measures], tmp_path / f"{name}.log", project
+            [sys.executable, "-c", code, str(tmp_path / "notes"), name, *measures],
+            tmp_path / f"{name}.log",
+            project,
         )
 
     return program
@@ -77,7 +79,11 @@ def test_programs_are_asked_in_turn_and_the_first_round_does_not_count(answering
 
 
 @pytest.mark.parametrize(
-    "code", ["import sys; sys.exit('it broke')", ANSWERING.replace("return next(values)", "sys.exit('it broke')")]
+    "code",
+    [
+        "import sys; sys.exit('it broke')",
+        ANSWERING.replace("return next(values)", "sys.exit('it broke')"),
+    ],
 )
 def test_a_program_that_does_not_answer_is_told_with_its_log(answering, tmp_path, code):
     from benchmarks.comparison import cost, in_turn
@@ -85,7 +91,10 @@ def test_a_program_that_does_not_answer_is_told_with_its_log(answering, tmp_path
     broken = answering("B", "x", code=code)
     with pytest.raises(cost.Failed) as failed:
         in_turn.measure([answering("A", "x"), broken])
-    assert str(failed.value) == f"B ended with 1: it broke. The log has the whole story: {tmp_path / 'B.log'}"
+    assert (
+        str(failed.value)
+        == f"B ended with 1: it broke. The log has the whole story: {tmp_path / 'B.log'}"
+    )
 
 
 @pytest.mark.parametrize("megabytes", [50, 150])

@@ -56,7 +56,10 @@ def test_a_dash_is_what_a_tool_has_not(shown):
 
 
 def test_seconds_are_the_mean_of_the_runs_that_have_them(shown):
-    assert (shown["training, seconds"][0], shown["the whole pipeline, seconds"][0]) == ("115.0", "150.0")
+    assert (shown["training, seconds"][0], shown["the whole pipeline, seconds"][0]) == (
+        "115.0",
+        "150.0",
+    )
 
 
 def test_memory_is_the_highest_of_the_runs(shown):
@@ -74,7 +77,10 @@ def test_json_has_mean_spread_and_every_run(tools):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"vectors": "/some/where/glove.txt"}, "tfx-ner had pretrained vectors (glove.txt), the others had none."),
+        (
+            {"vectors": "/some/where/glove.txt"},
+            "tfx-ner had pretrained vectors (glove.txt), the others had none.",
+        ),
         ({"spacy_steps": 20}, "spaCy was stopped after at most 20 steps"),
         ({"assignments": ("training.epochs=2",)}, "other than the default: training.epochs=2"),
         ({"seeds": 1}, "tfx-ner: one seed;"),

@@ -37,7 +37,9 @@ def test_who_wants_operations_split_has_them_split(environment):
     assert told() == ("4", "2")
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores"
+)
 def test_only_the_cores_that_the_process_may_use_count():
     allowed = os.sched_getaffinity(0)
     assert threads.available() == len(allowed)

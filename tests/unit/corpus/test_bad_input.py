@@ -26,7 +26,11 @@ def spans(*items, text="Ada spoke"):
 BAD_COLUMNS = {
     "no tag": ("spoke\n", "the token 'spoke' without a tag", "a token and its tag"),
     "an empty tag": ("spoke\t\n", "the token 'spoke' without a tag", "a token and its tag"),
-    "too many columns": ("New\tYork\tB-LOC\n", "3 columns, 'New York B-LOC'", "2, as in most lines"),
+    "too many columns": (
+        "New\tYork\tB-LOC\n",
+        "3 columns, 'New York B-LOC'",
+        "2, as in most lines",
+    ),
     "a tag without prefix": ("Paris\tLOC\n", "the tag 'LOC' of 'Paris'", "B-PER (IOB2)"),
     "a tag without type": ("Paris\tB-\n", "the tag 'B-' of 'Paris'", "and a type"),
     "a tag in lower case": ("Paris\tb-LOC\n", "the tag 'b-LOC'", "O, or B- or I- and a type"),
@@ -36,7 +40,11 @@ BAD_COLUMNS = {
 BAD_ENTRIES = {
     "no JSON": ('{"text": ', "no valid JSON", "one JSON object"),
     "a number alone": ("17", "a number, 17", 'an object with "text"'),
-    "no text": ('{"entities": []}', "an object without \"text\" (its keys: 'entities')", 'an object with "text"'),
+    "no text": (
+        '{"entities": []}',
+        "an object without \"text\" (its keys: 'entities')",
+        'an object with "text"',
+    ),
     "a text that is none": ('{"text": null, "entities": []}', "null as text", "a string"),
     "a text without anything visible": (
         '{"text": " ", "entities": []}',
@@ -44,11 +52,31 @@ BAD_ENTRIES = {
         "at least one",
     ),
     "no spans": ('{"text": "Ada"}', "a text without spans", "an empty list"),
-    "spans that are no list": ('{"text": "Ada", "label": "PER"}', "a string under 'label'", "a list of spans"),
-    "spans under two keys": ('{"text": "Ada", "label": [], "spans": []}', "under both 'spans' and 'label'", "one key"),
-    "a key twice": ('{"text": "Ada", "text": "Bob", "label": []}', "the key 'text' twice", "each key once"),
-    "half a surrogate pair": ('{"text": "\\ud800", "label": []}', "half of a surrogate pair", "UTF-8"),
-    "a number of thousands of digits": ('{"text": "Ada", "label": [[0, %s, "X"]]}' % ("9" * 5000), "", "expected"),
+    "spans that are no list": (
+        '{"text": "Ada", "label": "PER"}',
+        "a string under 'label'",
+        "a list of spans",
+    ),
+    "spans under two keys": (
+        '{"text": "Ada", "label": [], "spans": []}',
+        "under both 'spans' and 'label'",
+        "one key",
+    ),
+    "a key twice": (
+        '{"text": "Ada", "text": "Bob", "label": []}',
+        "the key 'text' twice",
+        "each key once",
+    ),
+    "half a surrogate pair": (
+        '{"text": "\\ud800", "label": []}',
+        "half of a surrogate pair",
+        "UTF-8",
+    ),
+    "a number of thousands of digits": (
+        '{"text": "Ada", "label": [[0, %s, "X"]]}' % ("9" * 5000),
+        "",
+        "expected",
+    ),
     "brackets without end": ("[" * 100_000, "", "one JSON object"),
     "an answer unheard of": (
         '{"text": "Ada", "spans": [], "answer": "maybe"}',
@@ -60,19 +88,39 @@ BAD_ENTRIES = {
         "in the document's name",
         "UTF-8",
     ),
-    "a document that is no name": ('{"text": "Ada", "spans": [], "document": []}', "a list as document", "a string"),
+    "a document that is no name": (
+        '{"text": "Ada", "spans": [], "document": []}',
+        "a list as document",
+        "a string",
+    ),
     "a span that is none": (spans("PER"), "a string as a span", "[start, end, label]"),
     "a span of two": (spans([0, 3]), "a list as a span", "[start, end, label]"),
     "a fraction as offset": (spans([0, 3.0, "PER"]), "a number as end", "a whole number"),
-    "a truth value as offset": (spans([False, 3, "PER"]), "a truth value as start", "a whole number"),
+    "a truth value as offset": (
+        spans([False, 3, "PER"]),
+        "a truth value as start",
+        "a whole number",
+    ),
     "null as offset": (spans([0, None, "PER"]), "null as end", "a whole number"),
     "a string as offset": (spans(["0", 3, "PER"]), "a string as start", "a whole number"),
     "no label": (spans([0, 3, ""]), "a string as label", "a printable string"),
     "a label that is a number": (spans([0, 3, 1]), "a number as label", "a printable string"),
     "a label with a tab": (spans([0, 3, "A\tB"]), "a string as label", "a printable string"),
-    "an empty span": (spans([3, 3, "PER"]), "the span 3 to 3, which is empty", "an end after the start"),
-    "a reversed span": (spans([3, 0, "PER"]), "the span 3 to 0, which is reversed", "an end after the start"),
-    "a span out of the text": (spans([4, 10, "PER"]), "the span 4 to 10 in a text of 9 characters", "from 0 to 9"),
+    "an empty span": (
+        spans([3, 3, "PER"]),
+        "the span 3 to 3, which is empty",
+        "an end after the start",
+    ),
+    "a reversed span": (
+        spans([3, 0, "PER"]),
+        "the span 3 to 0, which is reversed",
+        "an end after the start",
+    ),
+    "a span out of the text": (
+        spans([4, 10, "PER"]),
+        "the span 4 to 10 in a text of 9 characters",
+        "from 0 to 9",
+    ),
     "a span before the text": (spans([-3, 3, "PER"]), "the span -3 to 3", "from 0 to 9"),
     "a huge offset": (spans([0, 10**30, "PER"]), "in a text of 9 characters", "from 0 to 9"),
     "overlapping spans": (
@@ -80,14 +128,26 @@ BAD_ENTRIES = {
         "the span 4 to 9, 'spoke', which overlaps",
         "share no character",
     ),
-    "the same span twice": (spans([0, 3, "PER"], [0, 3, "PER"]), "which overlaps", "share no character"),
+    "the same span twice": (
+        spans([0, 3, "PER"], [0, 3, "PER"]),
+        "which overlaps",
+        "share no character",
+    ),
     "a span inside a token": (
         spans([0, 2, "PER"]),
         "the span 0 to 2, 'Ad', which cuts the token 'Ada'",
         "whole tokens",
     ),
-    "a span from inside a token": (spans([1, 3, "PER"]), "which cuts the token 'Ada'", "whole tokens"),
-    "white space at a span's edge": (spans([0, 4, "PER"]), "with white space at its edge", "a visible character"),
+    "a span from inside a token": (
+        spans([1, 3, "PER"]),
+        "which cuts the token 'Ada'",
+        "whole tokens",
+    ),
+    "white space at a span's edge": (
+        spans([0, 4, "PER"]),
+        "with white space at its edge",
+        "a visible character",
+    ),
 }
 
 
@@ -129,7 +189,11 @@ def test_bad_sentences_are_left_out_and_handed_over_where_the_user_says_so(write
     sentences = list(read(path, ReadOptions(bad_lines="skip"), lambda *call: left_out.append(call)))
     assert [sentence.tokens for sentence in sentences] == [("Ada", "spoke")] * 2
     ((record, raw),) = left_out
-    assert (record.file, record.line, raw) == (path, 4 if kind in BAD_COLUMNS else 2, bad.rstrip("\n"))
+    assert (record.file, record.line, raw) == (
+        path,
+        4 if kind in BAD_COLUMNS else 2,
+        bad.rstrip("\n"),
+    )
 
 
 def test_a_refusal_says_how_to_leave_sentences_out(write):
@@ -148,7 +212,9 @@ def test_a_file_in_another_encoding_is_refused_with_the_byte(write):
 
 def test_an_undecodable_line_far_into_a_file_is_found(write):
     path = write("a.conll", b"Ada\tB-PER\n\n" * 20_000 + b"\xff\tO\n")
-    assert refusal(path, bad_lines="skip").startswith(f"{path}:40001: found byte 0xFF at position 1")
+    assert refusal(path, bad_lines="skip").startswith(
+        f"{path}:40001: found byte 0xFF at position 1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +229,16 @@ def test_an_undecodable_line_far_into_a_file_is_found(write):
         (b'[\n  {"text": "a", "label": []}\n]', "one JSON document"),
         (b'[{"text": "a", "label": []}]', "one JSON document"),
     ],
-    ids=["UTF-16", "binary", "compressed", "empty", "blank", "no sentence", "a JSON document", "a JSON list"],
+    ids=[
+        "UTF-16",
+        "binary",
+        "compressed",
+        "empty",
+        "blank",
+        "no sentence",
+        "a JSON document",
+        "a JSON list",
+    ],
 )
 def test_a_file_that_is_no_corpus_is_refused_by_name(write, content, found):
     path = write("a.json" if b"text" in content else "a.conll", content)

@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from components.corpus.characters import CONTROL, EMPTY, MOJIBAKE, NOT_NFC, REPLACEMENT, SPACED, ZERO_WIDTH, odd_kinds
+from components.corpus.characters import (
+    CONTROL,
+    EMPTY,
+    MOJIBAKE,
+    NOT_NFC,
+    REPLACEMENT,
+    SPACED,
+    ZERO_WIDTH,
+    odd_kinds,
+)
 from components.corpus.check import check_corpus
 from components.corpus.reading import DEFAULTS, ReadOptions
 from components.errors import UserError
@@ -47,15 +56,39 @@ def test_figures_are_by_split_and_type(check):
 @pytest.mark.parametrize(
     ("split", "lines", "words"),
     [
-        ("train", column("x\tB-ORG"), ["ORG has 1 in train, fewer than 50", "train.conll:3601", "Label more"]),
-        ("test", column("x\tB-ORG"), ["ORG is in test (1, the first at", "test.conll:3601", "cannot be learnt"]),
+        (
+            "train",
+            column("x\tB-ORG"),
+            ["ORG has 1 in train, fewer than 50", "train.conll:3601", "Label more"],
+        ),
+        (
+            "test",
+            column("x\tB-ORG"),
+            ["ORG is in test (1, the first at", "test.conll:3601", "cannot be learnt"],
+        ),
         ("train", column(*["x\tB-ORG"] * 60), ["ORG is in train and not in dev", "unmeasured"]),
-        ("train", column(*["x\tB-Per"] * 60), ["upper and lower case only", "PER", "Per", "Write them alike"]),
+        (
+            "train",
+            column(*["x\tB-Per"] * 60),
+            ["upper and lower case only", "PER", "Per", "Write them alike"],
+        ),
         ("train", column("x\tO", "y\tI-PER"), ["1 ill-formed tag", "train.conll:3602"]),
-        ("train", column("x\tB-PER") + column("x\tO"), ["1 sentence", "train.conll:3603", "with other entities"]),
+        (
+            "train",
+            column("x\tB-PER") + column("x\tO"),
+            ["1 sentence", "train.conll:3603", "with other entities"],
+        ),
         ("train", column(*["a\tO"] * 5) * 3, ["2 sentences", "train.conll:3607", "had before"]),
-        ("train", column(*["a\tO"] * 201), ["1 sentence", "train.conll:3601", "more than 200 tokens"]),
-        ("train", column("-\tB-PER", "x\tI-PER"), ["1 entity", "train.conll:3601", "white space or punctuation"]),
+        (
+            "train",
+            column(*["a\tO"] * 201),
+            ["1 sentence", "train.conll:3601", "more than 200 tokens"],
+        ),
+        (
+            "train",
+            column("-\tB-PER", "x\tI-PER"),
+            ["1 entity", "train.conll:3601", "white space or punctuation"],
+        ),
         ("train", column("x\tO", "a\u200bb\tO"), ["1 token", "train.conll:3602", "zero-width"]),
         ("train", column("\tO"), ["1 token", "train.conll:3601", "nothing visible"]),
     ],
@@ -67,19 +100,29 @@ def test_each_problem_is_a_warning_with_number_and_place(check, split, lines, wo
 
 def test_overlap_of_splits_is_a_warning(check):
     (warning,) = [text for text in texts(check(dev=GOOD), "warning") if "both" in text]
-    assert "600 sentences" in warning and "both train and dev (50.0% of dev)" in warning and "dev.conll:3601" in warning
+    assert (
+        "600 sentences" in warning
+        and "both train and dev (50.0% of dev)" in warning
+        and "dev.conll:3601" in warning
+    )
 
 
 def test_a_test_that_holds_only_known_entities_is_a_warning(check, write, tmp_path):
     check()
     write("test.conll", GOOD.replace("lived", "sat"))
-    assert any(text.startswith("0% of the entities in test") for text in texts(check_corpus(str(tmp_path)), "warning"))
+    assert any(
+        text.startswith("0% of the entities in test")
+        for text in texts(check_corpus(str(tmp_path)), "warning")
+    )
 
 
 def test_bad_lines_are_failures_and_the_rest_is_counted(check):
     report = check(train="bad\n\nx\tB-\n\n")
     (failure,) = texts(report, "failure")
-    assert failure.startswith("2 sentences cannot be read, the first: ") and "train.conll:3601: found" in failure
+    assert (
+        failure.startswith("2 sentences cannot be read, the first: ")
+        and "train.conll:3601: found" in failure
+    )
     assert (report.bad_sentences, report.splits["train"].sentences, report.failed) == (2, 600, True)
 
 
@@ -104,16 +147,24 @@ def test_a_split_without_entities_is_a_failure(check):
 
 
 def test_few_sentences_are_a_warning(check):
-    assert any("train has 1 sentences" in text for text in texts(check(good="a\tB-X\n\n"), "warning"))
+    assert any(
+        "train has 1 sentences" in text for text in texts(check(good="a\tB-X\n\n"), "warning")
+    )
 
 
 def test_texts_that_annotators_rejected_are_counted(write):
     entries = [
-        {"text": f"Ada {n}", "spans": [{"start": 0, "end": 3, "label": "X"}], "answer": "accept" if n else "reject"}
+        {
+            "text": f"Ada {n}",
+            "spans": [{"start": 0, "end": 3, "label": "X"}],
+            "answer": "accept" if n else "reject",
+        }
         for n in range(40)
     ]
     report = check_corpus(write("a.jsonl", "\n".join(map(json.dumps, entries))))
-    assert report.unused_texts == 1 and sum(split.sentences for split in report.splits.values()) == 39
+    assert (
+        report.unused_texts == 1 and sum(split.sentences for split in report.splits.values()) == 39
+    )
 
 
 def test_the_report_is_json(check):

@@ -69,14 +69,18 @@ def test_a_sentence_knows_its_file_and_line(sentences, tmp_path):
     ],
 )
 def test_decorations_change_nothing(sentences, change):
-    assert [(s.tokens, s.spans) for s in sentences(change(IOB2))] == [(s.tokens, s.spans) for s in sentences(IOB2)]
+    assert [(s.tokens, s.spans) for s in sentences(change(IOB2))] == [
+        (s.tokens, s.spans) for s in sentences(IOB2)
+    ]
 
 
 def test_a_token_between_tabs_may_be_empty_or_white_space(sentences):
     assert tokens(sentences("\tO\na b \tO\n \tO\n\u3000\tB-X\n")) == [("", "a b ", " ", "\u3000")]
 
 
-@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r", "\xa0", "\u200b"])
+@pytest.mark.parametrize(
+    "character", ["\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r", "\xa0", "\u200b"]
+)
 def test_only_line_feeds_end_lines_and_only_spaces_and_tabs_divide_columns(sentences, character):
     token = f"a{character}b"
     assert tokens(sentences(f"{token}\tB-X\n")) == [(token,)]
@@ -84,7 +88,10 @@ def test_only_line_feeds_end_lines_and_only_spaces_and_tabs_divide_columns(sente
 
 
 def test_a_hashtag_is_a_token_where_it_has_a_tag(sentences):
-    assert tokens(sentences("#\tO\n#news\tB-X\n# newdoc\n#\tB-X\n# no token\n")) == [("#", "#news"), ("#",)]
+    assert tokens(sentences("#\tO\n#news\tB-X\n# newdoc\n#\tB-X\n# no token\n")) == [
+        ("#", "#news"),
+        ("#",),
+    ]
 
 
 def test_a_hashtag_is_a_token_in_a_file_with_spaces(sentences):
@@ -111,7 +118,11 @@ def test_adjacent_entities_stay_apart(sentences):
 
 
 def test_a_stray_inside_tag_opens_an_entity(sentences):
-    assert sentences("a\tO\nb\tI-X\nc\tI-Y\nd\tB-Y\n")[0].spans == (Span(1, 2, "X"), Span(2, 3, "Y"), Span(3, 4, "Y"))
+    assert sentences("a\tO\nb\tI-X\nc\tI-Y\nd\tB-Y\n")[0].spans == (
+        Span(1, 2, "X"),
+        Span(2, 3, "Y"),
+        Span(3, 4, "Y"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,20 +141,29 @@ def test_each_scheme_is_found_and_read(write, scheme, tags):
 
 
 def test_one_scheme_is_found_for_all_files_of_a_corpus(write):
-    files = {"train": (write("train.conll", "a\tB-X\nb\tI-X\n" * 9),), "dev": (write("dev.conll", "a\tI-X\n"),)}
+    files = {
+        "train": (write("train.conll", "a\tB-X\nb\tI-X\n" * 9),),
+        "dev": (write("dev.conll", "a\tI-X\n"),),
+    }
     assert make_plan(Splits("", files)).scheme == "IOB2"
 
 
 def test_documents_are_told_apart(sentences):
-    read_back = sentences("a O\n\nb O\n\n-DOCSTART- O\n\nc O\n\nd O\n# newdoc id = note 7\ne O\n# newdoc\nf B-X\n")
+    read_back = sentences(
+        "a O\n\nb O\n\n-DOCSTART- O\n\nc O\n\nd O\n# newdoc id = note 7\ne O\n# newdoc\nf B-X\n"
+    )
     documents = [sentence.document for sentence in read_back]
-    assert documents[0] == documents[1] and documents[2] == documents[3] and documents[4] == "note 7"
+    assert (
+        documents[0] == documents[1] and documents[2] == documents[3] and documents[4] == "note 7"
+    )
     assert len(set(documents)) == 4 and "" not in documents
 
 
 def test_a_document_keeps_its_identity_when_others_are_put_before_it(sentences):
     old = sentences("-DOCSTART- O\n\na O\n\n-DOCSTART- O\n\nb B-X\n")
-    new = sentences("-DOCSTART- O\n\nnew O\n\n-DOCSTART- O\n\na O\n\nmore O\n\n-DOCSTART- O\n\nb B-X\n")
+    new = sentences(
+        "-DOCSTART- O\n\nnew O\n\n-DOCSTART- O\n\na O\n\nmore O\n\n-DOCSTART- O\n\nb B-X\n"
+    )
     assert [new[1].document, new[3].document] == [old[0].document, old[1].document]
 
 
@@ -157,7 +177,9 @@ def test_one_document_alone_is_none(sentences):
 
 
 def test_another_encoding_is_read_where_it_is_named(sentences):
-    assert tokens(sentences("Müller\tB-X\n“\tO\n".encode("cp1252"), encoding="cp1252")) == [("Müller", "“")]
+    assert tokens(sentences("Müller\tB-X\n“\tO\n".encode("cp1252"), encoding="cp1252")) == [
+        ("Müller", "“")
+    ]
     assert tokens(sentences("Müller\tB-X\n".encode("utf-16"), encoding="utf-16")) == [("Müller",)]
 
 

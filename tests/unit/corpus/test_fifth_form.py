@@ -12,7 +12,10 @@ from components.ner.tokens import tokenize
 # Text, and entities as (first token, last token, type).
 TEXTS = [
     ("😀 Zoë Quist flew to Łódź 🇵🇱 #travel", [(1, 2, "PER"), (5, 5, "LOC")]),
-    ("@ada @bob: 5,50 € 👍🏽 for Nörd-Werk", [(0, 1, "PER"), (2, 3, "PER"), (5, 8, "MONEY"), (12, 14, "ORG")]),
+    (
+        "@ada @bob: 5,50 € 👍🏽 for Nörd-Werk",
+        [(0, 1, "PER"), (2, 3, "PER"), (5, 8, "MONEY"), (12, 14, "ORG")],
+    ),
     ("nothing here 🤷", []),
     ("E-Mail an S-Bahn 🚆", [(4, 6, "creative-work"), (7, 7, "ORG")]),
 ]
@@ -57,4 +60,9 @@ def test_columns_with_spaces_crlf_and_comments(write, twin, sentences, scheme):
 
 @pytest.mark.parametrize("form", ["doccano", "spacy", "prodigy"])
 def test_json_lines_with_emoji(write, twin, sentences, form):
-    assert entities(read(write("fifth.jsonl", written(write_jsonl, sentences, form).replace("\n", "\r\n")))) == twin
+    assert (
+        entities(
+            read(write("fifth.jsonl", written(write_jsonl, sentences, form).replace("\n", "\r\n")))
+        )
+        == twin
+    )

@@ -32,12 +32,17 @@ def corpus(write, tmp_path):
 
 
 def named(*spans):
-    return [f"span-{number}/{split}.conll" for number in spans for split in ("train", "dev", "test")]
+    return [
+        f"span-{number}/{split}.conll" for number in spans for split in ("train", "dev", "test")
+    ]
 
 
 def test_the_files_of_the_spans_come_together_by_split_in_order(corpus):
     files, splits = corpus(*named(2, 10), gaps=True)
-    assert files == {split: [f"span-2/{split}.conll", f"span-10/{split}.conll"] for split in ("train", "dev", "test")}
+    assert files == {
+        split: [f"span-2/{split}.conll", f"span-10/{split}.conll"]
+        for split in ("train", "dev", "test")
+    }
     assert [span.number for span in splits.spans] == [2, 10]
 
 
@@ -53,11 +58,17 @@ def test_the_newest_span_held_out_is_all_of_test(corpus):
     assert "test.conll is left aside: another test is given." in splits.notes
 
 
-def test_spans_without_splits_are_split_by_hash_and_without_test_where_the_newest_is_held_out(corpus):
+def test_spans_without_splits_are_split_by_hash_and_without_test_where_the_newest_is_held_out(
+    corpus,
+):
     names = [f"span-{number}/day.conll" for number in (1, 2)]
     assert corpus(*names)[0] == {"all": names}
     files, splits = corpus(*names, held_out=True)
-    assert files == {"train": names[:1], "test": names[1:]} and splits.names == ("train", "dev", "test")
+    assert files == {"train": names[:1], "test": names[1:]} and splits.names == (
+        "train",
+        "dev",
+        "test",
+    )
 
 
 def test_a_golden_set_is_all_of_test(corpus):
@@ -69,7 +80,11 @@ def test_a_golden_set_is_all_of_test(corpus):
 
 def test_a_golden_set_goes_with_a_corpus_without_spans_too(corpus):
     files, splits = corpus("train.conll", "golden/a.tsv", golden="golden/a.tsv")
-    assert files == {"train": ["train.conll"], "test": ["golden/a.tsv"]} and splits.names == ("train", "dev", "test")
+    assert files == {"train": ["train.conll"], "test": ["golden/a.tsv"]} and splits.names == (
+        "train",
+        "dev",
+        "test",
+    )
 
 
 def test_a_golden_set_that_is_missing_is_refused(corpus):
@@ -84,7 +99,11 @@ def test_a_golden_set_beside_a_span_held_out_is_refused(corpus):
 
 @pytest.mark.parametrize(
     ("choice", "name"),
-    [({"window": 2}, "window"), ({"last": 0}, "spans.last"), ({"held_out": True}, "spans.newest=held-out")],
+    [
+        ({"window": 2}, "window"),
+        ({"last": 0}, "spans.last"),
+        ({"held_out": True}, "spans.newest=held-out"),
+    ],
 )
 def test_a_choice_of_spans_where_there_are_none_is_refused(corpus, choice, name):
     with pytest.raises(UserError, match=f"no spans, which {name} is about"):
@@ -92,7 +111,9 @@ def test_a_choice_of_spans_where_there_are_none_is_refused(corpus, choice, name)
 
 
 def test_the_span_of_a_file_is_known(corpus):
-    _, splits = corpus(*named(1, 10), "span-10/version-3/train.conll", "golden/a.conll", golden="golden", gaps=True)
+    _, splits = corpus(
+        *named(1, 10), "span-10/version-3/train.conll", "golden/a.conll", golden="golden", gaps=True
+    )
     assert {
         os.path.basename(file): splits.span_of(file) and splits.span_of(file).number
         for files in splits.files.values()
@@ -113,7 +134,9 @@ def test_splits_go_to_json_and_back(corpus):
     )
 
 
-@pytest.mark.parametrize("bad", ["Ada\tB-PER\nBob\tPERS", "Ada\tB-PE\nBob", "Ada\tB-PER\nB\xff\tO".encode("latin-1")])
+@pytest.mark.parametrize(
+    "bad", ["Ada\tB-PER\nBob\tPERS", "Ada\tB-PE\nBob", "Ada\tB-PER\nB\xff\tO".encode("latin-1")]
+)
 def test_a_corrupt_span_is_refused_with_file_and_line(corpus, write, tmp_path, bad):
     corpus(*named(1, 2))
     path = write("data/span-2/dev.conll", bad)
@@ -124,7 +147,12 @@ def test_a_corrupt_span_is_refused_with_file_and_line(corpus, write, tmp_path, b
 
 def test_what_is_said_of_all_spans_is_said_once(corpus):
     _, splits = corpus(
-        *(f"span-{number}/train.conll" for number in (1, 2)), *(f"span-3/{s}.tsv" for s in ("train", "dev", "test"))
+        *(f"span-{number}/train.conll" for number in (1, 2)),
+        *(f"span-3/{s}.tsv" for s in ("train", "dev", "test")),
     )
-    assert [note for note in splits.notes if note.startswith("span 1, span 2: train.conll has no given splits")]
+    assert [
+        note
+        for note in splits.notes
+        if note.startswith("span 1, span 2: train.conll has no given splits")
+    ]
     assert len(splits.notes) == 2

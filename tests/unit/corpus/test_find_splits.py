@@ -16,7 +16,10 @@ def found(write, tmp_path):
         for name in names:
             write(name, "a\tB-X\n")
         splits = find_splits(str(tmp_path))
-        return {split: [os.path.basename(file) for file in files] for split, files in splits.files.items()}, splits
+        return {
+            split: [os.path.basename(file) for file in files]
+            for split, files in splits.files.items()
+        }, splits
 
     return find
 
@@ -85,12 +88,19 @@ def test_the_names_of_conll_2003_are_known(found):
 
 def test_without_dev_a_hash_cuts_it_from_train(found):
     files, splits = found("train.conll", "test.conll")
-    assert list(files) == ["train", "test"] and splits.names == ("train", "dev", "test") and "dev" in splits.notes[0]
+    assert (
+        list(files) == ["train", "test"]
+        and splits.names == ("train", "dev", "test")
+        and "dev" in splits.notes[0]
+    )
 
 
 def test_without_test_dev_is_evaluated_on_and_a_note_says_so(found):
     _, splits = found("train.conll", "dev.conll")
-    assert (splits.names, splits.evaluation) == (("train", "dev"), "dev") and "evaluated on dev" in splits.notes[0]
+    assert (splits.names, splits.evaluation) == (
+        ("train", "dev"),
+        "dev",
+    ) and "evaluated on dev" in splits.notes[0]
 
 
 def test_train_alone_is_split_by_hash(found):
@@ -118,7 +128,14 @@ def test_files_that_fit_no_split_beside_others_are_left_aside_with_a_note(found)
 
 @pytest.mark.parametrize(
     "names",
-    [("test.conll",), ("dev.conll", "test.conll"), ("train_dev.conll",), ("README.md",), ("span-1/train.conll",), ()],
+    [
+        ("test.conll",),
+        ("dev.conll", "test.conll"),
+        ("train_dev.conll",),
+        ("README.md",),
+        ("span-1/train.conll",),
+        (),
+    ],
 )
 def test_a_folder_without_train_is_refused(found, names, tmp_path):
     with pytest.raises(UserError, match=r"expected .*train") as caught:

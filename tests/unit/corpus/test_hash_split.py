@@ -12,16 +12,23 @@ from components.ner.sentence import Sentence
 
 
 def numbered(count, document=""):
-    return [Sentence((f"word{number}", "x"), (), document and f"{document}{number // 5}") for number in range(count)]
+    return [
+        Sentence((f"word{number}", "x"), (), document and f"{document}{number // 5}")
+        for number in range(count)
+    ]
 
 
 def conll(sentences, tag="B-X"):
-    return "".join("".join(f"{token}\t{tag}\n" for token in sentence.tokens) + "\n" for sentence in sentences)
+    return "".join(
+        "".join(f"{token}\t{tag}\n" for token in sentence.tokens) + "\n" for sentence in sentences
+    )
 
 
 def test_shares_are_about_as_asked():
     counts = Counter(split for split, _ in split_by_hash(numbered(5000)))
-    assert 3900 < counts["train"] < 4100 and 430 < counts["dev"] < 570 and 430 < counts["test"] < 570
+    assert (
+        3900 < counts["train"] < 4100 and 430 < counts["dev"] < 570 and 430 < counts["test"] < 570
+    )
 
 
 def test_the_split_is_the_same_on_every_machine():
@@ -47,7 +54,9 @@ def test_a_dev_cut_gives_no_test(tokens):
 @pytest.mark.parametrize("document", ["", "-DOCSTART-\tO\n\n"])
 def test_adding_sentences_moves_no_others(write, document):
     def splits(sentences):
-        texts = (document + conll(sentences[start : start + 2]) for start in range(0, len(sentences), 2))
+        texts = (
+            document + conll(sentences[start : start + 2]) for start in range(0, len(sentences), 2)
+        )
         corpus = read_corpus(find_splits(write("a.conll", "".join(texts))))
         return {sentence.tokens: split for split, sentence in corpus}
 
@@ -67,11 +76,15 @@ def test_dev_is_cut_from_train_and_test_stays(write, tmp_path):
 def test_two_splits_are_enough(write, tmp_path):
     write("train.conll", conll(numbered(3)))
     write("valid.conll", conll(numbered(2)))
-    assert Counter(split for split, _ in read_corpus(find_splits(str(tmp_path)))) == {"train": 3, "dev": 2}
+    assert Counter(split for split, _ in read_corpus(find_splits(str(tmp_path)))) == {
+        "train": 3,
+        "dev": 2,
+    }
 
 
 @pytest.mark.parametrize(
-    "names", [("a.conll",), ("train.conll", "test.conll"), ("train.conll", "dev.conll", "test.conll")]
+    "names",
+    [("a.conll",), ("train.conll", "test.conll"), ("train.conll", "dev.conll", "test.conll")],
 )
 def test_splits_read_one_by_one_are_those_of_the_corpus(write, tmp_path, names):
     for name in names:
@@ -81,7 +94,11 @@ def test_splits_read_one_by_one_are_those_of_the_corpus(write, tmp_path, names):
     plan = make_plan(splits)
     for split in splits.names:
         expected = [sentence for name, sentence in together if name == split]
-        assert list(read_split(splits, split)) == list(read_split(splits, split, plan=plan)) == expected
+        assert (
+            list(read_split(splits, split))
+            == list(read_split(splits, split, plan=plan))
+            == expected
+        )
 
 
 def test_ids_are_unique_in_a_corpus(write, tmp_path):
@@ -96,6 +113,10 @@ def test_bad_sentences_of_a_corpus_are_handed_over(write, tmp_path):
     write("dev.conll", conll(numbered(2)))
     left_out = []
     corpus = list(
-        read_corpus(find_splits(str(tmp_path)), ReadOptions(bad_lines="skip"), lambda bad, raw: left_out.append(raw))
+        read_corpus(
+            find_splits(str(tmp_path)),
+            ReadOptions(bad_lines="skip"),
+            lambda bad, raw: left_out.append(raw),
+        )
     )
     assert len(corpus) == 22 and left_out == ["bad"]

@@ -35,7 +35,9 @@ FORMS = {
         "id": 7,
         "text": TEXT,
         "relations": [],
-        "entities": [{"id": 1, "start_offset": s, "end_offset": e, "label": t} for s, e, t in LISTED],
+        "entities": [
+            {"id": 1, "start_offset": s, "end_offset": e, "label": t} for s, e, t in LISTED
+        ],
     },
 }
 
@@ -49,7 +51,9 @@ def test_each_form_is_read(sentences, form):
 
 def test_offsets_count_code_points_in_the_text(sentences):
     (sentence,) = sentences(FORMS["spaCy"])
-    assert sentence.text == TEXT and [TEXT[start:end] for start, end in sentence.offsets] == list(sentence.tokens)
+    assert sentence.text == TEXT and [TEXT[start:end] for start, end in sentence.offsets] == list(
+        sentence.tokens
+    )
 
 
 def test_a_text_knows_its_file_and_line(sentences):
@@ -57,7 +61,10 @@ def test_a_text_knows_its_file_and_line(sentences):
 
 
 def test_spans_in_any_order_are_sorted(sentences):
-    assert sentences({"text": TEXT, "entities": LISTED[::-1]})[0].spans == (Span(1, 3, "PER"), Span(5, 6, "PER"))
+    assert sentences({"text": TEXT, "entities": LISTED[::-1]})[0].spans == (
+        Span(1, 3, "PER"),
+        Span(5, 6, "PER"),
+    )
 
 
 @pytest.mark.parametrize("answer", ["reject", "ignore"])

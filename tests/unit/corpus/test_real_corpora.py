@@ -30,11 +30,18 @@ def corpus(folder, name):
 def test_all_sentences_and_tokens_are_read(real_corpora, name):
     sentences = corpus(real_corpora, name)
     assert Counter(split for split, _ in sentences) == SENTENCES[name]
-    assert sum(len(sentence.tokens) for split, sentence in sentences if split == "train") == TRAIN_TOKENS[name]
+    assert (
+        sum(len(sentence.tokens) for split, sentence in sentences if split == "train")
+        == TRAIN_TOKENS[name]
+    )
 
 
 def test_entities_are_those_that_seqeval_finds_in_the_files_own_tags(real_corpora, name):
-    found = Counter((split, span.type) for split, sentence in corpus(real_corpora, name) for span in sentence.spans)
+    found = Counter(
+        (split, span.type)
+        for split, sentence in corpus(real_corpora, name)
+        for span in sentence.spans
+    )
     expected = Counter()
     for split, files in find_splits(real_corpora / name).files.items():
         rows = [line.split("\t") for line in Path(files[0]).read_bytes().decode().split("\n")]
@@ -72,7 +79,13 @@ def test_wikigold_is_iob1_in_145_documents_that_are_not_torn(real_corpora):
     (file,) = splits.files["all"]
     sentences = list(read_corpus(splits))
     of_document = {}
-    assert all(of_document.setdefault(sentence.document, split) == split for split, sentence in sentences)
+    assert all(
+        of_document.setdefault(sentence.document, split) == split for split, sentence in sentences
+    )
     assert make_plan(splits).scheme == "IOB1" and file.endswith("wikigold.conll.txt")
-    assert (len(sentences), sum(len(s.tokens) for _, s in sentences), len(of_document)) == (1696, 39_007, 145)
+    assert (len(sentences), sum(len(s.tokens) for _, s in sentences), len(of_document)) == (
+        1696,
+        39_007,
+        145,
+    )
     assert set(of_document.values()) == {"train", "dev", "test"}

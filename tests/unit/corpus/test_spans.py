@@ -34,7 +34,11 @@ def test_spans_are_found_by_number_whatever_their_width(write, tmp_path):
 
 
 def test_the_highest_version_counts_and_the_first_delivery_is_below_any(write, tmp_path):
-    for name in ("span-1/train.conll", "span-1/version-2/train.conll", "span-1/version-10/train.conll"):
+    for name in (
+        "span-1/train.conll",
+        "span-1/version-2/train.conll",
+        "span-1/version-10/train.conll",
+    ):
         write(name, LINE)
     assert find_spans(tmp_path) == (DataSpan(1, 10, str(tmp_path / "span-1" / "version-10")),)
 
@@ -45,7 +49,9 @@ def test_files_and_other_folders_are_no_spans(write, tmp_path):
     assert numbers(find_spans(tmp_path)) == [(1, 0)]
 
 
-@pytest.mark.parametrize("name", ["span-x", "span-", "span-1.5", "span--1", "span-٣", "span-7/version-b"])
+@pytest.mark.parametrize(
+    "name", ["span-x", "span-", "span-1.5", "span--1", "span-٣", "span-7/version-b"]
+)
 def test_a_folder_whose_number_is_none_is_refused(write, tmp_path, name):
     write(f"{name}/train.conll", LINE)
     refused(tmp_path, name, "where the number is expected")
@@ -108,8 +114,16 @@ def test_a_file_that_comes_anew_ends_the_quiet(write, tmp_path):
     ("pattern", "names", "expected"),
     [
         ("day-{SPAN}", ["day-1/a.conll", "day-02/a.conll", "other/a.conll"], [(1, 0), (2, 0)]),
-        ("day-{SPAN}/v{VERSION}", ["day-1/v1/a.conll", "day-1/v2/a.conll", "day-3/v9/a.conll"], [(1, 2), (3, 9)]),
-        ("day-{SPAN:3}/v{VERSION:2}", ["day-001/v01/a.conll", "day-010/v11/a.conll"], [(1, 1), (10, 11)]),
+        (
+            "day-{SPAN}/v{VERSION}",
+            ["day-1/v1/a.conll", "day-1/v2/a.conll", "day-3/v9/a.conll"],
+            [(1, 2), (3, 9)],
+        ),
+        (
+            "day-{SPAN:3}/v{VERSION:2}",
+            ["day-001/v01/a.conll", "day-010/v11/a.conll"],
+            [(1, 1), (10, 11)],
+        ),
         ("{SPAN}.conll", ["4.conll", "11.conll"], [(4, 0), (11, 0)]),
         ("{YYYY}-{MM}-{DD}", ["1970-01-02/a.conll", "2024-02-29/a.conll"], [(1, 0), (19_782, 0)]),
         ("{YYYY}/{MM}/{DD}/*", ["1970/01/01/a.conll"], [(0, 0)]),
@@ -178,14 +192,22 @@ def test_what_stands_for_spans(write, tmp_path, names, path, expected):
 
 @given(
     st.dictionaries(
-        st.integers(0, 300), st.tuples(st.integers(1, 5), st.sets(st.integers(0, 40), max_size=3)), max_size=6
+        st.integers(0, 300),
+        st.tuples(st.integers(1, 5), st.sets(st.integers(0, 40), max_size=3)),
+        max_size=6,
     )
 )
-def test_any_folder_gives_each_number_once_in_order_in_its_highest_version(tmp_path_factory, numbered):
+def test_any_folder_gives_each_number_once_in_order_in_its_highest_version(
+    tmp_path_factory, numbered
+):
     folder = tmp_path_factory.mktemp("spans")
     for number, (width, versions) in numbered.items():
         for version in versions or {None}:
-            place = folder / f"span-{number:0{width}}" / ("" if version is None else f"version-{version}")
+            place = (
+                folder
+                / f"span-{number:0{width}}"
+                / ("" if version is None else f"version-{version}")
+            )
             place.mkdir(parents=True)
             (place / "train.conll").write_text(LINE)
     assert numbers(find_spans(folder)) == [

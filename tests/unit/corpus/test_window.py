@@ -11,7 +11,8 @@ from components.errors import UserError
 
 def spans(*numbers, lacking=()):
     return tuple(
-        DataSpan(number, 0, f"/d/span-{number}", "it holds no data" if number in lacking else "") for number in numbers
+        DataSpan(number, 0, f"/d/span-{number}", "it holds no data" if number in lacking else "")
+        for number in numbers
     )
 
 
@@ -88,7 +89,9 @@ def test_nothing_to_train_on_is_refused():
     st.one_of(st.none(), st.integers(1, 5)),
     st.booleans(),
 )
-def test_a_window_is_the_end_of_the_spans_and_what_is_held_out_comes_after_it(numbers, window, held_out):
+def test_a_window_is_the_end_of_the_spans_and_what_is_held_out_comes_after_it(
+    numbers, window, held_out
+):
     ordered = sorted(numbers)
     if held_out and len(ordered) == 1:
         return

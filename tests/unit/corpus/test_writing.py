@@ -19,14 +19,17 @@ from components.ner.tokens import tokenize
 TYPES = st.sampled_from(["PER", "creative-work", "Work of art"])
 # Not in a token: what ends it, a byte order mark that would begin the file, and NUL, which no text file has.
 TOKENS = st.one_of(
-    st.sampled_from(["", " ", "#", "-", "O", "# newdoc", "a\u2028b", "\x85"]), st.text(min_size=1, max_size=6)
+    st.sampled_from(["", " ", "#", "-", "O", "# newdoc", "a\u2028b", "\x85"]),
+    st.text(min_size=1, max_size=6),
 ).filter(lambda token: not set(token) & set("\t\n\ufeff\0") and not token.startswith("-DOCSTART-"))
 ADA = Sentence(("Ada", "spoke"), (Span(0, 1, "PER"),))
 
 
 def spans_over(draw, length):
     borders = sorted(draw(st.sets(st.integers(0, length), max_size=6)))
-    return tuple(Span(start, end, draw(TYPES)) for start, end in pairwise(borders) if draw(st.booleans()))
+    return tuple(
+        Span(start, end, draw(TYPES)) for start, end in pairwise(borders) if draw(st.booleans())
+    )
 
 
 @st.composite
@@ -39,7 +42,10 @@ def token_sentences(draw):
 def text_sentences(draw):
     text = draw(
         st.text(
-            st.one_of(st.sampled_from("ab \u2028\x85😀é中"), st.characters(exclude_categories=["Cs"])), max_size=20
+            st.one_of(
+                st.sampled_from("ab \u2028\x85😀é中"), st.characters(exclude_categories=["Cs"])
+            ),
+            max_size=20,
         ).filter(tokenize)
     )
     offsets = tuple(tokenize(text))
@@ -69,7 +75,9 @@ def test_columns_are_read_back(scheme, sentences):
     # The first sentence has every part of an entity in it, so that the scheme can be told.
     telling = Sentence(tuple("abcdef"), (Span(0, 3, "X"), Span(3, 4, "X"), Span(5, 6, "X")))
     got = read_back(write_conll, [telling, *sentences], "a.conll", scheme)
-    assert [(s.tokens, s.spans) for s in got] == [(s.tokens, s.spans) for s in [telling, *sentences]]
+    assert [(s.tokens, s.spans) for s in got] == [
+        (s.tokens, s.spans) for s in [telling, *sentences]
+    ]
 
 
 @pytest.mark.parametrize("form", JSONL_FORMS)
@@ -84,7 +92,9 @@ def test_json_lines_are_read_back(form, sentences):
 
 def test_documents_stay_apart():
     documents = ["x", "x", "y", "", "z"]
-    sentences = [Sentence((f"w{n}",), (Span(0, 1, "X"),), document) for n, document in enumerate(documents)]
+    sentences = [
+        Sentence((f"w{n}",), (Span(0, 1, "X"),), document) for n, document in enumerate(documents)
+    ]
     got = [sentence.document for sentence in read_back(write_conll, sentences, "a.conll")]
     assert len(set(got)) == 4 and got[0] == got[1]
 

@@ -12,7 +12,16 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from components.ner.tokens import tokenize
 
-TYPES = {"PERSON", "ORGANIZATION", "LOCATION", "MEDICAL_CODE", "TIME", "QUANTITY", "MONEY", "PERCENT"}
+TYPES = {
+    "PERSON",
+    "ORGANIZATION",
+    "LOCATION",
+    "MEDICAL_CODE",
+    "TIME",
+    "QUANTITY",
+    "MONEY",
+    "PERCENT",
+}
 SPLITS = ("train", "dev", "test")
 # The longest name a look-up tries, in tokens.
 LONGEST = 12
@@ -32,7 +41,9 @@ def _read(path):
 
 def _entities(tokens, tags):
     """(type, surface) of each entity."""
-    return [(kind, " ".join(tokens[start : end + 1])) for kind, start, end in get_entities(list(tags))]
+    return [
+        (kind, " ".join(tokens[start : end + 1])) for kind, start, end in get_entities(list(tags))
+    ]
 
 
 def _counts(split):
@@ -78,7 +89,9 @@ def test_tags_are_well_formed_iob2(sentences):
 def test_tokens_are_composed_and_without_white_space(sentences):
     for split in SPLITS:
         for tokens, _ in sentences[split]:
-            assert all(tokens) and not any(character.isspace() for token in tokens for character in token)
+            assert all(tokens) and not any(
+                character.isspace() for token in tokens for character in token
+            )
             assert [unicodedata.normalize("NFC", token) for token in tokens] == list(tokens)
 
 
@@ -90,7 +103,9 @@ def test_tokens_are_those_of_the_one_known_way(sentences):
 
 
 def test_documents_are_of_like_length_in_all_splits(corpus):
-    lengths = [mean(len(document.sentences) for document in documents) for documents in corpus.values()]
+    lengths = [
+        mean(len(document.sentences) for document in documents) for documents in corpus.values()
+    ]
     assert min(lengths) > 4 and max(lengths) < 10 and max(lengths) / min(lengths) < 1.15
 
 
@@ -129,7 +144,12 @@ def _look_up(tokens, known):
 @pytest.mark.parametrize("kind", ["PERSON", "ORGANIZATION", "LOCATION"])
 def test_most_names_of_test_are_new(sentences, kind):
     known, names = (
-        [surface for tokens, tags in sentences[split] for found, surface in _entities(tokens, tags) if found == kind]
+        [
+            surface
+            for tokens, tags in sentences[split]
+            for found, surface in _entities(tokens, tags)
+            if found == kind
+        ]
         for split in ("train", "test")
     )
     assert mean(name not in set(known) for name in names) > 0.6
@@ -157,7 +177,21 @@ def test_dev_and_test_bring_patterns_that_train_never_uses(corpus, split):
 
 # "a dollar", "a day" and "an hour" alone are rates, and "million" stands before BTU; these have no such use.
 @pytest.mark.parametrize(
-    "sign", ["%", "$", "€", "£", "monday", "january", "yesterday", "tomorrow", "percent", "euros", "mg", "weeks"]
+    "sign",
+    [
+        "%",
+        "$",
+        "€",
+        "£",
+        "monday",
+        "january",
+        "yesterday",
+        "tomorrow",
+        "percent",
+        "euros",
+        "mg",
+        "weeks",
+    ],
 )
 def test_what_the_guidelines_label_is_never_left_out(sentences, sign):
     assert "O" not in {tag for token, tag in _words(sentences) if token.lower() == sign}
@@ -165,4 +199,6 @@ def test_what_the_guidelines_label_is_never_left_out(sentences, sign):
 
 def _words(sentences):
     """(token, tag) of all splits."""
-    return [pair for split in SPLITS for tokens, tags in sentences[split] for pair in zip(tokens, tags)]
+    return [
+        pair for split in SPLITS for tokens, tags in sentences[split] for pair in zip(tokens, tags)
+    ]

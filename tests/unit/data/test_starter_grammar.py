@@ -35,8 +35,17 @@ def test_every_section_has_a_pattern_for_train(section):
 
 
 def test_no_section_is_left_unused():
-    called = {name for section in load().values() for entry in section.entries for name in CALL.findall(entry)}
-    called |= set(sentence_sections()) | {name for name in load() if name.endswith(".plans")} | DRAWN_BY_THE_CODE
+    called = {
+        name
+        for section in load().values()
+        for entry in section.entries
+        for name in CALL.findall(entry)
+    }
+    called |= (
+        set(sentence_sections())
+        | {name for name in load() if name.endswith(".plans")}
+        | DRAWN_BY_THE_CODE
+    )
     assert not set(load()) - called
 
 
@@ -53,8 +62,28 @@ DRAWN_BY_THE_CODE = {
         "last.end",
         "last.prefixed",
     ),
-    *("firm", "firm.word", "firm.start", "firm.end", "firm.noun", "firm.tail", "bank", "hospital", "university"),
-    *("government", "team", "paper", "city", "country", "region", "town.start", "town.end", "town.saint"),
+    *(
+        "firm",
+        "firm.word",
+        "firm.start",
+        "firm.end",
+        "firm.noun",
+        "firm.tail",
+        "bank",
+        "hospital",
+        "university",
+    ),
+    *(
+        "government",
+        "team",
+        "paper",
+        "city",
+        "country",
+        "region",
+        "town.start",
+        "town.end",
+        "town.saint",
+    ),
     *("place", "street", "venue", "ground", "airport", "river"),
 }
 
@@ -107,7 +136,9 @@ def test_a_numeral_has_the_form_asked_for(form, shape):
     assert all(re.fullmatch(shape, numeral(form, Dice(key))) for key in range(30))
 
 
-@pytest.mark.parametrize(("value", "words"), [(0, "zero"), (13, "thirteen"), (40, "forty"), (42, "forty-two")])
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "zero"), (13, "thirteen"), (40, "forty"), (42, "forty-two")]
+)
 def test_numbers_in_words(value, words):
     assert in_words(value) == words
 
@@ -156,13 +187,21 @@ def test_a_mark_inside_a_token_is_refused():
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("the end", "The end"), ('" we won', '" We won'), ("iPhone sales", "iPhone sales"), ("5 men", "5 men")],
+    [
+        ("the end", "The end"),
+        ('" we won', '" We won'),
+        ("iPhone sales", "iPhone sales"),
+        ("5 men", "5 men"),
+    ],
 )
 def test_a_sentence_starts_with_a_capital(before, after):
     assert capitalised(before) == after
 
 
-@given(st.lists(st.sampled_from(["Ward", "paid", ",", "francs", ".", "ß", "Łódź"]), min_size=1), st.integers())
+@given(
+    st.lists(st.sampled_from(["Ward", "paid", ",", "francs", ".", "ß", "Łódź"]), min_size=1),
+    st.integers(),
+)
 def test_noise_keeps_the_entities_apart_and_in_order(tokens, key):
     tags = tuple("B-PERSON" if token == "Ward" else "O" for token in tokens)
     writer = noise.Habits(case="upper", typos=1.0, shorthand=1.0, no_end=1.0, no_commas=1.0)

@@ -11,7 +11,10 @@ def scores(**f1):
 
 def test_a_type_that_lost_too_much_is_named_with_both_figures():
     [reason] = losses(scores(LOC=0.7, ORG=0.8), scores(LOC=0.69, ORG=0.5), (), 0.1, 50)
-    assert reason == "ORG: F1 is 0.5000, the serving model's 0.8000; 0.1 less is allowed (gate.type_tolerance)"
+    assert (
+        reason
+        == "ORG: F1 is 0.5000, the serving model's 0.8000; 0.1 less is allowed (gate.type_tolerance)"
+    )
 
 
 @pytest.mark.parametrize(("now", "count"), [(0.75, 0), (0.875, 0), (0.5, 0), (0.49, 1)])

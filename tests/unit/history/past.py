@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components.export import card
 from components.publishing import versions
 from pipeline import store
 from pipeline.config import Metadata
 from pipeline.history.facts import TYPE, Facts
 from pipeline.history.record import Record
 from pipeline.workdir import Workdir
-from serving import card
 
 SCORES = {"precision": 0.75, "recall": 0.5, "f1": 0.6, "support": 8}
 
@@ -48,7 +48,15 @@ class Past:
         )
         return Record(self.connection, replace(known, **facts))
 
-    def run(self, cached=None, publish=True, verdict="published", weights="", compared_with=None, **facts):
+    def run(
+        self,
+        cached=None,
+        publish=True,
+        verdict="published",
+        weights="",
+        compared_with=None,
+        **facts,
+    ):
         """A whole run; `cached` is the model of an earlier one, `compared_with` one that a resolver finds. Returns its model."""
         record = self.record(**facts)
         name = record.facts.run
@@ -60,7 +68,9 @@ class Past:
 
         def push(folder):
             nonlocal version
-            version = versions.publish(Path(model.uri) / "Format-Serving", self.workdir.versions).name
+            version = versions.publish(
+                Path(model.uri) / "Format-Serving", self.workdir.versions
+            ).name
             return {"pushed_version": version}
 
         version = ""
@@ -70,7 +80,14 @@ class Past:
         if publish:
             self._node(context, "Pusher", "PushedModel", "pushed_model", push, inputs=[model.id])
         (self.workdir.runs / name / "outcome.json").write_text("{}")
-        record.end(verdict, 0, version=version, overall=SCORES, per_type={"PER": SCORES}, evaluated_on="test")
+        record.end(
+            verdict,
+            0,
+            version=version,
+            overall=SCORES,
+            per_type={"PER": SCORES},
+            evaluated_on="test",
+        )
         return model
 
     def _context(self, kind, name):
@@ -81,18 +98,24 @@ class Past:
     def _node(self, context, node, kind, key, work, inputs=(), cached=None):
         """Runs a node as TFX does: the execution is known, then its folder is written, then both are done in one step."""
         execution = self._begin(context, node, inputs, key)
-        artifact = cached or pb.Artifact(type_id=self.store.put_artifact_type(pb.ArtifactType(name=kind)))
+        artifact = cached or pb.Artifact(
+            type_id=self.store.put_artifact_type(pb.ArtifactType(name=kind))
+        )
         if cached is None:
             artifact.uri = str(self.workdir.artifacts / node / key / str(execution.id))
             os.makedirs(artifact.uri)
             for name, value in work(Path(artifact.uri)).items():
                 artifact.custom_properties[name].string_value = value
             artifact.state = pb.Artifact.LIVE
-        execution.last_known_state = pb.Execution.COMPLETE if cached is None else pb.Execution.CACHED
+        execution.last_known_state = (
+            pb.Execution.COMPLETE if cached is None else pb.Execution.CACHED
+        )
         event = pb.Event(type=pb.Event.OUTPUT)
         event.path.steps.add().key = key
         _, [artifact.id], _ = self.store.put_execution(execution, [(artifact, event)], [])
-        self.store.put_attributions_and_associations([pb.Attribution(artifact_id=artifact.id, context_id=context)], [])
+        self.store.put_attributions_and_associations(
+            [pb.Attribution(artifact_id=artifact.id, context_id=context)], []
+        )
         return artifact
 
     def _begin(self, context, node, inputs, key):
@@ -119,13 +142,19 @@ class Past:
     def running(self, **facts):
         """A run that has not ended, with a node that ML Metadata takes to be running, and what that has written so far."""
         record = self.record(**facts)
-        execution = self._begin(self._context("pipeline_run", record.facts.run), "Trainer", (), "model")
+        execution = self._begin(
+            self._context("pipeline_run", record.facts.run), "Trainer", (), "model"
+        )
         os.makedirs(self.workdir.artifacts / "Trainer" / "model" / str(execution.id))
         return record
 
 
 def _saved_model(path, weights):
     (path / "variables").mkdir(parents=True)
-    for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"):
+    for name in (
+        "saved_model.pb",
+        "variables/variables.index",
+        "variables/variables.data-00000-of-00001",
+    ):
         (path / name).write_text(weights)
     card.write(card.Card(("O", "B-PER", "I-PER"), "0"), path)

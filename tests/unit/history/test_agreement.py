@@ -36,15 +36,21 @@ def test_after_runs_that_ended_everything_agrees(past):
 
 
 def newest(folder):
-    return max((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+    return max(
+        (path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name)
+    )
 
 
 SPOILT = {
-    "folder of Model .* is gone": lambda work: shutil.rmtree(newest(work.artifacts / "Trainer" / "model")),
+    "folder of Model .* is gone": lambda work: shutil.rmtree(
+        newest(work.artifacts / "Trainer" / "model")
+    ),
     "Model .* is not whole, it has no Format-Serving/saved_model.pb": lambda work: (
         newest(work.artifacts / "Trainer" / "model") / "Format-Serving" / "saved_model.pb"
     ).unlink(),
-    "no artifact in ML Metadata is there": lambda work: (work.artifacts / "Trainer" / "model" / "77").mkdir(),
+    "no artifact in ML Metadata is there": lambda work: (
+        work.artifacts / "Trainer" / "model" / "77"
+    ).mkdir(),
     "was being removed": lambda work: (work.artifacts / "Trainer" / "model" / ".removed-5").mkdir(),
     "is not whole, it has no variables/variables.index": lambda work: (
         newest(work.serving) / "variables" / "variables.index"
@@ -55,7 +61,9 @@ SPOILT = {
     "label canary is on version 9, which is not live": lambda work: labels.write(
         work.serving, labels.Labels(int(newest(work.serving).name), 9)
     ),
-    "rollback from 1 to 0 was killed": lambda work: hold.put(work.withdrawn, hold.Hold(1, 0, "now", "me", "")),
+    "rollback from 1 to 0 was killed": lambda work: hold.put(
+        work.withdrawn, hold.Hold(1, 0, "now", "me", "")
+    ),
     "folder of a run is gone": lambda work: shutil.rmtree(next(work.runs.iterdir())),
     "has no outcome.json": lambda work: next(work.runs.glob("*/outcome.json")).unlink(),
     "ML Metadata knows no such run": lambda work: (work.runs / "20250101-000000-000000").mkdir(),
@@ -82,14 +90,19 @@ def test_what_a_kill_leaves_is_named_and_the_next_run_clears_it(past):
     assert len(faults(past)) == 5
     tidy.tidy(past.store, past.workdir)
     assert faults(past) == []
-    assert [run.state for run in runs.runs(past.store, past.workdir)] == ["published", "did not finish"]
+    assert [run.state for run in runs.runs(past.store, past.workdir)] == [
+        "published",
+        "did not finish",
+    ]
 
 
 def test_tidying_leaves_what_is_whole_alone(past):
     past.run()
     before = sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name)
     tidy.tidy(past.store, past.workdir)
-    assert sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name) == before
+    assert (
+        sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name) == before
+    )
 
 
 def test_pruning_removes_what_only_old_runs_need(past):
@@ -141,9 +154,15 @@ def test_pages_are_artifacts_made_from_what_their_node_put_out(past):
     folder = paged(past)
     [page] = past.store.get_artifacts_by_type("ReportPage")
     assert page.uri == str(folder) and page.state == STATES.LIVE
-    [made] = [one for one in past.store.get_events_by_artifact_ids([page.id]) if one.type == pb.Event.OUTPUT]
+    [made] = [
+        one
+        for one in past.store.get_events_by_artifact_ids([page.id])
+        if one.type == pb.Event.OUTPUT
+    ]
     [source] = [
-        one for one in past.store.get_events_by_execution_ids([made.execution_id]) if one.type == pb.Event.INPUT
+        one
+        for one in past.store.get_events_by_execution_ids([made.execution_id])
+        if one.type == pb.Event.INPUT
     ]
     [model] = past.store.get_artifacts_by_id([source.artifact_id])
     assert model.type == "Model"
@@ -154,7 +173,10 @@ def test_pages_are_artifacts_made_from_what_their_node_put_out(past):
     "spoil, said",
     [
         (shutil.rmtree, "the folder of ReportPage .* is gone"),
-        (lambda page: (page / "index.html").unlink(), "ReportPage .* is not whole, it has no index.html"),
+        (
+            lambda page: (page / "index.html").unlink(),
+            "ReportPage .* is not whole, it has no index.html",
+        ),
     ],
 )
 def test_pages_that_are_lost_are_named(past, spoil, said):
@@ -198,7 +220,9 @@ def test_what_a_model_was_only_compared_with_may_go(past):
     new = past.run(compared_with=old)
     past.run(cached=new, publish=False)
     changes.prune(past.workdir.versions, 1)
-    past.workdir.versions.place(past.workdir.versions.all[0]).rename(past.workdir.root / "moved-away")
+    past.workdir.versions.place(past.workdir.versions.all[0]).rename(
+        past.workdir.root / "moved-away"
+    )
     assert old.uri in prune.prune(past.store, past.workdir, keep=1).artifacts
 
 
@@ -256,5 +280,8 @@ def test_what_a_run_that_failed_has_half_made_is_cleared_away(past):
 def test_while_a_run_is_at_work_nothing_is_verified(past):
     from components.errors import UserError
 
-    with past.workdir.locked(), pytest.raises(UserError, match=f"process {os.getpid()} is at work here"):
+    with (
+        past.workdir.locked(),
+        pytest.raises(UserError, match=f"process {os.getpid()} is at work here"),
+    ):
         verify(past.store, past.workdir)

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def started(root, weights):
     command = [sys.executable, "-m", "tests.unit.history.busy", str(root), str(weights)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     process.stdout.readline()
     return process
 
@@ -63,7 +65,9 @@ def test_killed_at_any_moment_and_started_again_all_agrees_and_no_version_is_eve
             process.communicate()
             ended(started(tmp_path, weights))
             assert verify(past.store, past.workdir).faults == ()
-            everywhere = [past.workdir.versions.place(number) for number in past.workdir.versions.all]
+            everywhere = [
+                past.workdir.versions.place(number) for number in past.workdir.versions.all
+            ]
             models = [(place / "saved_model.pb").read_text() for place in everywhere]
             assert len(models) == len(set(models)) and str(weights) in models
     finally:

@@ -37,7 +37,10 @@ facts = st.builds(
 @given(facts)
 def test_facts_come_back_as_they_were(one):
     again = Facts.of(one.run, one.properties())
-    assert again.properties() == one.properties() and (again.code, again.overall) == (one.code, one.overall)
+    assert again.properties() == one.properties() and (again.code, again.overall) == (
+        one.code,
+        one.overall,
+    )
 
 
 def test_what_a_later_program_remembers_besides_is_left_out():
@@ -50,13 +53,20 @@ def test_what_a_later_program_remembers_besides_is_left_out():
         "process": "1",
         "host": "h",
     }
-    assert Facts.of("r", {**properties, "config_hash": "", "code_hash": "", "mood": "good"}).because == "b"
+    assert (
+        Facts.of("r", {**properties, "config_hash": "", "code_hash": "", "mood": "good"}).because
+        == "b"
+    )
 
 
 def test_runs_come_in_the_order_they_started(past):
     for because in ("first", "second", "third"):
         past.run(because=because)
-    assert [run.facts.because for run in runs.runs(past.store, past.workdir)] == ["first", "second", "third"]
+    assert [run.facts.because for run in runs.runs(past.store, past.workdir)] == [
+        "first",
+        "second",
+        "third",
+    ]
 
 
 def test_a_run_that_is_at_work_is_running(past, this_host):
@@ -103,7 +113,10 @@ def test_settings_are_compared_with_those_of_the_run_before(past):
     past.run()
     past.run()
     first, second = runs.runs(past.store, past.workdir)
-    assert runs.before([first, second], second) == first and runs.before([first, second], first) is None
+    assert (
+        runs.before([first, second], second) == first
+        and runs.before([first, second], first) is None
+    )
     assert runs.changed_settings(past.workdir, first, second) == {"training.epochs": (1, 2)}
     (past.workdir.runs / first.name / "config.yaml").unlink()
     assert runs.changed_settings(past.workdir, first, second) == {}
@@ -122,7 +135,12 @@ def test_the_table_of_runs_fits_80_columns(past):
     past.run(because="[markup] is no markup", verdict="did not finish")
     lines = shown(tables.show_runs, runs.runs(past.store, past.workdir))
     assert all(len(line) <= 80 for line in lines) and len(lines) == 3
-    assert "20260101-000001" in lines[1] and "0.6000" in lines[1] and "published" in lines[1] and "…" in lines[1]
+    assert (
+        "20260101-000001" in lines[1]
+        and "0.6000" in lines[1]
+        and "published" in lines[1]
+        and "…" in lines[1]
+    )
     assert "[markup]" in lines[2]
 
 

@@ -12,15 +12,20 @@ from components.ner.sentence import Span
 from components.ner.tags import spans_of
 
 TAGS = st.one_of(
-    st.just("O"), st.builds("{}-{}".format, st.sampled_from("BIES"), st.sampled_from(["PER", "LOC", "a-b"]))
+    st.just("O"),
+    st.builds("{}-{}".format, st.sampled_from("BIES"), st.sampled_from(["PER", "LOC", "a-b"])),
 )
-SENTENCES = st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=8), min_size=1, max_size=6)
+SENTENCES = st.lists(
+    st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=8), min_size=1, max_size=6
+)
 COUNTS = st.builds(PRF, st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))
 
 
 def report_of(gold, predicted):
     pairs = zip(gold, predicted, strict=True)
-    return Report(score_all((spans_of(left, "BIOES"), spans_of(right, "BIOES")) for left, right in pairs))
+    return Report(
+        score_all((spans_of(left, "BIOES"), spans_of(right, "BIOES")) for left, right in pairs)
+    )
 
 
 def seqeval_report(gold, predicted):
@@ -50,7 +55,10 @@ def test_no_entities_score_zero():
 
 
 def test_a_span_of_another_type_is_wrong_and_missed():
-    assert score([Span(0, 1, "PER")], [Span(0, 1, "LOC")]) == {"LOC": PRF(0, 1, 0), "PER": PRF(0, 0, 1)}
+    assert score([Span(0, 1, "PER")], [Span(0, 1, "LOC")]) == {
+        "LOC": PRF(0, 1, 0),
+        "PER": PRF(0, 0, 1),
+    }
 
 
 def test_a_span_with_another_border_is_wrong_and_missed():
@@ -60,15 +68,24 @@ def test_a_span_with_another_border_is_wrong_and_missed():
 @given(COUNTS, COUNTS)
 def test_counts_add_up(left, right):
     both = left + right
-    assert (both.tp, both.fp, both.fn) == (left.tp + right.tp, left.fp + right.fp, left.fn + right.fn)
+    assert (both.tp, both.fp, both.fn) == (
+        left.tp + right.tp,
+        left.fp + right.fp,
+        left.fn + right.fn,
+    )
 
 
 @given(st.lists(SENTENCES, max_size=4))
 def test_reports_of_parts_add_up_to_that_of_the_whole(parts):
     def report(sentences):
-        return report_of([[a for a, _ in s] for s in sentences], [[b for _, b in s] for s in sentences])
+        return report_of(
+            [[a for a, _ in s] for s in sentences], [[b for _, b in s] for s in sentences]
+        )
 
-    assert sum(map(report, parts), Report()).per_type == report([s for part in parts for s in part]).per_type
+    assert (
+        sum(map(report, parts), Report()).per_type
+        == report([s for part in parts for s in part]).per_type
+    )
 
 
 def test_a_report_is_written_as_promised():

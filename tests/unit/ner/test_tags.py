@@ -11,7 +11,15 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from components.ner import tags as tags_module
 from components.ner.sentence import Sentence, Span
-from components.ner.tags import SCHEMES, detect_scheme, ill_formed, parse, scheme_named, spans_of, tags_of
+from components.ner.tags import (
+    SCHEMES,
+    detect_scheme,
+    ill_formed,
+    parse,
+    scheme_named,
+    spans_of,
+    tags_of,
+)
 
 TYPES = st.sampled_from(["PER", "LOC", "creative-work", "O", "B-I"])
 
@@ -21,14 +29,20 @@ def spans_in(draw, longest=12):
     """A sentence's length, and sorted disjoint spans in it."""
     length = draw(st.integers(0, longest))
     borders = sorted(draw(st.sets(st.integers(0, length), max_size=length + 1)))
-    spans = [Span(start, end, draw(TYPES)) for start, end in pairwise(borders) if draw(st.booleans())]
+    spans = [
+        Span(start, end, draw(TYPES)) for start, end in pairwise(borders) if draw(st.booleans())
+    ]
     return length, tuple(spans)
 
 
 def random_tags(prefixes):
     tag = st.one_of(
         st.just("O"),
-        st.builds("{}-{}".format, st.sampled_from(prefixes), st.sampled_from(["PER", "LOC", "creative-work"])),
+        st.builds(
+            "{}-{}".format,
+            st.sampled_from(prefixes),
+            st.sampled_from(["PER", "LOC", "creative-work"]),
+        ),
     )
     return st.lists(tag, max_size=12)
 
@@ -71,7 +85,9 @@ def test_any_bioes_tags_are_decoded_as_seqeval_does(tags):
 @given(random_tags(["B", "I", "E", "S"]))
 def test_bilou_is_bioes_by_other_letters(tags):
     letters = {"E": "L", "S": "U"}
-    assert spans_of([letters.get(tag[0], tag[0]) + tag[1:] for tag in tags], "BILOU") == spans_of(tags, "BIOES")
+    assert spans_of([letters.get(tag[0], tag[0]) + tag[1:] for tag in tags], "BILOU") == spans_of(
+        tags, "BIOES"
+    )
 
 
 @given(spans_in())
@@ -142,7 +158,8 @@ def test_what_is_no_tag_of_the_scheme_is_refused(tag):
 
 
 @pytest.mark.parametrize(
-    "spans", [[Span(0, 3, "X")], [Span(1, 1, "X")], [Span(0, 2, "X"), Span(1, 2, "X")], [Span(-1, 1, "X")]]
+    "spans",
+    [[Span(0, 3, "X")], [Span(1, 1, "X")], [Span(0, 2, "X"), Span(1, 2, "X")], [Span(-1, 1, "X")]],
 )
 def test_spans_that_do_not_fit_are_refused(spans):
     with pytest.raises(ValueError, match="does not fit"):
@@ -150,7 +167,12 @@ def test_spans_that_do_not_fit_are_refused(spans):
 
 
 def test_schemes_have_other_names():
-    assert [scheme_named(name) for name in ("bio", "IOBES", "BILUO", "iob1")] == ["IOB2", "BIOES", "BILOU", "IOB1"]
+    assert [scheme_named(name) for name in ("bio", "IOBES", "BILUO", "iob1")] == [
+        "IOB2",
+        "BIOES",
+        "BILOU",
+        "IOB1",
+    ]
 
 
 def test_an_unknown_scheme_is_refused_with_those_there_are():

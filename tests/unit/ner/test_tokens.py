@@ -46,7 +46,9 @@ def test_texts_are_cut_the_known_way(text, expected):
     assert words(text) == expected.split(" ")
 
 
-@pytest.mark.parametrize("space", [" ", "\t", "\n", "\r", "\x85", "\xa0", "\u2028", "\u3000", "\x00", "\x1f"])
+@pytest.mark.parametrize(
+    "space", [" ", "\t", "\n", "\r", "\x85", "\xa0", "\u2028", "\u3000", "\x00", "\x1f"]
+)
 def test_white_space_and_control_characters_only_separate(space):
     assert words(f"{space}a{space}{space}b{space}") == ["a", "b"] and is_space(space)
 

@@ -40,7 +40,9 @@ def in_a_process():
     """Runs Python statements in a fresh process at the project's root, and gives what they print."""
 
     def run(statements):
-        done = subprocess.run([sys.executable, "-c", statements], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", statements], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         return done.stdout
 
     return run

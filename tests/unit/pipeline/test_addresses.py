@@ -3,21 +3,51 @@
 import pytest
 
 REFUSED = {
-    ("run", "--workdir", "s3://b/w"): "workdir: found 's3://b/w'; expected a folder or file of this machine",
-    ("runs", "--workdir", "gs://b/w"): "workdir: found 'gs://b/w'; expected a folder or file of this machine",
-    ("run", "--set", "schema=s3://b/s"): "schema: found 's3://b/s'; expected a folder or file of this machine",
+    (
+        "run",
+        "--workdir",
+        "s3://b/w",
+    ): "workdir: found 's3://b/w'; expected a folder or file of this machine",
+    (
+        "runs",
+        "--workdir",
+        "gs://b/w",
+    ): "workdir: found 'gs://b/w'; expected a folder or file of this machine",
+    (
+        "run",
+        "--set",
+        "schema=s3://b/s",
+    ): "schema: found 's3://b/s'; expected a folder or file of this machine",
     ("run", "--config", "s3://b/c.yaml"): "--config s3://b/c.yaml: found an address",
     ("run", "--json", "s3://b/x.json"): "s3://b/x.json: found an address",
-    ("run", "--data", "ftp://b/x"): "ftp://b/x: cannot read ftp://; expected a path of this machine, or s3://",
+    (
+        "run",
+        "--data",
+        "ftp://b/x",
+    ): "ftp://b/x: cannot read ftp://; expected a path of this machine, or s3://",
     ("run", "--data", "s3://b/{SPAN}"): "data: found 's3://b/{SPAN}'; expected a folder",
     ("run", "--data", "s3://"): "s3://: found no bucket or host",
     ("check", "https://host/x"): "https://host/x: cannot read https://",
     ("run", "--set", "publish.copy_to=there"): "publish: copy_to=there; expected an address",
-    ("run", "--set", "publish.copy_to=s3://b/m", "--set", "publish.canary=true"): "found copy_to and canary",
+    (
+        "run",
+        "--set",
+        "publish.copy_to=s3://b/m",
+        "--set",
+        "publish.canary=true",
+    ): "found copy_to and canary",
     ("serve", "--model-base-path", "s3://b/m"): "--model-base-path s3://b/m: found an address",
     ("schedule", "--watch", "s3://b/d"): "--watch s3://b/d: found an address",
     ("predict", "--model", "ftp://b/m", "text"): "ftp://b/m: cannot read ftp://",
-    ("annotate", "--input", "a.txt", "--output", "ftp://b/o", "--model", "m"): "ftp://b/o: cannot read ftp://",
+    (
+        "annotate",
+        "--input",
+        "a.txt",
+        "--output",
+        "ftp://b/o",
+        "--model",
+        "m",
+    ): "ftp://b/o: cannot read ftp://",
 }
 
 
@@ -25,6 +55,8 @@ REFUSED = {
 def test_an_address_is_refused_in_one_line(tfx_ner, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     answer = tfx_ner(*arguments)
-    assert answer.code == 2 and answer.err.startswith("tfx-ner: ") and answer.err.count("\n") == 1, answer
+    assert (
+        answer.code == 2 and answer.err.startswith("tfx-ner: ") and answer.err.count("\n") == 1
+    ), answer
     assert REFUSED[arguments] in answer.err
     assert not [path for path in tmp_path.iterdir() if path.name != "work"]

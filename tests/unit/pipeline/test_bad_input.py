@@ -28,11 +28,19 @@ BAD_DATA = {
     "a compressed file": ("a.conll", b"\x1f\x8b\x08\0abc", "compressed"),
     "invalid JSON": ("a.jsonl", entry() + '{"text": \n', ":2: found no valid JSON"),
     "a JSON document": ("a.json", '[{"text": "Ada", "entities": []}]', "found one JSON document"),
-    "overlapping spans": ("a.jsonl", entry([0, 9, '"X"'], [4, 9, '"X"']).replace("'", ""), ":1: found the span 4 to 9"),
+    "overlapping spans": (
+        "a.jsonl",
+        entry([0, 9, '"X"'], [4, 9, '"X"']).replace("'", ""),
+        ":1: found the span 4 to 9",
+    ),
     "a reversed span": ("a.jsonl", entry([3, 0, '"X"']).replace("'", ""), "which is reversed"),
     "an empty span": ("a.jsonl", entry([3, 3, '"X"']).replace("'", ""), "which is empty"),
     "a misaligned span": ("a.jsonl", entry([1, 3, '"X"']).replace("'", ""), "cuts the token 'Ada'"),
-    "a span out of its text": ("a.jsonl", entry([4, 10, '"X"']).replace("'", ""), "in a text of 9 characters"),
+    "a span out of its text": (
+        "a.jsonl",
+        entry([4, 10, '"X"']).replace("'", ""),
+        "in a text of 9 characters",
+    ),
 }
 
 
@@ -71,12 +79,24 @@ def test_a_check_of_bad_data_fails_with_2_as_well(tfx_ner, write, kind):
 
 
 BAD_USE = {
-    "a missing path": (["run", "--data", "{tmp}/nowhere"], "nowhere: there is no such file or folder"),
-    "an empty folder": (["run", "--data", "{tmp}/empty"], "found no corpus in this folder (it is empty)"),
+    "a missing path": (
+        ["run", "--data", "{tmp}/nowhere"],
+        "nowhere: there is no such file or folder",
+    ),
+    "an empty folder": (
+        ["run", "--data", "{tmp}/empty"],
+        "found no corpus in this folder (it is empty)",
+    ),
     "no path": (["run", "--data", ""], "data: found ''"),
     "only a test split": (["run", "--data", "{tmp}/only-test"], "found test and no train"),
-    "an unknown scheme": (["run", "--data", "{tmp}/good.conll", "--set", "scheme=BMES"], "scheme=BMES"),
-    "an unknown encoding": (["run", "--data", "{tmp}/good.conll", "--set", "encoding=latin-99"], "encoding=latin-99"),
+    "an unknown scheme": (
+        ["run", "--data", "{tmp}/good.conll", "--set", "scheme=BMES"],
+        "scheme=BMES",
+    ),
+    "an unknown encoding": (
+        ["run", "--data", "{tmp}/good.conll", "--set", "encoding=latin-99"],
+        "encoding=latin-99",
+    ),
     "an unknown key": (
         ["run", "--set", "training.epoch=3"],
         "--set: unknown key training.epoch; expected one of epochs",
@@ -88,7 +108,10 @@ BAD_USE = {
         ["run", "--config", "{tmp}/list.yaml"],
         "list.yaml:1: found list; expected keys and values",
     ),
-    "a missing configuration": (["run", "--config", "{tmp}/none.yaml"], "none.yaml: cannot read the configuration"),
+    "a missing configuration": (
+        ["run", "--config", "{tmp}/none.yaml"],
+        "none.yaml: cannot read the configuration",
+    ),
     "a missing schema": (
         ["run", "--data", "{tmp}/good.conll", "--set", "schema={tmp}/none.pbtxt"],
         "none.pbtxt: cannot read",
@@ -125,39 +148,78 @@ BAD_USE = {
         ["run", "--set", "training.replicas=2"],
         "--set: training: replicas=2 with distribute=none; expected distribute=mirrored",
     ),
-    "an unknown way to distribute": (["run", "--set", "training.distribute=all"], "training.distribute: found 'all'"),
+    "an unknown way to distribute": (
+        ["run", "--set", "training.distribute=all"],
+        "training.distribute: found 'all'",
+    ),
     "machines that nobody names": (
-        ["run", "--data", "{tmp}/good.conll", "--workdir", "{tmp}/w", "--set", "training.distribute=multi-worker"],
+        [
+            "run",
+            "--data",
+            "{tmp}/good.conll",
+            "--workdir",
+            "{tmp}/w",
+            "--set",
+            "training.distribute=multi-worker",
+        ],
         "TF_CONFIG is not set",
     ),
     "a worker of no cluster": (["worker"], "TF_CONFIG is not set"),
-    "a worker that waits for an odd time": (["worker", "--wait", "soon"], "--wait soon: expected a length of time"),
+    "a worker that waits for an odd time": (
+        ["worker", "--wait", "soon"],
+        "--wait soon: expected a length of time",
+    ),
     "a check of nothing": (["check", "{tmp}/nowhere"], "nowhere: there is no such file or folder"),
     "a check with a setting of runs": (
         ["check", "{tmp}/good.conll", "--set", "training.epochs=3"],
         "expected scheme, bad_lines or encoding here",
     ),
-    "a model folder without a model": (["predict", "Ada", "--model", "{tmp}/empty"], "empty: no published model here"),
+    "a model folder without a model": (
+        ["predict", "Ada", "--model", "{tmp}/empty"],
+        "empty: no published model here",
+    ),
     "a model folder that is missing": (
         ["predict", "Ada", "--model", "{tmp}/nowhere"],
         "nowhere: no published model here",
     ),
-    "a model of another project": (["predict", "Ada", "--model", "{tmp}/foreign"], "no ner.json of interface"),
+    "a model of another project": (
+        ["predict", "Ada", "--model", "{tmp}/foreign"],
+        "no ner.json of interface",
+    ),
     "an evaluation without a model": (
         ["evaluate", "--model", "{tmp}/empty", "--data", "{tmp}/good.conll"],
         "no published model here",
     ),
-    "an evaluation of nothing": (["evaluate", "--model", "{tmp}/foreign", "--data", "{tmp}/nowhere"], "nowhere"),
+    "an evaluation of nothing": (
+        ["evaluate", "--model", "{tmp}/foreign", "--data", "{tmp}/nowhere"],
+        "nowhere",
+    ),
     "an evaluation of bad data": (
         ["evaluate", "--model", "{tmp}/foreign", "--data", "{tmp}/bad.conll"],
         "bad.conll:1: found the tag 'PER'",
     ),
     "predictions nowhere": (
-        ["evaluate", "--model", "{tmp}/foreign", "--data", "{tmp}/good.conll", "--predictions", "{tmp}/none/p.conll"],
+        [
+            "evaluate",
+            "--model",
+            "{tmp}/foreign",
+            "--data",
+            "{tmp}/good.conll",
+            "--predictions",
+            "{tmp}/none/p.conll",
+        ],
         "p.conll: cannot write",
     ),
     "figures nowhere": (
-        ["evaluate", "--model", "{tmp}/foreign", "--data", "{tmp}/good.conll", "--json", "{tmp}/none/f.json"],
+        [
+            "evaluate",
+            "--model",
+            "{tmp}/foreign",
+            "--data",
+            "{tmp}/good.conll",
+            "--json",
+            "{tmp}/none/f.json",
+        ],
         "f.json: cannot write",
     ),
     "a missing file of texts": (
@@ -168,7 +230,10 @@ BAD_USE = {
         ["predict", "Ada", "--model", "{tmp}/foreign", "--input", "{tmp}/good.conll"],
         "both texts and --input",
     ),
-    "an address without a scheme": (["predict", "Ada", "--server", "localhost:8501"], "not an address of a server"),
+    "an address without a scheme": (
+        ["predict", "Ada", "--server", "localhost:8501"],
+        "not an address of a server",
+    ),
     "an address with a path of the interface": (
         ["predict", "Ada", "--server", "http://localhost:8501/v1/models/ner"],
         "up to /v1",
@@ -232,11 +297,17 @@ CLUSTER = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"typ
     [
         (0, ["worker"], "TF_CONFIG says that this is the chief"),
         (1, ["run", "--set", "training.distribute=multi-worker"], "the run on 127.0.0.1:1"),
-        (0, ["run", "--set", "training.distribute=multi-worker", "--tune", "2"], "--tune: the other machines"),
+        (
+            0,
+            ["run", "--set", "training.distribute=multi-worker", "--tune", "2"],
+            "--tune: the other machines",
+        ),
         (1, ["worker", "--wait", "1s"], "127.0.0.1:1: no chief has come to train"),
     ],
 )
-def test_a_machine_in_the_wrong_place_is_told_its_own(refused, tmp_path, monkeypatch, number, arguments, found):
+def test_a_machine_in_the_wrong_place_is_told_its_own(
+    refused, tmp_path, monkeypatch, number, arguments, found
+):
     monkeypatch.setenv("TF_CONFIG", CLUSTER % number)
     monkeypatch.chdir(tmp_path)
     assert found in refused(*arguments).splitlines()[-1]
@@ -258,19 +329,30 @@ def test_a_path_is_taken_relative_and_absolute(refused, folder, monkeypatch, abs
 
 def test_a_refused_run_leaves_no_version_and_no_lock(refused, folder):
     refused("run", "--data", folder / "bad.conll", "--workdir", folder / "work")
-    assert not (folder / "work" / "serving").exists() and not (folder / "work" / ".lock.holder").exists()
+    assert (
+        not (folder / "work" / "serving").exists()
+        and not (folder / "work" / ".lock.holder").exists()
+    )
 
 
 def test_a_refused_schema_leaves_no_workdir(refused, folder):
     refused(
-        "run", "--data", folder / "good.conll", "--workdir", folder / "work", "--set", f"schema={folder / 'odd.pbtxt'}"
+        "run",
+        "--data",
+        folder / "good.conll",
+        "--workdir",
+        folder / "work",
+        "--set",
+        f"schema={folder / 'odd.pbtxt'}",
     )
     assert not (folder / "work").exists()
 
 
 def test_an_edited_schema_in_the_workdir_is_looked_at_before_anything_else(refused, folder, write):
     schema = write("work/schema/schema.pbtxt", "feature {")
-    assert f"{schema}: not a schema" in refused("run", "--data", folder / "good.conll", "--workdir", folder / "work")
+    assert f"{schema}: not a schema" in refused(
+        "run", "--data", folder / "good.conll", "--workdir", folder / "work"
+    )
 
 
 def test_what_fails_for_another_reason_ends_with_1_and_one_line(tfx_ner, folder, monkeypatch):

@@ -19,7 +19,9 @@ def test_nothing_given_is_the_defaults():
 
 
 def test_yaml_is_read_at_every_depth(write):
-    read = load(write("a.yaml", "workdir: here\ntraining: {epochs: 7}\ngate:\n  minimum_f1: 0.5\n"), (), {})
+    read = load(
+        write("a.yaml", "workdir: here\ntraining: {epochs: 7}\ngate:\n  minimum_f1: 0.5\n"), (), {}
+    )
     assert (read.workdir, read.training.epochs, read.gate.minimum_f1) == ("here", 7, 0.5)
     assert read.training.seed == Config().training.seed
 
@@ -34,8 +36,15 @@ def test_settings_that_a_search_found_lie_below_what_is_given(write, tmp_path):
     write("tuned.yaml", "training: {learning_rate: 0.01, batch_size: 8}\nmodel: {dropout: 0.3}\n")
     file = write("a.yaml", f"workdir: {tmp_path}\ntraining: {{batch_size: 64}}\n")
     read = load(file, ("training.seed=5",), {})
-    assert (read.training.learning_rate, read.training.batch_size, read.training.seed) == (0.01, 64, 5)
-    assert read.model.dropout == 0.3 and load(None, (), {"workdir": "elsewhere"}).model == Config().model
+    assert (read.training.learning_rate, read.training.batch_size, read.training.seed) == (
+        0.01,
+        64,
+        5,
+    )
+    assert (
+        read.model.dropout == 0.3
+        and load(None, (), {"workdir": "elsewhere"}).model == Config().model
+    )
 
 
 def test_a_spoilt_file_of_found_settings_is_refused_by_name(write, tmp_path):
@@ -79,7 +88,12 @@ def test_an_optional_setting_can_be_unset(write):
 
 def test_an_empty_file_and_an_empty_group_are_no_settings(write):
     assert load(write("a.yaml", "# nothing\n"), (), {}) == Config()
-    assert load(write("b.yaml", "training:\n  # epochs: 3\n"), ("training.epochs=4",), {}).training.epochs == 4
+    assert (
+        load(
+            write("b.yaml", "training:\n  # epochs: 3\n"), ("training.epochs=4",), {}
+        ).training.epochs
+        == 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +111,9 @@ def test_an_unknown_key_is_named_with_its_file_and_those_there_are(write, text, 
     assert file in message and key in message and expected in message
 
 
-@pytest.mark.parametrize("assignment", ["epoch=3", "training.epoch=3", "training.epochs.more=1", "a.b.c=1"])
+@pytest.mark.parametrize(
+    "assignment", ["epoch=3", "training.epoch=3", "training.epochs.more=1", "a.b.c=1"]
+)
 def test_an_unknown_assigned_key_is_refused(assignment):
     message = refusal(None, assignment)
     assert message.startswith("--set") and assignment.partition(".")[0].partition("=")[0] in message
@@ -163,7 +179,9 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
 
 
 def test_the_dump_reads_back_as_it_was(write):
-    settings = load(None, ("training.epochs=2", "schema=a.pbtxt", "beam.options=[--x=1]", "data=corpus"), {})
+    settings = load(
+        None, ("training.epochs=2", "schema=a.pbtxt", "beam.options=[--x=1]", "data=corpus"), {}
+    )
     assert load(write("a.yaml", settings.dump()), (), {}) == settings
 
 
@@ -216,7 +234,8 @@ def test_beam_gets_what_was_set(beam, expected):
 
 def test_a_runner_that_is_none_is_refused_with_those_there_are():
     with pytest.raises(
-        UserError, match=r"beam.runner: found 'flonk'; expected direct, flink, spark, portable, dataflow, or"
+        UserError,
+        match=r"beam.runner: found 'flonk'; expected direct, flink, spark, portable, dataflow, or",
     ):
         load(None, ("beam.runner=flonk",), {})
 

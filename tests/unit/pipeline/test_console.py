@@ -38,16 +38,31 @@ def console(screen):
 
 def test_a_node_that_ran_says_so_and_why(console, screen):
     progress.report("node_started", node="Trainer")
-    progress.report("node_ended", node="Trainer", execution=7, cached=False, reason="changed: code", seconds=61.234)
+    progress.report(
+        "node_ended",
+        node="Trainer",
+        execution=7,
+        cached=False,
+        reason="changed: code",
+        seconds=61.234,
+    )
     assert shown(screen) == "✓ Trainer             61.2 s  ran: changed: code\n"
     assert console.executions == {"Trainer": 7}
     assert console.nodes == (
-        {"node": "Trainer", "execution": 7, "cached": False, "reason": "changed: code", "seconds": 61.23},
+        {
+            "node": "Trainer",
+            "execution": 7,
+            "cached": False,
+            "reason": "changed: code",
+            "seconds": 61.23,
+        },
     )
 
 
 def test_a_cached_node_says_so(console, screen):
-    progress.report("node_ended", node="Trainer", execution=7, cached=True, reason="same as before", seconds=0.1)
+    progress.report(
+        "node_ended", node="Trainer", execution=7, cached=True, reason="same as before", seconds=0.1
+    )
     assert shown(screen) == "= Trainer              0.1 s  cached: same as before\n"
 
 
@@ -61,9 +76,20 @@ def test_the_first_failure_is_the_one_that_counts(console, screen):
 
 def test_an_epoch_shows_its_figures(console, screen):
     progress.epoch(
-        {"epoch": 3, "epochs": 15, "loss": 0.12345, "seconds": 4.56, "f1": 0.5, "precision": 0.4, "recall": 0.66666}
+        {
+            "epoch": 3,
+            "epochs": 15,
+            "loss": 0.12345,
+            "seconds": 4.56,
+            "f1": 0.5,
+            "precision": 0.4,
+            "recall": 0.66666,
+        }
     )
-    assert shown(screen) == "  epoch   3/15    4.6 s  loss 0.1235  dev F1 0.5000 (precision 0.4000, recall 0.6667)\n"
+    assert (
+        shown(screen)
+        == "  epoch   3/15    4.6 s  loss 0.1235  dev F1 0.5000 (precision 0.4000, recall 0.6667)\n"
+    )
 
 
 def test_what_no_one_knows_is_passed_over(console, screen):
@@ -72,7 +98,9 @@ def test_what_no_one_knows_is_passed_over(console, screen):
 
 
 def test_brackets_in_a_reason_are_no_markup(console, screen):
-    progress.report("node_ended", node="A", execution=1, cached=False, reason="changed: [red]x[/red]", seconds=0)
+    progress.report(
+        "node_ended", node="A", execution=1, cached=False, reason="changed: [red]x[/red]", seconds=0
+    )
     assert "[red]x[/red]" in shown(screen)
 
 
@@ -103,7 +131,9 @@ def test_check_keeps_its_table_within_80_columns(tfx_ner, write, monkeypatch, na
         path = write(f"corpus/{split}.conll", f"Ada\tB-{name}\nspoke\tO\n\nBea\tB-LOC\n\n" * 400)
     table = tfx_ner("check", Path(path).parent).out.split("\n\n")[1].splitlines()
     assert max(map(cell_len, table)) <= 80
-    assert "".join(line[:34].strip() for line in table[-8:]).endswith(name[-10:]) and "…" not in "".join(table)
+    assert "".join(line[:34].strip() for line in table[-8:]).endswith(
+        name[-10:]
+    ) and "…" not in "".join(table)
     assert any(line.split()[1:] == ["400", "400", "400", "█" * 10] for line in table)
 
 
@@ -161,7 +191,13 @@ def test_the_outcome_says_that_no_comparison_was_wanted(screen):
 
 
 def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
-    tags = {"of": "tags", "value": 0.0123, "threshold": 0.1, "past": False, "between": "span 3 against those before it"}
+    tags = {
+        "of": "tags",
+        "value": 0.0123,
+        "threshold": 0.1,
+        "past": False,
+        "between": "span 3 against those before it",
+    }
     words = {**tags, "of": "token frequencies", "value": 0.25, "past": True}
     show_outcome(screen, Outcome(drift=(tags, words)))
     expected = "Drift, span 3 against those before it: tags 0.012 of 0.1; token frequencies 0.250, past 0.1"
@@ -169,19 +205,28 @@ def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
 
 
 def test_while_held_the_outcome_says_since_when_and_how_to_go_on(screen):
-    show_outcome(screen, Outcome(published=None, version="18", held="held since the rollback from 17 to 16 on Monday"))
+    show_outcome(
+        screen,
+        Outcome(
+            published=None, version="18", held="held since the rollback from 17 to 16 on Monday"
+        ),
+    )
     assert "Not live: held since the rollback from 17 to 16 on Monday." in shown(screen)
     assert "`tfx-ner models promote 18` puts version 18 live and lifts the hold." in shown(screen)
 
 
 def test_a_canary_is_told_from_what_serves(screen):
     show_outcome(screen, Outcome(canary=True))
-    assert "Published as canary: /w/serving/ner/17" in shown(screen) and "`tfx-ner models promote`" in shown(screen)
+    assert "Published as canary: /w/serving/ner/17" in shown(
+        screen
+    ) and "`tfx-ner models promote`" in shown(screen)
 
 
 def test_the_outcome_says_why_nothing_was_published(screen):
     show_outcome(screen, Outcome(published=None, reasons=("F1 is 0.1", "and worse")))
-    assert "Not published: F1 is 0.1; and worse" in shown(screen) and "Published:" not in shown(screen)
+    assert "Not published: F1 is 0.1; and worse" in shown(screen) and "Published:" not in shown(
+        screen
+    )
 
 
 CAPTURED = """
@@ -205,17 +250,27 @@ print("after, to stderr", file=sys.stderr)
 
 def test_while_nodes_run_all_but_progress_goes_to_the_log(tmp_path):
     log = tmp_path / "log.txt"
-    done = subprocess.run([sys.executable, "-c", CAPTURED, log], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CAPTURED, log], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines() == ["✓ A                    0.0 s  ran: first run", "after"]
     assert done.stderr == "after, to stderr\n"
-    assert sorted(log.read_text().splitlines()) == ["printed", "printed to stderr", "said by a child", "written by C++"]
+    assert sorted(log.read_text().splitlines()) == [
+        "printed",
+        "printed to stderr",
+        "said by a child",
+        "written by C++",
+    ]
 
 
 def test_where_standard_output_is_for_figures_progress_goes_to_standard_error(tmp_path):
     command = [sys.executable, "-c", CAPTURED, tmp_path / "log.txt", "on stderr"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "after\n"
-    assert done.stderr.splitlines() == ["✓ A                    0.0 s  ran: first run", "after, to stderr"]
+    assert done.stderr.splitlines() == [
+        "✓ A                    0.0 s  ran: first run",
+        "after, to stderr",
+    ]
 
 
 def test_the_outcome_says_that_nothing_had_to_run(screen):

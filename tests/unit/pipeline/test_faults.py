@@ -55,13 +55,19 @@ def corpus(tmp_path):
 
 
 @pytest.mark.parametrize("leave", [0, 4_096, 16_384, 65_536])
-def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(small_disk, tmp_path, leave):
+def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(
+    small_disk, tmp_path, leave
+):
     settings, console = Config(workdir=str(small_disk / "work")), RunConsole(Console(quiet=True))
     fill(small_disk, leave)
     with pytest.raises((OSError, UserError, store.StoreError)) as caught:
         runs.run(settings, str(corpus(tmp_path)), "a", console)
     told = str(caught.value)
-    assert ("No space left" in told or "disk is full" in told) and "\n" not in told and "INSERT" not in told
+    assert (
+        ("No space left" in told or "disk is full" in told)
+        and "\n" not in told
+        and "INSERT" not in told
+    )
     (small_disk / "fill").unlink()
     with pytest.raises(UserError, match=r"a\.conll:2"):
         runs.run(settings, str(corpus(tmp_path)), "a", console)
@@ -95,7 +101,9 @@ def test_into_a_read_only_folder_nothing_is_published_and_later_it_is(past, read
 
 def test_in_a_read_only_folder_nothing_is_rolled_back_and_nothing_held(past, read_only, tfx_ner):
     answer = tfx_ner("models", "rollback", "--workdir", past.workdir.root)
-    assert answer.code == 1 and "Read-only file system" in answer.err and answer.err.count("\n") == 1
+    assert (
+        answer.code == 1 and "Read-only file system" in answer.err and answer.err.count("\n") == 1
+    )
     assert len(versions.versions(read_only)) == 2 and hold.read(past.workdir.withdrawn) is None
 
 
@@ -107,7 +115,9 @@ def test_across_file_systems_a_rollback_is_refused(past, read_only, tfx_ner):
 
 
 def test_with_a_clock_set_back_a_run_still_comes_after_those_before_it(tmp_path):
-    later = tmp_path / (datetime.datetime.now() + datetime.timedelta(days=400)).strftime("%Y%m%d-%H%M%S-%f")
+    later = tmp_path / (datetime.datetime.now() + datetime.timedelta(days=400)).strftime(
+        "%Y%m%d-%H%M%S-%f"
+    )
     later.mkdir()
     (tmp_path / "notes").mkdir()
     first, second = runs._new_folder(tmp_path), runs._new_folder(tmp_path)

@@ -53,7 +53,9 @@ def test_every_command_is_in_the_list(tfx_ner):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_begins_its_help_with_what_the_list_says(tfx_ner, command):
-    assert cli._COMMANDS[command].split(":")[0].rstrip(".") in tfx_ner(command, "--help").out.replace("\n  ", " ")
+    assert cli._COMMANDS[command].split(":")[0].rstrip(".") in tfx_ner(
+        command, "--help"
+    ).out.replace("\n  ", " ")
 
 
 def test_the_list_of_settings_imports_nothing_heavy(in_a_process):

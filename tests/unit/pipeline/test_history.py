@@ -23,7 +23,9 @@ def told(tfx_ner, work):
 
 def test_runs_are_listed_and_one_is_shown(told):
     listed = told("runs")
-    assert listed.code == 0 and listed.out.count("published") == 3 and "span 3 is whole" in listed.out
+    assert (
+        listed.code == 0 and listed.out.count("published") == 3 and "span 3 is whole" in listed.out
+    )
     assert told("runs", "--last", 1).out.count("published") == 1
     one = told("runs", "20260101-000002")
     assert one.code == 0 and "span 2 is whole" in one.out and "training.epochs" in one.out
@@ -41,18 +43,33 @@ def test_verify_ends_with_1_where_something_is_amiss(told, work):
     assert told("runs", "verify").code == 0
     (work.serving / ".partial-1").mkdir()
     answer = told("runs", "verify")
-    assert answer.code == 1 and "a copy that was not finished. The next run clears it away" in answer.out
+    assert (
+        answer.code == 1
+        and "a copy that was not finished. The next run clears it away" in answer.out
+    )
     assert json.loads(told("runs", "verify", "--json", "-").out)["faults"]
 
 
 def test_back_and_forth(told, work):
     first, second, third = work.versions.all
-    assert told("models", "rollback", "--because", "bad").out.startswith(f"version {second} serves; {third} is in ")
+    assert told("models", "rollback", "--because", "bad").out.startswith(
+        f"version {second} serves; {third} is in "
+    )
     listed = told("models")
-    assert "withdrawn" in listed.out and "Held since the rollback" in listed.out and "(bad)" in listed.out
-    states = {one["version"]: one["state"] for one in json.loads(told("models", "list", "--json", "-").out)["models"]}
+    assert (
+        "withdrawn" in listed.out
+        and "Held since the rollback" in listed.out
+        and "(bad)" in listed.out
+    )
+    states = {
+        one["version"]: one["state"]
+        for one in json.loads(told("models", "list", "--json", "-").out)["models"]
+    }
     assert states == {first: "fallback", second: "serving", third: "withdrawn"}
-    assert told("models", "promote", third).out == f"version {third} serves, and what runs publish goes live again\n"
+    assert (
+        told("models", "promote", third).out
+        == f"version {third} serves, and what runs publish goes live again\n"
+    )
     told("models", "rollback", first)
     assert told("models", "release").out.startswith("released; it was held since the rollback")
     assert told("models", "prune", "--keep", 0).out == f"removed {second}, {third}\n"
@@ -60,7 +77,10 @@ def test_back_and_forth(told, work):
 
 def test_one_version_is_shown_with_where_it_came_from(told, work):
     answer = told("models", "list", work.versions.all[1])
-    assert all(part in answer.out for part in ("20260101-000002", "span 2 is whole", "toy, /data/toy", "PER"))
+    assert all(
+        part in answer.out
+        for part in ("20260101-000002", "span 2 is whole", "toy, /data/toy", "PER")
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,7 +88,10 @@ def test_one_version_is_shown_with_where_it_came_from(told, work):
     [
         (("runs", "nix"), "nix: no such run"),
         (("runs", "2026"), "3 runs begin so"),
-        (("runs", "prune", "--keep", 1, "--older-than", "soon"), "--older-than soon: expected a length of time"),
+        (
+            ("runs", "prune", "--keep", 1, "--older-than", "soon"),
+            "--older-than soon: expected a length of time",
+        ),
         (("models", "rollback", 5), "there is no version 5"),
         (("models", "promote", 5), "5 is neither withdrawn nor a canary"),
         (("models", "release"), "nothing is held"),

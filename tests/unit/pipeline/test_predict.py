@@ -39,7 +39,9 @@ def test_texts_from_the_command_line(tfx_ner, url):
 def test_a_file_streams_through_in_order(tfx_ner, url, write, model):
     path = write("a.txt", "".join(f"Ada{n} spoke\r\n" for n in range(1000)))
     answer = tfx_ner("predict", "--input", path, "--server", url, "--format", "jsonl")
-    assert [one["entities"][0]["text"] for one in objects(answer.out)] == [f"Ada{n}" for n in range(1000)]
+    assert [one["entities"][0]["text"] for one in objects(answer.out)] == [
+        f"Ada{n}" for n in range(1000)
+    ]
     assert answer.err == "" and len(model.batches) > 1
 
 
@@ -76,10 +78,15 @@ def test_a_line_that_fails_is_reported_and_does_not_stop_the_others(tfx_ner, url
 def test_a_server_that_is_gone_is_one_line(tfx_ner):
     answer = tfx_ner("predict", "Ada", "--server", "http://localhost:1", "--timeout", "0.3")
     assert answer.code == 1 and answer.out == ""
-    assert answer.err.startswith("tfx-ner: http://localhost:1: cannot be reached (") and answer.err.count("\n") == 1
+    assert (
+        answer.err.startswith("tfx-ner: http://localhost:1: cannot be reached (")
+        and answer.err.count("\n") == 1
+    )
 
 
-def test_a_server_that_loses_the_model_midway_is_one_line_after_what_it_answered(tfx_ner, url, write, model):
+def test_a_server_that_loses_the_model_midway_is_one_line_after_what_it_answered(
+    tfx_ner, url, write, model
+):
     def lost(texts):
         if "Ada600" in texts:
             raise Refusal("NOT_FOUND", "Servable not found")
@@ -95,13 +102,19 @@ def test_a_server_that_loses_the_model_midway_is_one_line_after_what_it_answered
 def test_another_model_is_told_of_once(tfx_ner, url, model, write):
     model.outputs = ("score",)
     answer = tfx_ner("predict", "--input", write("a.txt", "Ada\n" * 1000), "--server", url)
-    assert answer.code == 1 and answer.err.count("\n") == 1 and "was not published by tfx-ner" in answer.err
+    assert (
+        answer.code == 1
+        and answer.err.count("\n") == 1
+        and "was not published by tfx-ner" in answer.err
+    )
     assert model.batches == []
 
 
 def test_the_model_and_the_version_can_be_named(tfx_ner, model):
     with SERVERS["rest"](model) as url:
-        answer = tfx_ner("predict", "Ada", "--server", url, "--model-name", "other", "--version-label", "canary")
+        answer = tfx_ner(
+            "predict", "Ada", "--server", url, "--model-name", "other", "--version-label", "canary"
+        )
     assert answer.code == 0
     assert model.asked[0]["path"] == "/v1/models/other/labels/canary:predict"
 
@@ -109,13 +122,28 @@ def test_the_model_and_the_version_can_be_named(tfx_ner, model):
 def on_a_terminal(url, path, **streams):
     """What the program writes to a terminal of its own, which `streams` names it as."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pipeline.cli", "predict", "--input", path, "--server", url, "--format", "jsonl"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        "predict",
+        "--input",
+        path,
+        "--server",
+        url,
+        "--format",
+        "jsonl",
+    ]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,
-        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **dict.fromkeys(streams, theirs)},
+        **{
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+            **dict.fromkeys(streams, theirs),
+        },
     )
     os.close(theirs)
     said = b""
@@ -147,6 +175,8 @@ def test_a_reader_that_has_gone_ends_it(model, write):
     path = write("a.txt", "Ada spoke\n" * 20_000)
     with SERVERS["rest"](model) as url:
         command = f"{sys.executable} -m pipeline.cli predict --input {path} --server {url} --format jsonl | head -n 1"
-        done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
     assert len(objects(done.stdout)) == 1 and done.stderr == ""
     assert len(model.batches) < 100

@@ -27,10 +27,25 @@ class Outcome:
     incomparable: bool = False
     evaluated_on: str = "test"
     drift: tuple = (
-        {"of": "tags", "measure": "L1", "value": 0.1, "threshold": 0.2, "between": "a and b", "past": False},
+        {
+            "of": "tags",
+            "measure": "L1",
+            "value": 0.1,
+            "threshold": 0.2,
+            "between": "a and b",
+            "past": False,
+        },
     )
     nodes: tuple = field(
-        default=({"node": "Trainer", "execution": 7, "cached": True, "reason": "same as before", "seconds": 1.5},)
+        default=(
+            {
+                "node": "Trainer",
+                "execution": 7,
+                "cached": True,
+                "reason": "same as before",
+                "seconds": 1.5,
+            },
+        )
     )
 
 
@@ -58,7 +73,9 @@ def workdir(tmp_path):
 
 def assembled(outcome=None, settings=(), before=()):
     made = made_figures.figures()
-    measured = figures.Measured(made.evaluation, replace(made.data, drift=(), spans=()), made.training)
+    measured = figures.Measured(
+        made.evaluation, replace(made.data, drift=(), spans=()), made.training
+    )
     spans = (figures.SpanFigures(4, 1, 9, {"PER": 3}),)
     values = config.load(None, ["workdir=/w", *settings], {})
     return report.assemble(measured, spans, facts(), values, outcome or Outcome(), before), measured
@@ -67,8 +84,15 @@ def assembled(outcome=None, settings=(), before=()):
 def test_a_report_has_what_was_measured_and_what_only_the_run_knows():
     found, measured = assembled(settings=["gate.minimum_f1=0.7", "card.licence=CC BY 4.0"])
     assert (found.evaluation, found.training) == (measured.evaluation, measured.training)
-    assert (found.verdict.run, found.verdict.corpus, found.verdict.published) == (NEW, "made", "/w/serving/ner/17")
-    assert (found.verdict.minimum_f1, found.provenance.configuration["gate"]["minimum_f1"]) == (0.7, 0.7)
+    assert (found.verdict.run, found.verdict.corpus, found.verdict.published) == (
+        NEW,
+        "made",
+        "/w/serving/ner/17",
+    )
+    assert (found.verdict.minimum_f1, found.provenance.configuration["gate"]["minimum_f1"]) == (
+        0.7,
+        0.7,
+    )
     assert found.provenance.hashes == {"data": "d0", "configuration": "c0", "code": "c1"}
     assert found.provenance.nodes == (figures.Node("Trainer", 1.5, True, "same as before"),)
     assert found.data.drift == (figures.Drift("tags", "L1", 0.1, 0.2, "a and b"),)
@@ -82,8 +106,13 @@ def test_a_report_holds_no_password():
 
 
 def test_a_refused_run_has_its_reasons():
-    found, _ = assembled(Outcome(published=None, version="", reasons=("F1 is 0.1",), held="held since the rollback"))
-    assert found.verdict.published is None and found.verdict.reasons == ("F1 is 0.1", "held since the rollback")
+    found, _ = assembled(
+        Outcome(published=None, version="", reasons=("F1 is 0.1",), held="held since the rollback")
+    )
+    assert found.verdict.published is None and found.verdict.reasons == (
+        "F1 is 0.1",
+        "held since the rollback",
+    )
 
 
 def test_earlier_runs_are_those_that_measured_something():
@@ -94,7 +123,10 @@ def test_earlier_runs_are_those_that_measured_something():
         facts("c", overall={**score, "f1": 0.4}, verdict="refused"),
     ]
     found, _ = assembled(before=before)
-    assert [(one.run, one.f1, one.published) for one in found.verdict.history] == [("a", 0.5, True), ("c", 0.4, False)]
+    assert [(one.run, one.f1, one.published) for one in found.verdict.history] == [
+        ("a", 0.5, True),
+        ("c", 0.4, False),
+    ]
 
 
 def test_what_is_written_is_read_again(workdir):
@@ -157,7 +189,11 @@ def test_a_folder_without_reports_is_told_in_a_line(tfx_ner, tmp_path):
 def test_a_damaged_report_is_told_in_a_line(tfx_ner, workdir, text):
     (workdir / "reports" / NEW / "report.json").write_text(text)
     answer = tfx_ner("report", "--workdir", workdir)
-    assert answer.code == 2 and "report.json: not a report" in answer.err and answer.err.count("\n") == 1
+    assert (
+        answer.code == 2
+        and "report.json: not a report" in answer.err
+        and answer.err.count("\n") == 1
+    )
 
 
 def test_a_report_needs_no_tensorflow(in_a_process, workdir):

@@ -22,17 +22,25 @@ def raised_from(error, cause):
     "error",
     [
         UserError("a.conll:3: found x"),
-        RuntimeError("components.errors.UserError: a.conll:3: found x [while running 'Read-ptransform-7']"),
-        RuntimeError("Traceback …\n  File …\ncomponents.errors.UserError: a.conll:3: found x\n\nDuring handling …"),
+        RuntimeError(
+            "components.errors.UserError: a.conll:3: found x [while running 'Read-ptransform-7']"
+        ),
+        RuntimeError(
+            "Traceback …\n  File …\ncomponents.errors.UserError: a.conll:3: found x\n\nDuring handling …"
+        ),
         raised_from(RuntimeError("the node failed"), UserError("a.conll:3: found x")),
-        raised_from(RuntimeError("outer"), raised_from(ValueError("inner"), UserError("a.conll:3: found x"))),
+        raised_from(
+            RuntimeError("outer"), raised_from(ValueError("inner"), UserError("a.conll:3: found x"))
+        ),
     ],
 )
 def test_what_the_user_can_mend_is_found_behind_beams_and_tfxs_errors(error):
     assert user_error(error) == "a.conll:3: found x"
 
 
-@pytest.mark.parametrize("error", [None, RuntimeError("the disk is full"), raised_from(KeyError("a"), OSError("b"))])
+@pytest.mark.parametrize(
+    "error", [None, RuntimeError("the disk is full"), raised_from(KeyError("a"), OSError("b"))]
+)
 def test_other_errors_are_not_taken_for_the_users(error):
     assert user_error(error) is None
 
@@ -64,12 +72,18 @@ def test_a_run_that_is_refused_keeps_its_configuration(tmp_path):
     with pytest.raises(UserError, match=r"a\.conll:"):
         run(Config(workdir=str(work)), str(corpus), "a", RunConsole(Console(quiet=True)))
     [folder] = (work / "runs").iterdir()
-    assert Config.model_validate(yaml.safe_load((folder / "config.yaml").read_text())).workdir == str(work)
+    assert Config.model_validate(
+        yaml.safe_load((folder / "config.yaml").read_text())
+    ).workdir == str(work)
 
 
 def test_a_workdir_that_is_held_says_by_whom(tmp_path):
     workdir = Workdir(tmp_path, "ner")
-    with workdir.locked(), pytest.raises(UserError, match=f"process {os.getpid()} is at work here"), workdir.locked():
+    with (
+        workdir.locked(),
+        pytest.raises(UserError, match=f"process {os.getpid()} is at work here"),
+        workdir.locked(),
+    ):
         pass
 
 

@@ -63,11 +63,14 @@ def test_different_steps_have_different_hashes(tree):
         ("components/ingest/example_gen.py", {"ingest.example_gen"}),
         ("components/ingest/source.py", {"ingest.example_gen"}),
         ("components/ingest/examples.py", {"ingest.example_gen", "report.component"}),
-        ("components/ner/novelty.py", {"ingest.example_gen", "evaluation.entity_metric", "report.component"}),
+        (
+            "components/ner/novelty.py",
+            {"ingest.example_gen", "evaluation.entity_metric", "report.component"},
+        ),
         ("components/report/bootstrap.py", {"report.component"}),
         ("components/report/card.py", set()),
         ("components/corpus/conll.py", {"ingest.example_gen"}),
-        ("serving/signatures.py", {"training.run"}),
+        ("components/export/signatures.py", {"training.run"}),
     ],
 )
 def test_a_change_reaches_the_steps_that_import_it_and_no_others(tree, module, steps):
@@ -77,8 +80,14 @@ def test_a_change_reaches_the_steps_that_import_it_and_no_others(tree, module, s
 @pytest.mark.parametrize(
     ("module", "some"),
     [
-        ("components/ner/tags.py", {"ingest.example_gen", "training.run", "evaluation.entity_metric"}),
-        ("components/features/labels.py", {"validation.contract_component", "features.preprocessing", "training.run"}),
+        (
+            "components/ner/tags.py",
+            {"ingest.example_gen", "training.run", "evaluation.entity_metric"},
+        ),
+        (
+            "components/features/labels.py",
+            {"validation.contract_component", "features.preprocessing", "training.run"},
+        ),
         ("components/features/text_ops.py", {"features.preprocessing", "training.run"}),
         ("components/__init__.py", {entry.partition(".")[2] for entry in ENTRIES}),
     ],
@@ -89,7 +98,9 @@ def test_a_change_of_what_many_share_reaches_them_all(tree, module, some):
 
 def test_a_new_import_is_followed(tree):
     (tree / "components" / "publishing" / "extra.py").write_text("X = 1\n")
-    assert changed_by(tree / "components/publishing/pusher.py", "from components.publishing import extra\n")
+    assert changed_by(
+        tree / "components/publishing/pusher.py", "from components.publishing import extra\n"
+    )
     assert changed_by(tree / "components/publishing/extra.py") == {"publishing.pusher"}
 
 
@@ -99,7 +110,10 @@ def test_a_change_of_a_library_changes_every_hash(tree, monkeypatch):
     assert not set(before.values()) & set(hashes().values())
 
 
-@pytest.mark.parametrize("module", ["components/training/run.py", "components/ner/tags.py", "serving/signatures.py"])
+@pytest.mark.parametrize(
+    "module",
+    ["components/training/run.py", "components/ner/tags.py", "components/export/signatures.py"],
+)
 def test_the_hash_of_everything_changes_with_any_source(tree, module):
     (tree / "pipeline").mkdir()
     (tree / "pipeline" / "graph.py").write_text("X = 1\n")
@@ -131,7 +145,9 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
         *(f"components.corpus.{name}" for name in ("check", "writing", "find_corpus", "window")),
         "components.publishing.changes",
     }
-    after_the_run = {name for name in modules if name.startswith("components.report.page")} | {"components.report.card"}
+    after_the_run = {name for name in modules if name.startswith("components.report.page")} | {
+        "components.report.card"
+    }
     # A resolver looks anew each time, cached or not.
     resolvers = {"components.evaluation.baselines"}
     assert modules - covered == by_commands_only | after_the_run | resolvers

@@ -43,7 +43,9 @@ def test_every_setting_reaches_the_choice():
     assert config.load(None, settings, {}).choice == expected
 
 
-@pytest.mark.parametrize("setting", ["window=0", "spans.newest=tested", "spans.last=-1", "spans.gaps=no", "drift=off"])
+@pytest.mark.parametrize(
+    "setting", ["window=0", "spans.newest=tested", "spans.last=-1", "spans.gaps=no", "drift=off"]
+)
 def test_a_setting_that_makes_no_sense_is_refused(setting):
     with pytest.raises(UserError, match=setting.partition("=")[0]):
         config.load(None, (setting,), {})
@@ -52,11 +54,17 @@ def test_a_setting_that_makes_no_sense_is_refused(setting):
 def test_the_spans_of_the_window_are_surveyed(days):
     assert look(days).sentences == {"train": 6, "dev": 6, "test": 6}
     assert look(days, "window=2").sentences == {"train": 5, "dev": 5, "test": 5}
-    assert look(days, "window=1", "spans.newest=held-out").sentences == {"train": 2, "dev": 2, "test": 9}
+    assert look(days, "window=1", "spans.newest=held-out").sentences == {
+        "train": 2,
+        "dev": 2,
+        "test": 9,
+    }
 
 
 def test_a_named_span_that_is_missing_stops_before_anything_is_read(days):
-    with pytest.raises(UserError, match=r"span 4 is not there, which spans\.last names; found 1, 2, 3"):
+    with pytest.raises(
+        UserError, match=r"span 4 is not there, which spans\.last names; found 1, 2, 3"
+    ):
         look(days, "spans.last=4")
 
 
@@ -65,7 +73,9 @@ def test_a_span_without_its_marker_stops_the_run(days):
         (days / f"span-{number}" / "_SUCCESS").touch()
     with pytest.raises(UserError, match=r"span-3: span 3 is not whole: _SUCCESS is not there yet"):
         look(days, "spans.marker=_SUCCESS")
-    assert [span.number for span in look(days, "spans.marker=_SUCCESS", "spans.last=2").splits.spans] == [1, 2]
+    assert [
+        span.number for span in look(days, "spans.marker=_SUCCESS", "spans.last=2").splits.spans
+    ] == [1, 2]
 
 
 def test_the_fingerprint_says_of_which_spans_and_versions_the_data_are(days, write):

@@ -33,12 +33,26 @@ def test_by_default_it_is_a_file_in_the_workdir(connection, tmp_path):
 
 def test_mysql_gets_its_settings(connection):
     found = connection("kind=mysql", "host=db", "database=meta", "user=me", "password=0123").mysql
-    assert (found.host, found.port, found.database, found.user, found.password) == ("db", 3306, "meta", "me", "0123")
+    assert (found.host, found.port, found.database, found.user, found.password) == (
+        "db",
+        3306,
+        "meta",
+        "me",
+        "0123",
+    )
 
 
 def test_postgresql_gets_its_settings(connection):
-    found = connection("kind=postgresql", "host=db", "port=6000", "database=meta", "user=me", "password=x").postgresql
-    assert (found.host, found.port, found.dbname, found.user, found.password) == ("db", "6000", "meta", "me", "x")
+    found = connection(
+        "kind=postgresql", "host=db", "port=6000", "database=meta", "user=me", "password=x"
+    ).postgresql
+    assert (found.host, found.port, found.dbname, found.user, found.password) == (
+        "db",
+        "6000",
+        "meta",
+        "me",
+        "x",
+    )
     assert connection("kind=postgresql").postgresql.port == "5432"
 
 
@@ -65,24 +79,31 @@ def test_a_store_that_opens_has_its_tables(connection, tmp_path):
 def test_a_file_that_is_no_database_is_one_clear_line(connection, tmp_path):
     (tmp_path / "metadata.sqlite").write_text("this is no database" * 100)
     with pytest.raises(
-        store.StoreError, match=r"metadata\.sqlite: cannot open ML Metadata \(file is not a database\)$"
+        store.StoreError,
+        match=r"metadata\.sqlite: cannot open ML Metadata \(file is not a database\)$",
     ):
         store.opened(connection())
 
 
 def test_what_ml_metadata_says_of_a_database_that_is_locked_or_full_is_told_without_the_sql():
-    assert "locked" in store.reason(RuntimeError("Concurrent writes aborted after max number of retries."))
+    assert "locked" in store.reason(
+        RuntimeError("Concurrent writes aborted after max number of retries.")
+    )
     full = "Error when executing query: database or disk is full query:  INSERT INTO `Context`(    `type_id`)"
     assert store.reason(RuntimeError(full)) == "database or disk is full"
 
 
-def test_a_database_that_somebody_holds_is_one_clear_line_and_opens_when_it_is_free(connection, tmp_path, monkeypatch):
+def test_a_database_that_somebody_holds_is_one_clear_line_and_opens_when_it_is_free(
+    connection, tmp_path, monkeypatch
+):
     monkeypatch.setattr(store, "_PATIENCE", 0.2)
     store.opened(connection())
     command = [sys.executable, "-c", HOLD, str(tmp_path / "metadata.sqlite")]
     with subprocess.Popen(command, stdin=-1, stdout=-1) as holder:
         holder.stdout.readline()
-        with pytest.raises(store.StoreError, match="another program holds it locked; try again when that has ended"):
+        with pytest.raises(
+            store.StoreError, match="another program holds it locked; try again when that has ended"
+        ):
             store.opened(connection())
         holder.communicate()
     store.opened(connection())

@@ -12,7 +12,8 @@ def test_what_comes_next_is_told():
     file = io.StringIO()
     console.show_part(Console(file=file), Part("Transform", ()))
     assert (
-        "Stopped after Transform, as --until asks. Nothing is published; the next step is Trainer." in file.getvalue()
+        "Stopped after Transform, as --until asks. Nothing is published; the next step is Trainer."
+        in file.getvalue()
     )
     assert Part(NODES[-1], ()).next == LAST[0]
 
@@ -22,7 +23,12 @@ def test_it_is_remembered_as_what_it_is():
     part = Part("CorpusExampleGen", nodes)
     assert (part.verdict, part.code) == ("up to CorpusExampleGen", 0)
     assert part.remembered == {"until": "CorpusExampleGen", "nodes": nodes}
-    assert part.as_dict() == {"until": "CorpusExampleGen", "next": "StatisticsGen", "published": None, "nodes": nodes}
+    assert part.as_dict() == {
+        "until": "CorpusExampleGen",
+        "next": "StatisticsGen",
+        "published": None,
+        "nodes": nodes,
+    }
 
 
 def test_an_unknown_step_is_answered_with_those_there_are(tfx_ner):

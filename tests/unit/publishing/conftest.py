@@ -2,8 +2,8 @@
 
 import pytest
 
+from components.export import card
 from components.publishing.versions import Folders
-from serving import card
 
 
 @pytest.fixture

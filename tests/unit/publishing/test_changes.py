@@ -19,7 +19,9 @@ def published(model, folders, monkeypatch):
     monkeypatch.setattr(versions.time, "time", lambda: 1)
 
     def publish_them(count, **more):
-        return [int(publish(model(str(number)), folders, **more).name) for number in range(1, count + 1)]
+        return [
+            int(publish(model(str(number)), folders, **more).name) for number in range(1, count + 1)
+        ]
 
     return publish_them
 
@@ -73,7 +75,9 @@ def test_what_serves_changes_once(published, folders, monkeypatch):
 
 
 @pytest.mark.parametrize("renames", range(6))
-def test_a_rollback_that_is_killed_is_held_and_goes_on_when_done_again(published, folders, monkeypatch, renames):
+def test_a_rollback_that_is_killed_is_held_and_goes_on_when_done_again(
+    published, folders, monkeypatch, renames
+):
     published(4)
     rename, left = Path.rename, [renames]
 
@@ -104,7 +108,9 @@ def test_a_rollback_that_is_killed_is_held_and_goes_on_when_done_again(published
         (0, "there is no version 0; there are 1"),
     ],
 )
-def test_a_version_one_cannot_go_back_to_is_refused_and_nothing_is_held(published, folders, version, message):
+def test_a_version_one_cannot_go_back_to_is_refused_and_nothing_is_held(
+    published, folders, version, message
+):
     published(3)
     with pytest.raises(UserError, match=message):
         rollback(folders, version)
@@ -190,7 +196,12 @@ def test_a_pruned_version_is_not_published_again(published, folders):
 
 
 @settings(max_examples=20, deadline=None)
-@given(steps=st.lists(st.sampled_from(["publish", "canary", "rollback", "promote", "release", "prune"]), max_size=12))
+@given(
+    steps=st.lists(
+        st.sampled_from(["publish", "canary", "rollback", "promote", "release", "prune"]),
+        max_size=12,
+    )
+)
 def test_whatever_is_done_something_whole_serves_and_prune_leaves_it(tmp_path_factory, steps):
     root = tmp_path_factory.mktemp("steps")
     folders = Folders(root / "serving" / "ner", root / "withdrawn" / "ner")
@@ -198,7 +209,9 @@ def test_whatever_is_done_something_whole_serves_and_prune_leaves_it(tmp_path_fa
         before, held = versions.serving(folders), hold.read(folders.withdrawn)
         try:
             if step in ("publish", "canary"):
-                publish(_model(root / f"model-{count}", str(count)), folders, canary=step == "canary")
+                publish(
+                    _model(root / f"model-{count}", str(count)), folders, canary=step == "canary"
+                )
             elif step == "rollback":
                 rollback(folders)
             elif step == "promote":
@@ -218,7 +231,7 @@ def test_whatever_is_done_something_whole_serves_and_prune_leaves_it(tmp_path_fa
 
 
 def _model(folder, weights):
-    from serving import card
+    from components.export import card
 
     (folder / "variables").mkdir(parents=True)
     for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-0"):

@@ -24,7 +24,10 @@ def test_beside_a_version_that_serves_a_canary_is_on_trial(model, folders):
     publish(model("1"), folders)
     publish(model("2"), folders, canary=True)
     assert versions.serving(folders) == 1
-    assert told(folders).policy == Policy(specific=(1, 2)) and told(folders).labels == {"stable": 1, "canary": 2}
+    assert told(folders).policy == Policy(specific=(1, 2)) and told(folders).labels == {
+        "stable": 1,
+        "canary": 2,
+    }
     assert told(folders).base_path == folders.live
 
 

@@ -12,7 +12,11 @@ HOLD = hold.Hold(2, 1, "now", "me", "")
 
 
 def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_version_is_the_whole_model_under_the_time(model, folders, monkeypatch):
@@ -116,7 +120,12 @@ def test_a_withdrawn_model_is_not_published_again(model, folders):
 
 @pytest.mark.parametrize(
     "part",
-    ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001", "assets.extra/ner.json"],
+    [
+        "saved_model.pb",
+        "variables/variables.index",
+        "variables/variables.data-00000-of-00001",
+        "assets.extra/ner.json",
+    ],
 )
 def test_a_version_without_a_part_is_not_whole(model, part):
     version = model()

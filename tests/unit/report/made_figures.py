@@ -69,12 +69,21 @@ def found(sentence, types, wrong, chance):
             elif how == "invented" and span.end + 1 < len(sentence.tokens):
                 spans.append(Span(span.end, span.end + 1, chance.choice(types)))
         if len(spans) > len(scores):
-            scores.append(min(0.999, chance.betavariate(6, 1) if spans[-1] == span else chance.betavariate(2, 1.5)))
-    kept = [place for place, span in enumerate(spans) if not place or spans[place - 1].end <= span.start]
+            scores.append(
+                min(
+                    0.999,
+                    chance.betavariate(6, 1) if spans[-1] == span else chance.betavariate(2, 1.5),
+                )
+            )
+    kept = [
+        place for place, span in enumerate(spans) if not place or spans[place - 1].end <= span.start
+    ]
     return tuple(spans[place] for place in kept), tuple(scores[place] for place in kept)
 
 
-def figures(types=THREE, sentences=150, wrong=0.3, seed=1, words=WORDS, names=NAMES, before=True, text=str):
+def figures(
+    types=THREE, sentences=150, wrong=0.3, seed=1, words=WORDS, names=NAMES, before=True, text=str
+):
     """A whole report.
 
     Args:
@@ -94,13 +103,20 @@ def figures(types=THREE, sentences=150, wrong=0.3, seed=1, words=WORDS, names=NA
 
     made = found_by(wrong)
     predictions = [Prediction(one, *both) for one, both in zip(test, made)]
-    earlier = Before("1795351923", [spans for spans, _ in found_by(min(wrong + 0.05, 1))]) if before else None
+    earlier = (
+        Before("1795351923", [spans for spans, _ in found_by(min(wrong + 0.05, 1))])
+        if before
+        else None
+    )
     measured = evaluation("test", predictions, types, Labels(train), earlier)
     sizes, overlaps = splits({"train": train, "test": test})
     overall = measured.overall
     history = tuple(
         EarlierRun(
-            text(f"2026112{day}-020000-000000"), f"2026-11-2{day}T02:00:00", overall.f1 - 0.03 + day / 200, day % 3 > 0
+            text(f"2026112{day}-020000-000000"),
+            f"2026-11-2{day}T02:00:00",
+            overall.f1 - 0.03 + day / 200,
+            day % 3 > 0,
         )
         for day in range(5)
     )

@@ -11,7 +11,9 @@ from components.ner.scores import PRF
 from components.report import bootstrap
 
 SOME = settings(max_examples=50, deadline=None)
-COUNTS = st.lists(st.builds(PRF, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), max_size=30)
+COUNTS = st.lists(
+    st.builds(PRF, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), max_size=30
+)
 
 
 def sentences(number, right, seed=1):
@@ -45,15 +47,22 @@ def test_the_interval_of_many_sentences_holds_the_estimate(seed, right):
 @SOME
 @given(COUNTS)
 def test_an_interval_is_the_same_each_time_and_in_any_order(counts):
-    assert bootstrap.interval(counts) == bootstrap.interval(counts) == bootstrap.interval(counts[::-1])
+    assert (
+        bootstrap.interval(counts) == bootstrap.interval(counts) == bootstrap.interval(counts[::-1])
+    )
 
 
 def test_the_interval_is_as_wide_as_drawing_sentences_one_by_one_makes_it():
     counts = sentences(300, 0.7)
     random_ = np.random.default_rng(5)
-    drawn = [sum((counts[place] for place in random_.integers(0, 300, 300)), PRF()).f1 for _ in range(2000)]
+    drawn = [
+        sum((counts[place] for place in random_.integers(0, 300, 300)), PRF()).f1
+        for _ in range(2000)
+    ]
     found = bootstrap.interval(counts)
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.01)
+    assert (found.low, found.high) == pytest.approx(
+        tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.01
+    )
 
 
 def test_more_sentences_make_it_narrower():

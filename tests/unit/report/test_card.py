@@ -28,10 +28,18 @@ def made(report, said=SAYS_NOTHING, **changes):
 
 
 def test_it_has_the_owners_words(report):
-    said = Card(intended_use="News.", licence="CC BY 4.0", limits="No health data.", contact="ada@example.org")
+    said = Card(
+        intended_use="News.",
+        licence="CC BY 4.0",
+        limits="No health data.",
+        contact="ada@example.org",
+    )
     found = made(report, said)
     assert (found.details.licence, found.details.contact) == ("CC BY 4.0", "ada@example.org")
-    assert (found.considerations.intended_use, found.considerations.limits) == ("News.", "No health data.")
+    assert (found.considerations.intended_use, found.considerations.limits) == (
+        "News.",
+        "No health data.",
+    )
 
 
 def test_its_scores_are_those_of_the_report(report):
@@ -44,8 +52,13 @@ def test_its_data_are_those_of_the_report(report):
     found = made(report)
     sizes = {one.name: (one.sentences, one.tokens, one.entities) for one in report.data.splits}
     for data in (found.training_data, found.evaluation_data):
-        assert (data.sentences, data.tokens, data.entities) == sizes[data.split] and data.hash == "0123"
-    assert (found.training_data.split, found.evaluation_data.split) == ("train", report.evaluation.split)
+        assert (data.sentences, data.tokens, data.entities) == sizes[
+            data.split
+        ] and data.hash == "0123"
+    assert (found.training_data.split, found.evaluation_data.split) == (
+        "train",
+        report.evaluation.split,
+    )
 
 
 def test_it_says_how_the_tagger_is_built(report):
@@ -53,7 +66,10 @@ def test_it_says_how_the_tagger_is_built(report):
         "ner", "", "", "made", "", Model(lstm_units=7, lstm_layers=2, output="softmax"), Card(),
         report.evaluation, report.data,
     )  # fmt: skip
-    assert "2 layers, 7 units" in found.details.architecture and "softmax" in found.details.architecture
+    assert (
+        "2 layers, 7 units" in found.details.architecture
+        and "softmax" in found.details.architecture
+    )
 
 
 def test_it_warns_of_a_type_that_is_hardly_measured(report):
@@ -78,10 +94,15 @@ def test_it_warns_of_sentences_that_train_has_too(report):
 
 
 def test_its_json_has_the_sections_of_the_paper(report):
-    values = json.loads(card.as_json(made(report, Card(intended_use="News.", limits="No health data."))))
+    values = json.loads(
+        card.as_json(made(report, Card(intended_use="News.", limits="No health data.")))
+    )
     assert list(values) == [
         "model_details", "intended_use", "metrics", "evaluation_data", "training_data", "ethical_considerations",
         "caveats_and_recommendations",
     ]  # fmt: skip
-    assert (values["intended_use"], values["ethical_considerations"]) == ("News.", "No health data.")
+    assert (values["intended_use"], values["ethical_considerations"]) == (
+        "News.",
+        "No health data.",
+    )
     assert set(values["model_details"]["types"]) == set(made_figures.THREE)

@@ -57,15 +57,23 @@ def test_no_difference_at_all_can_be_drawn():
 
 def test_higher_values_are_drawn_higher():
     axis = Axis(0, 10, ((0, "0"), (10, "10")))
-    [line] = drawn(charts.chart("name", axis, axis, [Line("a", "a", ((0, 0), (10, 10)))]), "polyline")
-    (left, bottom), (right, top) = ([float(part) for part in point.split(",")] for point in line.get("points").split())
+    [line] = drawn(
+        charts.chart("name", axis, axis, [Line("a", "a", ((0, 0), (10, 10)))]), "polyline"
+    )
+    (left, bottom), (right, top) = (
+        [float(part) for part in point.split(",")] for point in line.get("points").split()
+    )
     assert left < right and top < bottom
 
 
 def test_text_in_a_chart_is_text():
     axis = charts.unit_axis('<b>"&')
     image = charts.chart(
-        '"><script>', axis, axis, dots=[Dot(0.5, 0.5, "a", "</title><script>")], bars=[(0, 1, 1, "</title>&")]
+        '"><script>',
+        axis,
+        axis,
+        dots=[Dot(0.5, 0.5, "a", "</title><script>")],
+        bars=[(0, 1, 1, "</title>&")],
     )
     assert "<script" not in image and "<b>" not in image
     assert [one.text for one in drawn(image, "title")] == ["</title>&", "</title><script>"]

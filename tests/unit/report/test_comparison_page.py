@@ -24,13 +24,18 @@ def test_a_run_does_not_differ_from_itself(a):
     assert comparison.groups(a, a) == ([], [])
     assert all(one.difference == 0 for one in comparison.types(a, a))
     html = render_comparison(a, a)
-    assert "Configuration, packages and code are the same." in html and "The data are the same in every figure." in html
+    assert (
+        "Configuration, packages and code are the same." in html
+        and "The data are the same in every figure." in html
+    )
 
 
 def test_differences_are_the_second_less_the_first(a, b):
     for one in comparison.types(a, b):
         assert one.difference == one.b.score.f1 - one.a.score.f1
-    assert comparison.largest(comparison.types(a, b)) == max(abs(one.difference) for one in comparison.types(a, b))
+    assert comparison.largest(comparison.types(a, b)) == max(
+        abs(one.difference) for one in comparison.types(a, b)
+    )
 
 
 def test_errors_that_are_fewer_and_more_are_told_apart(a, b):
@@ -49,7 +54,9 @@ def test_a_type_that_only_one_run_knows_is_named_so(a):
     other = made.figures(types=(*made.THREE, "NEW"))
     [one] = [one for one in comparison.types(a, other) if one.type == "NEW"]
     assert one.a is None and one.difference is None
-    assert ">new</td>" in render_comparison(a, other) and ">gone</td>" in render_comparison(other, a)
+    assert ">new</td>" in render_comparison(a, other) and ">gone</td>" in render_comparison(
+        other, a
+    )
 
 
 def test_settings_packages_and_hashes_that_differ_are_listed(a):

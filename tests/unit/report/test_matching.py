@@ -22,7 +22,8 @@ def equal(pairs, types, nervaluate):
     expected, expected_per_type = nervaluate(pairs, types)
     assert asdict(overall) == {way: pytest.approx(counts) for way, counts in expected.items()}
     assert {type_: asdict(ways) for type_, ways in per_type.items()} == {
-        type_: {way: pytest.approx(counts) for way, counts in ways.items()} for type_, ways in expected_per_type.items()
+        type_: {way: pytest.approx(counts) for way, counts in ways.items()}
+        for type_, ways in expected_per_type.items()
     }
 
 
@@ -38,8 +39,17 @@ def moved(number, span, length):
     start, end, type_ = span.start, span.end, span.type
     other = "person" if type_ != "person" else "group"
     longer = Span(start, min(end + 1, length), type_)
-    halves = (Span(start, start + 1, type_), Span(start + 1, end, other)) if end - start > 1 else (span,)
-    return [(span,), (), (Span(start, end, other),), (longer,), (Span(start, longer.end, other),), halves][number % 6]
+    halves = (
+        (Span(start, start + 1, type_), Span(start + 1, end, other)) if end - start > 1 else (span,)
+    )
+    return [
+        (span,),
+        (),
+        (Span(start, end, other),),
+        (longer,),
+        (Span(start, longer.end, other),),
+        halves,
+    ][number % 6]
 
 
 def test_they_equal_nervaluates_on_a_real_corpus(nervaluate, real_corpora):
@@ -75,7 +85,9 @@ def test_they_equal_nervaluates_on_a_real_corpus(nervaluate, real_corpora):
 )
 def test_what_counts_as_what(found, way, counts):
     scheme = asdict(matches([((Span(1, 3, "PER"),), found)])[0])[way]
-    assert {name: scheme[name] for name in ("correct", "incorrect", "partial", "missed", "spurious")} == {
+    assert {
+        name: scheme[name] for name in ("correct", "incorrect", "partial", "missed", "spurious")
+    } == {
         **dict.fromkeys(("correct", "incorrect", "partial", "missed", "spurious"), 0),
         **counts,
     }

@@ -56,7 +56,9 @@ class Page(HTMLParser):
 CASES = {
     "three types": lambda: made.figures(),
     "eighteen types": lambda: made.figures(made.EIGHTEEN, 300),
-    "forty types with long names": lambda: made.figures(tuple(f"a_very_long_type_name_{n:02}" for n in range(40)), 300),
+    "forty types with long names": lambda: made.figures(
+        tuple(f"a_very_long_type_name_{n:02}" for n in range(40)), 300
+    ),
     "one error": lambda: made.figures(sentences=3, seed=9),
     "no error, no model before": lambda: made.figures(wrong=0.0, before=False),
     "a model that finds nothing": lambda: made.figures(wrong=1, before=False),
@@ -68,8 +70,12 @@ CASES = {
 def bare(figures):
     return replace(
         figures,
-        data=replace(figures.data, splits=(), overlaps=(), anomalies=(), drift=(), statistics=(), spans=()),
-        training=replace(figures.training, epochs=(), best_epoch=None, boldness=None, temperature=None),
+        data=replace(
+            figures.data, splits=(), overlaps=(), anomalies=(), drift=(), statistics=(), spans=()
+        ),
+        training=replace(
+            figures.training, epochs=(), best_epoch=None, boldness=None, temperature=None
+        ),
         provenance=replace(figures.provenance, configuration={}, versions={}, hashes={}, nodes=()),
     )
 
@@ -112,16 +118,27 @@ def test_headings_are_in_order(shown):
 def test_every_head_of_a_table_says_what_it_is_of_and_every_image_has_a_name(shown):
     assert all(head.get("scope") in ("row", "col") for head in shown.having("th"))
     for image in shown.having("svg"):
-        in_a_list = "aria-hidden" not in image and "role" not in image  # a legend's, which is hidden as a whole
+        in_a_list = (
+            "aria-hidden" not in image and "role" not in image
+        )  # a legend's, which is hidden as a whole
         assert image.get("aria-hidden") == "true" or image.get("aria-label") or in_a_list
-    assert all(region["aria-label"] for _, region in shown.elements if region.get("role") == "region")
+    assert all(
+        region["aria-label"] for _, region in shown.elements if region.get("role") == "region"
+    )
 
 
 def test_the_verdict_comes_first():
     good, bad = (Page(render(made.figures(wrong=wrong))) for wrong in (0.2, 0.9))
-    for page, word, reason in ((good, "Published", "1795351999"), (bad, "Not published", "at least 0.5 is asked for")):
+    for page, word, reason in (
+        (good, "Published", "1795351999"),
+        (bad, "Not published", "at least 0.5 is asked for"),
+    ):
         text = page.text
-        assert text.index(word) < text.index("What stands out") < text.index("What became of the entities")
+        assert (
+            text.index(word)
+            < text.index("What stands out")
+            < text.index("What became of the entities")
+        )
         assert reason in text
 
 
@@ -143,14 +160,18 @@ def test_what_others_wrote_is_text(hostile):
         page = Page(html)
         assert (page.wrong, page.open) == ([], [])
         assert len(page.having("script")) <= 2 and page.having("img") == []
-        assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+        assert not any(
+            name.startswith("on") for _, attributes in page.elements for name in attributes
+        )
         assert page.text.count(HOSTILE) > 10
         html.encode()  # half of a surrogate pair cannot be written to a file
 
 
 def test_hostile_types_lead_to_their_errors(hostile):
     page = Page(render(hostile))
-    ids = [attributes["id"] for _, attributes in page.elements if attributes.get("class") == "of-type"]
+    ids = [
+        attributes["id"] for _, attributes in page.elements if attributes.get("class") == "of-type"
+    ]
     assert len(ids) == 3 and all(re.fullmatch(r"type-[\w.%~-]+", one) for one in ids)
     assert {link["href"][1:] for link in page.having("a")} >= set(ids)
 
@@ -159,8 +180,13 @@ def test_many_thousand_errors_make_a_small_page():
     figures = made.figures(made.EIGHTEEN, 300, 0.8)
     few = figures.evaluation.errors
     examples = (next(kind.groups[0].examples[0] for kind in few.kinds),)
-    groups = tuple(ErrorGroup(f"label {number}", 100 - number, examples * 5) for number in range(90))
-    kinds = tuple(replace(kind, count=sum(group.count for group in groups), groups=groups) for kind in few.kinds)
+    groups = tuple(
+        ErrorGroup(f"label {number}", 100 - number, examples * 5) for number in range(90)
+    )
+    kinds = tuple(
+        replace(kind, count=sum(group.count for group in groups), groups=groups)
+        for kind in few.kinds
+    )
     many = replace(few, count=sum(kind.count for kind in kinds), kinds=kinds)
     html = render(replace(figures, evaluation=replace(figures.evaluation, errors=many)))
     assert many.count > 100_000 and f"{many.count:,} errors" in html
@@ -168,10 +194,10 @@ def test_many_thousand_errors_make_a_small_page():
 
 
 def test_nothing_heavy_is_needed():
-    program = (
-        "import sys, components.report.page; print([m for m in ('tensorflow', 'tfx', 'numpy') if m in sys.modules])"
+    program = "import sys, components.report.page; print([m for m in ('tensorflow', 'tfx', 'numpy') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
@@ -184,7 +210,10 @@ def test_every_way_from_what_stands_out_leads_to_a_section():
 def test_what_stands_out_is_said():
     figures = made.figures(wrong=0.5)
     train = {split.name: split for split in figures.data.splits}["train"]
-    leaked = tuple(replace(one, left="train", right="test", sentence_share=0.25) for one in figures.data.overlaps)
+    leaked = tuple(
+        replace(one, left="train", right="test", sentence_share=0.25)
+        for one in figures.data.overlaps
+    )
     unknown = replace(train, types={"LOC": 3, "ORG": 1})
     figures = replace(figures, data=replace(figures.data, overlaps=leaked, splits=(unknown,)))
     said = " ".join(one.text for one in standouts.standouts(figures))

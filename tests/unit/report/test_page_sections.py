@@ -15,17 +15,23 @@ from tests.unit.report import made_figures as made
 def confusions(draw):
     size, chance = draw(st.integers(1, 26)), random.Random(draw(st.integers(0, 1_000)))
     labels = (*(f"T{number:02}" for number in range(size - 1)), "O")
-    counts = [[chance.choice((0, 0, 1, chance.randrange(50))) for _ in range(size)] for _ in range(size)]
+    counts = [
+        [chance.choice((0, 0, 1, chance.randrange(50))) for _ in range(size)] for _ in range(size)
+    ]
     return Confusion(labels, tuple(map(tuple, counts)))
 
 
 @given(confusions())
 def test_the_heat_map_has_every_entity(confusion):
     heat = sections.heat(confusion)
-    assert sum(cell.count for _, cells in heat.rows for cell in cells) == sum(map(sum, confusion.counts))
+    assert sum(cell.count for _, cells in heat.rows for cell in cells) == sum(
+        map(sum, confusion.counts)
+    )
     assert all(len(cells) == len(heat.labels) == len(heat.rows) for _, cells in heat.rows)
     assert len(heat.labels) <= sections.MOST_TYPES_IN_HEAT + 2
-    assert heat.labels[-1] == "O" and heat.folded == max(0, len(confusion.labels) - 1 - sections.MOST_TYPES_IN_HEAT)
+    assert heat.labels[-1] == "O" and heat.folded == max(
+        0, len(confusion.labels) - 1 - sections.MOST_TYPES_IN_HEAT
+    )
 
 
 @given(confusions())
@@ -41,7 +47,10 @@ def test_a_shade_is_the_share_of_the_row(confusion):
 def test_types_taken_for_one_another_leave_out_what_is_right_and_what_is_no_entity(confusion):
     pairs = sections.mistaken(confusion)
     assert [pair.count for pair in pairs] == sorted((pair.count for pair in pairs), reverse=True)
-    assert all(pair.gold != pair.found and "O" not in (pair.gold, pair.found) and 0 < pair.share <= 1 for pair in pairs)
+    assert all(
+        pair.gold != pair.found and "O" not in (pair.gold, pair.found) and 0 < pair.share <= 1
+        for pair in pairs
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +68,12 @@ def test_the_errors_of_all_types_are_all_errors(many_errors):
 
 
 def test_there_is_room_for_so_many_examples_and_each_large_group_has_one(many_errors):
-    groups = [group for one in sections.errors_by_type(many_errors) for kind in one.kinds for group in kind.groups]
+    groups = [
+        group
+        for one in sections.errors_by_type(many_errors)
+        for kind in one.kinds
+        for group in kind.groups
+    ]
     assert sum(len(one.examples) for one in groups) == sections.MOST_EXAMPLES
     without = [one.group.count for one in groups if not one.examples]
     assert max(without, default=0) <= min(one.group.count for one in groups if one.examples)
@@ -67,7 +81,9 @@ def test_there_is_room_for_so_many_examples_and_each_large_group_has_one(many_er
 
 def test_a_type_without_errors_is_there_all_the_same():
     shown = sections.errors_by_type(made.figures(wrong=0.0).evaluation)
-    assert [(one.type, one.count, one.kinds) for one in shown] == [(type_, 0, ()) for type_ in sorted(made.THREE)]
+    assert [(one.type, one.count, one.kinds) for one in shown] == [
+        (type_, 0, ()) for type_ in sorted(made.THREE)
+    ]
 
 
 def test_the_scripts_curves_are_in_the_order_of_the_list_of_types():
@@ -77,7 +93,13 @@ def test_the_scripts_curves_are_in_the_order_of_the_list_of_types():
 
 
 def test_settings_are_keys_with_dots():
-    settings = {"a": {"b": 1, "c": {}}, "d": None, "e": True, "f": ["x", "y"], "g": {"h": {"i": 0.5}}}
+    settings = {
+        "a": {"b": 1, "c": {}},
+        "d": None,
+        "e": True,
+        "f": ["x", "y"],
+        "g": {"h": {"i": 0.5}},
+    }
     assert [*sections.flat(settings)] == [
         ("a.b", "1"),
         ("a.c", ""),

@@ -17,7 +17,9 @@ def test_exact_scores_are_as_far_off_as_chance_allows_in_95_of_100_samples(numbe
     random = np.random.default_rng(number)
     scores = random.beta(2, 2, number)
     highest = error_by_chance(scores)
-    within = [expected_error(scores, random.random(number) < scores) <= highest for _ in range(1_000)]
+    within = [
+        expected_error(scores, random.random(number) < scores) <= highest for _ in range(1_000)
+    ]
     assert 0.925 <= np.mean(within) <= 0.975
 
 

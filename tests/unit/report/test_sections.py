@@ -29,7 +29,11 @@ def counts_of(score):
 
 def one(tokens, gold=(), found=(), scores=None, id="a:1"):
     """A sentence of words, its true entities and the found ones."""
-    return Prediction(Sentence(tuple(tokens.split()), tuple(gold), id=id), tuple(found), scores or (0.5,) * len(found))
+    return Prediction(
+        Sentence(tuple(tokens.split()), tuple(gold), id=id),
+        tuple(found),
+        scores or (0.5,) * len(found),
+    )
 
 
 @SOME
@@ -47,7 +51,10 @@ def test_types_add_up_to_all_and_are_the_scores(made):
 @given(predictions())
 def test_outcomes_add_up_to_the_support_and_to_what_was_found(made):
     whole = measured(made)
-    for became, score in ((whole.outcomes, whole.overall), *((type_.outcomes, type_.score) for type_ in whole.types)):
+    for became, score in (
+        (whole.outcomes, whole.overall),
+        *((type_.outcomes, type_.score) for type_ in whole.types),
+    ):
         alike = became.correct + became.wrong_type + became.wrong_borders + became.wrong_both
         assert alike + became.missed == score.support and became.correct == score.tp
         if score is whole.overall:
@@ -131,7 +138,11 @@ def test_an_example_shows_the_sentence_it_is_of(made):
 
 def test_examples_are_few_however_many_errors_there_are():
     made = [
-        one(f"word{number} saw Ada and Bob{number % 30}", [Span(2, 3, "PER"), Span(4, 5, "PER")], id=f"a:{number}")
+        one(
+            f"word{number} saw Ada and Bob{number % 30}",
+            [Span(2, 3, "PER"), Span(4, 5, "PER")],
+            id=f"a:{number}",
+        )
         for number in range(5_000)
     ]
     [kind] = measured(made).errors.kinds
@@ -143,13 +154,22 @@ def test_examples_are_few_however_many_errors_there_are():
 
 
 def test_words_that_go_wrong_once_are_no_group_of_their_own():
-    made = [one("Ada saw Bob", [Span(0, 1, "PER"), Span(2, 3, "PER")], id="a:1"), one("Bob", [Span(0, 1, "PER")])]
+    made = [
+        one("Ada saw Bob", [Span(0, 1, "PER"), Span(2, 3, "PER")], id="a:1"),
+        one("Bob", [Span(0, 1, "PER")]),
+    ]
     [kind] = measured(made).errors.kinds
-    assert [(group.label, group.count, group.of) for group in kind.groups] == [("Bob", 2, 2), ("", 1, None)]
+    assert [(group.label, group.count, group.of) for group in kind.groups] == [
+        ("Bob", 2, 2),
+        ("", 1, None),
+    ]
 
 
 def test_invented_entities_show_the_surest_first():
-    made = [one(f"w{n} x", [], [Span(1, 2, "PER")], (score,), id=str(n)) for n, score in enumerate((0.2, 0.9, 0.5))]
+    made = [
+        one(f"w{n} x", [], [Span(1, 2, "PER")], (score,), id=str(n))
+        for n, score in enumerate((0.2, 0.9, 0.5))
+    ]
     [kind] = measured(made).errors.kinds
     assert [example.predicted[0].score for example in kind.groups[0].examples] == [0.9, 0.5, 0.2]
 
@@ -207,7 +227,11 @@ def test_a_found_entity_counts_in_the_slice_of_its_own_words():
     train = Labels([one("Ada", [Span(0, 1, "PER")]).sentence])
     made = [one("Ada York", [Span(0, 1, "LOC")], [Span(0, 1, "PER"), Span(1, 2, "LOC")])]
     parts = {part.name: counts_of(part.score) for part in measured(made, train).slices.novelty}
-    assert parts == {"seen in train": PRF(fp=1), "seen with another type": PRF(fn=1), "unseen": PRF(fp=1)}
+    assert parts == {
+        "seen in train": PRF(fp=1),
+        "seen with another type": PRF(fn=1),
+        "unseen": PRF(fp=1),
+    }
 
 
 @SOME
@@ -218,15 +242,32 @@ def test_a_model_beside_itself_is_no_better(made):
 
 
 def test_the_model_before_is_measured_on_the_same_sentences():
-    made = [one("Ada York", [Span(0, 1, "PER"), Span(1, 2, "LOC")], [Span(0, 1, "PER"), Span(1, 2, "LOC")])] * 20
+    made = [
+        one(
+            "Ada York",
+            [Span(0, 1, "PER"), Span(1, 2, "LOC")],
+            [Span(0, 1, "PER"), Span(1, 2, "LOC")],
+        )
+    ] * 20
     found = measured(made, before=Before("17", [(Span(0, 1, "PER"),)] * 20))
-    assert found.against.before == Score.of(PRF(20, 0, 20)) and found.against.difference == pytest.approx(1 / 3)
-    assert [(type_.type, type_.before.f1) for type_ in found.types] == [("LOC", 0), ("ORG", 0), ("PER", 1)]
+    assert found.against.before == Score.of(
+        PRF(20, 0, 20)
+    ) and found.against.difference == pytest.approx(1 / 3)
+    assert [(type_.type, type_.before.f1) for type_ in found.types] == [
+        ("LOC", 0),
+        ("ORG", 0),
+        ("PER", 1),
+    ]
 
 
 def test_types_that_are_only_found_are_there_too():
     found = measured([one("Ada", [], [Span(0, 1, "GOD")])])
-    assert [(type_.type, type_.score.fp) for type_ in found.types] == [("GOD", 1), ("LOC", 0), ("ORG", 0), ("PER", 0)]
+    assert [(type_.type, type_.score.fp) for type_ in found.types] == [
+        ("GOD", 1),
+        ("LOC", 0),
+        ("ORG", 0),
+        ("PER", 0),
+    ]
 
 
 def test_nothing_at_all_has_figures_too():
@@ -243,7 +284,9 @@ def test_sure_and_wrong_is_suspicious_the_surest_first():
         one("Kim", [], [Span(0, 1, "PER")], (SURE - 0.01,)),
     ]
     found = measured(made).suspects
-    assert [(item.gold, item.predicted.score, item.example.number) for item in found.disagreements] == [
+    assert [
+        (item.gold, item.predicted.score, item.example.number) for item in found.disagreements
+    ] == [
         ("O", 0.99, 1),
         ("LOC", 0.95, 0),
     ]
@@ -264,7 +307,9 @@ def test_the_same_words_with_several_labels_in_train():
         one("New York", [york], id="a:1").sentence,
         one("New York", [york], id="a:2").sentence,
         one("in New York", [], id="a:3").sentence,
-        one("New York Times", [Span(0, 3, "ORG")], id="a:4").sentence,  # the words are inside of another: no conflict
+        one(
+            "New York Times", [Span(0, 3, "ORG")], id="a:4"
+        ).sentence,  # the words are inside of another: no conflict
         one("New", [], id="a:5").sentence,
     ]
     [conflict] = measured([], Labels(train)).suspects.conflicts
@@ -278,5 +323,8 @@ def test_the_same_words_with_several_labels_in_train():
 
 def test_scores_lie_with_the_entities_that_they_are_of():
     made = one("a b c", [Span(2, 3, "PER")], [Span(0, 1, "PER"), Span(2, 3, "PER")], (0.1, 0.9))
-    assert [(span.start, score, right) for span, score, right in made.judged()] == [(0, 0.1, False), (2, 0.9, True)]
+    assert [(span.start, score, right) for span, score, right in made.judged()] == [
+        (0, 0.1, False),
+        (2, 0.9, True),
+    ]
     assert replace(made, spans=(), scores=()).pair == ((Span(2, 3, "PER"),), ())

@@ -21,7 +21,9 @@ def entities(draw, length):
 
 @st.composite
 def examples(draw):
-    tokens = tuple(draw(st.lists(st.text("abc<&", min_size=1, max_size=3), min_size=1, max_size=12)))
+    tokens = tuple(
+        draw(st.lists(st.text("abc<&", min_size=1, max_size=3), min_size=1, max_size=12))
+    )
     gold, found = draw(entities(len(tokens))), draw(entities(len(tokens)))
     return Example("a", 0, tokens, gold, found, 0, len(tokens))
 
@@ -54,7 +56,9 @@ def test_the_words_are_the_sentences(example_):
 def test_each_entity_marks_its_own_words(example_):
     for side, marked in (("gold", example_.gold), ("found", example_.predicted)):
         for entity in marked:
-            assert words(example_, side, entity) == " ".join(example_.tokens[entity.start : entity.end])
+            assert words(example_, side, entity) == " ".join(
+                example_.tokens[entity.start : entity.end]
+            )
 
 
 @given(examples())
@@ -75,8 +79,24 @@ def test_what_overlaps_stands_together():
     one = example("a b c d e", (Found(0, 2, "X"), Found(3, 4, "X")), (Found(1, 4, "Y", 0.5),))
     [place, rest] = parts(one)
     assert [piece.text for piece in place.pieces] == ["a", " ", "b", " ", "c", " ", "d"]
-    assert [bool(piece.gold) for piece in place.pieces] == [True, True, True, False, False, False, True]
-    assert [bool(piece.found) for piece in place.pieces] == [False, False, True, True, True, True, True]
+    assert [bool(piece.gold) for piece in place.pieces] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert [bool(piece.found) for piece in place.pieces] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        True,
+        True,
+    ]
     assert rest == "e" and not place.right
 
 

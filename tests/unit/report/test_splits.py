@@ -27,7 +27,13 @@ def test_sizes_and_what_train_has_not():
             "test": [sentence("Ada sang", ADA), sentence("Bob saw Ada", ADA, Span(2, 3, "LOC"))],
         }
     )
-    assert (train.sentences, train.tokens, train.entities, train.documents, train.longest) == (2, 4, 2, 2, 2)
+    assert (train.sentences, train.tokens, train.entities, train.documents, train.longest) == (
+        2,
+        4,
+        2,
+        2,
+        2,
+    )
     assert (train.unknown_tokens, train.unknown_entities) == (None, None)
     assert test.types == {"LOC": 1, "PER": 2}
     assert test.unknown_tokens == pytest.approx(2 / 5)  # sang, Bob
@@ -36,7 +42,9 @@ def test_sizes_and_what_train_has_not():
 
 def test_splits_that_share_sentences_and_entities():
     long = "Ada saw a very long film"
-    _, (overlap,) = splits({"train": [sentence(long, ADA)], "test": [sentence(long, ADA), sentence("Ada", ADA)]})
+    _, (overlap,) = splits(
+        {"train": [sentence(long, ADA)], "test": [sentence(long, ADA), sentence("Ada", ADA)]}
+    )
     assert (overlap.left, overlap.right) == ("train", "test")
     assert (overlap.sentences, overlap.sentence_share) == (1, 0.5)
     assert (overlap.entities, overlap.entity_share) == (2, 1.0)
@@ -45,7 +53,10 @@ def test_splits_that_share_sentences_and_entities():
 def test_train_is_read_first_wherever_it_stands():
     test, train = [sentence("Ada saw", ADA)], [sentence("Ada sang", ADA)]
     (of_test, of_train), _ = splits({"test": test, "train": train})
-    assert (of_test.name, of_test.unknown_tokens) == ("test", 0.5) and of_train.unknown_tokens is None
+    assert (of_test.name, of_test.unknown_tokens) == (
+        "test",
+        0.5,
+    ) and of_train.unknown_tokens is None
 
 
 @settings(deadline=None)
@@ -60,4 +71,9 @@ def test_every_sentence_is_in_the_bin_of_its_length(lengths):
 
 def test_an_empty_split_has_figures_too():
     (train, test), (overlap,) = splits({"train": [], "test": []})
-    assert (train.sentences, test.unknown_tokens, overlap.sentence_share, train.lengths) == (0, 0, 0, ())
+    assert (train.sentences, test.unknown_tokens, overlap.sentence_share, train.lengths) == (
+        0,
+        0,
+        0,
+        (),
+    )

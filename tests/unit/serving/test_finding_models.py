@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from components.errors import UserError
-from serving import card
-from serving.model import PublishedModel, find
+from components.export import card
+from components.export.model import PublishedModel, find
 
 
 @pytest.fixture
@@ -52,7 +52,11 @@ def test_a_place_without_a_model_is_refused(tmp_path, place):
 
 
 CARD = card.Card(
-    ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), "0.1.0", "a corpus", {"training": {"epochs": 3}}, {"f1": 0.5}
+    ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
+    "0.1.0",
+    "a corpus",
+    {"training": {"epochs": 3}},
+    {"f1": 0.5},
 )
 
 
@@ -67,12 +71,15 @@ def test_a_card_names_the_types_in_the_order_of_the_labels():
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "{", "[]", "3", "{}", '{"labels": 3}', '{"labels": ["O"], "unheard": 1}', "\udcff"]
+    "content",
+    [None, "", "{", "[]", "3", "{}", '{"labels": 3}', '{"labels": ["O"], "unheard": 1}', "\udcff"],
 )
 def test_a_card_that_cannot_be_read_is_none(tmp_path, content):
     if content is not None:
         card.write(CARD, tmp_path)
-        (tmp_path / "assets.extra" / "ner.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+        (tmp_path / "assets.extra" / "ner.json").write_bytes(
+            content.encode("utf-8", "surrogateescape")
+        )
     assert card.read(tmp_path) is None
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from serving import formats
-from serving.entity import Entity
+from components.export import formats
+from components.export.entity import Entity
 
 
 def entity(text, surface, type_="PER", score=0.987654321):
@@ -39,7 +39,13 @@ def test_json_lines_count_code_points():
     [line] = map(json.loads, written("jsonl", (TEXT, FOUND)).splitlines())
     assert line["text"] == TEXT
     assert [TEXT[one["start"] : one["end"]] for one in line["entities"]] == ["Zoë", "Ada", "Basel"]
-    assert line["entities"][2] == {"text": "Basel", "type": "LOC", "start": 18, "end": 23, "score": 0.5}
+    assert line["entities"][2] == {
+        "text": "Basel",
+        "type": "LOC",
+        "start": 18,
+        "end": 23,
+        "score": 0.5,
+    }
 
 
 @pytest.mark.parametrize("text", ["", "two\nlines", "a\u2028b\u0085c", '"quoted" \\ and \t'])
@@ -51,12 +57,18 @@ def test_json_lines_are_one_line_a_text_whatever_is_in_it(text):
 def test_conll_has_a_tag_for_each_token_and_a_blank_line_after_each_text():
     text = "Ada Byron met Zoë."
     found = (entity(text, "Ada Byron"), entity(text, "Zoë"))
-    assert written("conll", (text, found), ("", ())) == "Ada\tB-PER\nByron\tI-PER\nmet\tO\nZoë\tB-PER\n.\tO\n\n\n"
+    assert (
+        written("conll", (text, found), ("", ()))
+        == "Ada\tB-PER\nByron\tI-PER\nmet\tO\nZoë\tB-PER\n.\tO\n\n\n"
+    )
 
 
 def test_conll_keeps_entities_apart_that_touch():
     text = "Ada Bea"
-    assert written("conll", (text, (entity(text, "Ada"), entity(text, "Bea")))) == "Ada\tB-PER\nBea\tB-PER\n\n"
+    assert (
+        written("conll", (text, (entity(text, "Ada"), entity(text, "Bea"))))
+        == "Ada\tB-PER\nBea\tB-PER\n\n"
+    )
 
 
 def test_conll_reads_back_as_it_was(write):
@@ -78,7 +90,10 @@ def test_the_page_escapes_texts_entities_and_types():
     body = page.partition("<body>")[2]
     assert "<script" not in page and "<b>" not in body and "<i>" not in body
     assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; <mark" in body
-    assert 'data-type="&lt;i&gt; &quot;X&quot;"' in body and 'data-note="&lt;i&gt; &quot;X&quot; · 98.8%"' in body
+    assert (
+        'data-type="&lt;i&gt; &quot;X&quot;"' in body
+        and 'data-note="&lt;i&gt; &quot;X&quot; · 98.8%"' in body
+    )
 
 
 def test_the_page_holds_the_whole_text_in_order():
@@ -91,11 +106,17 @@ def test_the_page_holds_the_whole_text_in_order():
 
 def test_the_page_needs_nothing_from_outside():
     page = written("html", (TEXT, FOUND))
-    assert page.startswith("<!doctype html>") and page.endswith("</body></html>\n") and "mark.entity {" in page
+    assert (
+        page.startswith("<!doctype html>")
+        and page.endswith("</body></html>\n")
+        and "mark.entity {" in page
+    )
     assert not any(mark in page for mark in ("http:", "https:", "src=", "url(", "@import"))
 
 
-@pytest.mark.parametrize("name, value", [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
+@pytest.mark.parametrize(
+    "name, value", [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)]
+)
 def test_the_hue_of_a_type_is_fnv_1a_of_its_name(name, value):
     """The hashes are those published with the algorithm."""
     assert formats.other_hue(name) == value % 24 * 15

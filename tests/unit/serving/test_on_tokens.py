@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.export.entity import Entity
+from components.export.evaluation import on_tokens
 from components.ner.sentence import Span
-from serving.entity import Entity
-from serving.evaluation import on_tokens
 
 TOKENS = ((0, 3), (4, 9), (10, 11), (11, 14))
 
@@ -29,7 +29,10 @@ def entity(start, end, type_="PER"):
         ([entity(9, 10)], []),
         ([entity(10, 14)], [Span(2, 4, "PER")]),
         ([entity(0, 3), entity(4, 9, "LOC")], [Span(0, 1, "PER"), Span(1, 2, "LOC")]),
-        ([entity(4, 6), entity(7, 9, "LOC")], [Span(1, 2, "PER")]),  # both in one token: its first part's counts
+        (
+            [entity(4, 6), entity(7, 9, "LOC")],
+            [Span(1, 2, "PER")],
+        ),  # both in one token: its first part's counts
         ([entity(0, 5), entity(6, 14, "LOC")], [Span(0, 2, "PER"), Span(2, 4, "LOC")]),
         ([entity(14, 20)], []),
     ],
@@ -42,7 +45,10 @@ def test_no_tokens_have_no_entities():
     assert on_tokens([entity(0, 3)], ()) == ()
 
 
-@given(st.lists(st.integers(1, 4), max_size=8), st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6)), max_size=6))
+@given(
+    st.lists(st.integers(1, 4), max_size=8),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6)), max_size=6),
+)
 def test_spans_are_sorted_disjoint_and_within_the_tokens(lengths, steps):
     offsets, place = [], 0
     for length in lengths:

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import os
-from serving.quiet import _quiet_stderr
+from components.export.quiet import _quiet_stderr
 try:
     with _quiet_stderr():
         os.write(2, b"from below\\n")
@@ -18,13 +18,17 @@ os.write(2, b"after\\n")
 """
 
 
-@pytest.mark.parametrize(("last", "shown"), [("pass", "after\n"), ("raise ValueError", "from below\nafter\n")])
+@pytest.mark.parametrize(
+    ("last", "shown"), [("pass", "after\n"), ("raise ValueError", "from below\nafter\n")]
+)
 def test_is_shown_only_after_a_failure(last, shown):
-    done = subprocess.run([sys.executable, "-c", PROGRAM.format(last=last)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(last=last)], capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr) == (0, shown)
 
 
 def test_a_process_without_standard_error_goes_on():
-    program = "import os; os.close(2)\nfrom serving.quiet import _quiet_stderr\nwith _quiet_stderr(): print('inside')"
+    program = "import os; os.close(2)\nfrom components.export.quiet import _quiet_stderr\nwith _quiet_stderr(): print('inside')"
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert (done.returncode, done.stdout) == (0, "inside\n")

@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
-TOOLS = ("cat", "chmod", "dirname", "find", "flock", "grep", "head", "ls", "mkdir", "rm", "sed", "sha256sum")
+TOOLS = (
+    "cat",
+    "chmod",
+    "dirname",
+    "find",
+    "flock",
+    "grep",
+    "head",
+    "ls",
+    "mkdir",
+    "rm",
+    "sed",
+    "sha256sum",
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,9 @@ class Machine:
         body = f'case $* in *"sys.argv[1]"*) [ "$3" = {version} ] && echo "$0" ;; *) echo "Python {version}.0" ;; esac'
         return self.program(name or f"python{version}", body, folder)
 
-    def run(self, *command: str, cwd: Path = PROJECT, **environment: str) -> subprocess.CompletedProcess:
+    def run(
+        self, *command: str, cwd: Path = PROJECT, **environment: str
+    ) -> subprocess.CompletedProcess:
         """Runs a command there; nothing of this process's environment reaches it."""
         return subprocess.run(
             command,

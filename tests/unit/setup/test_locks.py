@@ -33,13 +33,17 @@ def direct(project, name):
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_holds_pins_and_hashes_and_nothing_else(project, name):
-    assert [line for line in lines(project, name) if not PIN.match(line) and not HASH.match(line)] == []
+    assert [
+        line for line in lines(project, name) if not PIN.match(line) and not HASH.match(line)
+    ] == []
 
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_pin_is_followed_by_a_hash(project, name):
     pairs = pairwise([*lines(project, name), ""])
-    assert [line for line, following in pairs if PIN.match(line) and not HASH.match(following)] == []
+    assert [
+        line for line, following in pairs if PIN.match(line) and not HASH.match(following)
+    ] == []
 
 
 @pytest.mark.parametrize("name", LOCKS)

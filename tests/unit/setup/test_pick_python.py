@@ -40,7 +40,9 @@ def test_finds_pyenvs_versions_where_its_root_was_moved(machine, tmp_path):
 
 
 def test_finds_what_uv_downloaded_before(machine):
-    expected = machine.python("3.98", machine.home / ".local/share/uv/python/cpython-3.98.1-linux-x86_64-gnu/bin")
+    expected = machine.python(
+        "3.98", machine.home / ".local/share/uv/python/cpython-3.98.1-linux-x86_64-gnu/bin"
+    )
     assert pick(machine, "3.98") == str(expected)
 
 

@@ -46,13 +46,16 @@ def set_up(machine, checkout, **environment):
 
 
 @pytest.mark.parametrize(
-    ("glibc", "version", "lock"), [("2.36", "3.10", "tfx-1.16.txt"), ("2.41", "3.12", "tfx-1.21.txt")]
+    ("glibc", "version", "lock"),
+    [("2.36", "3.10", "tfx-1.16.txt"), ("2.41", "3.12", "tfx-1.21.txt")],
 )
 def test_installs_the_lock_of_the_machines_stack(machine, checkout, glibc, version, lock):
     machine.program("getconf", f"echo glibc {glibc}")
     machine.python(version)
     set_up(machine, checkout)
-    assert told(machine, "sync") == [f"pip sync --quiet --compile-bytecode --require-hashes requirements/{lock}"]
+    assert told(machine, "sync") == [
+        f"pip sync --quiet --compile-bytecode --require-hashes requirements/{lock}"
+    ]
 
 
 def test_a_second_call_installs_nothing(machine, checkout):
@@ -116,8 +119,12 @@ def test_uv_downloads_a_python_where_there_is_none(machine, checkout, tmp_path):
     assert told(machine, "venv")[0].endswith(f"--python {downloaded} .venv")
 
 
-@pytest.mark.parametrize(("glibc", "versions"), [("2.36", "Python 3.10 only"), ("2.41", "Python 3.13, 3.12 or 3.11")])
-def test_no_python_at_all_is_one_line_that_says_which_do_and_why(machine, checkout, glibc, versions):
+@pytest.mark.parametrize(
+    ("glibc", "versions"), [("2.36", "Python 3.10 only"), ("2.41", "Python 3.13, 3.12 or 3.11")]
+)
+def test_no_python_at_all_is_one_line_that_says_which_do_and_why(
+    machine, checkout, glibc, versions
+):
     machine.program("getconf", f"echo glibc {glibc}")
     machine.python("3.9")
     ran = machine.run("requirements/setup.sh", cwd=checkout)

@@ -5,7 +5,14 @@ import pytest
 
 @pytest.mark.parametrize(
     ("glibc", "stack"),
-    [("2.17", "1.16"), ("2.36", "1.16"), ("2.38", "1.16"), ("2.39", "1.21"), ("2.41", "1.21"), ("3.0", "1.21")],
+    [
+        ("2.17", "1.16"),
+        ("2.36", "1.16"),
+        ("2.38", "1.16"),
+        ("2.39", "1.21"),
+        ("2.41", "1.21"),
+        ("3.0", "1.21"),
+    ],
 )
 def test_glibc_decides_the_stack(machine, glibc, stack):
     machine.program("getconf", f"echo glibc {glibc}")

@@ -6,8 +6,12 @@ import subprocess
 import pytest
 
 FORBIDDEN = {
-    "a path of one machine": re.compile(r"(?<![\w.$}{])/(?:[w]ork/(?:main|shared)|[t]mp/lab|[r]oot/)"),
-    "the address of an index": re.compile(r"https?://[^\s\"')]*(?:p[y]pi|python[h]osted|/[s]imple\b|[r]egistry)"),
+    "a path of one machine": re.compile(
+        r"(?<![\w.$}{])/(?:[w]ork/(?:main|shared)|[t]mp/lab|[r]oot/)"
+    ),
+    "the address of an index": re.compile(
+        r"https?://[^\s\"')]*(?:p[y]pi|python[h]osted|/[s]imple\b|[r]egistry)"
+    ),
 }
 
 
@@ -18,7 +22,11 @@ def files(project):
         listed = subprocess.run(command, cwd=project, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("git knows the files, and this is no checkout")
-    return [project / name for name in listed.stdout.decode().split("\0") if name and (project / name).is_file()]
+    return [
+        project / name
+        for name in listed.stdout.decode().split("\0")
+        if name and (project / name).is_file()
+    ]
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
@@ -26,7 +34,9 @@ def test_no_file_holds(files, project, what):
     found = [
         f"{path.relative_to(project)}:{number}: {line.strip()}"
         for path in files
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1)
+        for number, line in enumerate(
+            path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+        )
         if FORBIDDEN[what].search(line)
     ]
     assert found == []

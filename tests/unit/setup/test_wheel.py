@@ -33,15 +33,21 @@ def wheel(tmp_path_factory):
         shutil.copy(project / name, checkout)
     for name in (*PACKAGES, *SHIPPED, "requirements", "tests"):
         if (project / name).is_dir():
-            shutil.copytree(project / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                project / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
     with tarfile.open(build("sdist", checkout, work / "sdist")) as sdist:
         sdist.extractall(work / "unpacked", filter="data")
-    with zipfile.ZipFile(build("wheel", next((work / "unpacked").iterdir()), work / "dist")) as archive:
+    with zipfile.ZipFile(
+        build("wheel", next((work / "unpacked").iterdir()), work / "dist")
+    ) as archive:
         yield archive
 
 
 def metadata(wheel, name):
-    return wheel.read(next(path for path in wheel.namelist() if path.endswith(f".dist-info/{name}"))).decode()
+    return wheel.read(
+        next(path for path in wheel.namelist() if path.endswith(f".dist-info/{name}"))
+    ).decode()
 
 
 def test_claims_the_three_packages_only(wheel):

@@ -51,7 +51,11 @@ def test_a_copy_that_is_used_again_is_kept_and_so_is_what_is_none(put, cache):
     age(used, 100)
     (cache / "other").mkdir()
     os.utime(cache / "other", (0, 0))
-    assert copies.local("s3://bucket/used/x.txt") == used and Path(used).exists() and (cache / "other").exists()
+    assert (
+        copies.local("s3://bucket/used/x.txt") == used
+        and Path(used).exists()
+        and (cache / "other").exists()
+    )
 
 
 def test_copies_in_a_work_folder_are_never_forgotten(put, fetch, cache):
@@ -151,7 +155,9 @@ def folders(tmp_path):
 
 def test_of_a_version_the_last_to_be_there_is_what_it_is_loaded_by(folders, bucket, monkeypatch):
     order, put = [], Remote.put
-    monkeypatch.setattr(Remote, "put", lambda place, file: (order.append(place.address), put(place, file)))
+    monkeypatch.setattr(
+        Remote, "put", lambda place, file: (order.append(place.address), put(place, file))
+    )
     elsewhere.publish(folders, "s3://bucket/ner/", lambda _: None)
     assert order[-1] == "s3://bucket/ner/8/saved_model.pb" and len(order) == 3
     assert copies.versions(bucket / "ner") == [8]
@@ -172,20 +178,29 @@ def test_a_copy_that_broke_off_is_no_version_and_is_made_up_for(folders, bucket,
         patched.setattr(Remote, "put", broken)
         with pytest.raises(OSError):
             elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
-    assert (bucket / "ner/8/assets.extra/ner.json").exists() and copies.versions(bucket / "ner") == []
+    assert (bucket / "ner/8/assets.extra/ner.json").exists() and copies.versions(
+        bucket / "ner"
+    ) == []
     elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
     assert copies.versions(bucket / "ner") == [8]
 
 
-def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_came(folders, bucket, monkeypatch):
+def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_came(
+    folders, bucket, monkeypatch
+):
     elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
     (folders.live / "8").rename(folders.withdrawn / "8")
     said, gone, unlink = [], [], Remote.unlink
     monkeypatch.setattr(
-        Remote, "unlink", lambda place, missing_ok=False: (gone.append(place.address), unlink(place, missing_ok))
+        Remote,
+        "unlink",
+        lambda place, missing_ok=False: (gone.append(place.address), unlink(place, missing_ok)),
     )
     elsewhere.publish(folders, "s3://bucket/ner", said.append)
-    assert said == ["copying version 7 to s3://bucket/ner", "removing version 8 from s3://bucket/ner"]
+    assert said == [
+        "copying version 7 to s3://bucket/ner",
+        "removing version 8 from s3://bucket/ner",
+    ]
     assert gone[0] == "s3://bucket/ner/8/saved_model.pb" and copies.versions(bucket / "ner") == [7]
     assert not (bucket / "ner/8").exists() or not (bucket / "ner/8").listing()
 
@@ -199,5 +214,7 @@ def test_versions_of_others_are_left_alone(folders, bucket, put):
 
 def test_without_an_address_or_a_version_nothing_happens(folders, tmp_path, bucket):
     elsewhere.publish(folders, None, lambda _: None)
-    elsewhere.publish(Folders(tmp_path / "none", tmp_path / "none2"), "s3://bucket/ner", lambda _: None)
+    elsewhere.publish(
+        Folders(tmp_path / "none", tmp_path / "none2"), "s3://bucket/ner", lambda _: None
+    )
     assert not list(bucket.iterdir())

@@ -18,7 +18,9 @@ from components.storage.remote import Remote, StorageError
 _NAMES = st.text(st.sampled_from("ab.*?_é "), min_size=1, max_size=6)
 
 
-@pytest.mark.parametrize("path", ["s3://bucket/a", "gs://bucket", "hdfs://host:8020/a", "S3://bucket/a"])
+@pytest.mark.parametrize(
+    "path", ["s3://bucket/a", "gs://bucket", "hdfs://host:8020/a", "S3://bucket/a"]
+)
 def test_storage_elsewhere_is_told_by_its_scheme(path):
     assert remote.is_remote(path) and remote.is_address(path)
 
@@ -30,7 +32,10 @@ def test_a_path_of_this_machine_is_none(path):
 
 @pytest.mark.parametrize("path", ["http://host/a", "s3a://bucket/a", "file:///a"])
 def test_another_scheme_is_refused(path):
-    with pytest.raises(UserError, match=re.escape(f"{path}: cannot read {path.partition('//')[0]}//; expected a path")):
+    with pytest.raises(
+        UserError,
+        match=re.escape(f"{path}: cannot read {path.partition('//')[0]}//; expected a path"),
+    ):
         remote.is_remote(path)
 
 
@@ -40,7 +45,10 @@ def test_an_address_without_a_bucket_is_refused():
 
 
 def test_what_arrow_raises_is_told_in_one_line():
-    with pytest.raises(StorageError, match=r"^s3://b/a: cannot be reached \(one two\)$"), remote._told("s3://b/a"):
+    with (
+        pytest.raises(StorageError, match=r"^s3://b/a: cannot be reached \(one two\)$"),
+        remote._told("s3://b/a"),
+    ):
         raise OSError("one\n  two")
     with pytest.raises(UserError, match=r"^s3://b/a: not there"), remote._told("s3://b/a"):
         raise OSError("AWS Error NO_SUCH_BUCKET during")
@@ -78,9 +86,13 @@ def test_names_match_a_pattern_as_glob_has_it(tmp_path_factory, names, pattern):
     folder = tmp_path_factory.mktemp("names")
     for name in names:
         (folder / name).write_text("")
-    expected = {os.path.basename(path) for path in glob.glob(f"{glob.escape(str(folder))}/{pattern}x*")}
+    expected = {
+        os.path.basename(path) for path in glob.glob(f"{glob.escape(str(folder))}/{pattern}x*")
+    }
     whole = re.compile(remote._as_regex(f"{pattern}x*"))
-    assert {name for name in {*os.listdir(folder)} if whole.fullmatch(name) and name[0] != "."} == expected - {""}
+    assert {
+        name for name in {*os.listdir(folder)} if whole.fullmatch(name) and name[0] != "."
+    } == expected - {""}
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 3500), max_size=5))
@@ -107,5 +119,7 @@ def test_what_is_put_there_is_there(bucket, write, tmp_path):
 def test_an_option_that_is_for_this_machine_alone_says_so():
     remote.refuse_address("--config", "a.yaml", "")
     remote.refuse_address("--config", None, "")
-    with pytest.raises(UserError, match=r"^--config s3://b/a: found an address; expected .* Fetch it$"):
+    with pytest.raises(
+        UserError, match=r"^--config s3://b/a: found an address; expected .* Fetch it$"
+    ):
         remote.refuse_address("--config", "s3://b/a", "Fetch it")

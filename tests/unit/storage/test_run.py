@@ -29,10 +29,19 @@ def run(bucket, put, tmp_path, monkeypatch):
 
     monkeypatch.setattr(running, "_run", graph)
     monkeypatch.setattr(running, "_with_report", lambda outcome, *_: outcome)
-    settings = {"data": "s3://bucket/corpus", "publish": {"copy_to": "s3://bucket/ner"}, "workdir": str(tmp_path / "w")}
+    settings = {
+        "data": "s3://bucket/corpus",
+        "publish": {"copy_to": "s3://bucket/ner"},
+        "workdir": str(tmp_path / "w"),
+    }
 
     def once():
-        running.run(Config.model_validate(settings), settings["data"], "corpus", RunConsole(Console(quiet=True)))
+        running.run(
+            Config.model_validate(settings),
+            settings["data"],
+            "corpus",
+            RunConsole(Console(quiet=True)),
+        )
         return seen[-1]
 
     return once
@@ -41,7 +50,9 @@ def run(bucket, put, tmp_path, monkeypatch):
 def test_its_steps_read_copies_and_its_folder_remembers_the_address(run, tmp_path):
     _, work = run()
     files = [file for group in work.found.splits.files.values() for file in group]
-    assert len(files) == 3 and all(file.startswith(str(tmp_path / "w" / "fetched")) for file in files)
+    assert len(files) == 3 and all(
+        file.startswith(str(tmp_path / "w" / "fetched")) for file in files
+    )
     assert yaml.safe_load((work.folder / "config.yaml").read_text())["data"] == "s3://bucket/corpus"
     assert run()[1].found == work.found  # the same files at the same place, so that the cache holds
 

@@ -21,13 +21,22 @@ def changed(**groups):
     [
         (changed(), Place(1, 2, "one:2222")),
         (changed(task={"type": "worker", "index": 0}), Place(0, 2, "one:2222")),
-        (changed(cluster={"worker": ["[::1]:7"]}, task={"type": "worker", "index": "0"}), Place(0, 1, "[::1]:7")),
         (
-            changed(cluster={"chief": ["zero:1"], "worker": ["one:2", "two:3"]}, task={"type": "worker", "index": 1}),
+            changed(cluster={"worker": ["[::1]:7"]}, task={"type": "worker", "index": "0"}),
+            Place(0, 1, "[::1]:7"),
+        ),
+        (
+            changed(
+                cluster={"chief": ["zero:1"], "worker": ["one:2", "two:3"]},
+                task={"type": "worker", "index": 1},
+            ),
             Place(2, 3, "zero:1"),
         ),
         (
-            changed(cluster={"chief": ["zero:1"], "worker": ["one:2"]}, task={"type": "chief", "index": 0}),
+            changed(
+                cluster={"chief": ["zero:1"], "worker": ["one:2"]},
+                task={"type": "chief", "index": 0},
+            ),
             Place(0, 2, "zero:1"),
         ),
     ],
@@ -68,8 +77,12 @@ def test_anything_else_is_refused_with_an_example_of_what_is_expected(text):
 @given(st.lists(st.integers(1, 65535), min_size=1), st.booleans())
 def test_each_process_of_a_cluster_has_a_number_of_its_own_and_the_same_chief(ports, with_chief):
     addresses = [f"host:{port}" for port in ports]
-    cluster = {"chief": addresses[:1], "worker": addresses[1:]} if with_chief else {"worker": addresses}
-    tasks = [{"type": kind, "index": index} for kind in cluster for index in range(len(cluster[kind]))]
+    cluster = (
+        {"chief": addresses[:1], "worker": addresses[1:]} if with_chief else {"worker": addresses}
+    )
+    tasks = [
+        {"type": kind, "index": index} for kind in cluster for index in range(len(cluster[kind]))
+    ]
     places = [place(json.dumps({"cluster": cluster, "task": task})) for task in tasks]
     assert places == [Place(number, len(ports), addresses[0]) for number in range(len(ports))]
     assert places[0].port == ports[0] and places[0].host == "host"

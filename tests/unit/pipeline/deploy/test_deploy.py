@@ -49,7 +49,9 @@ def settings():
 
 @pytest.fixture(scope="module")
 def cron_job():
-    return yaml.safe_load((DEPLOY / "kubernetes" / "cronjob.yaml").read_text(encoding="utf-8"))["spec"]
+    return yaml.safe_load((DEPLOY / "kubernetes" / "cronjob.yaml").read_text(encoding="utf-8"))[
+        "spec"
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,11 @@ def dag():
 
     bash, sdk = types.ModuleType("bash"), types.ModuleType("sdk")
     bash.BashOperator, sdk.DAG = Operator, played
-    modules = {"airflow": None, "airflow.providers.standard.operators.bash": bash, "airflow.sdk": sdk}
+    modules = {
+        "airflow": None,
+        "airflow.providers.standard.operators.bash": bash,
+        "airflow.sdk": sdk,
+    }
     with mock.patch.dict(sys.modules, modules):
         runpy.run_path(str(DEPLOY / "airflow" / "tfx_ner_retrain.py"))
     assert order == list(itertools.pairwise(task["task_id"] for task in operators))
@@ -85,7 +91,10 @@ def commands(unit, cron_job, dag):
     return {
         **{name: shlex.split(unit(name)["ExecStart"][0]) for name in UNITS},
         "kubernetes": container["command"],
-        **{f"airflow {task['task_id']}": shlex.split(task["bash_command"].removeprefix("exec ")) for task in dag[1]},
+        **{
+            f"airflow {task['task_id']}": shlex.split(task["bash_command"].removeprefix("exec "))
+            for task in dag[1]
+        },
     }
 
 
@@ -125,11 +134,18 @@ def test_a_refused_model_is_no_failure_and_bad_data_is_not_tried_again(unit, cro
     assert unit("tfx-ner-retrain.service")["SuccessExitStatus"] == [str(exits.REFUSED)]
     assert unit("tfx-ner-schedule.service")["RestartPreventExitStatus"] == [str(exits.BAD_INPUT)]
     rules = cron_job["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
-    actions = {code: rule["action"] for rule in rules for code in rule.get("onExitCodes", {}).get("values", ())}
+    actions = {
+        code: rule["action"]
+        for rule in rules
+        for code in rule.get("onExitCodes", {}).get("values", ())
+    }
     assert actions == {exits.REFUSED: "Ignore", exits.BAD_INPUT: "FailJob"}
     assert cron_job["concurrencyPolicy"] == "Forbid"
     for task in dag[1]:
-        assert (task["skip_on_exit_code"], task["retries"]) == ([exits.REFUSED, exits.NOTHING_NEW], 0)
+        assert (task["skip_on_exit_code"], task["retries"]) == (
+            [exits.REFUSED, exits.NOTHING_NEW],
+            0,
+        )
 
 
 def test_the_pod_mounts_what_the_settings_name(cron_job, settings):
@@ -138,19 +154,26 @@ def test_the_pod_mounts_what_the_settings_name(cron_job, settings):
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert {settings.data, settings.workdir, str(Path(SETTINGS).parent), "/tmp"} == set(mounts)
     assert mounts[settings.data]["readOnly"] and "readOnly" not in mounts[settings.workdir]
-    assert {mount["name"] for mount in mounts.values()} == {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in mounts.values()} == {
+        volume["name"] for volume in pod["volumes"]
+    }
     claims = {
-        one["metadata"]["name"] for one in yaml.safe_load_all((DEPLOY / "kubernetes" / "storage.yaml").read_text())
+        one["metadata"]["name"]
+        for one in yaml.safe_load_all((DEPLOY / "kubernetes" / "storage.yaml").read_text())
     }
     assert claims == {
-        volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume
+        volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
     }
 
 
 def test_the_units_let_it_write_where_it_works_only(unit, settings):
     for name in UNITS:
         found = unit(name)
-        assert found["ProtectSystem"] == ["strict"] and found["ReadWritePaths"] == [settings.workdir]
+        assert found["ProtectSystem"] == ["strict"] and found["ReadWritePaths"] == [
+            settings.workdir
+        ]
         assert found["KillMode"] == ["mixed"] and found["User"] == ["tfx-ner"]
 
 
@@ -160,10 +183,18 @@ def test_systemd_accepts_the_unit(tmp_path, name):
     if not shutil.which("systemd-analyze"):
         pytest.skip("needs systemd-analyze: Debian's package systemd")
     for path in (DEPLOY / "systemd").iterdir():
-        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        text = re.sub(
+            r"^ExecStart=\S+",
+            "ExecStart=/bin/true",
+            path.read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
+        )
         (tmp_path / path.name).write_text(text, encoding="utf-8")
     ran = subprocess.run(
-        ["systemd-analyze", "verify", str(tmp_path / name)], capture_output=True, text=True, timeout=60
+        ["systemd-analyze", "verify", str(tmp_path / name)],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert ran.returncode == 0 and "tfx-ner" not in ran.stderr, ran.stderr
 
@@ -172,10 +203,16 @@ def test_kustomize_builds_it():
     if not shutil.which("kubectl"):
         pytest.skip("needs kubectl")
     ran = subprocess.run(
-        ["kubectl", "kustomize", str(DEPLOY / "kubernetes")], capture_output=True, text=True, check=True, timeout=120
+        ["kubectl", "kustomize", str(DEPLOY / "kubernetes")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     built = {one["kind"]: one for one in yaml.safe_load_all(ran.stdout)}
-    assert [fault for one in built.values() for fault in faults(one, kind_of(one), one["kind"])] == []
+    assert [
+        fault for one in built.values() for fault in faults(one, kind_of(one), one["kind"])
+    ] == []
     assert built.keys() == {"ConfigMap", "PersistentVolumeClaim", "CronJob"}
     pod = built["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert pod["containers"][0]["image"] == f"registry.example.org/tfx-ner:{pipeline.__version__}"
@@ -203,12 +240,20 @@ def test_airflow_reads_the_dag(tmp_path):
         pytest.skip("Airflow is not installed: make airflow installs it in .venv-airflow")
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path)}
     command = [python, "-c", READ, DEPLOY / "airflow"]
-    ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1]) == [
         *({}, "tfx_ner_retrain", "0 2 * * *", "UTC", False, 1),
         [
-            [name, "BashOperator", 0, [exits.REFUSED, exits.NOTHING_NEW], [before] if before else []]
+            [
+                name,
+                "BashOperator",
+                0,
+                [exits.REFUSED, exits.NOTHING_NEW],
+                [before] if before else [],
+            ]
             for before, name in itertools.pairwise([None, "look", *STEPS])
         ],
     ]
@@ -223,7 +268,9 @@ def test_the_image_is_made_from_what_is_there():
         if line and not line.startswith("#")
     ]
     given = dict(instructions)
-    assert {rest.split()[0] for name, rest in instructions if name == "FROM"} == {"python:3.12-slim-trixie"}
+    assert {rest.split()[0] for name, rest in instructions if name == "FROM"} == {
+        "python:3.12-slim-trixie"
+    }
     assert json.loads(given["ENTRYPOINT"]) == ["tfx-ner"] and given["USER"] == "10001:10001"
     kept = [
         line[1:]
@@ -231,7 +278,21 @@ def test_the_image_is_made_from_what_is_there():
         if line.startswith("!")
     ]
     assert all((root / name).exists() for name in kept)
-    copied = [rest.split()[:-1] for name, rest in instructions if name == "COPY" and not rest.startswith("--from=")]
+    copied = [
+        rest.split()[:-1]
+        for name, rest in instructions
+        if name == "COPY" and not rest.startswith("--from=")
+    ]
     assert copied == [["requirements/tfx-1.21.txt"], ["."]]
-    assert {"pipeline", "components", "serving", "setup.py", "requirements/runtime.in", *copied[0]} <= set(kept)
-    assert any("--require-hashes --requirement requirements/tfx-1.21.txt" in rest for _, rest in instructions)
+    assert {
+        "pipeline",
+        "components",
+        "serving",
+        "setup.py",
+        "requirements/runtime.in",
+        *copied[0],
+    } <= set(kept)
+    assert any(
+        "--require-hashes --requirement requirements/tfx-1.21.txt" in rest
+        for _, rest in instructions
+    )

@@ -50,26 +50,38 @@ def kfp():
 
 
 def compile_(tfx_ner, file, *more):
-    return tfx_ner("compile", "--target", "kubeflow", "--image", IMAGE, *PLACES, "--output", file, *more)
+    return tfx_ner(
+        "compile", "--target", "kubeflow", "--image", IMAGE, *PLACES, "--output", file, *more
+    )
 
 
 def test_kfp_loads_what_is_written(kfp, tfx_ner, tmp_path):
     file = tmp_path / "ner.yaml"
-    answer = compile_(tfx_ner, file, "--set", "kubeflow.train.gpu=1", "--set", "kubeflow.secret=ner-metadata")
-    assert (answer.code, answer.out.splitlines()[0]) == (0, f"{file}: {', '.join(STEPS)}, in {IMAGE}")
+    answer = compile_(
+        tfx_ner, file, "--set", "kubeflow.train.gpu=1", "--set", "kubeflow.secret=ner-metadata"
+    )
+    assert (answer.code, answer.out.splitlines()[0]) == (
+        0,
+        f"{file}: {', '.join(STEPS)}, in {IMAGE}",
+    )
     assert kfp(LOAD, file) == ["tfx-ner", sorted(STEPS), ["kubernetes"]]
 
     pipeline, platform = yaml.safe_load_all(file.read_text())
     tasks = pipeline["root"]["dag"]["tasks"]
     after = {name: task.get("dependentTasks", []) for name, task in tasks.items()}
-    assert after == {name: [before] if before else [] for before, name in zip([None, *STEPS], STEPS)}
+    assert after == {
+        name: [before] if before else [] for before, name in zip([None, *STEPS], STEPS)
+    }
     assert not any(task["cachingOptions"] for task in tasks.values())
     run_by = {
-        name.removeprefix("exec-"): one["container"] for name, one in pipeline["deploymentSpec"]["executors"].items()
+        name.removeprefix("exec-"): one["container"]
+        for name, one in pipeline["deploymentSpec"]["executors"].items()
     }
     assert {one["image"] for one in run_by.values()} == {IMAGE}
     for name, until in STEPS.items():
-        assert run_by[name]["args"][-2:] == (["--until", until] if until else ["--because", "Kubeflow"])
+        assert run_by[name]["args"][-2:] == (
+            ["--until", until] if until else ["--because", "Kubeflow"]
+        )
         assert run_by[name]["env"] == [{"name": "HOME", "value": "/tmp"}]
         assert run_by[name]["resources"]["resourceMemoryLimit"] == "4Gi"
         assert ("accelerator" in run_by[name]["resources"]) == (name == "train")
@@ -99,13 +111,17 @@ def test_the_last_step_takes_a_refused_model_for_no_failure(tmp_path):
     from pipeline import config
     from pipeline.kubeflow.plan import plan
 
-    [*_, last] = plan(config.load(None, ["kubeflow.image=ner:1"], {"workdir": "/srv/ner/work"})).tasks
+    [*_, last] = plan(
+        config.load(None, ["kubeflow.image=ner:1"], {"workdir": "/srv/ner/work"})
+    ).tasks
     program = tmp_path / "tfx-ner"
     program.write_text('#!/bin/sh\necho "$@"\nexit "$CODE"\n')
     program.chmod(0o755)
     for code, expected in ((0, 0), (1, 1), (2, 2), (3, 0)):
         environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CODE": str(code)}
-        done = subprocess.run([*last.command, *last.arguments], env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [*last.command, *last.arguments], env=environment, capture_output=True, text=True
+        )
         assert (done.returncode, done.stdout.split()) == (expected, list(last.arguments))
 
 

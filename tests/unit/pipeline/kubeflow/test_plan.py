@@ -32,13 +32,19 @@ def test_each_step_is_a_run_that_stops_after_its_node():
 
 
 def test_a_step_gets_what_is_asked_for_it():
-    tasks = {task.name: task for task in planned("kubeflow.train.gpu=1", "kubeflow.data.memory=null").tasks}
+    tasks = {
+        task.name: task
+        for task in planned("kubeflow.train.gpu=1", "kubeflow.data.memory=null").tasks
+    }
     assert (tasks["train"].cpu, tasks["train"].memory, tasks["train"].gpu) == ("2", "4Gi", 1)
     assert (tasks["data"].memory, tasks["data"].gpu) == (None, 0)
 
 
 def test_claims_are_mounted_where_the_settings_have_the_data_and_the_work_folder():
-    assert planned("kubeflow.work_claim=mine").claims == {"/srv/ner/data": "ner-data", "/srv/ner/work": "mine"}
+    assert planned("kubeflow.work_claim=mine").claims == {
+        "/srv/ner/data": "ner-data",
+        "/srv/ner/work": "mine",
+    }
     assert planned(data="s3://bucket/data").claims == {"/srv/ner/work": "ner-work"}
     assert planned(data=None).claims == {"/srv/ner/work": "ner-work"}
 
@@ -53,14 +59,24 @@ def test_no_password_and_no_schedule_is_written():
     )
     assert "hush" not in str(made) and "secret" not in str([task.arguments for task in made.tasks])
     assert made.secret == "ner-metadata"
-    assert made.notes == ("metadata.password is not written; kubeflow.secret names the secret that has it",)
+    assert made.notes == (
+        "metadata.password is not written; kubeflow.secret names the secret that has it",
+    )
 
 
 @pytest.mark.parametrize(
     ("settings", "places", "said"),
     [
-        ([], {"data": "data"}, r"data: found data; expected a whole path in the steps, as /srv/tfx-ner/data"),
-        ([], {"workdir": "work"}, r"workdir: found work; expected a whole path in the steps, as /srv/tfx-ner/work"),
+        (
+            [],
+            {"data": "data"},
+            r"data: found data; expected a whole path in the steps, as /srv/tfx-ner/data",
+        ),
+        (
+            [],
+            {"workdir": "work"},
+            r"workdir: found work; expected a whole path in the steps, as /srv/tfx-ner/work",
+        ),
         ([], {"data": f"{PLACES['workdir']}/data"}, r"data: \S+/data lies in the workdir"),
         (
             ["vectors=/home/me/glove.txt"],
@@ -68,7 +84,11 @@ def test_no_password_and_no_schedule_is_written():
             r"vectors: found /home/me/glove.txt; expected it below /srv/ner/work or /srv",
         ),
         (["metadata.kind=mysql"], {}, r"metadata.host: 127.0.0.1 is each step's own machine"),
-        (["training.distribute=multi-worker"], {}, r"training.distribute: found multi-worker, and a step is one pod"),
+        (
+            ["training.distribute=multi-worker"],
+            {},
+            r"training.distribute: found multi-worker, and a step is one pod",
+        ),
         (["kubeflow.train.memory=much"], {}, r"kubeflow.train.memory: found 'much'"),
         (["kubeflow.image=null"], {}, r"found no image; expected --image"),
     ],

@@ -51,7 +51,11 @@ class FakeTime:
 
     @property
     def clock(self) -> Clock:
-        return Clock(now=lambda: moment(self.wall.astimezone(self.zone)), steady=lambda: self.steady, wait=self._wait)
+        return Clock(
+            now=lambda: moment(self.wall.astimezone(self.zone)),
+            steady=lambda: self.steady,
+            wait=self._wait,
+        )
 
     def _wait(self, seconds):
         until = min(self.steady + seconds, self.ends_at)
@@ -106,13 +110,25 @@ class Project:
     def reasons(self):
         """Why each run started, by what it was given."""
         calls = self.folder / "calls.jsonl"
-        return [json.loads(line)[-1] for line in calls.read_text().splitlines()] if calls.exists() else []
+        return (
+            [json.loads(line)[-1] for line in calls.read_text().splitlines()]
+            if calls.exists()
+            else []
+        )
 
     @property
     def job(self):
         return Job(
-            load=lambda: config.load(None, self.settings, {"data": str(self.data), "workdir": str(self.work)}),
-            command=lambda because: [sys.executable, str(FAKE), str(self.work), "--because", because],
+            load=lambda: config.load(
+                None, self.settings, {"data": str(self.data), "workdir": str(self.work)}
+            ),
+            command=lambda because: [
+                sys.executable,
+                str(FAKE),
+                str(self.work),
+                "--because",
+                because,
+            ],
             clock=self.time.clock,
             say=self.said.append,
         )
@@ -126,7 +142,14 @@ class Project:
         return turn(self.job, self.places)
 
     def arguments(self, *more):
-        return [*more, "--data", self.data, "--workdir", self.work, *(f"--set={one}" for one in self.settings)]
+        return [
+            *more,
+            "--data",
+            self.data,
+            "--workdir",
+            self.work,
+            *(f"--set={one}" for one in self.settings),
+        ]
 
 
 class Program:

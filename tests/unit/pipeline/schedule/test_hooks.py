@@ -44,7 +44,9 @@ def webhook(monkeypatch):
 @pytest.fixture
 def call(project):
     """Calls a hook with a clock that does not really wait."""
-    return lambda *hook, seconds=30, log="": hooks.call(hook, FACTS, seconds, project.time.clock, log)
+    return lambda *hook, seconds=30, log="": hooks.call(
+        hook, FACTS, seconds, project.time.clock, log
+    )
 
 
 def test_a_webhook_gets_the_facts_as_json(webhook, call):
@@ -69,7 +71,9 @@ def test_after_three_times_it_is_left_at_that(webhook, call):
 def test_a_webhook_that_refuses_is_not_asked_again(webhook, call, answer):
     webhook.answers = [answer] * 3
     problem = call(webhook.url)
-    assert problem.endswith(f"answered {answer}") and "secret" not in problem and len(webhook.got) == 1
+    assert (
+        problem.endswith(f"answered {answer}") and "secret" not in problem and len(webhook.got) == 1
+    )
 
 
 def test_a_webhook_that_is_not_there_is_told_without_its_secret(webhook, call):
@@ -87,7 +91,10 @@ def test_what_a_command_prints_goes_to_the_log(call, tmp_path):
 
 
 def test_a_command_is_run_without_a_shell(call, tmp_path):
-    assert call(sys.executable, "-c", "import sys; sys.exit(sys.argv[1] != '$HOME;x')", "$HOME;x") is None
+    assert (
+        call(sys.executable, "-c", "import sys; sys.exit(sys.argv[1] != '$HOME;x')", "$HOME;x")
+        is None
+    )
 
 
 def test_a_command_need_not_read_what_it_is_given(call):
@@ -107,7 +114,10 @@ def test_a_command_that_fails_says_how(call, command, problem):
 
 def test_a_command_that_hangs_is_killed_with_what_it_started(call, tmp_path, eventually):
     pid = tmp_path / "pid"
-    assert call("sh", "-c", f"sleep 600 & echo $! > {pid}; wait", seconds=1) == "sh: took longer than 1 s"
+    assert (
+        call("sh", "-c", f"sleep 600 & echo $! > {pid}; wait", seconds=1)
+        == "sh: took longer than 1 s"
+    )
     number = int(pid.read_text())
 
     def gone():
@@ -132,7 +142,9 @@ def test_a_hook_is_set_as_text_or_as_a_list(setting, hook):
     assert config.load(None, [setting], {}).schedule.on_success == hook
 
 
-@pytest.mark.parametrize("hook", ["ftp://example.org", "https://example.org extra", "''", "7", "say 'a", "[]"])
+@pytest.mark.parametrize(
+    "hook", ["ftp://example.org", "https://example.org extra", "''", "7", "say 'a", "[]"]
+)
 def test_what_is_no_hook_is_refused(hook):
     with pytest.raises(UserError, match=r"^--set: schedule\.on_failure: "):
         config.load(None, [f"schedule.on_failure={hook}"], {})

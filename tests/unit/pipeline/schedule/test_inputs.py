@@ -15,13 +15,17 @@ def made(project):
 
     class Made:
         def config(self, *settings):
-            return config.load(None, settings, {"data": str(project.data), "workdir": str(project.work)})
+            return config.load(
+                None, settings, {"data": str(project.data), "workdir": str(project.work)}
+            )
 
         def read(self, *settings):
             return inputs.read(inputs.look(self.config(*settings)), self.config(*settings))
 
         def changes(self, before, *settings):
-            return inputs.changes(inputs.look(self.config(*settings)), before, self.config(*settings))
+            return inputs.changes(
+                inputs.look(self.config(*settings)), before, self.config(*settings)
+            )
 
     return Made()
 
@@ -108,7 +112,10 @@ def test_settings_of_how_and_when_do_not_matter(made, setting):
 
 
 def test_no_password_is_kept(made):
-    assert "geheim" not in made.read("metadata.kind=mysql", "metadata.password=geheim").model_dump_json()
+    assert (
+        "geheim"
+        not in made.read("metadata.kind=mysql", "metadata.password=geheim").model_dump_json()
+    )
 
 
 def test_a_contract_that_the_run_made_is_not_new_but_a_later_edit_is(made, project):

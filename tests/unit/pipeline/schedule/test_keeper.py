@@ -48,7 +48,13 @@ def test_cron_waits_for_its_time(looks):
 
 
 def test_times_missed_during_a_long_run_count_as_one(looks):
-    assert looks(Every(HOUR), 8, takes=[4.5 * HOUR]) == ["22 02:00", "22 06:30", "22 07:30", "22 08:30", "22 09:30"]
+    assert looks(Every(HOUR), 8, takes=[4.5 * HOUR]) == [
+        "22 02:00",
+        "22 06:30",
+        "22 07:30",
+        "22 08:30",
+        "22 09:30",
+    ]
 
 
 def test_times_missed_while_nobody_schedules_count_as_one(looks, project):
@@ -65,7 +71,9 @@ def test_times_missed_while_nobody_schedules_count_as_one(looks, project):
         ((2026, 10, 24), ["24 02:30", "25 02:30", "25 02:30", "26 02:30"]),
     ],
 )
-def test_the_hour_that_summer_time_takes_or_gives_is_no_clock_that_was_set(looks, project, day, expected):
+def test_the_hour_that_summer_time_takes_or_gives_is_no_clock_that_was_set(
+    looks, project, day, expected
+):
     berlin = zoneinfo.ZoneInfo("Europe/Berlin")
     project.time.zone = berlin
     project.time.wall = datetime.datetime(*day, tzinfo=berlin).astimezone(UTC)
@@ -87,7 +95,9 @@ def test_another_schedule_begins_anew(looks):
 def test_a_run_that_was_cut_off_is_due_at_once(looks, project):
     project.turn()
     done = project.state.done
-    flight = state.Flight(because="x", began=done.began, log="", runs=(done.run,), versions=(), inputs=done.inputs)
+    flight = state.Flight(
+        because="x", began=done.began, log="", runs=(done.run,), versions=(), inputs=done.inputs
+    )
     state.write(project.state.model_copy(update={"flight": flight}), project.places.state)
     assert len(looks(cron("0 2 1 1 *", UTC), 1)) == 1
 
@@ -97,7 +107,9 @@ def test_even_intervals_do_not_mind_the_clock_on_the_wall(looks, project, by):
     project.time.at(0.5 * HOUR, lambda: project.time.set_wall(by))
     began = project.time.wall
     found = looks(Every(2 * HOUR), 5)
-    walls = [began + datetime.timedelta(seconds=seconds) for seconds in (0, 2 * HOUR + by, 4 * HOUR + by)]
+    walls = [
+        began + datetime.timedelta(seconds=seconds) for seconds in (0, 2 * HOUR + by, 4 * HOUR + by)
+    ]
     assert found == [f"{wall:%d %H:%M}" for wall in walls]
     assert project.said == [f"the clock was set {'forward' if by > 0 else 'back'} by {abs(by)} s"]
 
@@ -113,7 +125,9 @@ def test_a_clock_set_back_while_nobody_schedules_delays_by_an_interval_at_most(l
     assert looks(Every(2 * HOUR), 3) == ["21 05:00"]
 
 
-@pytest.mark.parametrize("error", [UserError("a.conll:3: found x"), OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    "error", [UserError("a.conll:3: found x"), OSError(28, "No space left on device")]
+)
 def test_what_goes_wrong_is_told_and_the_next_time_comes(looks, project, error):
     assert len(looks(Every(HOUR), 2.5, raises=error)) == 3
     assert project.said.count(f"no run: {error}") == 3
@@ -159,7 +173,10 @@ def test_watching_begins_a_run_when_nothing_changes_any_more(project, watched):
     assert project.reasons == ["the first run on this schedule"]
     for _ in range(3):
         watched.look()
-    assert len(project.reasons) == 1 and len([line for line in project.said if "nothing new" in line]) == 0
+    assert (
+        len(project.reasons) == 1
+        and len([line for line in project.said if "nothing new" in line]) == 0
+    )
     project.write("test.conll")
     watched.look()
     watched.look()
@@ -173,7 +190,9 @@ def test_watching_waits_for_a_span_that_is_not_whole_and_says_so_once(project, w
     project.write("all.conll", folder=span)
     for _ in range(3):
         watched.look()
-    assert [line.startswith("waiting: ") and "span 1 is not whole" in line for line in project.said] == [True]
+    assert [
+        line.startswith("waiting: ") and "span 1 is not whole" in line for line in project.said
+    ] == [True]
     (span / "_SUCCESS").touch()
     watched.look()
     watched.look()

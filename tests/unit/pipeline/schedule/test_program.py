@@ -21,9 +21,13 @@ def at_work(project, program, eventually):
     """A scheduler with a run at work that takes long."""
 
     def start(*more, **ending):
-        project.plan({"code": 0, "published": "1", "seconds": 600, **ending}, {"code": 0, "published": "2"})
+        project.plan(
+            {"code": 0, "published": "1", "seconds": 600, **ending}, {"code": 0, "published": "2"}
+        )
         scheduler = program(*more)
-        eventually(lambda: project.reasons and project.state.flight and project.state.flight.process)
+        eventually(
+            lambda: project.reasons and project.state.flight and project.state.flight.process
+        )
         return scheduler, project.state.flight.process
 
     return start
@@ -34,7 +38,9 @@ def test_once_runs_and_then_finds_nothing_new(project, program):
     assert (code, err) == (0, "") and "run: the first run on this schedule (process " in out
     assert "published: version 100, F1 0.7500" in out
     code, out, err = program("--once").ended()
-    assert (code, err) == (0, "") and re.fullmatch(r"[-\d]+ [:\d]+ nothing new since [-\d]+ [:\d]+: no run\n", out)
+    assert (code, err) == (0, "") and re.fullmatch(
+        r"[-\d]+ [:\d]+ nothing new since [-\d]+ [:\d]+: no run\n", out
+    )
 
 
 @pytest.mark.parametrize("code", [1, 2, 3])
@@ -90,7 +96,9 @@ def test_a_second_scheduler_says_who_is_at_work(project, program, eventually):
         assert err.startswith(
             f"tfx-ner: {project.work}: a scheduler is at work here already: process {first.popen.pid} on "
         )
-        assert "(cron 0 0 29 2 * (" in err and err.endswith("end it first, or give another --workdir\n")
+        assert "(cron 0 0 29 2 * (" in err and err.endswith(
+            "end it first, or give another --workdir\n"
+        )
     assert project.reasons == []
 
 
@@ -104,14 +112,19 @@ def test_told_to_end_while_it_waits_it_ends(project, program, eventually):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_end_it_ends_its_run_and_the_next_start_does_it_again(project, program, at_work, how):
+def test_told_to_end_it_ends_its_run_and_the_next_start_does_it_again(
+    project, program, at_work, how
+):
     scheduler, run = at_work("--every=1h")
     scheduler.popen.send_signal(how)
     code, out, err = scheduler.ended()
     assert (code, err) == (0, "") and "the run was ended, and will be done again" in out
     assert not lives(run)
     assert program("--once").ended()[0] == 0
-    assert project.reasons[1] == "the first run on this schedule (once more: the run before was cut off)"
+    assert (
+        project.reasons[1]
+        == "the first run on this schedule (once more: the run before was cut off)"
+    )
     assert project.state.done.version == "2" and project.state.flight is None
 
 
@@ -134,7 +147,9 @@ def test_after_a_power_cut_the_run_is_done_again(project, program, at_work):
     os.killpg(run.pid, signal.SIGKILL)
     scheduler.ended()
     status = program("status").ended()[1].splitlines()
-    assert status[0].endswith("no scheduler is at work here") and status[1].startswith("cut off    20")
+    assert status[0].endswith("no scheduler is at work here") and status[1].startswith(
+        "cut off    20"
+    )
     code, out, _ = program("--once").ended()
     assert code == 0 and "(once more: the run before was cut off)" in out
     assert len(project.reasons) == 2 and project.state.done.version == "2"
@@ -152,7 +167,10 @@ def test_a_run_that_outlives_its_scheduler_is_waited_for(project, program, at_wo
 
 def test_status_tells_what_is_scheduled_and_how_the_last_run_ended(project, program, eventually):
     code, out, _ = program("status").ended()
-    assert code == 0 and out == "scheduled  nothing: no scheduler is at work here\nlast       no run yet\n"
+    assert (
+        code == 0
+        and out == "scheduled  nothing: no scheduler is at work here\nlast       no run yet\n"
+    )
     project.turn()
     scheduler = program("--cron=0 2 * * *", "--set=schedule.timezone=Europe/Berlin")
     eventually(lambda: project.state.due and project.places.holder())
@@ -169,7 +187,11 @@ def test_status_as_json(project, program):
     status = json.loads(out)
     assert code == 0 and status.keys() == {"workdir", "holder", "next", "in_flight", "last", "done"}
     assert (status["holder"], status["in_flight"]) == (None, None)
-    assert (status["last"]["exit"], status["last"]["version"], status["last"]["f1"]) == (0, "100", 0.75)
+    assert (status["last"]["exit"], status["last"]["version"], status["last"]["f1"]) == (
+        0,
+        "100",
+        0.75,
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,8 +203,14 @@ def test_status_as_json(project, program):
         (["--once", "--limit=soon"], "--limit soon: expected a length of time"),
         (["--cron=0 2 * *"], "cron 0 2 * *: found 4 fields; expected minute, hour,"),
         (["--watch=/nowhere"], "--watch /nowhere: there is no such folder"),
-        (["--once", "--set=schedule.timezone=Mars/Base"], "schedule.timezone: found 'Mars/Base'; expected a name"),
-        (["--set=schedule.cron=0 2 * * *", "--set=schedule.every=1h"], "found both schedule.cron and schedule.every"),
+        (
+            ["--once", "--set=schedule.timezone=Mars/Base"],
+            "schedule.timezone: found 'Mars/Base'; expected a name",
+        ),
+        (
+            ["--set=schedule.cron=0 2 * * *", "--set=schedule.every=1h"],
+            "found both schedule.cron and schedule.every",
+        ),
         (["--once", "--json=-"], "--json: found without status"),
     ],
 )

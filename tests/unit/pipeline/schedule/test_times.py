@@ -70,7 +70,9 @@ def test_what_is_no_time_is_refused(expression, problem):
 def test_a_time_that_summer_time_leaves_out_comes_an_hour_later():
     when = times.cron("30 2 * * *", BERLIN)
     found = following(when, datetime.datetime(2026, 3, 28, 12, tzinfo=BERLIN), 2)
-    assert [time.astimezone(BERLIN).isoformat() for time in (one.astimezone(UTC) for one in found)] == [
+    assert [
+        time.astimezone(BERLIN).isoformat() for time in (one.astimezone(UTC) for one in found)
+    ] == [
         "2026-03-29T03:30:00+02:00",
         "2026-03-30T02:30:00+02:00",
     ]
@@ -88,13 +90,18 @@ def test_a_time_that_comes_twice_counts_twice():
 
 def test_six_hours_are_six_hours_when_the_clock_changes():
     when = times.Every(6 * 3600)
-    assert when.after(datetime.datetime(2026, 10, 24, 23, tzinfo=BERLIN)).isoformat() == "2026-10-25T04:00:00+01:00"
+    assert (
+        when.after(datetime.datetime(2026, 10, 24, 23, tzinfo=BERLIN)).isoformat()
+        == "2026-10-25T04:00:00+01:00"
+    )
 
 
 @given(
     st.sampled_from(["0 2 * * *", "*/7 * * * *", "30 2 * * 1-5", "0 0 13 * 5", "59 23 * * 0"]),
     st.datetimes(
-        datetime.datetime(2026, 1, 1), datetime.datetime(2028, 1, 1), timezones=st.sampled_from([UTC, BERLIN])
+        datetime.datetime(2026, 1, 1),
+        datetime.datetime(2028, 1, 1),
+        timezones=st.sampled_from([UTC, BERLIN]),
     ),
 )
 def test_the_next_time_is_later_and_fits_and_none_is_between(expression, now):
@@ -107,7 +114,10 @@ def test_the_next_time_is_later_and_fits_and_none_is_between(expression, now):
 
 def test_the_zone_is_the_machines_or_the_one_that_is_named():
     assert str(times.zone("Europe/Berlin")) == "Europe/Berlin"
-    assert datetime.datetime.now(times.zone(None)).utcoffset() == datetime.datetime.now().astimezone().utcoffset()
+    assert (
+        datetime.datetime.now(times.zone(None)).utcoffset()
+        == datetime.datetime.now().astimezone().utcoffset()
+    )
     with pytest.raises(UserError, match=r"schedule\.timezone: found 'Mars/Base'"):
         times.zone("Mars/Base")
 

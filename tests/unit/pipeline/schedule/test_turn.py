@@ -25,8 +25,12 @@ def noting(project):
         f" open({str(told)!r}, 'a').write(json.dumps([json.load(sys.stdin), given]) + chr(10))"
     )
     hook = json.dumps([sys.executable, "-c", program])
-    project.settings += [f"schedule.on_{event}={hook}" for event in ("success", "failure", "refusal")]
-    return lambda: [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+    project.settings += [
+        f"schedule.on_{event}={hook}" for event in ("success", "failure", "refusal")
+    ]
+    return lambda: (
+        [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+    )
 
 
 def test_the_first_turn_runs_and_the_next_has_nothing_to_do(project):
@@ -61,7 +65,10 @@ def test_a_model_that_must_not_serve_since_a_rollback_is_no_refused_one(project)
 def test_what_can_pass_is_tried_again_later_and_later(project):
     project.settings += ["schedule.retries=3", "schedule.backoff=20m"]
     project.plan(
-        {"code": 1, "says": "tfx-ner: the disk is full"}, {"code": 1}, {"code": 1}, {"code": 0, "published": "7"}
+        {"code": 1, "says": "tfx-ner: the disk is full"},
+        {"code": 1},
+        {"code": 1},
+        {"code": 0, "published": "7"},
     )
     assert project.turn() == DONE
     assert len(project.reasons) == 4
@@ -79,7 +86,9 @@ def test_after_the_last_try_it_gives_up_until_the_next_turn(project):
 
 
 def test_bad_data_is_not_tried_again_until_something_changes(project):
-    project.plan({"code": 2, "says": "tfx-ner: train.conll:7: found x"}, {"code": 0, "published": "8"})
+    project.plan(
+        {"code": 2, "says": "tfx-ner: train.conll:7: found x"}, {"code": 0, "published": "8"}
+    )
     assert project.turn() == BAD_INPUT and project.turn() == BAD_INPUT
     assert len(project.reasons) == 1
     assert project.said[-1].endswith("failed: train.conll:7: found x")
@@ -131,12 +140,18 @@ def test_everything_cached_is_no_event(project):
 @pytest.mark.parametrize(
     ("ending", "expected"),
     [
-        ({"code": 0, "published": "1700", "f1": 0.5}, {"event": "success", "exit": 0, "version": "1700", "f1": 0.5}),
+        (
+            {"code": 0, "published": "1700", "f1": 0.5},
+            {"event": "success", "exit": 0, "version": "1700", "f1": 0.5},
+        ),
         (
             {"code": 3, "reasons": ["a", "b"], "f1": 0.1},
             {"event": "refusal", "exit": 3, "reason": "a; b", "version": ""},
         ),
-        ({"code": 2, "says": "tfx-ner: bad line"}, {"event": "failure", "exit": 2, "reason": "bad line", "f1": None}),
+        (
+            {"code": 2, "says": "tfx-ner: bad line"},
+            {"event": "failure", "exit": 2, "reason": "bad line", "f1": None},
+        ),
     ],
 )
 def test_who_waits_is_told_how_it_ended(project, ending, expected):
@@ -172,7 +187,12 @@ def test_a_run_that_was_cut_off_is_done_again(project):
     project.turn()
     done = project.state.done
     flight = state.Flight(
-        because="new data: span 8", began=done.began, log=done.log, runs=(done.run,), versions=(), inputs=done.inputs
+        because="new data: span 8",
+        began=done.began,
+        log=done.log,
+        runs=(done.run,),
+        versions=(),
+        inputs=done.inputs,
     )
     for _ in range(2):  # the second time, it is cut off once more
         state.write(project.state.model_copy(update={"flight": flight}), project.places.state)
@@ -190,12 +210,20 @@ def test_of_a_run_that_ended_while_nobody_looked_the_outcome_counts(project):
     project.turn()
     done = project.state.done
     flight = state.Flight(
-        because="new data: span 8", began=done.began, log=done.log, runs=(), versions=(), inputs=done.inputs
+        because="new data: span 8",
+        began=done.began,
+        log=done.log,
+        runs=(),
+        versions=(),
+        inputs=done.inputs,
     )
     state.write(state.State(flight=flight), project.places.state)
     assert project.turn() == DONE
     assert len(project.reasons) == 1 and project.state.done.version == "100"
-    assert [facts["because"] for facts, _ in told()] == ["the first run on this schedule", "new data: span 8"]
+    assert [facts["because"] for facts, _ in told()] == [
+        "the first run on this schedule",
+        "new data: span 8",
+    ]
 
 
 def test_a_process_of_before_the_reboot_is_not_taken_for_another_with_its_number():
@@ -211,13 +239,20 @@ def test_it_waits_for_a_run_that_was_started_by_hand(project):
         project.settings += ["schedule.limit=1h"]
         project.time.ends_at = 600
         assert project.turn() == STOPPED
-    assert project.reasons == [] and "is at work here" in project.said[0] and project.state.flight is None
+    assert (
+        project.reasons == []
+        and "is at work here" in project.said[0]
+        and project.state.flight is None
+    )
     project.time.ends_at = float("inf")
     assert project.turn() == DONE and len(project.reasons) == 1
 
 
 def test_one_that_finds_another_run_at_work_is_tried_again(project):
-    project.plan({"code": 2, "says": "tfx-ner: /w: process 7 is at work here; wait"}, {"code": 0, "published": "5"})
+    project.plan(
+        {"code": 2, "says": "tfx-ner: /w: process 7 is at work here; wait"},
+        {"code": 0, "published": "5"},
+    )
     assert project.turn() == DONE and len(project.reasons) == 2
 
 
@@ -227,7 +262,9 @@ def test_told_to_end_while_it_waits_to_try_again_it_leaves_the_run_to_the_next_s
     project.time.ends_at = 1800
     assert project.turn() == STOPPED and project.state.flight
     project.time.ends_at = float("inf")
-    assert project.turn() == DONE and project.reasons[1].endswith("(once more: the run before was cut off)")
+    assert project.turn() == DONE and project.reasons[1].endswith(
+        "(once more: the run before was cut off)"
+    )
 
 
 def test_old_logs_go(project):
@@ -255,7 +292,10 @@ def test_a_run_that_stopped_early_is_no_whole_one(project):
     assert project.turn() == DONE
     assert project.said[-1].startswith("up to TypeGate: Pusher is next, after ")
     assert project.state.done is None and project.state.flight is None and told() == []
-    assert any(line.startswith("last       ") and "up to TypeGate" in line for line in status.lines(project.places))
+    assert any(
+        line.startswith("last       ") and "up to TypeGate" in line
+        for line in status.lines(project.places)
+    )
     assert project.turn() == DONE and project.state.done.version == "5"
     assert project.reasons == ["the first run on this schedule"] * 2
     assert project.turn() == DONE and len(project.reasons) == 2
@@ -275,7 +315,12 @@ def test_a_run_that_stopped_early_and_nobody_waited_for_is_done(project):
     project.turn()
     ended = project.state.last
     flight = state.Flight(
-        because=ended.because, began=ended.began, log=ended.log, runs=(), versions=(), inputs=ended.inputs
+        because=ended.because,
+        began=ended.began,
+        log=ended.log,
+        runs=(),
+        versions=(),
+        inputs=ended.inputs,
     )
     state.write(state.State(flight=flight), project.places.state)
     project.plan({"code": 0, "published": "5"})
@@ -288,12 +333,18 @@ def test_a_look_says_whether_a_run_would_start_and_starts_none(project):
         project.places.logs.mkdir(parents=True, exist_ok=True)
         return turn(project.job, project.places, only_look=True)
 
-    assert look() == DONE and project.said[-1] == "there is something to run: the first run on this schedule"
+    assert (
+        look() == DONE
+        and project.said[-1] == "there is something to run: the first run on this schedule"
+    )
     assert project.reasons == []
     project.turn()
     assert look() == NOTHING_NEW and project.said[-1].startswith("nothing new since ")
     project.write("train.conll", OTHER)
-    assert look() == DONE and project.said[-1] == "there is something to run: changed data: train.conll"
+    assert (
+        look() == DONE
+        and project.said[-1] == "there is something to run: changed data: train.conll"
+    )
     project.plan({"code": 2, "says": "tfx-ner: bad"})
     project.turn()
     assert look() == BAD_INPUT and len(project.reasons) == 1

@@ -78,11 +78,11 @@ def certificate(tmp_path_factory):
     """A certificate for localhost that signs itself, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     chain, key = folder / "chain.pem", folder / "key.pem"
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    )
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     try:
-        subprocess.run([*command.split(), "-keyout", key, "-out", chain], check=True, capture_output=True)
+        subprocess.run(
+            [*command.split(), "-keyout", key, "-out", chain], check=True, capture_output=True
+        )
     except FileNotFoundError:
         pytest.skip("there is no openssl here to make a certificate with")
     return chain, key

@@ -10,16 +10,24 @@ from hypothesis import strategies as st
 from serving.client.batches import Cutter, cut, cut_async
 
 
-@given(st.lists(st.text(st.characters(), max_size=20), max_size=60), st.integers(1, 9), st.integers(1, 60))
+@given(
+    st.lists(st.text(st.characters(), max_size=20), max_size=60),
+    st.integers(1, 9),
+    st.integers(1, 60),
+)
 def test_batches_hold_every_text_in_order_and_stay_below_their_limits(texts, most, size):
     batches = list(cut(texts, Cutter(most, size)))
     assert [text for batch in batches for text in batch] == texts
     for batch in batches:
         assert 1 <= len(batch) <= most
-        assert len(batch) == 1 or sum(len(text.encode("utf-8", "replace")) for text in batch) <= size
+        assert (
+            len(batch) == 1 or sum(len(text.encode("utf-8", "replace")) for text in batch) <= size
+        )
     for batch, after in pairwise(batches):  # no batch ends before it has to
         grown = [*batch, after[0]]
-        assert len(grown) > most or sum(len(text.encode("utf-8", "replace")) for text in grown) > size
+        assert (
+            len(grown) > most or sum(len(text.encode("utf-8", "replace")) for text in grown) > size
+        )
 
 
 def test_a_long_text_is_not_put_beside_many_short_ones():
@@ -41,6 +49,9 @@ def test_texts_that_have_to_be_waited_for_are_cut_alike(is_async):
             yield text
 
     async def collected():
-        return [batch async for batch in cut_async(later() if is_async else iter("abcde"), Cutter(2, 100))]
+        return [
+            batch
+            async for batch in cut_async(later() if is_async else iter("abcde"), Cutter(2, 100))
+        ]
 
     assert asyncio.run(collected()) == [["a", "b"], ["c", "d"], ["e"]]

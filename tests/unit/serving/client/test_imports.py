@@ -14,13 +14,21 @@ HEAVY = {"tensorflow", "tensorflow_serving", "tfx", "apache_beam", "keras", "num
     ("statement", "without"),
     [
         ("import serving.client", {"httpx", "grpc", "google.protobuf"}),
-        ("from serving.client import Client; Client('http://localhost:1')", {"grpc", "google.protobuf"}),
+        (
+            "from serving.client import Client; Client('http://localhost:1')",
+            {"grpc", "google.protobuf"},
+        ),
         ("from serving.client import Client; Client('grpc://localhost:1').close()", {"httpx"}),
         ("from serving.client import AsyncClient; AsyncClient('grpc://localhost:1')", {"httpx"}),
-        ("from serving.entity import Entity", {"httpx", "grpc", "google.protobuf", "serving.client"}),
+        (
+            "from components.export.entity import Entity",
+            {"httpx", "grpc", "google.protobuf", "serving.client"},
+        ),
     ],
 )
 def test_nothing_is_imported_that_is_not_used(statement, without):
     program = f"{statement}\nimport sys\nprint(*(name for name in {sorted(HEAVY | without)} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == []

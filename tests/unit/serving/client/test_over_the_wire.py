@@ -28,7 +28,10 @@ ODD = [
 
 def expected(text):
     entities = found_in(text.encode("utf-8", "replace").decode())
-    return tuple((text[start:end], type_, start, end, pytest.approx(score)) for type_, start, end, score in entities)
+    return tuple(
+        (text[start:end], type_, start, end, pytest.approx(score))
+        for type_, start, end, score in entities
+    )
 
 
 def values(entities):
@@ -44,7 +47,9 @@ def test_odd_texts_together_have_their_entities(ask):
     found = ask("recognised", ODD)
     assert [text for text, _ in found] == ODD
     assert [values(entities) for _, entities in found] == [expected(text) for text in ODD]
-    assert all(one.text == text[one.start : one.end] for text, entities in found for one in entities)
+    assert all(
+        one.text == text[one.start : one.end] for text, entities in found for one in entities
+    )
 
 
 def test_entities_are_entities(ask):
@@ -162,7 +167,9 @@ def test_recognise_names_the_text_that_is_refused(ask):
         ask("recognise", ["Ada"] * 4 + ["POISON"] + ["Ada"] * 4)
 
 
-@pytest.mark.parametrize(("code", "kind"), [("NOT_FOUND", "NotFound"), ("PERMISSION_DENIED", "NotAllowed")])
+@pytest.mark.parametrize(
+    ("code", "kind"), [("NOT_FOUND", "NotFound"), ("PERMISSION_DENIED", "NotAllowed")]
+)
 def test_what_is_no_texts_fault_ends_it_all(ask, model, code, kind):
     model.troubles.extend([Refusal(code)] * 100)
     with pytest.raises(getattr(clients, kind)):
@@ -179,7 +186,9 @@ def test_an_answer_larger_than_allowed_is_asked_for_in_parts(ask, model):
         ask("recognise_one", texts[0] * 100, max_message_bytes=12_000)
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe\xfd", b"{}", b"[]", b'{"predictions": 3}', b'{"predictions": []}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe\xfd", b"{}", b"[]", b'{"predictions": 3}', b'{"predictions": []}']
+)
 def test_an_answer_of_another_form_is_told_of(ask, model, body):
     model.body = body
     with pytest.raises(clients.BadAnswer, match="found an answer of another form"):
@@ -200,7 +209,9 @@ def test_the_metadata_has_version_and_signatures(ask):
     assert metadata.signatures["serving_default"].outputs["count"] == "DT_INT64"
 
 
-@pytest.mark.parametrize("other", [{"inputs": ("image",)}, {"inputs": ("text", "more")}, {"outputs": ("score",)}])
+@pytest.mark.parametrize(
+    "other", [{"inputs": ("image",)}, {"inputs": ("text", "more")}, {"outputs": ("score",)}]
+)
 def test_a_model_of_another_project_is_told_of(ask, model, other):
     for name, value in other.items():
         setattr(model, name, value)
@@ -216,7 +227,9 @@ def test_a_model_of_another_project_is_told_of(ask, model, other):
         ({"label": "canary"}, "/v1/models/a%20b/labels/canary:predict", 0, "canary"),
     ],
 )
-def test_the_version_that_is_asked_for_is_named(ask, model, transport, options, path, version, label):
+def test_the_version_that_is_asked_for_is_named(
+    ask, model, transport, options, path, version, label
+):
     ask("recognise_one", "Ada", model="a b", headers={"Authorization": "Bearer x"}, **options)
     [asked] = model.asked
     assert asked["authorization"] == "Bearer x"
@@ -235,7 +248,9 @@ def free_port():
 
 def test_a_server_that_is_not_there_is_told_of(transport, ask_at, free_port):
     url = f"{'http' if transport == 'rest' else 'grpc'}://localhost:{free_port}"
-    with pytest.raises(clients.Unavailable, match=f"localhost:{free_port}: cannot be reached .*refused"):
+    with pytest.raises(
+        clients.Unavailable, match=f"localhost:{free_port}: cannot be reached .*refused"
+    ):
         ask_at(url)("recognise_one", "Ada", retries=0)
 
 
@@ -261,7 +276,9 @@ def test_a_server_that_comes_back_is_found(transport, ask_at, model, free_port):
         thread.join()
 
 
-def test_an_encrypted_server_is_held_against_the_authorities_that_are_named(transport, ask_at, model, certificate):
+def test_an_encrypted_server_is_held_against_the_authorities_that_are_named(
+    transport, ask_at, model, certificate
+):
     with SERVERS[transport](model, certificate=certificate) as url:
         ask = ask_at(url)
         assert values(ask("recognise_one", "Ada", ca_file=str(certificate[0]))) == expected("Ada")
@@ -269,7 +286,9 @@ def test_an_encrypted_server_is_held_against_the_authorities_that_are_named(tran
             ask("recognise_one", "Ada", retries=0)
 
 
-def test_a_grpc_port_asked_over_rest_and_a_rest_port_asked_over_grpc_are_told_of(transport, ask_at, model):
+def test_a_grpc_port_asked_over_rest_and_a_rest_port_asked_over_grpc_are_told_of(
+    transport, ask_at, model
+):
     with SERVERS[transport](model) as url:
         wrong = url.replace("http:", "other:").replace("grpc:", "http:").replace("other:", "grpc:")
         with pytest.raises(clients.ServerError, match="localhost"):

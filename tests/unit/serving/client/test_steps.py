@@ -52,12 +52,19 @@ def test_pauses_double_up_to_a_limit():
 def test_chance_shortens_a_pause_by_half_at_most(chance):
     clock = Clock()
     outcome(clock, [errors.Unavailable] * 3 + ["done"], patience(clock, chance=chance))
-    assert clock.pauses == pytest.approx([longest * (1 + chance) / 2 for longest in (0.1, 0.2, 0.4)])
+    assert clock.pauses == pytest.approx(
+        [longest * (1 + chance) / 2 for longest in (0.1, 0.2, 0.4)]
+    )
 
 
 def test_each_attempt_has_what_is_left_of_the_time():
     clock = Clock()
-    outcome(clock, [errors.Unavailable, errors.Unavailable, "done"], patience(clock, timeout=10.0), took=2.0)
+    outcome(
+        clock,
+        [errors.Unavailable, errors.Unavailable, "done"],
+        patience(clock, timeout=10.0),
+        took=2.0,
+    )
     assert clock.seconds == pytest.approx([10, 10 - 2.1, 10 - 4.3])
 
 
@@ -77,7 +84,13 @@ def test_retries_are_counted():
 
 @pytest.mark.parametrize(
     "error",
-    [errors.BadRequest, errors.DeadlineExceeded, errors.NotFound, errors.ResourceExhausted, errors.ServerError],
+    [
+        errors.BadRequest,
+        errors.DeadlineExceeded,
+        errors.NotFound,
+        errors.ResourceExhausted,
+        errors.ServerError,
+    ],
 )
 def test_other_errors_are_not_retried(error):
     clock = Clock()
@@ -113,7 +126,9 @@ def test_exactly_the_texts_that_are_refused_have_errors(spoilt, error):
     texts = ["bad" if bad else f"good {n}" for n, bad in enumerate(spoilt)]
     found, _ = attempt(texts, lambda batch: error if "bad" in batch else None)
     assert [type(one) is error for one in found] == spoilt
-    assert [one for one in found if isinstance(one, str)] == [text.upper() for text in texts if text != "bad"]
+    assert [one for one in found if isinstance(one, str)] == [
+        text.upper() for text in texts if text != "bad"
+    ]
 
 
 def test_one_spoilt_text_costs_a_request_or_two_for_each_halving():
@@ -122,14 +137,18 @@ def test_one_spoilt_text_costs_a_request_or_two_for_each_halving():
     assert len(batches) == 1 + 2 * 7
 
 
-@pytest.mark.parametrize("error", [errors.Unavailable, errors.NotFound, errors.NotAllowed, errors.BadAnswer])
+@pytest.mark.parametrize(
+    "error", [errors.Unavailable, errors.NotFound, errors.NotAllowed, errors.BadAnswer]
+)
 def test_an_error_of_the_server_is_raised_at_once(error):
     found, batches = attempt(["a", "b", "c"], lambda _: error)
     assert type(found) is error and batches == [("a", "b", "c")]
 
 
 def test_a_batch_that_takes_too_long_is_halved():
-    found, batches = attempt(["a"] * 8, lambda batch: errors.DeadlineExceeded if len(batch) > 2 else None)
+    found, batches = attempt(
+        ["a"] * 8, lambda batch: errors.DeadlineExceeded if len(batch) > 2 else None
+    )
     assert found == ["A"] * 8 and len(batches) == 7
 
 

@@ -20,7 +20,12 @@ from serving.client import Client, target
 )
 def test_an_address_is_read(url, shown, over_grpc, encrypted, loopback):
     one = target.read(url)
-    assert (str(one), one.over_grpc, one.encrypted, one.is_loopback) == (shown, over_grpc, encrypted, loopback)
+    assert (str(one), one.over_grpc, one.encrypted, one.is_loopback) == (
+        shown,
+        over_grpc,
+        encrypted,
+        loopback,
+    )
 
 
 @pytest.mark.parametrize(

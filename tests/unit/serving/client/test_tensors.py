@@ -26,7 +26,10 @@ def tensor(dtype, *sizes, **values):
         (tensor(3, 3, int_val=[4]), [4, 4, 4]),
         (tensor(1, 3, 2, float_val=[0.5, 0.25, 0, 1, 2, 3]), [[0.5, 0.25], [0, 1], [2, 3]]),
         (tensor(2, 3, 1, tensor_content=struct.pack("<3d", 1, 2, 3)), [[1], [2], [3]]),
-        (tensor(7, 3, 2, string_val=[b"a", b"b", b"c", b"", b"", b""]), [[b"a", b"b"], [b"c", b""], [b"", b""]]),
+        (
+            tensor(7, 3, 2, string_val=[b"a", b"b", b"c", b"", b"", b""]),
+            [[b"a", b"b"], [b"c", b""], [b"", b""]],
+        ),
         (tensor(7, 3, 2), [[b"", b""]] * 3),
         (tensor(7, 3, 0), [[], [], []]),
     ],
@@ -53,14 +56,22 @@ def test_a_tensor_of_another_form_is_refused(one):
 
 
 def test_an_entity_is_cut_out_of_its_text_and_no_more_are_taken_than_there_are():
-    found = {"count": 1, "type": [b"PER", b"", b""], "start": [3, 0, 0], "end": [6, 0, 0], "score": [0.9, 0, 0]}
+    found = {
+        "count": 1,
+        "type": [b"PER", b"", b""],
+        "start": [3, 0, 0],
+        "end": [6, 0, 0],
+        "score": [0.9, 0, 0],
+    }
     [one] = entities("so Ada spoke", found)
     assert (one.text, one.type, one.start, one.end) == ("Ada", "PER", 3, 6)
 
 
 def test_a_score_is_the_same_however_many_digits_it_came_with():
     def score(value):
-        return entities("Ada", {"count": 1, "type": ["PER"], "start": [0], "end": [3], "score": [value]})[0].score
+        return entities(
+            "Ada", {"count": 1, "type": ["PER"], "start": [0], "end": [3], "score": [value]}
+        )[0].score
 
     assert score(0.98) == score(0.9800000190734863) == score(0.980000019)
 

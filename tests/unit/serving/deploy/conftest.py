@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serving import formats
+from components.export import formats
 
 DEPLOY = Path(formats.__file__).parent / "deploy"
 
@@ -19,7 +19,9 @@ class _Strict(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value if key.value != "<<"]
         if len(keys) != len(set(keys)):
-            raise yaml.constructor.ConstructorError(None, None, f"a key twice in {keys}", node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a key twice in {keys}", node.start_mark
+            )
         return super().construct_mapping(node, deep)
 
 
@@ -82,11 +84,18 @@ def servers(read, unit):
         if service["image"].startswith("tensorflow/")
     }
     [deployment] = read("kubernetes/base/deployment.yaml")
-    [runtime] = [one for one in read("kserve/inferenceservice.yaml") if one["kind"] == "ServingRuntime"]
-    for name, pod in (("kubernetes", deployment["spec"]["template"]["spec"]), ("kserve", runtime["spec"])):
+    [runtime] = [
+        one for one in read("kserve/inferenceservice.yaml") if one["kind"] == "ServingRuntime"
+    ]
+    for name, pod in (
+        ("kubernetes", deployment["spec"]["template"]["spec"]),
+        ("kserve", runtime["spec"]),
+    ):
         [container] = pod["containers"]
         found[name] = _server(*container["command"], container["args"], container["image"])
-    program, *arguments = shlex.split(unit("tensorflow-serving-ner.service")["Service"]["ExecStart"][0])
+    program, *arguments = shlex.split(
+        unit("tensorflow-serving-ner.service")["Service"]["ExecStart"][0]
+    )
     found["systemd"] = _server(program, arguments)
     return found
 
@@ -94,4 +103,6 @@ def servers(read, unit):
 @pytest.fixture(scope="session")
 def headings(deploy):
     """The README's headings."""
-    return re.findall(r"^#+ (.+)$", (deploy / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(
+        r"^#+ (.+)$", (deploy / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )

@@ -4,7 +4,13 @@ import inspect
 import re
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
 
 from serving.client import Client
 
@@ -38,7 +44,13 @@ def parse():
             label = FIELD.LABEL_REPEATED if field == "allowed_batch_sizes" else FIELD.LABEL_OPTIONAL
             if isinstance(kind, str):
                 type_name = kind if kind.startswith(".") else f".google.protobuf.{kind}"
-                message.field.add(name=field, number=number, label=label, type=FIELD.TYPE_MESSAGE, type_name=type_name)
+                message.field.add(
+                    name=field,
+                    number=number,
+                    label=label,
+                    type=FIELD.TYPE_MESSAGE,
+                    type_name=type_name,
+                )
             else:
                 message.field.add(name=field, number=number, label=label, type=kind)
     pool = descriptor_pool.DescriptorPool()
@@ -60,14 +72,18 @@ def parse():
 
 @pytest.fixture(scope="module")
 def batching(parse, deploy):
-    return parse("BatchingParameters", (deploy / "config/batching.config").read_text(encoding="utf-8"))
+    return parse(
+        "BatchingParameters", (deploy / "config/batching.config").read_text(encoding="utf-8")
+    )
 
 
 def test_batching_takes_rows_of_one_shape_as_they_are(batching):
     """Texts are `[batch]`, and nothing is padded. A split request's parts would differ in width."""
     assert 0 < batching.batch_timeout_micros.value <= 2000
     assert batching.max_enqueued_batches.value >= 1 and batching.num_batch_threads.value >= 1
-    assert not batching.pad_variable_length_inputs and not batching.enable_large_batch_splitting.value
+    assert (
+        not batching.pad_variable_length_inputs and not batching.enable_large_batch_splitting.value
+    )
     assert list(batching.allowed_batch_sizes) in (
         [],
         [*batching.allowed_batch_sizes[:-1], batching.max_batch_size.value],
@@ -75,7 +91,9 @@ def test_batching_takes_rows_of_one_shape_as_they_are(batching):
 
 
 def test_a_request_of_the_client_fits_into_a_batch(batching):
-    assert inspect.signature(Client).parameters["batch_texts"].default <= batching.max_batch_size.value
+    assert (
+        inspect.signature(Client).parameters["batch_texts"].default <= batching.max_batch_size.value
+    )
 
 
 def test_kserve_and_the_other_places_batch_alike(parse, batching, read):
@@ -84,10 +102,17 @@ def test_kserve_and_the_other_places_batch_alike(parse, batching, read):
 
 
 def test_metrics_are_where_prometheus_looks_for_them(parse, deploy, read):
-    config = parse("MonitoringConfig", (deploy / "config/monitoring.config").read_text(encoding="utf-8"))
-    assert config.prometheus_config.enable and config.prometheus_config.path == "/monitoring/prometheus/metrics"
+    config = parse(
+        "MonitoringConfig", (deploy / "config/monitoring.config").read_text(encoding="utf-8")
+    )
+    assert (
+        config.prometheus_config.enable
+        and config.prometheus_config.path == "/monitoring/prometheus/metrics"
+    )
     path = config.prometheus_config.path
-    assert [one["metrics_path"] for one in read("prometheus/prometheus.yml")[0]["scrape_configs"]] == [path]
+    assert [
+        one["metrics_path"] for one in read("prometheus/prometheus.yml")[0]["scrape_configs"]
+    ] == [path]
     [monitor] = read("kubernetes/monitoring.yaml")
     assert [(end["port"], end["path"]) for end in monitor["spec"]["endpoints"]] == [("rest", path)]
     kserve = {one["kind"]: one for one in read("kserve/inferenceservice.yaml")}
@@ -102,6 +127,11 @@ def test_a_misspelled_field_would_be_seen(parse):
 
 
 def test_the_canary_of_kubernetes_pins_a_version_and_the_default_pins_none(deploy):
-    text = {name: (deploy / name).read_text() for name in ("config/models.config", "kubernetes/canary/models.config")}
+    text = {
+        name: (deploy / name).read_text()
+        for name in ("config/models.config", "kubernetes/canary/models.config")
+    }
     assert re.findall(r"model_version_policy \{ (\w+)", text["config/models.config"]) == ["latest"]
-    assert re.findall(r"model_version_policy \{ (\w+)", text["kubernetes/canary/models.config"]) == ["specific"]
+    assert re.findall(
+        r"model_version_policy \{ (\w+)", text["kubernetes/canary/models.config"]
+    ) == ["specific"]

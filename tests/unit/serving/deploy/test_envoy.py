@@ -31,10 +31,18 @@ def reached(routes, path, grpc):
     """The clusters that a path goes to."""
     for route in routes:
         match = route["match"]
-        fits = path == match["path"] if "path" in match else re.fullmatch(match["safe_regex"]["regex"], path)
+        fits = (
+            path == match["path"]
+            if "path" in match
+            else re.fullmatch(match["safe_regex"]["regex"], path)
+        )
         if fits and (grpc or "grpc" not in match):
             weighted = route["route"].get("weighted_clusters")
-            return [one["name"] for one in weighted["clusters"]] if weighted else [route["route"]["cluster"]]
+            return (
+                [one["name"] for one in weighted["clusters"]]
+                if weighted
+                else [route["route"]["cluster"]]
+            )
     return None
 
 
@@ -75,9 +83,10 @@ def test_weights_add_up_and_are_the_same_for_grpc_and_rest(routes):
 def test_clusters_are_the_servers_of_compose_and_of_kubernetes(envoy, routes, servers, read):
     port = {"grpc": 8500, "rest": 8501}
     for kind, flag in (("grpc", "port"), ("rest", "rest_api_port")):
-        assert {servers[name].flags[flag] for name in ("compose ner-stable", "compose ner-canary", "kubernetes")} == {
-            str(port[kind])
-        }
+        assert {
+            servers[name].flags[flag]
+            for name in ("compose ner-stable", "compose ner-canary", "kubernetes")
+        } == {str(port[kind])}
     found = {cluster["name"]: cluster for cluster in envoy["static_resources"]["clusters"]}
     assert found.keys() == {*GRPC, *REST}
     hosts = read("compose/compose.yaml")[0]["services"].keys()
@@ -86,11 +95,16 @@ def test_clusters_are_the_servers_of_compose_and_of_kubernetes(envoy, routes, se
         [endpoints] = cluster["load_assignment"]["endpoints"]
         [endpoint] = endpoints["lb_endpoints"]
         address = endpoint["endpoint"]["address"]["socket_address"]
-        assert address == {"address": f"ner-{track}", "port_value": port[kind]} and address["address"] in hosts
+        assert (
+            address == {"address": f"ner-{track}", "port_value": port[kind]}
+            and address["address"] in hosts
+        )
         assert cluster["load_assignment"]["cluster_name"] == name
         # gRPC is HTTP/2; whether the model can answer is asked over REST.
         assert ("typed_extension_protocol_options" in cluster) == (kind == "grpc")
-        asked = endpoint["endpoint"].get("health_check_config", {"port_value": address["port_value"]})
+        asked = endpoint["endpoint"].get(
+            "health_check_config", {"port_value": address["port_value"]}
+        )
         assert asked == {"port_value": port["rest"]}
         [check] = cluster["health_checks"]
         assert check["http_health_check"]["path"] == "/v1/models/ner/metadata"
@@ -101,16 +115,22 @@ def test_everything_from_outside_comes_over_tls(envoy):
     for chain in listener["filter_chains"]:
         context = chain["transport_socket"]["typed_config"]
         assert context["@type"].endswith("tls.v3.DownstreamTlsContext")
-        assert context["common_tls_context"]["tls_params"]["tls_minimum_protocol_version"] == "TLSv1_2"
+        assert (
+            context["common_tls_context"]["tls_params"]["tls_minimum_protocol_version"] == "TLSv1_2"
+        )
     assert envoy["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
 def test_requests_have_a_largest_size_and_a_longest_time(manager, routes, servers):
     filters = {one["name"]: one["typed_config"] for one in manager["http_filters"]}
     assert list(filters)[-1] == "envoy.filters.http.router"
-    assert filters["envoy.filters.http.buffer"]["max_request_bytes"] >= 4 * 2**20  # what a gRPC client sends at most
+    assert (
+        filters["envoy.filters.http.buffer"]["max_request_bytes"] >= 4 * 2**20
+    )  # what a gRPC client sends at most
     longest = int(servers["kubernetes"].flags["rest_api_timeout_in_ms"]) / 1000
-    assert {float(route["route"]["timeout"].removesuffix("s")) <= longest for route in routes} == {True}
+    assert {float(route["route"]["timeout"].removesuffix("s")) <= longest for route in routes} == {
+        True
+    }
 
 
 def test_envoy_accepts_it(deploy, tmp_path):
@@ -118,7 +138,18 @@ def test_envoy_accepts_it(deploy, tmp_path):
         pytest.skip("needs envoy and openssl")
     key, certificate = tmp_path / "server.key", tmp_path / "server.crt"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ]
         + ["-days", "1", "-subj", "/CN=localhost"],
         check=True,
         capture_output=True,
@@ -126,5 +157,7 @@ def test_envoy_accepts_it(deploy, tmp_path):
     config = tmp_path / "envoy.yaml"
     text = (deploy / "envoy/envoy.yaml").read_text(encoding="utf-8")
     config.write_text(text.replace("/etc/certificates", str(tmp_path)), encoding="utf-8")
-    ran = subprocess.run(["envoy", "--mode", "validate", "-c", config], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        ["envoy", "--mode", "validate", "-c", config], capture_output=True, text=True, timeout=60
+    )
     assert ran.returncode == 0, ran.stderr

@@ -28,7 +28,11 @@ def test_a_misspelled_or_missing_field_would_be_seen(read):
     pod["terminationGracePeriodSeconds"] = "25"
     del deployment["spec"]["selector"]
     found = "\n".join(faults(deployment, "V1Deployment", "Deployment"))
-    assert "unknown field readynessProbe" in found and "'25' is no int" in found and "selector" in found
+    assert (
+        "unknown field readynessProbe" in found
+        and "'25' is no int" in found
+        and "selector" in found
+    )
 
 
 def test_the_pods_of_kserve_are_of_their_type(read):
@@ -55,7 +59,9 @@ def test_a_pod_can_do_no_more_than_it_has_to(read):
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+    mounts = {
+        mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]
+    }
     assert mounts == {"/models": True, "/config": True, "/tmp": False}
 
 
@@ -65,7 +71,9 @@ def test_what_names_a_port_names_one_of_the_pod(read):
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     for path in ("kubernetes/base/service.yaml", "kubernetes/service.yaml"):
         for port in read(path)[0]["spec"]["ports"]:
-            assert ports[port["targetPort"]] == port["port"] and port["name"] == port["targetPort"], path
+            assert (
+                ports[port["targetPort"]] == port["port"] and port["name"] == port["targetPort"]
+            ), path
     for rule in read("kubernetes/network.yaml")[0]["spec"]["ingress"]:
         assert {port["port"] for port in rule["ports"]} <= ports.keys()
     assert read("kubernetes/base/service.yaml")[0]["spec"]["clusterIP"] == "None"  # headless
@@ -78,7 +86,10 @@ def test_the_network_policy_lets_in_nobody_who_is_not_named(read):
 
 
 def test_there_is_always_one_more_pod_than_may_be_missing(read):
-    [scaler], [budget] = read("kubernetes/stable/autoscaling.yaml"), read("kubernetes/stable/disruption.yaml")
+    [scaler], [budget] = (
+        read("kubernetes/stable/autoscaling.yaml"),
+        read("kubernetes/stable/disruption.yaml"),
+    )
     assert scaler["spec"]["minReplicas"] > budget["spec"]["maxUnavailable"] >= 1
     [deployment] = read("kubernetes/base/deployment.yaml")
     assert "replicas" not in deployment["spec"]  # else each apply would undo the autoscaler
@@ -93,10 +104,15 @@ def built(deploy):
 
     def build(folder):
         ran = subprocess.run(
-            ["kubectl", "kustomize", str(deploy / folder)], capture_output=True, text=True, timeout=120
+            ["kubectl", "kustomize", str(deploy / folder)],
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert ran.returncode == 0, ran.stderr
-        return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(ran.stdout)}
+        return {
+            (one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(ran.stdout)
+        }
 
     return build
 
@@ -109,22 +125,36 @@ def test_kustomize_builds_two_tracks_that_do_not_take_each_others_pods(built):
                 assert faults(manifest, kind_of(manifest), manifest["kind"]) == []
             assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"] == "ner"
         deployment, service = found["Deployment", f"ner-{track}"], found["Service", f"ner-{track}"]
-        assert deployment["spec"]["selector"]["matchLabels"]["track"] == service["spec"]["selector"]["track"] == track
+        assert (
+            deployment["spec"]["selector"]["matchLabels"]["track"]
+            == service["spec"]["selector"]["track"]
+            == track
+        )
         assert deployment["spec"]["template"]["metadata"]["labels"]["track"] == track
         configs = {
             source["configMap"]["name"]
             for volume in deployment["spec"]["template"]["spec"]["volumes"]
             for source in volume.get("projected", {}).get("sources", [])
         }
-        assert configs == {name for kind, name in found if kind == "ConfigMap"} and f"ner-models-{track}" in configs
-    assert stable["HorizontalPodAutoscaler", "ner-stable"]["spec"]["scaleTargetRef"]["name"] == "ner-stable"
-    assert stable["PodDisruptionBudget", "ner-stable"]["spec"]["selector"]["matchLabels"]["track"] == "stable"
+        assert (
+            configs == {name for kind, name in found if kind == "ConfigMap"}
+            and f"ner-models-{track}" in configs
+        )
+    assert (
+        stable["HorizontalPodAutoscaler", "ner-stable"]["spec"]["scaleTargetRef"]["name"]
+        == "ner-stable"
+    )
+    assert (
+        stable["PodDisruptionBudget", "ner-stable"]["spec"]["selector"]["matchLabels"]["track"]
+        == "stable"
+    )
     assert "specific" in canary["ConfigMap", "ner-models-canary"]["data"]["models.config"]
     # Metrics come through the headless Services, which carry the track; the one for REST has none.
     selector = stable["ServiceMonitor", "ner"]["spec"]["selector"]["matchExpressions"]
     for name, chosen in (("ner-stable", True), ("ner", False)):
         labels = stable["Service", name]["metadata"].get("labels", {})
         assert chosen == all(
-            one["key"] in labels and (one["operator"] == "Exists" or labels[one["key"]] in one["values"])
+            one["key"] in labels
+            and (one["operator"] == "Exists" or labels[one["key"]] in one["values"])
             for one in selector
         )

@@ -22,7 +22,9 @@ def test_every_metric_is_one_that_a_server_has(alerts):
     for rule in alerts:
         named |= set(re.findall(r":tensorflow:[a-zA-Z0-9_:]+", rule["expr"]))
     assert len(named) >= 5
-    assert {re.sub(r"_(bucket|count|sum)$", "", name) if "latency" in name else name for name in named} <= exported
+    assert {
+        re.sub(r"_(bucket|count|sum)$", "", name) if "latency" in name else name for name in named
+    } <= exported
 
 
 def test_every_name_in_an_expression_begins_with_the_colon(alerts):
@@ -49,19 +51,29 @@ def test_kubernetes_has_the_same_alerts(read):
 def test_prometheus_asks_the_servers_of_compose(read, servers):
     [compose], [prometheus] = read("compose/compose.yaml"), read("prometheus/prometheus.yml")
     [job] = prometheus["scrape_configs"]
-    targets = {target: one["labels"]["track"] for one in job["static_configs"] for target in one["targets"]}
+    targets = {
+        target: one["labels"]["track"] for one in job["static_configs"] for target in one["targets"]
+    }
     port = servers["compose ner-stable"].flags["rest_api_port"]
     assert targets == {f"ner-{track}:{port}": track for track in ("stable", "canary")}
     assert {target.partition(":")[0] for target in targets} <= compose["services"].keys()
     assert job["job_name"] == "ner" and prometheus["rule_files"] == ["alerts.yml"]
 
 
-@pytest.mark.parametrize("command", [("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")])
+@pytest.mark.parametrize(
+    "command", [("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")]
+)
 def test_promtool_accepts(deploy, command):
     """The second runs the alerts over made-up series: what fires, when, and what stays quiet."""
     if not shutil.which("promtool"):
         pytest.skip("needs promtool: Debian's package prometheus")
-    ran = subprocess.run(["promtool", *command], cwd=deploy / "prometheus", capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        ["promtool", *command],
+        cwd=deploy / "prometheus",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="needs bash, as the server's image has it")
+pytestmark = pytest.mark.skipif(
+    not shutil.which("bash"), reason="needs bash, as the server's image has it"
+)
 
 
 @pytest.fixture

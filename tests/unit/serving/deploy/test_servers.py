@@ -30,11 +30,21 @@ FILES = ("model_config_file", "batching_parameters_file", "monitoring_config_fil
 
 
 def test_there_are_the_places_that_the_other_tests_look_at(servers):
-    assert servers.keys() == {"compose ner-stable", "compose ner-canary", "kubernetes", "kserve", "systemd"}
+    assert servers.keys() == {
+        "compose ner-stable",
+        "compose ner-canary",
+        "kubernetes",
+        "kserve",
+        "systemd",
+    }
 
 
 def test_every_flag_is_one_of_the_server(servers):
-    assert {name: server.flags.keys() - FLAGS for name, server in servers.items() if server.flags.keys() - FLAGS} == {}
+    assert {
+        name: server.flags.keys() - FLAGS
+        for name, server in servers.items()
+        if server.flags.keys() - FLAGS
+    } == {}
 
 
 def test_batching_monitoring_and_warm_up_are_on_everywhere(servers):
@@ -57,12 +67,17 @@ def test_what_is_given_in_several_places_is_given_the_same_value(servers):
 
 def test_ports_are_the_documented_ones(servers):
     for name, server in servers.items():
-        assert (server.flags["port"], server.flags["rest_api_port"]) == PORTS.get(name, ("8500", "8501")), name
+        assert (server.flags["port"], server.flags["rest_api_port"]) == PORTS.get(
+            name, ("8500", "8501")
+        ), name
 
 
 def test_models_come_from_a_file_or_from_a_folder_and_never_both(servers):
     for name, server in servers.items():
-        from_file, from_folder = "model_config_file" in server.flags, "model_base_path" in server.flags
+        from_file, from_folder = (
+            "model_config_file" in server.flags,
+            "model_base_path" in server.flags,
+        )
         assert from_file != from_folder, name
         # Labels at start go on versions that are not there yet; the file is read again only if a time is given.
         if from_file:
@@ -96,19 +111,31 @@ def test_images_are_pinned(read, deploy):
 def test_probes_mean_something(read, servers, place):
     """A model that can answer has metadata; a server without one is to be left alone, not started anew."""
     if place == "kubernetes":
-        container = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+        container = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"][
+            "containers"
+        ][0]
         port, name = "rest", "ner"
-        assert {"name": "rest", "containerPort": int(servers[place].flags["rest_api_port"])} in container["ports"]
-        assert {"name": "grpc", "containerPort": int(servers[place].flags["port"])} in container["ports"]
+        assert {
+            "name": "rest",
+            "containerPort": int(servers[place].flags["rest_api_port"]),
+        } in container["ports"]
+        assert {"name": "grpc", "containerPort": int(servers[place].flags["port"])} in container[
+            "ports"
+        ]
     else:
         container = read("kserve/inferenceservice.yaml")[1]["spec"]["containers"][0]
         port, name = int(servers[place].flags["rest_api_port"]), "{{.Name}}"
         assert servers[place].flags["model_name"] == name
     asked = {"path": f"/v1/models/{name}/metadata", "port": port}
     assert container["startupProbe"]["httpGet"] == container["readinessProbe"]["httpGet"] == asked
-    assert container["livenessProbe"]["tcpSocket"] == {"port": port} and "httpGet" not in container["livenessProbe"]
+    assert (
+        container["livenessProbe"]["tcpSocket"] == {"port": port}
+        and "httpGet" not in container["livenessProbe"]
+    )
     startup = container["startupProbe"]
-    assert startup["periodSeconds"] * startup["failureThreshold"] >= 120  # loading and warming up take a while
+    assert (
+        startup["periodSeconds"] * startup["failureThreshold"] >= 120
+    )  # loading and warming up take a while
 
 
 def test_a_pod_answers_what_is_under_way_before_it_goes(read):
@@ -124,7 +151,9 @@ def test_compose_starts_it_with_an_init_read_only_models_and_a_health_check(read
         service = compose["services"][name]
         assert service["init"] and service["read_only"] and service["cap_drop"] == ["ALL"]
         mounts = {mount["target"]: mount for mount in service["volumes"]}
-        assert mounts.keys() == {"/models", "/config"} and all(mount["read_only"] for mount in mounts.values())
+        assert mounts.keys() == {"/models", "/config"} and all(
+            mount["read_only"] for mount in mounts.values()
+        )
         assert service["healthcheck"]["test"] == ["CMD", "bash", "/config/ready.sh", "ner", "8501"]
         # Nobody has to say who they are: other machines get at it through Envoy only.
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
@@ -140,7 +169,9 @@ def test_every_key_is_one_that_compose_knows(read):
     for service in compose["services"].values():
         assert service.keys() <= known
         for mount in service["volumes"]:
-            assert mount.keys() <= {"type", "source", "target", "read_only", "bind"} and mount["type"] in (
+            assert mount.keys() <= {"type", "source", "target", "read_only", "bind"} and mount[
+                "type"
+            ] in (
                 "bind",
                 "volume",
             )
@@ -177,7 +208,9 @@ def test_systemd_keeps_it_apart_and_off_the_network(unit):
 
 
 def test_the_stand_ins_unit_uses_options_that_it_has(unit):
-    program, command, *arguments = shlex.split(unit("tfx-ner-serve.service")["Service"]["ExecStart"][0])
+    program, command, *arguments = shlex.split(
+        unit("tfx-ner-serve.service")["Service"]["ExecStart"][0]
+    )
     assert program.endswith("/tfx-ner") and command == "serve"
     given = {argument for argument in arguments if argument.startswith("--")}
     assert given <= {option for parameter in serve.params for option in parameter.opts}
@@ -190,6 +223,10 @@ def test_systemd_accepts_the_unit(deploy, tmp_path, name):
         pytest.skip("needs systemd-analyze: Debian's package systemd")
     text = (deploy / "systemd" / name).read_text(encoding="utf-8")
     unit = tmp_path / name
-    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE), encoding="utf-8")
-    ran = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
+    unit.write_text(
+        re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE), encoding="utf-8"
+    )
+    ran = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60
+    )
     assert ran.returncode == 0 and name not in ran.stderr, ran.stderr

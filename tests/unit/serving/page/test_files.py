@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from serving import formats
+from components.export import formats
 
 PAGE = formats.STYLE.parent
 FILES = sorted(PAGE.iterdir())
@@ -30,7 +30,11 @@ def test_nothing_is_written_as_markup():
     """Texts and labels become text nodes."""
     code = "".join(path.read_text(encoding="utf-8") for path in FILES if path.suffix == ".js")
     assert (
-        re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc", code) == []
+        re.findall(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc",
+            code,
+        )
+        == []
     )
 
 
@@ -43,13 +47,16 @@ def test_nothing_comes_from_outside():
         )
     }
     named = {("icon.svg", "http://www.w3.org/2000/svg"), ("index.html", "http://localhost:8501")}
-    assert {(name, address) for name, address in addresses if not address.startswith("// ")} == named
+    assert {
+        (name, address) for name, address in addresses if not address.startswith("// ")
+    } == named
 
 
 def test_no_script_or_style_is_inline(elements):
     assert all(attrs.get("src") for tag, attrs in elements if tag == "script")
     assert not any(
-        tag == "style" or "style" in attrs or any(key.startswith("on") for key in attrs) for tag, attrs in elements
+        tag == "style" or "style" in attrs or any(key.startswith("on") for key in attrs)
+        for tag, attrs in elements
     )
 
 
@@ -67,5 +74,9 @@ def test_every_place_that_the_code_names_is_there_once(elements):
     ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
     named = set(re.findall(r'\bat\("([^"]+)"\)', (PAGE / "page.js").read_text(encoding="utf-8")))
     for _, attrs in elements:
-        named |= {word for key in ("for", "aria-labelledby", "aria-describedby") for word in attrs.get(key, "").split()}
+        named |= {
+            word
+            for key in ("for", "aria-labelledby", "aria-describedby")
+            for word in attrs.get(key, "").split()
+        }
     assert len(ids) == len(set(ids)) and named <= set(ids)

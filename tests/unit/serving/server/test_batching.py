@@ -106,7 +106,9 @@ def test_what_comes_during_a_run_runs_together_next(model):
 
 def test_an_answer_is_as_wide_as_it_would_be_alone(model):
     async def story(batcher):
-        return await held_up(batcher, model, job(model, "a"), job(model, "b c d e", ""), job(model, ""))
+        return await held_up(
+            batcher, model, job(model, "a"), job(model, "b c d e", ""), job(model, "")
+        )
 
     assert [words(one) for one in run(story)] == [[["a"]], [["b", "c", "d", "e"], [""] * 4], [[]]]
     assert len(model.batches) == 2
@@ -126,18 +128,29 @@ def test_a_request_larger_than_a_batch_runs_in_pieces_and_comes_back_whole(model
 
     answer = run(story, Limits(rows=2))
     assert [len(batch) for batch in model.batches] == [2, 2, 1]
-    assert words(answer) == [["a", "", ""], ["b"] * 3, ["c", "c", ""], ["d", "", ""], ["e", "e", ""]]
+    assert words(answer) == [
+        ["a", "", ""],
+        ["b"] * 3,
+        ["c", "c", ""],
+        ["d", "", ""],
+        ["e", "e", ""],
+    ]
     assert answer["count"].tolist() == [1, 3, 2, 1, 2]
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"key": "another"}, {"signature": Signature(SIGNATURE.inputs, {"type": SIGNATURE.outputs["type"]})}],
+    [
+        {"key": "another"},
+        {"signature": Signature(SIGNATURE.inputs, {"type": SIGNATURE.outputs["type"]})},
+    ],
     ids=["of another version", "that cannot be taken apart again"],
 )
 def test_requests_that_do_not_belong_together_run_apart(model, other):
     async def story(batcher):
-        return await held_up(batcher, model, job(model, "a", **other), job(model, "b"), job(model, "c", **other))
+        return await held_up(
+            batcher, model, job(model, "a", **other), job(model, "b"), job(model, "c", **other)
+        )
 
     assert [words(one) for one in run(story)] == [[["a"]], [["b"]], [["c"]]]
     assert not any("b" in batch and len(batch) > 1 for batch in model.batches)
@@ -170,13 +183,17 @@ def test_a_request_whose_deadline_has_passed_is_never_begun(model):
     assert not any("late" in batch for batch in model.batches)
 
 
-def test_a_caller_waits_no_longer_than_the_deadline_and_the_version_is_kept_until_the_run_ends(model):
+def test_a_caller_waits_no_longer_than_the_deadline_and_the_version_is_kept_until_the_run_ends(
+    model,
+):
     released = []
 
     async def story(batcher):
         model.gate.clear()
         with pytest.raises(RequestError) as raised:
-            await batcher.run(job(model, "a", seconds=0.05), lambda: released.append(len(model.batches)))
+            await batcher.run(
+                job(model, "a", seconds=0.05), lambda: released.append(len(model.batches))
+            )
         assert raised.value.code is Code.DEADLINE_EXCEEDED and not released
         model.gate.set()
         await batcher.run(job(model, "b"))
@@ -192,7 +209,9 @@ def test_a_caller_who_goes_away_leaves_the_others_be(model):
         model.gate.clear()
         first = asyncio.ensure_future(batcher.run(job(model, "a"), lambda: released.append("a")))
         await model.has_begun()
-        gone = asyncio.ensure_future(batcher.run(job(model, "gone"), lambda: released.append("gone")))
+        gone = asyncio.ensure_future(
+            batcher.run(job(model, "gone"), lambda: released.append("gone"))
+        )
         stays = asyncio.ensure_future(batcher.run(job(model, "b")))
         await asyncio.sleep(0)
         gone.cancel()
@@ -279,13 +298,18 @@ async def one_after_the_other(batcher, model, texts):
         await batcher.run(job(model, text))
 
 
-def test_a_caller_who_is_alone_and_asks_for_little_is_answered_without_a_thread_seven_times_of_eight(model):
+def test_a_caller_who_is_alone_and_asks_for_little_is_answered_without_a_thread_seven_times_of_eight(
+    model,
+):
     run(lambda batcher: one_after_the_other(batcher, model, "abcdefghijklmnopqrst"))
     assert here(model) == [False, *[True] * 7, False, *[True] * 7, False, *[True] * 3]
 
 
 def test_a_long_text_runs_in_a_thread(model):
-    run(lambda batcher: one_after_the_other(batcher, model, ["a", "b", "c" * 21, "d", "e"]), Limits(brief_bytes=20))
+    run(
+        lambda batcher: one_after_the_other(batcher, model, ["a", "b", "c" * 21, "d", "e"]),
+        Limits(brief_bytes=20),
+    )
     assert here(model) == [False, True, False, True, True]
 
 

@@ -33,13 +33,19 @@ with tempfile.TemporaryFile() as file:
     print(len(re.findall(rb"<heap nr=", file.read())) - number)
 """
 
-pytestmark = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="the C library is not glibc")
+pytestmark = pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "malloc_info"), reason="the C library is not glibc"
+)
 
 
 def arenas_beyond_the_threads(*arguments, **environment):
     kept = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
     done = subprocess.run(
-        [sys.executable, "-c", _COUNT, *arguments], env=kept | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", _COUNT, *arguments],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return int(done.stdout)
 

@@ -6,7 +6,9 @@ from serving.server.metrics import Metrics
 
 
 def families(metrics):
-    return {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
+    return {
+        family.name: family for family in text_string_to_metric_families(metrics.text().decode())
+    }
 
 
 def test_requests_are_counted_under_tensorflow_servings_names():
@@ -16,7 +18,10 @@ def test_requests_are_counted_under_tensorflow_servings_names():
     metrics.request("my_total", "INVALID_ARGUMENT", "Predict", "REST", 0.002)
     text = metrics.text().decode()
     assert ':tensorflow:serving:request_count{model_name="my_total",status="OK"} 2.0' in text
-    assert ':tensorflow:serving:request_count{model_name="my_total",status="INVALID_ARGUMENT"} 1.0' in text
+    assert (
+        ':tensorflow:serving:request_count{model_name="my_total",status="INVALID_ARGUMENT"} 1.0'
+        in text
+    )
     assert "request_count_total" not in text and "_created" not in text
 
 
@@ -28,7 +33,10 @@ def test_latencies_are_microseconds_in_histograms():
     metrics.batch(2, 5, [0.001, 0.002])
     found = families(metrics)
     sums = {
-        sample.name: sample.value for family in found.values() for sample in family.samples if "_sum" in sample.name
+        sample.name: sample.value
+        for family in found.values()
+        for sample in family.samples
+        if "_sum" in sample.name
     }
     assert sums == {
         ":tensorflow:serving:request_latency_sum": 2_000,
@@ -45,4 +53,7 @@ def test_loads_are_counted():
     metrics.load("/models/ner/1", ok=True)
     metrics.load("/models/ner/2", ok=False)
     found = families(metrics)[":tensorflow:cc:saved_model:load_attempt_count"]
-    assert {sample.labels["status"]: sample.value for sample in found.samples} == {"success": 1, "fail": 1}
+    assert {sample.labels["status"]: sample.value for sample in found.samples} == {
+        "success": 1,
+        "fail": 1,
+    }

@@ -65,15 +65,30 @@ def test_a_label_goes_only_on_a_version_that_is_available(models, base):
 
 def test_unknown_names_versions_and_labels(models, base):
     models.configure([ModelConfig("a", base("a", 1))])
-    assert refusal(models.lease, "x") == (Code.NOT_FOUND, "Servable not found for request: Latest(x)")
-    assert refusal(models.lease, "x", 9) == (Code.NOT_FOUND, "Servable not found for request: Specific(x, 9)")
-    assert refusal(models.lease, "a", 9) == (Code.NOT_FOUND, "Servable not found for request: Specific(a, 9)")
+    assert refusal(models.lease, "x") == (
+        Code.NOT_FOUND,
+        "Servable not found for request: Latest(x)",
+    )
+    assert refusal(models.lease, "x", 9) == (
+        Code.NOT_FOUND,
+        "Servable not found for request: Specific(x, 9)",
+    )
+    assert refusal(models.lease, "a", 9) == (
+        Code.NOT_FOUND,
+        "Servable not found for request: Specific(a, 9)",
+    )
     assert refusal(models.lease, "a", None, "l") == (
         Code.INVALID_ARGUMENT,
         "Unrecognized servable version label: l",
     )
-    assert refusal(models.statuses, "x") == (Code.NOT_FOUND, "Could not find any versions of model x")
-    assert refusal(models.statuses, "a", 9) == (Code.NOT_FOUND, "Could not find version 9 of model a")
+    assert refusal(models.statuses, "x") == (
+        Code.NOT_FOUND,
+        "Could not find any versions of model x",
+    )
+    assert refusal(models.statuses, "a", 9) == (
+        Code.NOT_FOUND,
+        "Could not find version 9 of model a",
+    )
 
 
 def test_a_model_that_is_configured_no_more_is_unloaded(models, base):
@@ -109,7 +124,9 @@ def test_a_model_without_a_version_that_loads_is_refused(models, base):
     folder = base("a", 1)
     (folder / "1" / "broken").touch()
     code, message = refusal(models.configure, [ModelConfig("a", folder)])
-    assert code is Code.DATA_LOSS and message == "version 1 of model a cannot be loaded: it is broken"
+    assert (
+        code is Code.DATA_LOSS and message == "version 1 of model a cannot be loaded: it is broken"
+    )
 
 
 def test_the_same_name_twice_is_refused(models, base):

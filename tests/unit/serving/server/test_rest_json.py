@@ -41,7 +41,9 @@ def test_both_forms_give_the_same_texts(body):
 def test_several_inputs_are_given_by_name():
     expected = {"x": [1, 2], "y": [[0.5, 1.0], [2.0, 3.0]]}
     assert arrays({"inputs": {"x": [1, 2], "y": [[0.5, 1], [2, 3.0]]}}, TWO) == expected
-    assert arrays({"instances": [{"x": 1, "y": [0.5, 1]}, {"y": [2, 3.0], "x": 2}]}, TWO) == expected
+    assert (
+        arrays({"instances": [{"x": 1, "y": [0.5, 1]}, {"y": [2, 3.0], "x": 2}]}, TWO) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,11 @@ def test_several_inputs_are_given_by_name():
         ({"instances": [True]}, ONE, "Type: Bool is not of expected type: string"),
         ({"instances": [None]}, ONE, "Type: Null is not of expected type: string"),
         ({"instances": ["a", ["b"]]}, ONE, "unexpected level"),
-        ({"instances": [["a"], ["b", "c"]]}, ONE, "unexpected size: 2 at level: 1 expected size: 1"),
+        (
+            {"instances": [["a"], ["b", "c"]]},
+            ONE,
+            "unexpected size: 2 at level: 1 expected size: 1",
+        ),
         ({"instances": [["a"], "b"]}, ONE, "incorrect level"),
         ({"instances": [{"text": "a"}, "b"]}, ONE, "to be the same"),
         ({"instances": [{"word": "a"}]}, ONE, "does not have named input: word"),
@@ -79,11 +85,23 @@ def test_several_inputs_are_given_by_name():
         ({"signature_name": 1, "instances": ["a"]}, ONE, "'signature_name' key must be a string"),
         ({"inputs": {"x": [1.0], "y": [[1, 2]]}}, TWO, "not of expected type: int64"),
         ({"inputs": {"x": [2**63], "y": [[1, 2]]}}, TWO, "not of expected type: int64"),
-        ({"inputs": {"x": [True], "y": [[1, 2]]}}, TWO, "Type: Bool is not of expected type: int64"),
+        (
+            {"inputs": {"x": [True], "y": [[1, 2]]}},
+            TWO,
+            "Type: Bool is not of expected type: int64",
+        ),
         ({"inputs": {"x": [1], "y": [[1e39, 2]]}}, TWO, "without loss of precision"),
         ({"inputs": {"x": [1], "y": [[2**24 + 1, 2]]}}, TWO, "without loss of precision"),
-        ({"inputs": {"x": [1], "y": [["1", 2]]}}, TWO, "Type: String is not of expected type: float32"),
-        ({"inputs": {"x": [{"b64": ""}], "y": [[1, 2]]}}, TWO, "Type: Object is not of expected type: int64"),
+        (
+            {"inputs": {"x": [1], "y": [["1", 2]]}},
+            TWO,
+            "Type: String is not of expected type: float32",
+        ),
+        (
+            {"inputs": {"x": [{"b64": ""}], "y": [[1, 2]]}},
+            TWO,
+            "Type: Object is not of expected type: int64",
+        ),
     ],
 )
 def test_what_is_refused_and_why(body, signature, message):
@@ -110,7 +128,13 @@ OUTPUTS = {
 def test_rows_are_objects_where_there_are_several_outputs():
     assert json.loads(rest_json.answer(OUTPUTS, by_rows=True)) == {
         "predictions": [
-            {"count": 1, "score": [0.9], "type": ["PER"], "raw_bytes": {"b64": "/w=="}, "sure": True},
+            {
+                "count": 1,
+                "score": [0.9],
+                "type": ["PER"],
+                "raw_bytes": {"b64": "/w=="},
+                "sure": True,
+            },
             {"count": 0, "score": [0.0], "type": [""], "raw_bytes": {"b64": ""}, "sure": False},
         ]
     }
@@ -128,10 +152,14 @@ def test_a_single_output_comes_bare(by_rows, key):
 
 def test_floats_that_are_no_numbers_are_named():
     values = np.array([np.nan, np.inf, -np.inf], np.float32)
-    assert rest_json.answer({"x": values}, by_rows=True) == b'{"predictions":[NaN,Infinity,-Infinity]}'
+    assert (
+        rest_json.answer({"x": values}, by_rows=True) == b'{"predictions":[NaN,Infinity,-Infinity]}'
+    )
 
 
-@pytest.mark.parametrize("outputs", [{"a": np.array(1)}, {"a": np.array([1]), "b": np.array([1, 2])}])
+@pytest.mark.parametrize(
+    "outputs", [{"a": np.array(1)}, {"a": np.array([1]), "b": np.array([1, 2])}]
+)
 def test_outputs_without_common_rows_can_be_had_by_columns_only(outputs):
     with pytest.raises(RequestError, match="inconsistent batch sizes"):
         rest_json.answer(outputs, by_rows=True)
@@ -153,13 +181,19 @@ def test_a_float_comes_back_as_it_was(values):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["text", "b64", "x", "y"]) | st.text(), inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["text", "b64", "x", "y"]) | st.text(), inner)
+    ),
     max_leaves=12,
 )
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(st.sampled_from(["instances", "inputs", "signature_name"]), JSON), st.sampled_from([ONE, TWO]))
+@given(
+    st.dictionaries(st.sampled_from(["instances", "inputs", "signature_name"]), JSON),
+    st.sampled_from([ONE, TWO]),
+)
 def test_any_json_is_read_or_refused(fields, signature):
     try:
         found = rest_json.arrays_of(rest_json.parse(json.dumps(fields).encode()), signature)

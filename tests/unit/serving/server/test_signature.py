@@ -23,7 +23,9 @@ WIDE = TensorSpec("string", (None, None))
         ({"text": TensorSpec("string", (2,))}, {"count": COUNT}, False),
     ],
 )
-def test_rows_of_several_requests_run_together_where_each_finds_its_own_again(inputs, outputs, batches):
+def test_rows_of_several_requests_run_together_where_each_finds_its_own_again(
+    inputs, outputs, batches
+):
     assert Signature(inputs, outputs).batches is batches
 
 

@@ -7,7 +7,9 @@ from serving.server.status import Code
 
 
 def test_codes_are_grpcs():
-    assert {code.name: code.value for code in Code} == {code.name: code.value[0] for code in grpc.StatusCode}
+    assert {code.name: code.value for code in Code} == {
+        code.name: code.value[0] for code in grpc.StatusCode
+    }
 
 
 @pytest.mark.parametrize(

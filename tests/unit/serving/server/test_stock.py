@@ -35,16 +35,25 @@ def stock(tmp_path):
 def serve(*arguments, path=os.defpath):
     environment = {**os.environ, "PATH": str(path)}
     command = [sys.executable, "-m", "pipeline.cli", "serve", *map(str, arguments)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=-1, stderr=-1, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=-1, stderr=-1, text=True
+    ) as process:
         out, err = process.communicate(timeout=60)
     return process, out, err
 
 
 def test_it_takes_over_the_process_with_batching_monitoring_and_warm_up(base, stock):
-    process, out, err = serve("--model-base-path", base, "--rest-port", "8601", path=f"{stock.parent}:{os.defpath}")
+    process, out, err = serve(
+        "--model-base-path", base, "--rest-port", "8601", path=f"{stock.parent}:{os.defpath}"
+    )
     assert process.returncode == 7 and out == f"pid {process.pid}\n"  # so that signals reach it
-    flags = dict(line[2:].split("=", 1) for line in Path(f"{stock}.arguments").read_text().splitlines())
-    assert Path(flags.pop("batching_parameters_file")).is_file() and Path(flags.pop("monitoring_config_file")).is_file()
+    flags = dict(
+        line[2:].split("=", 1) for line in Path(f"{stock}.arguments").read_text().splitlines()
+    )
+    assert (
+        Path(flags.pop("batching_parameters_file")).is_file()
+        and Path(flags.pop("monitoring_config_file")).is_file()
+    )
     assert flags == {
         "port": "8500",
         "rest_api_port": "8601",
@@ -69,8 +78,23 @@ def test_its_path_can_be_given_and_options_go_to_it(base, stock, tmp_path):
     (tmp_path / "models.config").touch()
     (tmp_path / "ssl.config").touch()
     process, _, _ = serve(
-        *("--tensorflow-model-server", stock, "--model-config-file", tmp_path / "models.config", "--timeout", "2.5"),
-        *("--ssl-config-file", tmp_path / "ssl.config", "--cors", "--batch-size", "9", "--host", "0.0.0.0"),
+        *(
+            "--tensorflow-model-server",
+            stock,
+            "--model-config-file",
+            tmp_path / "models.config",
+            "--timeout",
+            "2.5",
+        ),
+        *(
+            "--ssl-config-file",
+            tmp_path / "ssl.config",
+            "--cors",
+            "--batch-size",
+            "9",
+            "--host",
+            "0.0.0.0",
+        ),
     )
     assert process.returncode == 7
     flags = Path(f"{stock}.arguments").read_text().splitlines()
@@ -89,11 +113,40 @@ def test_its_path_can_be_given_and_options_go_to_it(base, stock, tmp_path):
     [
         ([], "expected one of --model-base-path and --model-config-file"),
         (["--model-base-path", "BASE", "--model-config-file", "x"], "expected one of"),
-        (["--model-base-path", "BASE", "--own-server", "--tensorflow-model-server", "x"], "expected one of them"),
-        (["--model-base-path", "BASE", "--tensorflow-model-server", "/no/where"], "/no/where: no program there"),
-        (["--model-base-path", "BASE", "--tensorflow-model-server", "STOCK", "--host", "127.0.0.1"], "every address"),
-        (["--model-base-path", "BASE", "--tensorflow-model-server", "STOCK", "--rest-port", "0"], "cannot choose one"),
-        (["--model-base-path", "BASE", "--tensorflow-model-server", "STOCK", "--rest-port", "8500"], "two different"),
+        (
+            ["--model-base-path", "BASE", "--own-server", "--tensorflow-model-server", "x"],
+            "expected one of them",
+        ),
+        (
+            ["--model-base-path", "BASE", "--tensorflow-model-server", "/no/where"],
+            "/no/where: no program there",
+        ),
+        (
+            [
+                "--model-base-path",
+                "BASE",
+                "--tensorflow-model-server",
+                "STOCK",
+                "--host",
+                "127.0.0.1",
+            ],
+            "every address",
+        ),
+        (
+            ["--model-base-path", "BASE", "--tensorflow-model-server", "STOCK", "--rest-port", "0"],
+            "cannot choose one",
+        ),
+        (
+            [
+                "--model-base-path",
+                "BASE",
+                "--tensorflow-model-server",
+                "STOCK",
+                "--rest-port",
+                "8500",
+            ],
+            "two different",
+        ),
         (["--model-base-path", "BASE/3"], "this is a version; expected the folder of versions"),
         (["--model-base-path", "BASE/3/saved_model.pb"], "this is a file"),
         (["--model-base-path", "BASE/.."], "no version here"),

@@ -18,7 +18,16 @@ def pair(tmp_path_factory):
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed: expected it on the PATH, to make a certificate")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ]
         + ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"],
         check=True,
         capture_output=True,
@@ -34,7 +43,12 @@ def test_a_key_and_a_certificate_will_do(write, pair):
     key, certificate = map(json.dumps, pair)
     assert tls.credentials(write("ssl.config", config(server_key=key, server_cert=certificate)))
     assert tls.credentials(
-        write("ca.config", config(server_key=key, server_cert=certificate, custom_ca=certificate, client_verify="true"))
+        write(
+            "ca.config",
+            config(
+                server_key=key, server_cert=certificate, custom_ca=certificate, client_verify="true"
+            ),
+        )
     )
 
 
@@ -42,9 +56,15 @@ def test_a_key_and_a_certificate_will_do(write, pair):
     ("text", "message"),
     [
         ("", "server_key holds no PEM"),
-        ('server_key: "key.pem"', "server_key holds no PEM; expected the text of the file, not its name"),
+        (
+            'server_key: "key.pem"',
+            "server_key holds no PEM; expected the text of the file, not its name",
+        ),
         ('server_key: "-----BEGIN" server_cert: ""', "server_cert holds no PEM"),
-        ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "client_verify needs custom_ca"),
+        (
+            'server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true',
+            "client_verify needs custom_ca",
+        ),
         ("key: 3", "no field named"),
         ("\ufeff{", "expected server_key"),
     ],

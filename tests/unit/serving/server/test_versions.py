@@ -21,7 +21,13 @@ class World:
         self.base, self.now, self.broken, self.loads = base, 0.0, set(), []
         self.made = {}
         self.versions = Versions(
-            "ner", base, self.load, policy, retries=Retries(2, 60), clock=lambda: self.now, wake=self.woken
+            "ner",
+            base,
+            self.load,
+            policy,
+            retries=Retries(2, 60),
+            clock=lambda: self.now,
+            wake=self.woken,
         )
         self.wakes = 0
 
@@ -47,7 +53,11 @@ class World:
         self.versions.step()
 
     def states(self, *wanted):
-        return {one.version: one.state for one in self.versions.statuses() if not wanted or one.state in wanted}
+        return {
+            one.version: one.state
+            for one in self.versions.statuses()
+            if not wanted or one.state in wanted
+        }
 
 
 @pytest.fixture
@@ -112,7 +122,12 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_why
     world.publish(2)
     assert serving(world) == 1
     newest, old = world.versions.statuses()
-    assert (newest.version, newest.state, newest.code, newest.message) == (2, State.END, Code.DATA_LOSS, "2 is broken")
+    assert (newest.version, newest.state, newest.code, newest.message) == (
+        2,
+        State.END,
+        Code.DATA_LOSS,
+        "2 is broken",
+    )
     assert (old.version, old.state, old.code, old.message) == (1, State.AVAILABLE, Code.OK, "")
 
 
@@ -132,7 +147,9 @@ def test_it_serves_once_it_can_be_loaded(world):
     world.broken.clear()
     world.now = 60
     world.versions.step()
-    assert serving(world) == 2 and world.versions.statuses()[0].message == "" and world.made[1].closed
+    assert (
+        serving(world) == 2 and world.versions.statuses()[0].message == "" and world.made[1].closed
+    )
 
 
 def test_a_broken_version_that_is_published_anew_is_loaded_at_once(world):
@@ -163,7 +180,9 @@ def test_a_removed_version_serves_on_if_the_one_before_it_is_broken(world):
 def test_without_any_version_left_nothing_serves(world):
     world.publish(1)
     world.remove(1)
-    with pytest.raises(RequestError, match=r"Servable not found for request: Latest\(ner\)") as raised:
+    with pytest.raises(
+        RequestError, match=r"Servable not found for request: Latest\(ner\)"
+    ) as raised:
         world.versions.acquire()
     assert raised.value.code is Code.NOT_FOUND and world.made[1].closed
 

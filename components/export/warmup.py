@@ -9,9 +9,11 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from serving import signatures
+from components.export import signatures
 
-_SENTENCE = "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024 for 4.5 million euros. "
+_SENTENCE = (
+    "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024 for 4.5 million euros. "
+)
 _BATCHES = ([_SENTENCE.strip()], [""], [_SENTENCE.strip(), "A", ""] * 10, [_SENTENCE * 40])
 
 
@@ -32,5 +34,7 @@ def write(model: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests():
-            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
             writer.write(log.SerializeToString())

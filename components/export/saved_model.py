@@ -28,16 +28,25 @@ class SavedModel:
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         try:
             with self._session.graph.as_default():
-                meta = loader_impl.SavedModelLoader(str(path)).load(self._session, [tf.saved_model.SERVING])
+                meta = loader_impl.SavedModelLoader(str(path)).load(
+                    self._session, [tf.saved_model.SERVING]
+                )
             self.definitions = {
-                name: definition for name, definition in meta.signature_def.items() if name != "__saved_model_init_op"
+                name: definition
+                for name, definition in meta.signature_def.items()
+                if name != "__saved_model_init_op"
             }
-            self._runs = {name: _run_of(self._session, definition) for name, definition in self.definitions.items()}
+            self._runs = {
+                name: _run_of(self._session, definition)
+                for name, definition in self.definitions.items()
+            }
         except BaseException:
             self._session.close()
             raise
 
-    def run(self, signature: str, inputs: Inputs, seconds: float | None = None) -> dict[str, np.ndarray]:
+    def run(
+        self, signature: str, inputs: Inputs, seconds: float | None = None
+    ) -> dict[str, np.ndarray]:
         """The signature's outputs by alias, for inputs by alias that fit it: arrays, of objects where they are strings, or
         lists of bytes.
 
@@ -86,7 +95,9 @@ def _run_of(
         )
         try:
             fed = {feeds[alias]: array for alias, array in inputs.items()}
-            outputs = c_session.TF_SessionRun_wrapper(session._session, options, fed, fetches, [], None)
+            outputs = c_session.TF_SessionRun_wrapper(
+                session._session, options, fed, fetches, [], None
+            )
         finally:
             c_session.TF_DeleteBuffer(options)
         return dict(zip(aliases, outputs))

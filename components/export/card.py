@@ -35,7 +35,10 @@ def write(card: Card, model: str | Path) -> None:
     """Writes the card of the SavedModel in the folder `model`."""
     path = Path(model) / _PLACE
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(card), ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(asdict(card), ensure_ascii=False, indent=1, sort_keys=True) + "\n",
+        encoding="utf-8",
+    )
 
 
 def read(model: str | Path) -> Card | None:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Mapping
 
 import tensorflow as tf
 
+from components.export import text as texts
 from components.features import text_ops
 from components.flat import rows_of
 from components.tagger.sentences import vocables_of_features
 from components.tagger.tagger import Tagger
-from serving import text as texts
 
 TEXT, EXAMPLES = "serving_default", "examples"
 
@@ -46,7 +46,9 @@ class Recogniser(tf.Module):
         self._types = tf.constant([tag[2:] for tag in labels])
         self._is_begin = tf.constant([tag.startswith("B-") for tag in labels])
         self._is_inside = tf.constant([tag.startswith("I-") for tag in labels])
-        self._as_begin = tf.constant([labels.index("B-" + tag[2:]) if tag != "O" else 0 for tag in labels], tf.int32)
+        self._as_begin = tf.constant(
+            [labels.index("B-" + tag[2:]) if tag != "O" else 0 for tag in labels], tf.int32
+        )
 
     def _read_tokens(
         self, surfaces: tf.Tensor, joints: tf.Tensor, counts: tf.Tensor, breaks: tf.Tensor
@@ -73,7 +75,9 @@ class Recogniser(tf.Module):
             words = self.words.ids(words, different)
         ends_sentence = tf.gather(features["shapes"].values == text_ops.SENTENCE_END, places)
         joints = tf.concat([joints, [0]], 0)
-        batch = vocables_of_features(features, words, places, joints, texts.segments(counts, breaks, ends_sentence))
+        batch = vocables_of_features(
+            features, words, places, joints, texts.segments(counts, breaks, ends_sentence)
+        )
         decoded = self._decode(batch)
         return decoded.tags[:-1], decoded.scores[:-1]
 
@@ -82,15 +86,20 @@ class Recogniser(tf.Module):
         tokens = text_ops.split_tokens(text)
         # Two line ends between tokens mean an empty line.
         breaks = tokens.lines - tf.concat([tokens.lines[:1], tokens.lines[:-1]], 0) >= 2
-        tags, scores = self._read(tokens.surfaces, tokens.joints, tf.cast(tokens.counts, tf.int64), breaks)
+        tags, scores = self._read(
+            tokens.surfaces, tokens.joints, tf.cast(tokens.counts, tf.int64), breaks
+        )
         found = texts.entities(tags, self._is_begin, self._is_inside)
         # A text with nothing in it is read as BLANK, at a place below zero: that is no entity, whatever its tag.
         real = tf.where(tf.gather(tokens.starts, found.first) >= 0)
         first, last, tag = (tf.gather_nd(values, real) for values in found)
         row = tf.gather(rows_of(tokens.counts), first)
-        counts = tf.math.bincount(row, minlength=tf.size(text), maxlength=tf.size(text), dtype=tf.int64)
+        counts = tf.math.bincount(
+            row, minlength=tf.size(text), maxlength=tf.size(text), dtype=tf.int64
+        )
         start, end = (
-            tf.cast(tf.gather(places, at), tf.int64) for places, at in ((tokens.starts, first), (tokens.ends, last))
+            tf.cast(tf.gather(places, at), tf.int64)
+            for places, at in ((tokens.starts, first), (tokens.ends, last))
         )
         origin = tf.gather(tokens.texts.row_starts(), row) + len(text_ops.AHEAD)
         surface = tf.strings.unicode_encode(
@@ -128,7 +137,10 @@ class Recogniser(tf.Module):
         tags, scores = tf.gather(tags, before[:-1]), tf.gather(scores, before[:-1])
         tags = corpus_tokens.with_values(self._repaired(tags, corpus_tokens.value_rowids()))
         names = tags.with_values(tf.gather(self._labels, tags.values))
-        return {"tags": names.to_tensor(""), "scores": corpus_tokens.with_values(scores).to_tensor(0.0)}
+        return {
+            "tags": names.to_tensor(""),
+            "scores": corpus_tokens.with_values(scores).to_tensor(0.0),
+        }
 
     def _repaired(self, tags: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """I- where no entity of its type is open turned into B-, as conlleval reads it; flat `[tokens]` with their row."""
@@ -150,5 +162,8 @@ def save(recogniser: Recogniser, path: str) -> None:
     tf.saved_model.save(
         recogniser,
         path,
-        signatures={TEXT: graph(recogniser.recognise, "text"), EXAMPLES: graph(recogniser.tag, "examples")},
+        signatures={
+            TEXT: graph(recogniser.recognise, "text"),
+            EXAMPLES: graph(recogniser.tag, "examples"),
+        },
     )

@@ -20,12 +20,17 @@ def segments(counts: tf.Tensor, breaks: tf.Tensor, ends_sentence: tf.Tensor) -> 
     """
     total = tf.reduce_sum(counts)
     text_starts = (
-        tf.math.unsorted_segment_sum(tf.ones_like(counts), tf.cumsum(counts, exclusive=True), total + 1)[:-1] > 0
+        tf.math.unsorted_segment_sum(
+            tf.ones_like(counts), tf.cumsum(counts, exclusive=True), total + 1
+        )[:-1]
+        > 0
     )
     begins = text_starts | breaks
     place = _place(begins)
     # The first token after the first end of a sentence in each stretch of _LONG tokens.
-    after_end = tf.concat([tf.zeros_like(ends_sentence[:1]), ends_sentence[:-1]], 0) & (place >= _LONG)
+    after_end = tf.concat([tf.zeros_like(ends_sentence[:1]), ends_sentence[:-1]], 0) & (
+        place >= _LONG
+    )
     candidates = tf.where(after_end)[:, 0]
     stretch = tf.gather(tf.cumsum(tf.cast(begins, tf.int64)) * 2**32 + place // _LONG, candidates)
     is_first = stretch != tf.concat([stretch[:1] - 1, stretch[:-1]], 0)

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from components import threads as thread_counts
 from components.errors import UserError
+from components.export import card, quiet
+from components.export.entity import Entity
 from components.ner import tags
 from components.ner.sentence import Span
 from components.storage import copies
 from components.storage.remote import Remote, is_remote
-from serving import card, quiet
-from serving.entity import Entity
 
 _T = TypeVar("_T")
 _BATCH, _CHARACTERS = 512, 200_000
@@ -36,7 +36,9 @@ def find(path: str | os.PathLike) -> Path:
         sorted(
             (int(child.name), child)
             for child in folder.iterdir()
-            if child.name.isascii() and child.name.isdigit() and (child / "saved_model.pb").is_file()
+            if child.name.isascii()
+            and child.name.isdigit()
+            and (child / "saved_model.pb").is_file()
         )
         if folder.is_dir()
         else []
@@ -101,14 +103,16 @@ class PublishedModel:
         self._tf = tf = quiet.import_tensorflow(threads)
         self._at_once = min(threads or thread_counts.available(), _AT_ONCE)
         self._pool = ThreadPoolExecutor(self._at_once)
-        from serving import saved_model
+        from components.export import saved_model
 
         try:
             self._model = saved_model.SavedModel(self.path)
             if missing := _SIGNATURES - self._model.definitions.keys():
                 raise ValueError(f"no signature {missing.pop()}")
         except (OSError, KeyError, ValueError, RuntimeError, tf.errors.OpError) as error:
-            raise UserError(f"{self.path}: cannot load the model ({str(error).splitlines()[0]})") from None
+            raise UserError(
+                f"{self.path}: cannot load the model ({str(error).splitlines()[0]})"
+            ) from None
 
     def recognise(self, texts: Iterable[str]) -> Iterator[tuple[Entity, ...]]:
         """The entities of each text, in order; texts are taken in batches."""
@@ -120,13 +124,17 @@ class PublishedModel:
             yield from _entities(batch, found)
 
     def _found(self, texts: Sequence[str]) -> dict[str, Any]:
-        return self._model.run("serving_default", {"text": [text.encode("utf-8", "replace") for text in texts]})
+        return self._model.run(
+            "serving_default", {"text": [text.encode("utf-8", "replace") for text in texts]}
+        )
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
         """The entities of each sentence given as tokens, as spans of those tokens."""
         return (spans for spans, _ in self.tagged(sentences))
 
-    def tagged(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
+    def tagged(
+        self, sentences: Iterable[Sequence[str]]
+    ) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
         """As `tag`, with the score of each entity."""
         batches = _batches(sentences, lambda tokens: sum(map(len, tokens)))
         for batch, found in self._side_by_side(batches, self._tags):
@@ -135,14 +143,18 @@ class PublishedModel:
                 yield spans, tuple(float(scores[span.start]) for span in spans)
 
     def _tags(self, sentences: Sequence[Sequence[str]]) -> dict[str, Any]:
-        return self._model.run("examples", {"examples": [self._example(tokens) for tokens in sentences]})
+        return self._model.run(
+            "examples", {"examples": [self._example(tokens) for tokens in sentences]}
+        )
 
     def _side_by_side(
         self, batches: Iterator[list[_T]], run: Callable[[list[_T]], dict[str, Any]]
     ) -> Iterator[tuple[list[_T], dict[str, Any]]]:
         """Each batch with what `run` makes of it, in order; some run at once."""
         first = list(islice(batches, 2))
-        if len(first) == 1:  # nothing to run beside it: to wake a thread takes longer than a step of the model
+        if (
+            len(first) == 1
+        ):  # nothing to run beside it: to wake a thread takes longer than a step of the model
             yield first[0], run(first[0])
             return
         running: deque[tuple[list[_T], Future]] = deque()
@@ -162,7 +174,9 @@ class PublishedModel:
         ).SerializeToString()
 
 
-def _entities(texts: Sequence[str], found: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
+def _entities(
+    texts: Sequence[str], found: Mapping[str, Any]
+) -> Iterator[tuple[str, tuple[Entity, ...]]]:
     """Each text with its entities, from the dense outputs of the signature."""
     for row, text in enumerate(texts):
         values = zip(*(found[key][row] for key in ("start", "end", "type", "score")))

@@ -7,10 +7,10 @@ from itertools import tee
 from typing import TypeVar
 
 from components.corpus.writing import text_of
+from components.export.entity import Entity
+from components.export.model import PublishedModel
 from components.ner import scores
 from components.ner.sentence import Sentence, Span
-from serving.entity import Entity
-from serving.model import PublishedModel
 
 _T = TypeVar("_T")
 
@@ -30,13 +30,21 @@ class Evaluation:
         self._model, self._from_text = model, from_text
         self.report = scores.Report()
 
-    def predictions(self, sentences: Iterable[Sentence]) -> Iterator[tuple[Sentence, tuple[Span, ...]]]:
+    def predictions(
+        self, sentences: Iterable[Sentence]
+    ) -> Iterator[tuple[Sentence, tuple[Span, ...]]]:
         """Each sentence with the entities that the model finds in it, as spans of its tokens."""
         asked, kept = tee(sentences)
-        clock = _Clock(self._from_texts(asked) if self._from_text else self._model.tag(one.tokens for one in asked))
+        clock = _Clock(
+            self._from_texts(asked)
+            if self._from_text
+            else self._model.tag(one.tokens for one in asked)
+        )
         for found, sentence in zip(clock, kept):
             seconds, clock.seconds = clock.seconds, 0.0
-            self.report += scores.Report(scores.score(sentence.spans, found), 1, len(sentence.tokens), seconds)
+            self.report += scores.Report(
+                scores.score(sentence.spans, found), 1, len(sentence.tokens), seconds
+            )
             yield sentence, found
 
     def _from_texts(self, sentences: Iterable[Sentence]) -> Iterator[tuple[Span, ...]]:

@@ -19,7 +19,9 @@ def import_tensorflow(threads: int = 0) -> ModuleType:
     thread_counts.limit(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it greets with errors about absent GPUs
     with _quiet_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
+        warnings.simplefilter(
+            "ignore"
+        )  # libraries that it brings tell users of Python 3.10 to upgrade
         import tensorflow as tf
 
         tf.config.list_physical_devices()

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from components.export.entity import Entity
+from components.export.evaluation import on_tokens
 from components.ner import tokens
 from components.ner.tags import tags_of
-from serving.entity import Entity
-from serving.evaluation import on_tokens
 
 Recognised = Iterable[tuple[str, tuple[Entity, ...]]]
 
@@ -23,7 +23,7 @@ main .text {{ margin-block: 1rem; }}
 """
 _PAGE_END = "</main></body></html>\n"
 # The look of the page that a server offers.
-STYLE = Path(__file__).parent / "page" / "entities.css"
+STYLE = Path(__file__).parents[2] / "serving" / "page" / "entities.css"
 
 
 def table(recognised: Recognised) -> Iterator[str]:
@@ -53,7 +53,10 @@ def conll(recognised: Recognised) -> Iterator[str]:
     for text, entities in recognised:
         offsets = tokens.tokenize(text)
         tags = tags_of(on_tokens(entities, offsets), len(offsets))
-        yield "".join(f"{text[start:end]}\t{tag}\n" for (start, end), tag in zip(offsets, tags)) + "\n"
+        yield (
+            "".join(f"{text[start:end]}\t{tag}\n" for (start, end), tag in zip(offsets, tags))
+            + "\n"
+        )
 
 
 def page(recognised: Recognised) -> Iterator[str]:
