@@ -156,7 +156,7 @@ def _measure(folder: Path, last: str) -> None:
 
     from components import progress
     from components.corpus.reading import ReadOptions
-    from pipeline import graph, orchestrators, store, survey
+    from pipeline import graph, metadata_store, orchestrators, preflight
     from pipeline.config import Config
     from pipeline.observe import observed
     from pipeline.workdir import Workdir
@@ -167,11 +167,11 @@ def _measure(folder: Path, last: str) -> None:
     watch = _Watch(workdir.artifacts)
     progress.LOGGER.addHandler(watch)
     watch.begin()
-    found = survey.look(str(folder / "corpus"), ReadOptions(), folder / "left-out.jsonl")
+    found = preflight.look(str(folder / "corpus"), ReadOptions(), folder / "left-out.jsonl")
     watch.end("survey")
     corpus = graph.Corpus(found.splits, ReadOptions(), found.fingerprint, "growth")
     whole = graph.create_pipeline(
-        config, workdir, corpus, store.connection(config.metadata, workdir)
+        config, workdir, corpus, metadata_store.connection(config.metadata, workdir)
     )
     orchestrators.StandardOptions.DEFAULT_RUNNER = (
         orchestrators.LOCAL_RUNNER

@@ -78,7 +78,7 @@ def main() -> None:
         json.dump(taken, sys.stdout)
         return
 
-    from components.export.model import find
+    from components.export.published_model import find
 
     model, transports = find(options.base_path), options.transports.split(",")
     stolen, rows = _stolen(), []

@@ -312,7 +312,7 @@ def show_outcome(console: Console, outcome) -> None:
 
 
 def show_part(console: Console, part) -> None:
-    """Prints where a `pipeline.part.Part` stopped, and how it goes on."""
+    """Prints where a `pipeline.partial_run.Part` stopped, and how it goes on."""
     console.print()
     console.print(
         f"Stopped after {part.until}, as --until asks. Nothing is published; the next step is {part.next}. The same command"

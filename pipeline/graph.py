@@ -27,7 +27,7 @@ from tfx.types import Channel, standard_artifacts
 from tfx_bsl.public.proto import slicing_spec_pb2
 
 from components.corpus.reading import ReadOptions, Splits
-from components.evaluation import baselines, entity_metric
+from components.evaluation import entity_metric, resolvers
 from components.evaluation.type_gate import TypeGate
 from components.export import signatures
 from components.ingest import features
@@ -37,8 +37,8 @@ from components.report.component import Report
 from components.validation.contract_component import Contract
 from components.validation.gate import DataBlessing, DataGate
 from pipeline import __version__
+from pipeline.code_hash import code_hash
 from pipeline.config import Config
-from pipeline.sources import code_hash
 from pipeline.workdir import Workdir
 
 PIPELINE = "tfx-ner"
@@ -97,7 +97,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 
     # Finds the data accepted before this, to speak of drift.
     data_before = Resolver(
-        strategy_class=baselines.DataBefore,
+        strategy_class=resolvers.DataBefore,
         statistics=Channel(
             type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen.id
         ),
@@ -196,7 +196,7 @@ def create_pipeline(
 
     # Finds weights to start from, if that is asked for.
     weights_before = Resolver(
-        strategy_class=baselines.WeightsBefore,
+        strategy_class=resolvers.WeightsBefore,
         config={"version": version},
         model=Channel(type=standard_artifacts.Model, producer_component_id="Trainer"),
         current=data.transform.outputs["transform_graph"],
@@ -230,7 +230,7 @@ def create_pipeline(
 
     # Finds the model that serves.
     model_before = Resolver(
-        strategy_class=baselines.ModelBefore,
+        strategy_class=resolvers.ModelBefore,
         config={"version": version if compare else ""},
         model=Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
         current=trainer.outputs["model"],

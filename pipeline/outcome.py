@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components.corpus.find import Splits
-from components.evaluation import baselines, entity_metric, results, type_gate
+from components.evaluation import entity_metric, resolvers, results, type_gate
 from components.publishing import hold, labels
 from components.publishing.versions import Folders
 from components.report import component, figures
@@ -160,7 +160,7 @@ def read(
         pushed = _output(handle, executions["Pusher"], "pushed_model")
         accepted = _output(handle, executions["DataGate"], "blessing")
         model = blessing.custom_properties[_MODEL_ID].int_value
-        serves_other = serves is not None and baselines.model_of(handle.store, str(serves)) != model
+        serves_other = serves is not None and resolvers.model_of(handle.store, str(serves)) != model
     blessed = blessing.custom_properties["blessed"].int_value == 1
     candidate, baseline = results.load(evaluation.uri)
     scores = candidate[results.OVERALL]

@@ -19,13 +19,13 @@ from components.publishing import versions
 from components.settings import Training
 from components.tagger import vectors
 from components.training import cluster
-from components.validation import contract
-from pipeline import elsewhere, report, store, survey
+from components.validation import curated_schema
+from pipeline import metadata_store, preflight, remote_inputs, report
 from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
 from pipeline.history import clearing, record
 from pipeline.history.facts import Facts
-from pipeline.part import Part
+from pipeline.partial_run import Part
 from pipeline.workdir import Workdir
 
 _CAUSED_BY = "Caused by: "
@@ -48,7 +48,7 @@ def run(
     force_baseline: bool = False,
     until: str = "",
 ):
-    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`; with `until`, a `pipeline.part.Part`.
+    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`; with `until`, a `pipeline.partial_run.Part`.
 
     Args:
       config: the configuration, kept with the run.
@@ -58,7 +58,7 @@ def run(
       trials: how many settings to try before, on the same data; the best ones are used, and kept for later runs.
       because: why it is run, for the history.
       force_baseline: whether the new model is not to be compared with the one that serves.
-      until: the node to stop after, one of `pipeline.part.NODES`; "" to go to the end.
+      until: the node to stop after, one of `pipeline.partial_run.NODES`; "" to go to the end.
 
     Raises:
       UserError: bad data, or data that breaks the contract.
@@ -71,16 +71,16 @@ def run(
             f"--until {until}: found --tune beside it; the search goes before a whole run, expected one of them"
         )
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
-    given, config = config, elsewhere.fetched(config, workdir, console.elsewhere)
+    given, config = config, remote_inputs.fetched(config, workdir, console.elsewhere)
     corpus_path = config.data or corpus_path
     config = _with_checked_vectors(_with_checked_schema(config, workdir))
     if config.training.distribute == "multi-worker":
         _refuse_unless_chief(trials)
     workdir.make()
-    connection = store.connection(config.metadata, workdir)
+    connection = metadata_store.connection(config.metadata, workdir)
     with workdir.locked(), clearing.around(connection, workdir, config.keep.runs, config.keep.days):
         folder = _new_folder(workdir.runs)
-        kept, asked = folder / "config.yaml", elsewhere.as_given(config, given)
+        kept, asked = folder / "config.yaml", remote_inputs.as_given(config, given)
         kept.write_text(asked.dump(), encoding="utf-8")
         data = os.path.abspath(corpus_path) if asked.data == config.data else asked.data
         remembered = record.begun(
@@ -90,7 +90,7 @@ def run(
             options = ReadOptions(
                 scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding
             )
-            found = survey.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
+            found = preflight.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
             spans = [
                 {"number": span.number, "version": span.version} for span in found.splits.spans
             ]
@@ -112,11 +112,11 @@ def run(
                 )
                 if trials:
                     config = _tune(config, work, trials)
-                    kept.write_text(elsewhere.as_given(config, given).dump(), encoding="utf-8")
+                    kept.write_text(remote_inputs.as_given(config, given).dump(), encoding="utf-8")
                 outcome = _run(config, work)
             _keep(outcome, folder)
             if not until:
-                elsewhere.publish(workdir.versions, config.publish.copy_to, console.elsewhere)
+                remote_inputs.publish(workdir.versions, config.publish.copy_to, console.elsewhere)
         remembered.end(outcome.verdict, outcome.code, **outcome.remembered)
         if until:
             return outcome
@@ -130,10 +130,10 @@ def _with_checked_schema(config: Config, workdir: Workdir) -> Config:
     """The configuration with the whole path of its schema. Raises UserError if that is none, before time is spent."""
     if config.schema_file is None:
         if workdir.schema.exists():
-            contract.read(workdir.schema)
+            curated_schema.read(workdir.schema)
         return config
     path = Path(config.schema_file).resolve()
-    contract.read(path)
+    curated_schema.read(path)
     return config.model_copy(update={"schema_file": str(path)})
 
 
@@ -179,7 +179,7 @@ class _Work:
 
     workdir: Workdir
     connection: object  # of ML Metadata
-    found: survey.Survey
+    found: preflight.Survey
     options: ReadOptions
     label: str
     console: RunConsole
@@ -229,7 +229,7 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
             raise console.failure.error
         earlier = [
             one.facts
-            for one in runs.runs(store.opened(work.connection), work.workdir)
+            for one in runs.runs(metadata_store.opened(work.connection), work.workdir)
             if one.name != facts.run
         ]
         measured = outcomes.measured(work.connection, console.executions)
@@ -238,7 +238,10 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
             work.workdir.reports,
         )
         pages.keep(
-            store.opened(work.connection), facts.run, console.executions[report.NODE], page.parent
+            metadata_store.opened(work.connection),
+            facts.run,
+            console.executions[report.NODE],
+            page.parent,
         )
     except Exception as error:  # whatever it is
         logging.getLogger().exception("no report")

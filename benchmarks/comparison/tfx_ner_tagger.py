@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from benchmarks.comparison import pace
 from components.corpus import reading, writing
 from components.export.evaluation import Evaluation
-from components.export.model import PublishedModel
+from components.export.published_model import PublishedModel
 from components.ner.sentence import Sentence
 from pipeline import __version__
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from components.corpus.writing import text_of
 from components.export.entity import Entity
-from components.export.model import PublishedModel
+from components.export.published_model import PublishedModel
 from components.ner import scores
 from components.ner.sentence import Sentence, Span
 

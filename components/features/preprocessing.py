@@ -22,9 +22,10 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.features import labels, text_ops
+from components.features import text_ops
 from components.flat import rows_of
-from components.validation import contract
+from components.ner import labels
+from components.validation import curated_schema
 
 WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularies' names
 
@@ -53,7 +54,9 @@ def preprocessing_fn(
     affix_ends = tf.range(tf.size(found.words, tf.int64) + 1) * text_ops.AFFIXES
     owners = rows_of(found.counts)
     begins = owners != tf.concat([[-1], owners[:-1]], 0)
-    label_map = labels.label_map(contract.types_of(contract.read(custom_config["schema"])))
+    label_map = labels.label_map(
+        curated_schema.types_of(curated_schema.read(custom_config["schema"]))
+    )
     return {
         "words": tft.compute_and_apply_vocabulary(
             of_tokens(found.words),

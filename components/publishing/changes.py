@@ -10,8 +10,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Optional
 
+from components import atomic_io
 from components.errors import UserError
-from components.publishing import hold, labels, versions, whole
+from components.publishing import hold, labels, versions
 from components.publishing.versions import Folders
 
 
@@ -151,7 +152,7 @@ def _move(number: int, source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     (source / str(number)).rename(target / str(number))
     for folder in (target, source):
-        whole.sync(folder)
+        atomic_io.sync(folder)
 
 
 def _refuse_broken(folders: Folders, version: int) -> None:

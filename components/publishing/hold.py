@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
+from components import atomic_io
 from components.errors import UserError
-from components.publishing import whole
 
 _FILE = ".hold.json"
 
@@ -41,7 +41,9 @@ def read(withdrawn: Path) -> Optional[Hold]:
 
 def put(withdrawn: Path, hold: Hold) -> None:
     """Puts a hold in force."""
-    whole.write(withdrawn / _FILE, json.dumps(asdict(hold), ensure_ascii=False, indent=1) + "\n")
+    atomic_io.write(
+        withdrawn / _FILE, json.dumps(asdict(hold), ensure_ascii=False, indent=1) + "\n"
+    )
 
 
 def lift(withdrawn: Path) -> None:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
+from components import atomic_io
 from components.errors import UserError
-from components.publishing import whole
 
 _FILE = ".labels.json"
 CONFIG = "models.config"
@@ -40,7 +40,7 @@ def read(live: Path) -> Optional[Labels]:
 
 def write(live: Path, labels: Labels) -> None:
     """Labels the versions in `live`, and tells servers by `models.config` in the folder above."""
-    whole.write(live / _FILE, json.dumps(asdict(labels), indent=1) + "\n")
+    atomic_io.write(live / _FILE, json.dumps(asdict(labels), indent=1) + "\n")
     write_config(live.parent)
 
 
@@ -52,7 +52,7 @@ def write_config(serving: Path) -> None:
         if path.is_dir() and not path.name.startswith(".")
     )
     configs = "".join(_config(path, read(path)) for path in models)
-    whole.write(
+    atomic_io.write(
         serving / CONFIG,
         "# Written by tfx-ner whenever a version is published, promoted or rolled back.\n"
         f"model_config_list {{\n{configs}}}\n",

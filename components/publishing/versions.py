@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from components import atomic_io
 from components.export import card
-from components.publishing import hold, labels, whole
+from components.publishing import hold, labels
 
 PARTIAL = ".partial-"  # no whole number: a server takes no such folder for a version
 _LATEST = ".latest"  # names the version published last
@@ -69,7 +70,7 @@ def publish(
     )
     if goes_live:
         _label(folders, int(target.name), serves, canary, base_path)
-    whole.write(folders.live / _LATEST, target.name)
+    atomic_io.write(folders.live / _LATEST, target.name)
     return target
 
 
@@ -96,12 +97,12 @@ def _copy(model: Path, base: Path, number: int) -> Path:
         shutil.copytree(model, partial)
         for path in partial.rglob("*"):
             if path.is_file():
-                whole.sync(path)
+                atomic_io.sync(path)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     target = partial.rename(base / str(number))
-    whole.sync(base)
+    atomic_io.sync(base)
     return target
 
 

@@ -13,7 +13,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import io_utils, path_utils
 
-from components.export.model import PublishedModel
+from components.export.published_model import PublishedModel
 from components.ingest import examples
 from components.ner.sentence import Sentence
 from components.report import data_validation, figures

@@ -8,12 +8,13 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
-from components.features import labels, preprocessing
+from components.features import preprocessing
+from components.ner import labels
 from components.settings import Model, Training
 from components.tagger import vectors
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
-from components.validation import contract
+from components.validation import curated_schema
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def material(fn_args: FnArgs) -> Material:
     """What TFX hands over; `fn_args.custom_config` may have `vectors`."""
     return Material(
         tft.TFTransformOutput(fn_args.transform_graph_path),
-        labels.label_map(contract.types_of(contract.read(fn_args.schema_path))),
+        labels.label_map(curated_schema.types_of(curated_schema.read(fn_args.schema_path))),
         _files(fn_args.train_files),
         _files(fn_args.eval_files),
         fn_args.custom_config.get("vectors"),

@@ -9,9 +9,9 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.features import labels
 from components.ingest import features
-from components.validation import contract, statistics
+from components.ner import labels
+from components.validation import curated_schema, statistics
 
 INFERRED = "inferred"
 
@@ -53,10 +53,10 @@ class Executor(base_executor.BaseExecutor):
             tags = {
                 tag for split in found.values() for tag in statistics.values(split, features.TAGS)
             }
-            contract.write(contract.make(labels.types_of(tags)), path)
+            curated_schema.write(curated_schema.make(labels.types_of(tags)), path)
             _record(path).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         target = Path(artifact_utils.get_single_uri(output_dict["schema"])) / "schema.pbtxt"
-        tfdv.write_schema_text(contract.completed(contract.read(path)), str(target))
+        tfdv.write_schema_text(curated_schema.completed(curated_schema.read(path)), str(target))
 
 
 def _record(path: Path) -> Path:

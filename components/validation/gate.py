@@ -15,9 +15,9 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.utils import io_utils
 
 from components.errors import UserError
-from components.features import labels
 from components.ingest import features
-from components.validation import contract, drift, statistics
+from components.ner import labels
+from components.validation import curated_schema, drift, statistics
 
 STOP = "stop"
 STATISTICS_ID = "statistics_id"
@@ -44,7 +44,7 @@ class Executor(base_executor.BaseExecutor):
         schema = io_utils.SchemaReader().read(
             io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(input_dict["schema"]))
         )
-        tags = frozenset(labels.label_map(contract.types_of(schema)))
+        tags = frozenset(labels.label_map(curated_schema.types_of(schema)))
         found = [
             f"in {split}{span_with_others(current[split], tags, newest)}, {text}"
             for split in artifact_utils.decode_split_names(anomalies.split_names)

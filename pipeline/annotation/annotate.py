@@ -9,7 +9,7 @@ from typing import Any, Optional
 from rich.console import Console
 
 from components.errors import UserError
-from components.export.model import identify, newest_elsewhere
+from components.export.published_model import identify, newest_elsewhere
 from components.publishing.versions import content_hash
 from components.storage.remote import Remote
 from pipeline.annotation import output as outputs

@@ -25,8 +25,8 @@ from typing import Any
 
 import filelock
 
+from components import atomic_io
 from components.errors import UserError
-from components.publishing import whole
 from components.storage import copies
 from components.storage.remote import Remote
 from pipeline.annotation import writing
@@ -237,11 +237,11 @@ def put(output: Output, texts: Texts, found: writing.Found) -> None:
     writing.write(written, output.form, texts, found)
     noted.write_text(json.dumps(note), encoding="utf-8")
     for path in (written, noted):
-        whole.sync(path)
+        atomic_io.sync(path)
     noted.replace(output.note(number))
-    whole.sync(kept(output.root))
+    atomic_io.sync(kept(output.root))
     written.replace(output.part(number))
-    whole.sync(output.root)
+    atomic_io.sync(output.root)
 
 
 def summary(output: Output) -> Mapping[str, Any]:
@@ -275,7 +275,7 @@ def finish(output: Output, shards: Sequence[Shard], seconds: float) -> Mapping[s
             lines, texts, bad = lines + note["lines"], texts + note["texts"], bad + len(note["bad"])
             types.update(note["entities"])
     if bad and not elsewhere:
-        whole.sync(partial)
+        atomic_io.sync(partial)
         os.replace(partial, output.bad_lines)
     elif bad:
         output.bad_lines.put(partial)
@@ -298,4 +298,4 @@ def _write(path: Place, text: str) -> None:
     if isinstance(path, Remote):
         path.write_text(text)
     else:
-        whole.write(path, text)
+        atomic_io.write(path, text)

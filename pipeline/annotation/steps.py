@@ -14,7 +14,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.export.model import PublishedModel
+from components.export.published_model import PublishedModel
 from pipeline import exits
 from pipeline.annotation.output import Output, put
 from pipeline.annotation.reading import Reading, Texts, read

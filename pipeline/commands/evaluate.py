@@ -48,7 +48,7 @@ def evaluate(
 
     from components.corpus.writing import write_conll
     from components.export.evaluation import Evaluation
-    from components.export.model import PublishedModel
+    from components.export.published_model import PublishedModel
 
     evaluation = Evaluation(PublishedModel(model), from_text)
     pairs = evaluation.predictions(sentences)

@@ -41,7 +41,7 @@ def show(
     place, settings = _place(workdir, config_file, assignments)
 
     from components.publishing import hold
-    from pipeline import store as metadata
+    from pipeline import metadata_store as metadata
     from pipeline.history import model_tables
     from pipeline.history import models as history
 
@@ -163,11 +163,11 @@ def _place(workdir: Optional[str], config_file: Optional[str], assignments: tupl
 def _tell_elsewhere(place, settings) -> None:
     """Brings what serves now to `publish.copy_to`, too."""
     from components.storage.remote import StorageError
-    from pipeline import elsewhere
+    from pipeline import remote_inputs
 
     try:
         with place.locked():
-            elsewhere.publish(place.versions, settings.publish.copy_to, print)
+            remote_inputs.publish(place.versions, settings.publish.copy_to, print)
     except StorageError as error:
         raise StorageError(f"{error}; it is done here, and the next run brings it there") from None
 

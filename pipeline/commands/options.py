@@ -10,7 +10,7 @@ import click
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
 from components.storage.remote import refuse_address
-from pipeline.part import NODES
+from pipeline.partial_run import NODES
 
 reading = click.option(
     "--set",

@@ -98,7 +98,7 @@ def predict(
     source = Texts(texts, input_file and options.fetched(input_file))
     if model:
         from components.export import formats
-        from components.export.model import PublishedModel
+        from components.export.published_model import PublishedModel
 
         loaded = PublishedModel(model)
         _write(formats.WRITERS[form](with_bar(loaded.recognised(source), source)))

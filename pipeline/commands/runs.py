@@ -142,7 +142,7 @@ def prune(
 
 
 def _opened(workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]):
-    from pipeline import store
+    from pipeline import metadata_store
     from pipeline.history import place
 
     found, settings = place.find(workdir, config_file, assignments)
@@ -150,4 +150,4 @@ def _opened(workdir: Optional[str], config_file: Optional[str], assignments: tup
         raise UserError(
             f"{found.root}: no run has been recorded here; name the work folder of one with --workdir"
         )
-    return found, store.opened(store.connection(settings.metadata, found))
+    return found, metadata_store.opened(metadata_store.connection(settings.metadata, found))

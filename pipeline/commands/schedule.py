@@ -114,8 +114,8 @@ def schedule(
 
     from pipeline.schedule import processes
     from pipeline.schedule import times as when
+    from pipeline.schedule.attempt import Job, turn
     from pipeline.schedule.clock import system_clock
-    from pipeline.schedule.turn import Job, turn
 
     zone = when.zone(settings.schedule.timezone)
     times = _times(settings, zone, cron, every, watch, once, action == "look")
@@ -144,14 +144,14 @@ def schedule(
             if times is None:
                 code = turn(job, place, only_look=action == "look")
             else:
-                from pipeline.schedule import keeper
+                from pipeline.schedule import scheduler_loop
 
                 say(f"scheduled: {times.text}; a run gets {settings.schedule.limit} at most")
-                keeper.keep(
+                scheduler_loop.keep(
                     job,
                     place,
                     times,
-                    keeper.Watcher(job, place).look if watch else lambda: turn(job, place),
+                    scheduler_loop.Watcher(job, place).look if watch else lambda: turn(job, place),
                 )
                 say("told to end")
                 code = DONE

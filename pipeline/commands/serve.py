@@ -135,7 +135,7 @@ def serve(
     It runs until it is told to stop (Ctrl-C or SIGTERM), and answers what is in flight first.
     """
     from components.storage.remote import refuse_address
-    from serving.server import memory, stock
+    from serving.server import memory, tf_serving
 
     refuse_address(
         "--model-base-path", model_base_path, "Fetch the versions first; KServe does so by itself"
@@ -150,9 +150,9 @@ def serve(
         if file and not Path(file).is_file():
             raise UserError(f"{file}: no such file")
     if model_base_path is not None:
-        stock.refuse_name(model_name)
-        stock.refuse_without_version(Path(model_base_path), wait)
-    found = None if own_server else stock.find(program)
+        tf_serving.refuse_name(model_name)
+        tf_serving.refuse_without_version(Path(model_base_path), wait)
+    found = None if own_server else tf_serving.find(program)
     if found:
         if context.get_parameter_source("host") is ParameterSource.COMMANDLINE and host not in (
             "0.0.0.0",
@@ -161,7 +161,7 @@ def serve(
             raise UserError(
                 f"--host {host}: TensorFlow Serving listens on every address; leave --host out, or add --own-server"
             )
-        options = stock.StockOptions(
+        options = tf_serving.StockOptions(
             model_name,
             Path(model_base_path).absolute() if model_base_path else None,
             Path(model_config_file).absolute() if model_config_file else None,
@@ -174,7 +174,9 @@ def serve(
             Path(ssl_config_file).absolute() if ssl_config_file else None,
             cors,
         )
-        command = stock.command(found, options, Path(tempfile.mkdtemp(prefix="tfx-ner-serve-")))
+        command = tf_serving.command(
+            found, options, Path(tempfile.mkdtemp(prefix="tfx-ner-serve-"))
+        )
         print(f"starting TensorFlow Serving: {' '.join(command)}", file=sys.stderr)
         print(
             "it listens on every address of this machine and asks for no password; it has no page",

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from pipeline import store
+from pipeline import metadata_store
 from pipeline.history import prune, tidy
 from pipeline.workdir import Workdir
 
@@ -15,15 +15,15 @@ def around(connection, workdir: Workdir, keep_runs: int = 0, keep_days: int = 0)
 
     Raises StoreError or UserError where ML Metadata cannot be opened before the run; what goes wrong after it is only told.
     """
-    tidy.tidy(store.opened(connection), workdir)
+    tidy.tidy(metadata_store.opened(connection), workdir)
     try:
         yield
     except BaseException:
         with contextlib.suppress(Exception):  # what went wrong first is what the user has to know
-            tidy.tidy(store.opened(connection), workdir)
+            tidy.tidy(metadata_store.opened(connection), workdir)
         raise
     try:
-        handle = store.opened(connection)
+        handle = metadata_store.opened(connection)
         tidy.tidy(handle, workdir)
         if keep_runs:
             prune.prune(handle, workdir, keep_runs, keep_days * 86_400)

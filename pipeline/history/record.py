@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from components.errors import UserError
-from pipeline import __version__, exits, sources, store
+from pipeline import __version__, code_hash, exits, metadata_store
 from pipeline.config import Config
 from pipeline.history.facts import TYPE, Facts
 
@@ -58,7 +58,7 @@ class Record:
     def _write(self) -> None:
         from ml_metadata.proto import metadata_store_pb2
 
-        handle = store.opened(self._connection)
+        handle = metadata_store.opened(self._connection)
         try:
             if self._context is None:
                 type_id = handle.put_context_type(metadata_store_pb2.ContextType(name=TYPE))
@@ -69,8 +69,8 @@ class Record:
         except (
             Exception
         ) as error:  # ml_metadata raises errors of its own, of several unrelated classes
-            raise store.StoreError(
-                f"cannot write the history into ML Metadata ({store.reason(error)})"
+            raise metadata_store.StoreError(
+                f"cannot write the history into ML Metadata ({metadata_store.reason(error)})"
             ) from error
 
 
@@ -89,7 +89,7 @@ def begun(
       because: why it starts.
 
     Raises:
-      UserError, StoreError: as `pipeline.store.opened` does.
+      UserError, StoreError: as `pipeline.metadata_store.opened` does.
     """
     facts = Facts(
         run=run,
@@ -101,7 +101,7 @@ def begun(
         process=os.getpid(),
         host=socket.gethostname(),
         config_hash=hashlib.sha256(config.dump().encode()).hexdigest()[:16],
-        code_hash=sources.whole_hash(),
+        code_hash=code_hash.whole_hash(),
         packages={
             "tfx-ner": __version__,
             "python": platform.python_version(),

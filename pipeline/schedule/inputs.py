@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components.corpus.find_corpus import find_corpus
 from components.corpus.fingerprint import content_hash
-from pipeline import elsewhere, sources, starter
+from pipeline import code_hash, remote_inputs, starter
 from pipeline.config import Config
 from pipeline.workdir import Workdir
 
@@ -51,7 +51,7 @@ def look(config: Config) -> Inputs:
       UserError: the data is missing, or not whole yet.
       StorageError: it lies elsewhere and cannot be reached.
     """
-    here = elsewhere.fetched(config, Workdir(Path(config.workdir).resolve(), config.name))
+    here = remote_inputs.fetched(config, Workdir(Path(config.workdir).resolve(), config.name))
     splits = find_corpus(here.data or starter.corpus(), here.choice)
     kept = {
         key: value
@@ -64,7 +64,7 @@ def look(config: Config) -> Inputs:
         paths.append(os.path.abspath(here.vectors))
     return Inputs(
         settings=dict(_flat(kept)),
-        code=sources.whole_hash(),
+        code=code_hash.whole_hash(),
         files={path: _seen(path) for path in paths},
         spans=tuple(map(str, splits.spans)),
         contract=_seen(contract(config)) if contract(config).exists() else None,

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.schedule import endings, state
+from pipeline.schedule import run_result, state
 from pipeline.schedule.places import Places
 
 _TIME = "%Y-%m-%d %H:%M:%S"
@@ -23,8 +23,8 @@ def as_dict(places: Places) -> dict[str, Any]:
         else None,
         "in_flight": found.flight
         and found.flight.model_dump(mode="json", exclude={"inputs", "versions", "runs"}),
-        "last": found.last and endings.as_dict(found.last),
-        "done": found.done and endings.as_dict(found.done),
+        "last": found.last and run_result.as_dict(found.last),
+        "done": found.done and run_result.as_dict(found.done),
     }
 
 
@@ -52,7 +52,7 @@ def lines(places: Places) -> Iterator[str]:
 
 def _ended(run: state.Ended) -> str:
     because = f" ({run.because})" if run.because else ""
-    return f"{_shown(run.began)}  {endings.summary(run)}{because}"
+    return f"{_shown(run.began)}  {run_result.summary(run)}{because}"
 
 
 def _shown(time: datetime.datetime) -> str:

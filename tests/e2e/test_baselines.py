@@ -7,9 +7,9 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def baselines():
-    from components.evaluation import baselines
+    from components.evaluation import resolvers
 
-    return baselines
+    return resolvers
 
 
 class Told:

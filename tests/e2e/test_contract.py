@@ -7,9 +7,9 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def contract():
-    from components.validation import contract
+    from components.validation import curated_schema
 
-    return contract
+    return curated_schema
 
 
 @pytest.fixture(scope="module")

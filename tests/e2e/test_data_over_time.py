@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.validation.contract import TOKEN_DRIFT
+from components.validation.curated_schema import TOKEN_DRIFT
 from tests.e2e.made_corpus import write_corpus
 
 pytestmark = pytest.mark.e2e

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import components.ner.labels
+
 pytestmark = pytest.mark.e2e
 
 CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
@@ -18,9 +20,8 @@ def measured(tmp_path_factory):
     from components.corpus.find_corpus import find_corpus
     from components.corpus.reading import ReadOptions, read_corpus
     from components.corpus.window import Choice
-    from components.features import labels
     from components.ingest import source
-    from components.validation import contract, drift
+    from components.validation import curated_schema, drift
     from pipeline import graph
 
     def measure(path, **choice):
@@ -38,7 +39,9 @@ def measured(tmp_path_factory):
             for split in splits.names
         }
         tags = {tag for _, sentence in read_corpus(splits) for tag in sentence.tags}
-        found = drift.measure(counted, None, contract.make(labels.types_of(tags)), "span 9")
+        found = drift.measure(
+            counted, None, curated_schema.make(components.ner.labels.types_of(tags)), "span 9"
+        )
         return {one.of: one for one in found}
 
     return measure
@@ -147,7 +150,7 @@ def test_an_unknown_tag_is_of_the_only_span_there_is():
 
 
 def test_one_span_alone_has_nothing_to_drift_from():
-    from components.validation import contract, drift
+    from components.validation import curated_schema, drift
 
     splits = {"train": counted(rest=["O", "B-PER"]), "dev": counted(rest=["O"])}
-    assert drift.measure(splits, None, contract.make(["PER"]), "span 6") == ()
+    assert drift.measure(splits, None, curated_schema.make(["PER"]), "span 6") == ()

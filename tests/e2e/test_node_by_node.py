@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from pipeline.part import LAST, NODES
+from pipeline.partial_run import LAST, NODES
 from tests.e2e.conftest import ROOT
 from tests.e2e.program import LONGEST, SMALL, environment
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.publishing.versions import Folders
-from pipeline import elsewhere
+from pipeline import remote_inputs
 from tests.e2e import object_store
 from tests.e2e.program import Program
 
@@ -20,7 +20,7 @@ def on_s3(teller):
         return None
     with object_store.object_store() as store:
         first, cache = teller.first(), teller.folder / "cache"
-        elsewhere.publish(
+        remote_inputs.publish(
             Folders(first.version.parent, teller.folder), str(store / "ner"), lambda line: None
         )
         for path in first.data.iterdir():

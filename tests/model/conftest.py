@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.features import labels, text_ops
+from components.features import text_ops
+from components.ner import labels
 from components.settings import Model
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger

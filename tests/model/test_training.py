@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.reliability import expected_error
-from components.features import labels
+from components.ner import labels
 from components.ner.tags import spans_of
 from components.tagger import crf
 from components.tagger.network import Sizes

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.export import card, signatures
-from components.export.model import PublishedModel
+from components.export.published_model import PublishedModel
 from serving import client
 from serving.client import AsyncClient, Client
 from tests.model.conftest import LABELS, Transform, make_tagger

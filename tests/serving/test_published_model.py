@@ -4,9 +4,9 @@ from itertools import chain, count, islice
 
 import pytest
 
-import components.export.model
+import components.export.published_model
 from components.export import card, signatures
-from components.export.model import PublishedModel
+from components.export.published_model import PublishedModel
 from tests.model.conftest import LABELS, Transform, make_tagger
 
 NAMES = ["Ada", "Bea", "Zoë", "Lyon", "נועה", "中国", "Example Works Ltd."]
@@ -24,7 +24,7 @@ def published(tmp_path_factory):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(components.export.model, "_BATCH", 3)
+    monkeypatch.setattr(components.export.published_model, "_BATCH", 3)
 
 
 def recognised(model, texts):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import components.atomic_io
 from components.errors import UserError
 from pipeline.annotation import output as outputs
 
@@ -93,7 +94,7 @@ def test_a_shard_is_there_whole_or_not_at_all_whenever_it_is_killed(
     expected = whole_shard.read_text()
     whole_shard.unlink()
     with monkeypatch.context() as patched:
-        patched.setattr(outputs.whole, "sync", step(outputs.whole.sync))
+        patched.setattr(components.atomic_io, "sync", step(components.atomic_io.sync))
         patched.setattr(outputs.writing, "write", step(outputs.writing.write))
         patched.setattr(Path, "replace", step(Path.replace))
         with pytest.raises(Killed):

@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.export import card
 from components.publishing import versions
-from pipeline import store
+from pipeline import metadata_store
 from pipeline.config import Metadata
 from pipeline.history.facts import TYPE, Facts
 from pipeline.history.record import Record
@@ -23,8 +23,8 @@ class Past:
     def __init__(self, root, metadata=None):
         self.workdir = Workdir(root / "work", "ner")
         self.workdir.make()
-        self.connection = store.connection(metadata or Metadata(), self.workdir)
-        self.store = store.opened(self.connection)
+        self.connection = metadata_store.connection(metadata or Metadata(), self.workdir)
+        self.store = metadata_store.opened(self.connection)
         self.count = len(self.store.get_contexts_by_type(TYPE))
 
     def record(self, **facts):

@@ -359,7 +359,7 @@ def test_what_fails_for_another_reason_ends_with_1_and_one_line(tfx_ner, folder,
     def broken(*_):
         raise RuntimeError("the disk\nis full")
 
-    monkeypatch.setattr("pipeline.survey.look", broken)
+    monkeypatch.setattr("pipeline.preflight.look", broken)
     answer = tfx_ner("run", "--data", folder / "good.conll", "--workdir", folder / "work")
     assert (answer.code, answer.err) == (1, "tfx-ner: the disk is full\n")
 
@@ -368,6 +368,6 @@ def test_being_stopped_by_the_user_is_no_traceback(tfx_ner, folder, monkeypatch)
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.survey.look", stopped)
+    monkeypatch.setattr("pipeline.preflight.look", stopped)
     answer = tfx_ner("run", "--data", folder / "good.conll", "--workdir", folder / "work")
     assert (answer.code, answer.err.strip()) == (130, "tfx-ner: stopped")

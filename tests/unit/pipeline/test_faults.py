@@ -9,8 +9,8 @@ from rich.console import Console
 
 from components.errors import UserError
 from components.publishing import hold, versions
+from pipeline import metadata_store
 from pipeline import run as runs
-from pipeline import store
 from pipeline.config import Config
 from pipeline.console import RunConsole
 from tests.unit.history.past import Past
@@ -60,7 +60,7 @@ def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(
 ):
     settings, console = Config(workdir=str(small_disk / "work")), RunConsole(Console(quiet=True))
     fill(small_disk, leave)
-    with pytest.raises((OSError, UserError, store.StoreError)) as caught:
+    with pytest.raises((OSError, UserError, metadata_store.StoreError)) as caught:
         runs.run(settings, str(corpus(tmp_path)), "a", console)
     told = str(caught.value)
     assert (

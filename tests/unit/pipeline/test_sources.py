@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import sources
+from pipeline import code_hash
 
 ROOT = Path(__file__).resolve().parents[3]
 ENTRIES = (
@@ -16,7 +16,7 @@ ENTRIES = (
     "components.features.preprocessing",
     "components.training.run",
     "components.evaluation.entity_metric",
-    "components.evaluation.baselines",
+    "components.evaluation.resolvers",
     "components.publishing.pusher",
     "components.report.component",
 )
@@ -27,15 +27,15 @@ def tree(tmp_path, monkeypatch):
     """A copy of the sources that the hashes are of."""
     for name in ("components", "serving"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    monkeypatch.setattr(sources, "_ROOT", tmp_path)
-    sources.code_hash.cache_clear()
+    monkeypatch.setattr(code_hash, "_ROOT", tmp_path)
+    code_hash.code_hash.cache_clear()
     yield tmp_path
-    sources.code_hash.cache_clear()
+    code_hash.code_hash.cache_clear()
 
 
 def hashes():
-    sources.code_hash.cache_clear()
-    return {entry: sources.code_hash(entry) for entry in ENTRIES}
+    code_hash.code_hash.cache_clear()
+    return {entry: code_hash.code_hash(entry) for entry in ENTRIES}
 
 
 def changed_by(path, text="\n# A remark.\n"):
@@ -85,7 +85,7 @@ def test_a_change_reaches_the_steps_that_import_it_and_no_others(tree, module, s
             {"ingest.example_gen", "training.run", "evaluation.entity_metric"},
         ),
         (
-            "components/features/labels.py",
+            "components/ner/labels.py",
             {"validation.contract_component", "features.preprocessing", "training.run"},
         ),
         ("components/features/text_ops.py", {"features.preprocessing", "training.run"}),
@@ -106,7 +106,7 @@ def test_a_new_import_is_followed(tree):
 
 def test_a_change_of_a_library_changes_every_hash(tree, monkeypatch):
     before = hashes()
-    monkeypatch.setattr(sources.importlib.metadata, "version", lambda library: "0.0")
+    monkeypatch.setattr(code_hash.importlib.metadata, "version", lambda library: "0.0")
     assert not set(before.values()) & set(hashes().values())
 
 
@@ -117,14 +117,14 @@ def test_a_change_of_a_library_changes_every_hash(tree, monkeypatch):
 def test_the_hash_of_everything_changes_with_any_source(tree, module):
     (tree / "pipeline").mkdir()
     (tree / "pipeline" / "graph.py").write_text("X = 1\n")
-    before = sources.whole_hash()
-    assert sources.whole_hash() == before
+    before = code_hash.whole_hash()
+    assert code_hash.whole_hash() == before
     (tree / module).write_text("X = 2\n")
-    assert sources.whole_hash() != before
+    assert code_hash.whole_hash() != before
 
 
 def test_imports_within_functions_are_followed():
-    assert "components.corpus.reading" in sources.reachable("components.ingest.source")
+    assert "components.corpus.reading" in code_hash.reachable("components.ingest.source")
 
 
 def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
@@ -136,7 +136,7 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
         for constant in node.args
         if isinstance(constant, ast.Constant)
     }
-    covered = sources.reachable(*hashed)
+    covered = code_hash.reachable(*hashed)
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in (ROOT / "components").rglob("*.py")
@@ -149,7 +149,7 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
         "components.report.card"
     }
     # A resolver looks anew each time, cached or not.
-    resolvers = {"components.evaluation.baselines"}
+    resolvers = {"components.evaluation.resolvers"}
     assert modules - covered == by_commands_only | after_the_run | resolvers
 
 

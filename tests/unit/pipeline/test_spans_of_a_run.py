@@ -6,7 +6,7 @@ from components.corpus.reading import ReadOptions
 from components.corpus.spans import Rules
 from components.corpus.window import Choice
 from components.errors import UserError
-from pipeline import config, survey
+from pipeline import config, preflight
 
 LINE = "Ada\tB-PER\nspoke\tO\n\n"
 
@@ -21,7 +21,7 @@ def days(write, tmp_path):
 
 def look(days, *settings):
     choice = config.load(None, settings, {}).choice
-    return survey.look(str(days), ReadOptions(), days.parent / "left-out.jsonl", choice)
+    return preflight.look(str(days), ReadOptions(), days.parent / "left-out.jsonl", choice)
 
 
 def test_without_settings_everything_that_is_there_is_taken_at_once():

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from components.errors import UserError
-from pipeline import store
+from pipeline import metadata_store
 from pipeline.config import load
 from pipeline.workdir import Workdir
 
@@ -22,7 +22,7 @@ def connection(tmp_path):
 
     def connect(*assignments):
         settings = load(None, [f"metadata.{assignment}" for assignment in assignments], {}).metadata
-        return store.connection(settings, Workdir(tmp_path, "ner"))
+        return metadata_store.connection(settings, Workdir(tmp_path, "ner"))
 
     return connect
 
@@ -65,45 +65,46 @@ def test_the_password_may_come_from_the_environment(connection, monkeypatch):
 @pytest.mark.parametrize("kind", ["mysql", "postgresql"])
 def test_a_server_that_cannot_be_reached_is_one_clear_line(connection, kind):
     with pytest.raises(UserError) as caught:
-        store.opened(connection(f"kind={kind}", "port=1", "user=me", "password=hush"))
+        metadata_store.opened(connection(f"kind={kind}", "port=1", "user=me", "password=hush"))
     message = str(caught.value)
     assert message.startswith(f"metadata: cannot open the {kind} store (") and "\n" not in message
     assert "hush" not in message
 
 
 def test_a_store_that_opens_has_its_tables(connection, tmp_path):
-    store.opened(connection())
+    metadata_store.opened(connection())
     assert (tmp_path / "metadata.sqlite").stat().st_size > 0
 
 
 def test_a_file_that_is_no_database_is_one_clear_line(connection, tmp_path):
     (tmp_path / "metadata.sqlite").write_text("this is no database" * 100)
     with pytest.raises(
-        store.StoreError,
+        metadata_store.StoreError,
         match=r"metadata\.sqlite: cannot open ML Metadata \(file is not a database\)$",
     ):
-        store.opened(connection())
+        metadata_store.opened(connection())
 
 
 def test_what_ml_metadata_says_of_a_database_that_is_locked_or_full_is_told_without_the_sql():
-    assert "locked" in store.reason(
+    assert "locked" in metadata_store.reason(
         RuntimeError("Concurrent writes aborted after max number of retries.")
     )
     full = "Error when executing query: database or disk is full query:  INSERT INTO `Context`(    `type_id`)"
-    assert store.reason(RuntimeError(full)) == "database or disk is full"
+    assert metadata_store.reason(RuntimeError(full)) == "database or disk is full"
 
 
 def test_a_database_that_somebody_holds_is_one_clear_line_and_opens_when_it_is_free(
     connection, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(store, "_PATIENCE", 0.2)
-    store.opened(connection())
+    monkeypatch.setattr(metadata_store, "_PATIENCE", 0.2)
+    metadata_store.opened(connection())
     command = [sys.executable, "-c", HOLD, str(tmp_path / "metadata.sqlite")]
     with subprocess.Popen(command, stdin=-1, stdout=-1) as holder:
         holder.stdout.readline()
         with pytest.raises(
-            store.StoreError, match="another program holds it locked; try again when that has ended"
+            metadata_store.StoreError,
+            match="another program holds it locked; try again when that has ended",
         ):
-            store.opened(connection())
+            metadata_store.opened(connection())
         holder.communicate()
-    store.opened(connection())
+    metadata_store.opened(connection())

@@ -6,7 +6,7 @@ import pytest
 
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
-from pipeline import survey
+from pipeline import preflight
 
 LINE = "Ada\tB-PER\nspoke\tO\n\n"
 
@@ -19,7 +19,7 @@ def corpus(write, tmp_path):
 
 
 def look(corpus, tmp_path, **options):
-    return survey.look(str(corpus), ReadOptions(**options), tmp_path / "left-out.jsonl")
+    return preflight.look(str(corpus), ReadOptions(**options), tmp_path / "left-out.jsonl")
 
 
 def test_sentences_are_counted_by_split(corpus, write, tmp_path):

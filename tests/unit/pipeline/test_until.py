@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from pipeline import console
-from pipeline.part import LAST, NODES, STEPS, Part
+from pipeline.partial_run import LAST, NODES, STEPS, Part
 
 
 def test_what_comes_next_is_told():

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+import components.atomic_io
 from components.publishing import hold, versions
 from components.publishing.versions import publish
 
@@ -56,7 +57,7 @@ def test_a_copy_that_fails_leaves_nothing(model, folders, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(versions.whole, "sync", full)
+    monkeypatch.setattr(components.atomic_io, "sync", full)
     with pytest.raises(OSError):
         publish(model(), folders)
     assert list(folders.live.iterdir()) == []

@@ -7,7 +7,7 @@ import pytest
 
 from components.errors import UserError
 from components.export import card
-from components.export.model import PublishedModel, find
+from components.export.published_model import PublishedModel, find
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from components.errors import UserError
 from components.publishing.versions import Folders
 from components.storage import copies
 from components.storage.remote import Remote
-from pipeline import elsewhere
+from pipeline import remote_inputs
 from pipeline.config import Config
 from pipeline.workdir import Workdir
 
@@ -133,10 +133,10 @@ def test_a_run_keeps_its_copies_in_its_folder_and_remembers_the_addresses(put, b
     put("corpus/train.conll")
     given = Config(data=str(bucket / "corpus"), golden="here.conll")
     workdir = Workdir(tmp_path / "work", "ner")
-    found = elsewhere.fetched(given, workdir)
+    found = remote_inputs.fetched(given, workdir)
     assert Path(found.data).is_relative_to(workdir.fetched) and found.golden == "here.conll"
-    assert elsewhere.as_given(found, given) == given
-    assert elsewhere.fetched(Config(data="a"), Workdir(tmp_path / "other", "ner")).data == "a"
+    assert remote_inputs.as_given(found, given) == given
+    assert remote_inputs.fetched(Config(data="a"), Workdir(tmp_path / "other", "ner")).data == "a"
     assert not (tmp_path / "other").exists()
 
 
@@ -158,11 +158,11 @@ def test_of_a_version_the_last_to_be_there_is_what_it_is_loaded_by(folders, buck
     monkeypatch.setattr(
         Remote, "put", lambda place, file: (order.append(place.address), put(place, file))
     )
-    elsewhere.publish(folders, "s3://bucket/ner/", lambda _: None)
+    remote_inputs.publish(folders, "s3://bucket/ner/", lambda _: None)
     assert order[-1] == "s3://bucket/ner/8/saved_model.pb" and len(order) == 3
     assert copies.versions(bucket / "ner") == [8]
     order.clear()
-    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
     assert not order
 
 
@@ -177,18 +177,18 @@ def test_a_copy_that_broke_off_is_no_version_and_is_made_up_for(folders, bucket,
     with monkeypatch.context() as patched:
         patched.setattr(Remote, "put", broken)
         with pytest.raises(OSError):
-            elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+            remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
     assert (bucket / "ner/8/assets.extra/ner.json").exists() and copies.versions(
         bucket / "ner"
     ) == []
-    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
     assert copies.versions(bucket / "ner") == [8]
 
 
 def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_came(
     folders, bucket, monkeypatch
 ):
-    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
     (folders.live / "8").rename(folders.withdrawn / "8")
     said, gone, unlink = [], [], Remote.unlink
     monkeypatch.setattr(
@@ -196,7 +196,7 @@ def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_cam
         "unlink",
         lambda place, missing_ok=False: (gone.append(place.address), unlink(place, missing_ok)),
     )
-    elsewhere.publish(folders, "s3://bucket/ner", said.append)
+    remote_inputs.publish(folders, "s3://bucket/ner", said.append)
     assert said == [
         "copying version 7 to s3://bucket/ner",
         "removing version 8 from s3://bucket/ner",
@@ -208,13 +208,13 @@ def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_cam
 def test_versions_of_others_are_left_alone(folders, bucket, put):
     put("ner/99/saved_model.pb")
     put("ner/models.config")
-    elsewhere.publish(folders, "s3://bucket/ner", lambda _: None)
+    remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
     assert copies.versions(bucket / "ner") == [8, 99] and (bucket / "ner/models.config").exists()
 
 
 def test_without_an_address_or_a_version_nothing_happens(folders, tmp_path, bucket):
-    elsewhere.publish(folders, None, lambda _: None)
-    elsewhere.publish(
+    remote_inputs.publish(folders, None, lambda _: None)
+    remote_inputs.publish(
         Folders(tmp_path / "none", tmp_path / "none2"), "s3://bucket/ner", lambda _: None
     )
     assert not list(bucket.iterdir())

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config, sources
+from pipeline import code_hash, config
 from pipeline.schedule import state
+from pipeline.schedule.attempt import Job, turn
 from pipeline.schedule.clock import Clock, moment
 from pipeline.schedule.places import Places
-from pipeline.schedule.turn import Job, turn
 from pipeline.workdir import Workdir
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -190,7 +190,7 @@ def wait_for(condition):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     # Whoever works on the sources while the tests run would otherwise start runs.
-    monkeypatch.setattr(sources, "whole_hash", lambda: "the code")
+    monkeypatch.setattr(code_hash, "whole_hash", lambda: "the code")
     project = Project(tmp_path)
     yield project
     flight = project.state.flight

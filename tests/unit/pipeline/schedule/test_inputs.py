@@ -5,7 +5,7 @@ import os
 import pytest
 
 from components.errors import UserError
-from pipeline import config, sources
+from pipeline import code_hash, config
 from pipeline.schedule import inputs
 
 
@@ -132,7 +132,7 @@ def test_a_contract_that_the_run_made_is_not_new_but_a_later_edit_is(made, proje
 
 def test_code_is_new_when_a_source_changes(made, monkeypatch):
     before = made.read()
-    monkeypatch.setattr(sources, "whole_hash", lambda: "other")
+    monkeypatch.setattr(code_hash, "whole_hash", lambda: "other")
     assert made.changes(before) == ("changed code of tfx-ner or its libraries",)
 
 

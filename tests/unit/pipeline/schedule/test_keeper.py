@@ -10,7 +10,7 @@ import pytest
 
 from components.errors import UserError
 from pipeline.exits import DONE
-from pipeline.schedule import keeper, state
+from pipeline.schedule import scheduler_loop, state
 from pipeline.schedule.times import Every, cron
 
 UTC = datetime.timezone.utc
@@ -33,7 +33,7 @@ def looks(project):
 
         project.places.logs.mkdir(parents=True, exist_ok=True)
         project.time.ends_at = project.time.steady + hours * HOUR
-        keeper.keep(project.job, project.places, times, look)
+        scheduler_loop.keep(project.job, project.places, times, look)
         return found
 
     return keep
@@ -139,7 +139,7 @@ def test_a_hundred_looks_with_nothing_new_leave_nothing_behind(project):
 
     def look(times_over):
         project.time.ends_at = project.time.steady + times_over * HOUR
-        keeper.keep(project.job, project.places, times, project.turn)
+        scheduler_loop.keep(project.job, project.places, times, project.turn)
         looks = len(project.said)
         project.said.clear()
         project.time.naps.clear()
@@ -161,7 +161,7 @@ def test_a_hundred_looks_with_nothing_new_leave_nothing_behind(project):
 def watched(project):
     """Looks of a watcher, one after the other."""
     project.places.logs.mkdir(parents=True, exist_ok=True)
-    return keeper.Watcher(project.job, project.places)
+    return scheduler_loop.Watcher(project.job, project.places)
 
 
 def test_watching_begins_a_run_when_nothing_changes_any_more(project, watched):

@@ -10,8 +10,8 @@ import pytest
 from components.errors import UserError
 from pipeline.exits import BAD_INPUT, DONE, FAILED, NOTHING_NEW, REFUSED, STOPPED
 from pipeline.schedule import state, status
+from pipeline.schedule.attempt import turn
 from pipeline.schedule.processes import Process
-from pipeline.schedule.turn import turn
 
 OTHER = "Bea\tB-PER\nspoke\tO\n\n"
 

@@ -12,8 +12,8 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import UserError
-from components.features import labels
 from components.ingest import features
+from components.ner import labels
 
 # Distances from the data before above which the gate speaks of drift: Jensen-Shannon divergences (base 2, 0 to 1), and
 # L-infinity norms, which are the largest change of one value's share. Neighbouring cuts of 100 to 1,000 sentences of one corpus

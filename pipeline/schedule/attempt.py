@@ -8,7 +8,7 @@ from components.errors import UserError
 from pipeline import durations
 from pipeline.config import Config
 from pipeline.exits import BAD_INPUT, DONE, NOTHING_NEW, STOPPED
-from pipeline.schedule import child, endings, hooks, inputs
+from pipeline.schedule import child, hooks, inputs, run_result
 from pipeline.schedule.clock import Clock
 from pipeline.schedule.inputs import Inputs
 from pipeline.schedule.places import Places
@@ -108,7 +108,9 @@ def _land(job: Job, places: Places, config: Config, flight: Flight) -> bool:
     run, found = child.outcome(places.workdir, flight.runs)
     if found:
         code = child.code_of(found)
-        _conclude(job, places, config, endings.ended(flight, job.clock.now(), code, "", run, found))
+        _conclude(
+            job, places, config, run_result.ended(flight, job.clock.now(), code, "", run, found)
+        )
     return True
 
 
@@ -158,7 +160,7 @@ def _try(
     if code is None:
         job.say(f"the run was ended, and will be done again: {note}")
         return None
-    return endings.ended(flight, clock.now(), code, note, *child.outcome(workdir, flight.runs))
+    return run_result.ended(flight, clock.now(), code, note, *child.outcome(workdir, flight.runs))
 
 
 def _wait_until_free(job: Job, places: Places, config: Config) -> bool:
@@ -198,7 +200,7 @@ def _conclude(job: Job, places: Places, config: Config, ended: Ended) -> None:
     """Keeps how a run ended, and says so."""
     ended = ended.model_copy(update={"inputs": inputs.with_contract(ended.inputs, config)})
     _update(places, flight=None, last=ended, **({"done": ended} if ended.whole else {}))
-    job.say(endings.summary(ended))
+    job.say(run_result.summary(ended))
     _tell(job, places, config, ended)
 
 
@@ -207,7 +209,7 @@ def _tell(job: Job, places: Places, config: Config, ended: Ended) -> None:
     if not hook:
         return
     facts = {
-        **endings.as_dict(ended),
+        **run_result.as_dict(ended),
         "name": places.workdir.name,
         "workdir": str(places.workdir.root),
     }

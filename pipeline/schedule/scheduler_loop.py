@@ -11,10 +11,10 @@ from typing import Optional
 from components.errors import UserError
 from pipeline.exits import DONE, STOPPED
 from pipeline.schedule import inputs, state
+from pipeline.schedule.attempt import LONGEST_BACKOFF, Job, turn
 from pipeline.schedule.inputs import Inputs
 from pipeline.schedule.places import Places
 from pipeline.schedule.times import Times
-from pipeline.schedule.turn import LONGEST_BACKOFF, Job, turn
 
 _LONGEST_NAP = 60  # seconds; after each it is seen whether somebody has set the clock
 _CLOCK_WAS_SET = 30  # seconds between two clocks from which on one of them was
