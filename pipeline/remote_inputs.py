@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from components.publishing.versions import Folders, serving, versions
+from components.publishing.versions import Folders, serving, version_number, versions
 from components.storage import copies
 from components.storage.remote import Remote, is_remote
 from pipeline.config import Config
@@ -54,6 +54,5 @@ def publish(folders: Folders, address: str | None, say: Callable[[str], None]) -
 
 def _begun(base: Remote) -> set[int]:
     """The numbers of versions of which anything is there."""
-    return {
-        int(place.name) for place in base.iterdir() if place.name.isascii() and place.name.isdigit()
-    }
+    numbers = (version_number(place.name) for place in base.iterdir())
+    return {number for number in numbers if number is not None}

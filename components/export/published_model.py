@@ -14,6 +14,7 @@ from components.export import card, quiet
 from components.export.entity import Entity
 from components.ner import tags
 from components.ner.sentence import Span
+from components.publishing.versions import version_folders
 from components.storage import copies
 from components.storage.remote import Remote, is_remote
 
@@ -33,19 +34,17 @@ def find(path: str | os.PathLike) -> Path:
     if (folder / "saved_model.pb").is_file():
         return folder
     versions = (
-        sorted(
-            (int(child.name), child)
-            for child in folder.iterdir()
-            if child.name.isascii()
-            and child.name.isdigit()
-            and (child / "saved_model.pb").is_file()
-        )
+        [
+            version
+            for version in version_folders(folder).values()
+            if (version / "saved_model.pb").is_file()
+        ]
         if folder.is_dir()
         else []
     )
     if not versions:
         raise _no_model(path)
-    return versions[-1][1]
+    return versions[-1]
 
 
 def newest_elsewhere(path: str | os.PathLike) -> str | None:

@@ -41,7 +41,7 @@ def read(withdrawn: Path) -> Optional[Hold]:
 
 def put(withdrawn: Path, hold: Hold) -> None:
     """Puts a hold in force."""
-    atomic_io.write(
+    atomic_io.write_text(
         withdrawn / _FILE, json.dumps(asdict(hold), ensure_ascii=False, indent=1) + "\n"
     )
 

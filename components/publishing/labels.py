@@ -40,7 +40,7 @@ def read(live: Path) -> Optional[Labels]:
 
 def write(live: Path, labels: Labels) -> None:
     """Labels the versions in `live`, and tells servers by `models.config` in the folder above."""
-    atomic_io.write(live / _FILE, json.dumps(asdict(labels), indent=1) + "\n")
+    atomic_io.write_text(live / _FILE, json.dumps(asdict(labels), indent=1) + "\n")
     write_config(live.parent)
 
 
@@ -52,7 +52,7 @@ def write_config(serving: Path) -> None:
         if path.is_dir() and not path.name.startswith(".")
     )
     configs = "".join(_config(path, read(path)) for path in models)
-    atomic_io.write(
+    atomic_io.write_text(
         serving / CONFIG,
         "# Written by tfx-ner whenever a version is published, promoted or rolled back.\n"
         f"model_config_list {{\n{configs}}}\n",

@@ -70,7 +70,7 @@ def publish(
     )
     if goes_live:
         _label(folders, int(target.name), serves, canary, base_path)
-    atomic_io.write(folders.live / _LATEST, target.name)
+    atomic_io.write_text(folders.live / _LATEST, target.name)
     return target
 
 
@@ -130,18 +130,37 @@ def forget_last(folders: Folders) -> None:
     (folders.live / _LATEST).unlink(missing_ok=True)
 
 
+def version_number(name: str) -> int | None:
+    """The version number that a folder name stands for, None if it stands for no version.
+
+    A version's folder has a name of ASCII digits that fits int64, as TensorFlow Serving expects.
+
+    >>> version_number("1796030754"), version_number("1.partial"), version_number("²")
+    (1796030754, None, None)
+    """
+    if not (name.isascii() and name.isdigit()):
+        return None
+    number = int(name)
+    return number if number < 2**63 else None
+
+
+def version_folders(base: Path) -> dict[int, Path]:
+    """The version folders in a base folder by version number, lowest first.
+
+    Raises OSError if the base folder cannot be read.
+    """
+    folders = {
+        number: path
+        for path in base.iterdir()
+        if (number := version_number(path.name)) is not None and path.is_dir()
+    }
+    return dict(sorted(folders.items()))
+
+
 def versions(base: str | Path) -> list[int]:
-    """The version numbers in a folder, lowest first."""
+    """The version numbers in a base folder, lowest first; empty if there is no such folder."""
     folder = Path(base)
-    return (
-        sorted(
-            int(path.name)
-            for path in folder.iterdir()
-            if path.name.isascii() and path.name.isdigit() and path.is_dir()
-        )
-        if folder.is_dir()
-        else []
-    )
+    return list(version_folders(folder)) if folder.is_dir() else []
 
 
 def serving(folders: Folders) -> Optional[int]:

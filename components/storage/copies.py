@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Optional
 
 from components.errors import UserError
+from components.publishing.versions import version_number
 from components.storage.remote import Remote, is_remote
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -119,7 +120,7 @@ def versions(base: Remote) -> list[int]:
     return sorted(
         int(number)
         for number in numbers
-        if number.isascii() and number.isdigit() and str(base / number / _MARK) in found
+        if version_number(number) is not None and str(base / number / _MARK) in found
     )
 
 

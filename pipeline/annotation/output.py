@@ -298,4 +298,4 @@ def _write(path: Place, text: str) -> None:
     if isinstance(path, Remote):
         path.write_text(text)
     else:
-        atomic_io.write(path, text)
+        atomic_io.write_text(path, text)

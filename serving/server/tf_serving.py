@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Optional
 
 from components.errors import UserError
-from serving.server.versions import Retries, versions_in
+from components.publishing.versions import version_folders
+from serving.server.versions import Retries
 
 PROGRAM = "tensorflow_model_server"
 
@@ -60,7 +61,7 @@ def refuse_without_version(base_path: Path, wait: bool = False) -> None:
     if wait:
         return
     try:
-        versions = versions_in(base_path)
+        versions = version_folders(base_path)
     except OSError as error:
         raise UserError(
             f"{base_path}: cannot read ({error.strerror}); expected the folder of versions, as WORKDIR/serving/ner"

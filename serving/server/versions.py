@@ -13,6 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Generic, Optional, Protocol, TypeVar
 
+from components.publishing.versions import version_folders
 from serving.server.status import Code, RequestError
 
 log = logging.getLogger(__name__)
@@ -79,18 +80,6 @@ class Status:
     state: State
     code: Code = Code.OK
     message: str = ""
-
-
-def versions_in(base_path: Path) -> dict[int, Path]:
-    """The versions below a base path. Raises OSError where it cannot be read."""
-    return {
-        int(child.name): child
-        for child in base_path.iterdir()
-        if child.name.isascii()
-        and child.name.isdigit()
-        and int(child.name) < 2**63
-        and child.is_dir()
-    }
 
 
 @dataclass
@@ -200,7 +189,7 @@ class Versions(Generic[T]):
         if self._closed:
             return {}
         try:
-            found = versions_in(self.base_path)
+            found = version_folders(self.base_path)
         except OSError as error:
             if not self._unreadable:
                 log.warning(
