@@ -1,5 +1,6 @@
 """What is found in a text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -12,3 +13,8 @@ class Entity:
     start: int
     end: int
     score: float
+
+
+def with_minimum_score(entities: Iterable[Entity], minimum_score: float) -> tuple[Entity, ...]:
+    """Returns the entities whose score is at least `minimum_score`, in order."""
+    return tuple(entity for entity in entities if entity.score >= minimum_score)

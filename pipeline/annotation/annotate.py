@@ -41,6 +41,7 @@ class Wanted:
     field: str
     longest: int
     shard_bytes: int
+    minimum_score: float = 0.0
 
 
 def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
@@ -66,7 +67,9 @@ def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
         folder
     )  # workers on other machines have no copy from this one
     reading = Reading(form, wanted.field, wanted.longest)
-    job = Job(sources, reading, wanted.format, model, content_hash(folder), size)
+    job = Job(
+        sources, reading, wanted.format, model, content_hash(folder), size, wanted.minimum_score
+    )
     root = wanted.output if isinstance(wanted.output, Remote) else wanted.output.resolve()
     output = Output(root, wanted.format, len(shards))
     with outputs.held(output.root, job):
@@ -75,7 +78,7 @@ def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
         _begin(console, sources, shards, len(done))
         if left:
             output.summary.unlink(missing_ok=True)  # it says that everything is done
-            _run(left, len(shards), reading, model, output, beam, console)
+            _run(left, len(shards), job, output, beam, console)
             if missing := len(shards) - len(output.done(shards)):
                 raise Failure(
                     f"{missing:,} shards did not appear in {output.root}, though Beam is done; expected workers that see the"
@@ -87,7 +90,7 @@ def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
             )
         if not left and output.summary.exists():
             return outputs.summary(output)
-        return outputs.finish(output, shards, time.monotonic() - began)
+        return outputs.finish(output, shards, time.monotonic() - began, wanted.minimum_score)
 
 
 def _begin(console: Console, sources, shards, done: int) -> None:
@@ -103,9 +106,7 @@ def _begin(console: Console, sources, shards, done: int) -> None:
         console.print(f"{done:,} of them are there from an earlier start{more}", soft_wrap=True)
 
 
-def _run(
-    left, shards: int, reading: Reading, model: str, output: Output, beam: Beam, console: Console
-) -> None:
+def _run(left, shards: int, job: Job, output: Output, beam: Beam, console: Console) -> None:
     with captured(output.log, 2 if console.stderr else 1) as shown:
         screen = Console(
             file=shown, no_color=console.no_color, width=console.width, highlight=False
@@ -116,7 +117,7 @@ def _run(
                 from pipeline import engines
                 from pipeline.annotation import steps
 
-                steps.run(left, reading, model, output, beam, engines.pipeline_options(beam))
+                steps.run(left, job, output, beam, engines.pipeline_options(beam))
         except Exception as error:  # whatever a worker raised, through Beam
             if _stopped(error):
                 raise KeyboardInterrupt from error

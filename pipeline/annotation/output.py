@@ -49,6 +49,7 @@ class Job:
     model: str
     model_hash: str
     shard_bytes: int
+    minimum_score: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self)))
@@ -179,7 +180,9 @@ def _claim(root: Place, job: Job) -> None:
     if not path.exists() or not any(one.name.startswith("part-") for one in root.iterdir()):
         _write(path, json.dumps(job.as_dict(), ensure_ascii=False, indent=1) + "\n")
         return
-    there, wanted = json.loads(path.read_text(encoding="utf-8")), job.as_dict()
+    # An output of an earlier version has no minimum score: it holds all entities.
+    there = {"minimum_score": 0.0, **json.loads(path.read_text(encoding="utf-8"))}
+    wanted = job.as_dict()
     for key in wanted:
         if there.get(key) != wanted[key]:
             found, now = _difference(key, there, wanted)
@@ -203,7 +206,12 @@ def _difference(key: str, there: Mapping[str, Any], wanted: Mapping[str, Any]) -
         return tuple(f"{option} {one['reading'].get(key)}" for one in (there, wanted))
     if key == "model_hash":
         return f"the model that was in {wanted['model']} before", "the one that is there now"
-    named = {"format": "--format", "model": "the model", "shard_bytes": "shards, in bytes, of"}[key]
+    named = {
+        "format": "--format",
+        "model": "the model",
+        "shard_bytes": "shards, in bytes, of",
+        "minimum_score": "--minimum-score",
+    }[key]
     return tuple(f"{named} {one.get(key)}" for one in (there, wanted))
 
 
@@ -249,10 +257,13 @@ def summary(output: Output) -> Mapping[str, Any]:
     return json.loads(output.summary.read_text(encoding="utf-8"))
 
 
-def finish(output: Output, shards: Sequence[Shard], seconds: float) -> Mapping[str, Any]:
+def finish(
+    output: Output, shards: Sequence[Shard], seconds: float, minimum_score: float = 0.0
+) -> Mapping[str, Any]:
     """Gathers the lines that were left out, writes the summary and returns it.
 
-    It has `shards`, `lines`, `texts`, `bad_lines`, `entities` by type, and the `seconds` that the last start took.
+    It has `shards`, `lines`, `texts`, `bad_lines`, `entities` by type, the `minimum_score` of an entity, and the `seconds`
+    that the last start took.
     """
     lines = texts = bad = before = 0
     types: Counter[str] = Counter()
@@ -288,6 +299,7 @@ def finish(output: Output, shards: Sequence[Shard], seconds: float) -> Mapping[s
         "texts": texts,
         "bad_lines": bad,
         "entities": dict(sorted(types.items())),
+        "minimum_score": minimum_score,
         "seconds": round(seconds, 3),
     }
     _write(output.summary, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")

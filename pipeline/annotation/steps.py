@@ -14,9 +14,10 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from components.export.entity import Entity, with_minimum_score
 from components.export.published_model import PublishedModel
 from pipeline import exits
-from pipeline.annotation.output import Output, put
+from pipeline.annotation.output import Job, Output, put
 from pipeline.annotation.reading import Reading, Texts, read
 from pipeline.annotation.shards import Shard
 from pipeline.config import Beam
@@ -30,11 +31,13 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
       path: the model's folder, as every worker sees it, or its address elsewhere: each machine then fetches it once.
       threads: how many TensorFlow takes in each process, 0 for one a core.
       starter: the process that waits for the end.
+      minimum_score: entities with a lower score are left out.
     """
 
-    def __init__(self, path: str, threads: int, starter: Process):
+    def __init__(self, path: str, threads: int, starter: Process, minimum_score: float):
         super().__init__()
         self._path, self._threads, self._starter = path, threads, starter
+        self._minimum_score = minimum_score
 
     def load_model(self) -> PublishedModel:
         if os.getpid() != self._starter.pid:
@@ -48,7 +51,13 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
         model: PublishedModel,
         inference_args: Optional[dict[str, Any]] = None,
     ) -> list[PredictionResult]:
-        return [PredictionResult(texts, list(model.recognise(texts.texts))) for texts in batch]
+        return [PredictionResult(texts, self._entities(texts, model)) for texts in batch]
+
+    def _entities(self, texts: Texts, model: PublishedModel) -> list[tuple[Entity, ...]]:
+        return [
+            with_minimum_score(entities, self._minimum_score)
+            for entities in model.recognise(texts.texts)
+        ]
 
     def batch_elements_kwargs(self) -> Mapping[str, Any]:
         return {"min_batch_size": 1, "max_batch_size": 1}  # the model takes its texts in batches
@@ -59,8 +68,7 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
 
 def run(
     shards: Sequence[Shard],
-    reading: Reading,
-    model: str,
+    job: Job,
     output: Output,
     settings: Beam,
     options: PipelineOptions,
@@ -72,8 +80,9 @@ def run(
         _ = (
             pipeline
             | "Shards" >> beam.Create(shards)
-            | "Read" >> beam.Map(partial(_read, reading, starter))
-            | "Recognise" >> RunInference(Recogniser(model, threads, starter))
+            | "Read" >> beam.Map(partial(_read, job.reading, starter))
+            | "Recognise"
+            >> RunInference(Recogniser(job.model, threads, starter, job.minimum_score))
             | "Write" >> beam.Map(partial(_write, output))
         )
 

@@ -58,6 +58,7 @@ from pipeline.commands import options
     metavar="N",
     help="Input for each shard, in megabytes; about a hundredth of all, from 0.26 to 8.4.",
 )
+@options.minimum_score
 @click.option(
     "--config",
     "config_file",
@@ -82,6 +83,7 @@ def annotate(
     text_field: str,
     longest: int,
     shard_mb: Optional[float],
+    minimum_score: float,
     config_file: Optional[str],
     assignments: tuple[str, ...],
     json_file: Optional[str],
@@ -127,6 +129,7 @@ def annotate(
         text_field,
         longest,
         round((shard_mb or 0) * 1e6),
+        minimum_score,
     )
     temporary.own()
     summary = annotation.annotate(wanted, beam, console)

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
@@ -18,6 +19,23 @@ reading = click.option(
     metavar="KEY=VALUE",
     multiple=True,
     help="How to read: scheme=IOB1, bad_lines=skip, encoding=cp1252; may be given again.",
+)
+
+
+def _refuse_nan(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Refuses NaN, which `click.FloatRange` accepts because it compares as neither below nor above."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is not in the range 0<=x<=1.", context, parameter)
+    return value
+
+
+minimum_score = click.option(
+    "--minimum-score",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="SCORE",
+    callback=_refuse_nan,
+    help="Leave out entities whose score is below this, from 0 to 1.  [default: 0, all entities]",
 )
 json_file = click.option(
     "--json",

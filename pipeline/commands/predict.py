@@ -60,6 +60,7 @@ _PATIENT = 100  # retries; the time runs out before
     metavar="FILE",
     help="With https and grpcs: certificates to trust instead of the system's.",
 )
+@options.minimum_score
 def predict(
     texts: tuple[str, ...],
     model: Optional[str],
@@ -70,6 +71,7 @@ def predict(
     version_label: Optional[str],
     timeout: Optional[float],
     ca_file: Optional[str],
+    minimum_score: float,
 ) -> None:
     """Find the entities in text.
 
@@ -101,7 +103,8 @@ def predict(
         from components.export.published_model import PublishedModel
 
         loaded = PublishedModel(model)
-        _write(formats.WRITERS[form](with_bar(loaded.recognised(source), source)))
+        predictions = _with_minimum_score(loaded.recognised(source), minimum_score)
+        _write(formats.WRITERS[form](with_bar(predictions, source)))
         return
 
     from serving.client import Client
@@ -118,7 +121,8 @@ def predict(
         client.check()  # a server that is gone, or has another model, is told of once and soon
     tally = _Tally(source.place)
     with ask(retries=_PATIENT) as client:  # one that answered before will be back
-        _write(_pieces(form, with_bar(tally.over(client.attempted(source)), source)))
+        predictions = _with_minimum_score(tally.over(client.attempted(source)), minimum_score)
+        _write(_pieces(form, with_bar(predictions, source)))
     if tally.failed:
         print(f"tfx-ner: {tally.failed:,} of {tally.all:,} texts failed", file=sys.stderr)
         sys.exit(FAILED)
@@ -128,6 +132,18 @@ def _write(pieces: Iterable[str]) -> None:
     for piece in pieces:
         sys.stdout.write(piece)
     sys.stdout.flush()
+
+
+def _with_minimum_score(
+    predictions: Iterable[tuple[str, Any]], minimum_score: float
+) -> Iterator[tuple[str, Any]]:
+    """Removes entities with a score below the minimum; the error of a text that failed stays."""
+    from components.export.entity import with_minimum_score
+
+    for text, prediction in predictions:
+        if isinstance(prediction, tuple):
+            prediction = with_minimum_score(prediction, minimum_score)
+        yield text, prediction
 
 
 class _Tally:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from components.export import card
+from components.export.entity import Entity
 from pipeline.annotation import annotate as annotation
 from pipeline.annotation import output as outputs
 from pipeline.annotation import reading, shards
@@ -28,10 +29,10 @@ def without_model(monkeypatch):
     """In place of Beam and a model: words with a capital are entities. Gives what was asked for, start by start."""
     asked = []
 
-    def run(left, of, how, path, output, beam, console):
+    def run(left, of, job, output, beam, console):
         asked.append([shard.number for shard in left])
         for shard in left:
-            texts = reading.read(shard, how)
+            texts = reading.read(shard, job.reading)
             outputs.put(output, texts, find_names(texts.texts))
 
     monkeypatch.setattr(annotation, "_run", run)
@@ -126,6 +127,51 @@ def test_the_same_input_and_another_model_are_refused(annotate, write, without_m
     (model / "saved_model.pb").write_bytes(b"other")
     answer = annotate(path)
     assert answer.code == 2 and "the model that was in" in answer.err
+
+
+def test_another_minimum_score_into_the_same_output_is_refused(annotate, write, without_model):
+    path = write("a.txt", "so Ada\n")
+    assert annotate(path, "--minimum-score", "0.5").code == 0
+    assert annotate(path, "--minimum-score", "0.5").code == 0
+    answer = annotate(path)
+    assert answer.code == 2
+    assert "with --minimum-score 0.5, not --minimum-score 0.0" in answer.err
+
+
+def test_an_output_of_an_earlier_version_has_minimum_score_0(
+    annotate, write, without_model, tmp_path
+):
+    path = write("a.txt", "so Ada\n")
+    assert annotate(path).code == 0
+    stored = tmp_path / "out" / "_annotation" / "job.json"
+    facts = json.loads(stored.read_text())
+    del facts["minimum_score"]
+    stored.write_text(json.dumps(facts))
+    assert annotate(path).code == 0
+    assert "belongs to another annotation" in annotate(path, "--minimum-score", "0.5").err
+
+
+def test_the_summary_has_the_minimum_score(annotate, write, without_model, tmp_path):
+    assert annotate(write("a.txt", "so Ada\n"), "--minimum-score", "0.5").code == 0
+    assert json.loads((tmp_path / "out" / "_summary.json").read_text())["minimum_score"] == 0.5
+
+
+def test_entities_below_the_minimum_score_are_left_out(read_all, write):
+    from pipeline.annotation import steps
+    from pipeline.annotation.steps import Recogniser
+
+    class Model:
+        def recognise(self, texts):
+            for text in texts:
+                yield tuple(Entity(text, "NAME", 0, 3, score) for score in (0.2, 0.5, 0.9))
+
+    [texts] = read_all(write("a.txt", "Ada\nBea\n"))
+    handler = Recogniser("model", 1, steps.Process.of(1), minimum_score=0.5)
+    [result] = handler.run_inference([texts], Model())
+    assert [[entity.score for entity in entities] for entities in result.inference] == [
+        [0.5, 0.9],
+        [0.5, 0.9],
+    ]
 
 
 def test_it_ends_with_2_where_no_line_could_be_used(annotate, write, without_model):

@@ -29,6 +29,7 @@ def test_shards_one_behind_the_other_are_the_input(write, annotate, parts):
         "texts": 200,
         "bad_lines": 0,
         "entities": {"NAME": 100},
+        "minimum_score": 0.0,
         "seconds": 0.5,
     }
     assert json.loads(output.summary.read_text()) == summary == outputs.summary(output)

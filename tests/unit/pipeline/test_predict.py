@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from components.export.entity import Entity, with_minimum_score
 from tests.unit.fake_servers import SERVERS, Model, Refusal
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,6 +50,30 @@ def test_standard_input_is_the_default(tfx_ner, url, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Zo\xc3\xab\n\xff Ada")))
     answer = tfx_ner("predict", "--server", url, "--format", "jsonl")
     assert [one["text"] for one in objects(answer.out)] == ["Zoë", "\ufffd Ada"]
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl", "conll", "html"])
+def test_entities_below_the_minimum_score_are_left_out_of_every_format(tfx_ner, url, form):
+    """The fake server gives Ada a score of 0.13, and Maximilianus one of 0.22."""
+    texts = ("so Ada spoke", "so Maximilianus spoke")
+    options = ("--server", url, "--format", form)
+    everything = tfx_ner("predict", *texts, *options).out
+    filtered = tfx_ner("predict", *texts, *options, "--minimum-score", "0.2")
+    marks = {"table": "NAME", "jsonl": '"NAME"', "conll": "B-NAME", "html": 'data-type="NAME"'}
+    assert everything.count(marks[form]) == 2
+    assert filtered.code == 0 and filtered.out.count(marks[form]) == 1
+    assert "Ada" in filtered.out  # the text itself stays
+
+
+def test_an_entity_with_exactly_the_minimum_score_stays():
+    entities = tuple(Entity("Ada", "NAME", 0, 3, score) for score in (0.49, 0.5, 0.51))
+    assert with_minimum_score(entities, 0.5) == entities[1:]
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1.01", "nan", "high"])
+def test_a_minimum_score_outside_0_to_1_is_refused(tfx_ner, value):
+    answer = tfx_ner("predict", "Ada", "--server", "http://localhost:1", "--minimum-score", value)
+    assert answer.code == 2 and "--minimum-score" in answer.err
 
 
 @pytest.mark.parametrize("form", ["table", "conll", "html"])
