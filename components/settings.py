@@ -1,8 +1,91 @@
-"""What a user can set about each step, with its default and its limits. `pipeline.config` puts them together."""
+"""The settings of each step: default, limits and description. `pipeline.config` joins them into one configuration."""
 
-from typing import Literal, Optional
+from collections.abc import Mapping
+from typing import Any, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from components.errors import UserError
+
+# Keys that had another name in the last release: old name -> new name, both with their groups, as in
+# "training.old": "training.new". They are read until the next release, with a warning.
+RENAMED_KEYS: dict[str, str] = {}
+
+# Keys of the last release that have no effect any more: old name -> what happens instead.
+REMOVED_KEYS: dict[str, str] = {}
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one dict with dotted keys.
+
+    >>> flatten({"name": "ner", "training": {"epochs": 3}})
+    {'name': 'ner', 'training.epochs': 3}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def rename_keys(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Replaces old keys (`RENAMED_KEYS`) by the new ones and drops those that are gone (`REMOVED_KEYS`).
+
+    Args:
+      values: nested settings as YAML gives them; they are not changed.
+
+    Returns:
+      The settings with today's keys, and a phrase for each old key: "training.old is now training.new".
+
+    Raises:
+      UserError: an old key and its new name are both there.
+    """
+    renamed = _copy_groups(values)
+    notes = []
+    for old, new in RENAMED_KEYS.items():
+        if not _has_key(renamed, old):
+            continue
+        if _has_key(renamed, new):
+            raise UserError(f"found {old} and {new}; expected {new} alone: {old} is its old name")
+        _set_key(renamed, new, _pop_key(renamed, old))
+        notes.append(f"{old} is now {new}")
+    for old, instead in REMOVED_KEYS.items():
+        if _has_key(renamed, old):
+            _pop_key(renamed, old)
+            notes.append(f"{old} has no effect any more ({instead})")
+    return renamed, notes
+
+
+def _copy_groups(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _copy_groups(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+    }
+
+
+def _group(values: Mapping[str, Any], key: str) -> Any:
+    """The group that holds a dotted key; None if it is absent or not a group."""
+    group: Any = values
+    for name in key.split(".")[:-1]:
+        group = group.get(name) if isinstance(group, dict) else None
+    return group if isinstance(group, dict) else None
+
+
+def _has_key(values: Mapping[str, Any], key: str) -> bool:
+    return key.rpartition(".")[2] in (_group(values, key) or {})
+
+
+def _pop_key(values: dict[str, Any], key: str) -> Any:
+    return _group(values, key).pop(key.rpartition(".")[2])
+
+
+def _set_key(values: dict[str, Any], key: str, value: Any) -> None:
+    *groups, name = key.split(".")
+    for group in groups:
+        values = values.setdefault(group, {})
+    values[name] = value
 
 
 class Settings(BaseModel):

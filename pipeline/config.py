@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from components.corpus.spans import Rules
 from components.corpus.window import Choice
-from components.errors import UserError
+from components.errors import UserError, warn
 from components.settings import (
+    RENAMED_KEYS,
     Card,
     Gate,
     Keep,
@@ -21,6 +22,8 @@ from components.settings import (
     Spans,
     Training,
     Vocabulary,
+    flatten,
+    rename_keys,
 )
 from components.storage.remote import is_address, is_remote, refuse_address
 from pipeline import durations
@@ -248,6 +251,12 @@ class Config(Settings):
         default_factory=Kubeflow, description="what `tfx-ner compile` writes for Kubeflow Pipelines"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_old_keys(cls, values: Any) -> Any:
+        """Configurations that were kept with runs of the last release have its keys."""
+        return rename_keys(values)[0] if isinstance(values, Mapping) else values
+
     @field_validator("data", "vectors", "golden")
     @classmethod
     def _can_be_read(cls, path: Optional[str]) -> Optional[str]:
@@ -303,31 +312,33 @@ def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str
     Raises:
       UserError: the file cannot be read, a key is unknown or a value is not allowed; names the key and what it takes.
     """
-    values = _read(file) if file else {}
-    origin: dict[str, str] = dict.fromkeys(_leaves(values), file or "")
+    values = _read_yaml(file) if file else {}
+    origin: dict[str, str] = dict.fromkeys(flatten(values), file or "")
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
             raise UserError(
                 f"--set {assignment}: expected KEY=VALUE, as in --set training.epochs=5"
             )
+        if key in RENAMED_KEYS:
+            _warn_old_keys("--set", [f"{key} is now {RENAMED_KEYS[key]}"])
+            key = RENAMED_KEYS[key]
         _assign(values, key, text)
         origin[key] = "--set"
+    values = _with_new_keys(values, "--set")
     values.update({key: value for key, value in overrides.items() if value is not None})
     config = _validated(values, origin)
     tuned = Workdir(Path(config.workdir), config.name).tuned
     if not tuned.exists():
         return config
-    found = _read(str(tuned))
-    return _validated(
-        _merged(found, values), {**dict.fromkeys(_leaves(found), str(tuned)), **origin}
-    )
+    best = _read_yaml(str(tuned))
+    return _validated(_merged(best, values), {**dict.fromkeys(flatten(best), str(tuned)), **origin})
 
 
-def with_settings(config: Config, found: Mapping[str, Any]) -> Config:
-    """The configuration with some settings, by group and name (`{"model.dropout": 0.4}`), in place of its own."""
+def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
+    """The configuration with some settings replaced, by dotted key: `{"model.dropout": 0.4}`."""
     values = config.model_dump(by_alias=True)
-    for key, value in found.items():
+    for key, value in settings.items():
         group, _, name = key.partition(".")
         values[group][name] = value
     return Config.model_validate(values)
@@ -353,7 +364,22 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _read(file: str) -> dict[str, Any]:
+def _with_new_keys(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The settings with today's keys; warns about old ones, naming `source`, where they were found."""
+    try:
+        renamed, notes = rename_keys(values)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    _warn_old_keys(source, notes)
+    return renamed
+
+
+def _warn_old_keys(source: str, notes: list[str]) -> None:
+    if notes:
+        warn(f"{source}: {'; '.join(notes)}; old keys are read in this release only")
+
+
+def _read_yaml(file: str) -> dict[str, Any]:
     refuse_address("--config", file, "Fetch the file first")
     try:
         text = Path(file).read_text(encoding="utf-8")
@@ -375,7 +401,8 @@ def _read(file: str) -> dict[str, Any]:
             f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'name: ner'"
         )
     # A group whose keys are all commented out is an empty one.
-    return {key: {} if value is None and keys([key]) else value for key, value in values.items()}
+    groups = {key: {} if value is None and keys([key]) else value for key, value in values.items()}
+    return _with_new_keys(groups, file)
 
 
 def _assign(values: dict[str, Any], key: str, text: str) -> None:
@@ -393,13 +420,6 @@ def _assign(values: dict[str, Any], key: str, text: str) -> None:
         values[last] = yaml.safe_load(text) if text else ""
     except yaml.YAMLError:
         values[last] = text
-
-
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
-    for key, value in values.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
 
 
 def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import yaml
 from ml_metadata.proto import metadata_store_pb2
 
 from components.errors import UserError
+from components.settings import flatten, rename_keys
 from pipeline.history.facts import TYPE, Facts
 from pipeline.workdir import Workdir
 
@@ -109,17 +110,9 @@ def changed_settings(workdir: Workdir, old: Run, new: Run) -> dict[str, tuple[An
 def _settings(workdir: Workdir, run: Run) -> dict[str, Any] | None:
     path = workdir.runs / run.name / "config.yaml"
     try:
-        return dict(_flat(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        return flatten(rename_keys(yaml.safe_load(path.read_text(encoding="utf-8")))[0])
     except (OSError, ValueError, AttributeError, yaml.YAMLError):
         return None
-
-
-def _flat(values: Mapping[str, Any], prefix: str = ""):
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _at_work(facts: Facts, workdir: Workdir) -> bool:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components.corpus.find_corpus import find_corpus
 from components.corpus.fingerprint import content_hash
+from components.settings import flatten
 from pipeline import code_hash, remote_inputs, starter
 from pipeline.config import Config
 from pipeline.workdir import Workdir
@@ -63,7 +64,7 @@ def look(config: Config) -> Inputs:
     if here.vectors:
         paths.append(os.path.abspath(here.vectors))
     return Inputs(
-        settings=dict(_flat(kept)),
+        settings=flatten(kept),
         code=code_hash.whole_hash(),
         files={path: _seen(path) for path in paths},
         spans=tuple(map(str, splits.spans)),
@@ -153,14 +154,6 @@ def _with_content(path: str | Path, file: File) -> File:
 def _seen(path: str | Path) -> File:
     found = os.stat(path)
     return File(size=found.st_size, times=(found.st_mtime_ns, found.st_ctime_ns))
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _listed(names: Sequence[str]) -> str:

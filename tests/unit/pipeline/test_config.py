@@ -2,6 +2,7 @@
 
 import pytest
 
+from components import errors, settings
 from components.errors import UserError
 from pipeline.config import Config, keys, load, with_settings
 
@@ -243,3 +244,65 @@ def test_a_runner_that_is_none_is_refused_with_those_there_are():
 def test_keys_of_a_group_are_listed_and_none_of_what_is_no_group():
     assert "schema" in keys() and "epochs" in keys(["training"])
     assert keys(["training", "epochs"]) == keys(["nothing"]) == ()
+
+
+@pytest.fixture
+def renamed_keys(monkeypatch):
+    """A release in which training.epochs and scheme have just got their names, and model.gates has gone."""
+    monkeypatch.setattr(
+        settings, "RENAMED_KEYS", {"training.passes": "training.epochs", "notation": "scheme"}
+    )
+    monkeypatch.setattr("pipeline.config.RENAMED_KEYS", settings.RENAMED_KEYS)
+    monkeypatch.setattr(settings, "REMOVED_KEYS", {"model.gates": "there are always four"})
+    monkeypatch.setattr(errors, "_shown", set())
+
+
+def test_old_keys_in_yaml_are_read_with_one_warning_that_names_file_and_new_key(
+    renamed_keys, write, capsys
+):
+    file = write("a.yaml", "notation: IOB1\ntraining: {passes: 7, seed: 3}\nmodel: {gates: 4}\n")
+    for _ in range(2):
+        config = load(file, (), {})
+    assert (config.scheme, config.training.epochs, config.training.seed) == ("IOB1", 7, 3)
+    warning = capsys.readouterr().err
+    assert warning.count("\n") == 1 and warning.startswith(f"tfx-ner: warning: {file}: ")
+    assert "training.passes is now training.epochs; notation is now scheme" in warning
+    assert "model.gates has no effect any more (there are always four)" in warning
+
+
+def test_an_old_key_of_an_assignment_overrides_the_new_one_in_yaml(renamed_keys, write, capsys):
+    file = write("a.yaml", "training: {epochs: 7}\n")
+    assert load(file, ("training.passes=2",), {}).training.epochs == 2
+    assert load(file, ("training={passes: 3}",), {}).training.epochs == 3
+    assert capsys.readouterr().err == (
+        "tfx-ner: warning: --set: training.passes is now training.epochs; old keys are read in this release only\n"
+    )
+
+
+def test_old_keys_are_read_from_tuned_settings_and_kept_configurations(
+    renamed_keys, write, tmp_path, capsys
+):
+    assert Config.model_validate({"training": {"passes": 4}}).training.epochs == 4
+    assert capsys.readouterr().err == ""
+    tuned = write("tuned.yaml", "training: {passes: 5}\n")
+    assert load(None, (), {"workdir": str(tmp_path)}).training.epochs == 5
+    assert f"{tuned}: training.passes is now training.epochs" in capsys.readouterr().err
+
+
+def test_an_old_key_beside_its_new_name_is_refused(renamed_keys, write):
+    file = write("a.yaml", "training: {passes: 7, epochs: 3}\n")
+    assert refusal(file) == (
+        f"{file}: found training.passes and training.epochs; expected training.epochs alone:"
+        " training.passes is its old name"
+    )
+
+
+def test_a_bad_value_of_an_old_key_is_reported_under_its_new_name(renamed_keys, write):
+    file = write("a.yaml", "training: {passes: 0}\n")
+    assert refusal(file).startswith(f"{file}: training.epochs: found 0;")
+
+
+def test_every_renamed_key_has_a_setting_and_no_removed_key_has():
+    known = settings.flatten(Config().model_dump(by_alias=True))
+    assert set(settings.RENAMED_KEYS.values()) <= set(known)
+    assert not {*settings.RENAMED_KEYS, *settings.REMOVED_KEYS} & set(known)
