@@ -1,10 +1,11 @@
 # The commands of the project. Each sets up what it needs; `make` alone lists them.
 SHELL := /bin/sh
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+EXTRA := requirements/setup-extra.sh
 WORKDIR ?= work/demo
 SEEDS ?= 3
-KFP := requirements/setup-beside.sh kubeflow "kfp (55 MB)" kfp kfp-kubernetes kfp-server-api
-S3 := requirements/setup-beside.sh storage "a server that speaks S3 (180 MB)"
+TARGETS ?= test
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -12,55 +13,59 @@ help: ## list the commands
 demo: setup ## run the pipeline on the starter corpus, into WORKDIR=work/demo
 	@$(BIN)/tfx-ner run --workdir $(WORKDIR)
 
-# The fast ones run by themselves: some make sure that nothing imports TensorFlow, which the others do.
-test: setup ## run every test: the fast ones, then those that run whole pipelines
-	@requirements/setup-nervaluate.sh
-	@$(KFP) || echo "tfx-ner: cannot fetch kfp; the tests that compile for Kubeflow will skip" >&2
-	@$(S3) || echo "tfx-ner: cannot fetch a server that speaks S3; the tests of storage elsewhere will skip" >&2
-	@requirements/setup-flink.sh --or-skip
-	@$(BIN)/python -m pytest tests/unit
-	@$(BIN)/python -m pytest $(filter-out tests/unit/ tests/current/,$(wildcard tests/*/))
+test: lint test-unit test-model ## the fast lane: lint, types, unit tests, the model, serving, one run, kills at three nodes
+	@$(PYTEST) -m "not slow" tests/serving tests/e2e tests/flink
 
-test-fast: setup ## run the tests that need no TensorFlow
-	@requirements/setup-nervaluate.sh
-	@$(BIN)/python -m pytest tests/unit
+test-rest: setup ## the tests that `make test` leaves out
+	@$(EXTRA) --or-skip kubeflow storage flink
+	@$(PYTEST) -m slow
 
-test-current: ## run every test on the newer stack, in a Debian 13 root of its own
-	@tests/current/run.sh
+test-all: test test-rest ## every test
 
-# Before anything is installed: without a corpus there is nothing to measure.
+test-unit: setup ## the tests that need no TensorFlow, on all cores
+	@$(EXTRA) --or-skip nervaluate kubeflow storage
+	@$(PYTEST) -n auto --dist loadfile -m "not slow" tests/unit
+
+test-model: setup ## the tests of the model
+	@$(PYTEST) -m "not slow" tests/model
+
+test-current: ## make TARGETS=test on the newer stack, in a Debian 13 root
+	@tests/current/run.sh $(TARGETS)
+
 benchmark: ## train and measure tfx-ner, CRFsuite and spaCy on CORPUS=DIR [SEEDS=3 JSON=FILE VECTORS=FILE]
 	@[ -n "$(CORPUS)" ] || { echo "benchmark: expected a corpus, as in: make benchmark CORPUS=path/to/corpus" >&2; exit 2; }
 	@requirements/setup.sh
-	@requirements/setup-beside.sh benchmark "CRFsuite and spaCy (300 MB)"
+	@$(EXTRA) benchmark
 	@$(BIN)/python benchmarks/compare.py "$(CORPUS)" --seeds "$(SEEDS)" \
 		$(if $(JSON),--json "$(JSON)") $(if $(VECTORS),--vectors "$(VECTORS)") $(OPTIONS)
 
-airflow: setup ## make the environment in which the tests read the DAG with Airflow
-	@requirements/setup-beside.sh airflow "Airflow (200 MB)"
+airflow: setup ## install Airflow, for the tests that load the DAG, into .venv-airflow
+	@$(EXTRA) airflow
 
-kubeflow: setup ## make the environment by which `tfx-ner compile` writes YAML for Kubeflow Pipelines
-	@$(KFP)
+kubeflow: setup ## install kfp, by which `tfx-ner compile` writes YAML, into .venv-kubeflow
+	@$(EXTRA) kubeflow
 
-storage: setup ## make the environment of the S3 server that the tests of storage elsewhere take
-	@$(S3)
+storage: setup ## install an S3 server, for the tests of storage, into .venv-storage
+	@$(EXTRA) storage
 
-flink: setup ## fetch the Flink that the tests run Beam's steps on, into .flink (150 MB)
-	@requirements/setup-flink.sh
+flink: setup ## fetch Flink, for the tests that run Beam's steps on it, into .flink (150 MB)
+	@$(EXTRA) flink
 
-lint: setup ## look the code over with ruff
+lint: setup ## ruff check, ruff format --check, and types by pyright
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 
 setup: ## make .venv from this machine's lock file; does nothing if that is done
 	@requirements/setup.sh
 
-lock: setup ## write the lock files anew, with the newest versions that work together
-	@requirements/lock.sh
+lock: setup ## write the lock files from requirements/*.in [UPGRADE=yes: with the newest versions]
+	@requirements/lock.sh $(if $(UPGRADE),--upgrade)
 
 audit: setup ## look up known vulnerabilities in the lock files
 	@requirements/audit.sh
 
 clean: ## remove .venv and what the commands made
-	@rm -rf .venv .venv-benchmark .venv-airflow .venv-storage .venv-kubeflow .flink build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-* .flink build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-current benchmark airflow storage kubeflow flink lint setup lock audit clean
+.PHONY: help demo test test-rest test-all test-unit test-model test-current benchmark airflow kubeflow storage flink lint setup \
+	lock audit clean

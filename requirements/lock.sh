@@ -1,16 +1,18 @@
 #!/bin/sh
-# Writes the lock files anew from the .in files, with the newest versions that these allow.
-# A lock holds every version and hash, and no address.
+# lock.sh [--upgrade]: writes the lock files from the .in files. Pinned versions stay where the .in files still allow them;
+# --upgrade takes the newest versions that work together. A lock holds every version and hash, and no address.
 set -eu
 
 cd "$(dirname "$0")/.."
 uv=$(requirements/get-uv.sh .venv/uv .venv/bin/python python3)
+upgrade=${1:-}
 
 lock() {
     name=$1 version=$2
     shift 2
     echo "tfx-ner: locking $name" >&2
-    UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet --upgrade --generate-hashes \
+    # shellcheck disable=SC2086  # one option or no argument at all
+    UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet $upgrade --generate-hashes \
         --output-file "requirements/$name.txt" "requirements/$name.in" --no-emit-index-url --no-emit-find-links \
         --python-version "$version" "$@"
 }

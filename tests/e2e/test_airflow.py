@@ -23,7 +23,7 @@ import yaml
 from tests.e2e.made_corpus import write_corpus
 from tests.e2e.program import LONGEST, SMALL, environment, versions_in
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv-airflow" / "bin"

@@ -1,6 +1,7 @@
 """Batch annotation with a model that was trained and published: several processes, a kill, and a start after it."""
 
 import json
+import shutil
 
 import pytest
 
@@ -8,7 +9,7 @@ from components.errors import UserError
 from pipeline.config import Beam
 from tests.e2e.made_corpus import CITIES, NAMES
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 TEXTS = [
     f"{NAMES[n % len(NAMES)]} {CITIES[n % 7]}son lives in {CITIES[n % len(CITIES)]} window {n} ."
@@ -188,11 +189,7 @@ def test_what_beam_does_not_know_is_refused(settings, said):
 
 
 def test_settings_come_to_beam_as_its_options():
-    from apache_beam.options.pipeline_options import (
-        DirectOptions,
-        FlinkRunnerOptions,
-        StandardOptions,
-    )
+    from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
     from pipeline.engines import pipeline_options
 
@@ -200,6 +197,14 @@ def test_settings_come_to_beam_as_its_options():
     assert local.view_as(StandardOptions).runner == "FnApiRunner"
     assert local.view_as(DirectOptions).direct_num_workers == 3
     assert local.view_as(DirectOptions).direct_running_mode == "multi_processing"
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="java is not on the PATH: Beam looks for it")
+def test_settings_come_to_flinks_runner_as_its_options():
+    from apache_beam.options.pipeline_options import FlinkRunnerOptions, StandardOptions
+
+    from pipeline.engines import pipeline_options
+
     flink = pipeline_options(
         Beam(runner="flink", options=("--flink_master=[local]", "--flink_version=1.19"))
     )

@@ -7,7 +7,7 @@ import pytest
 from components.validation.curated_schema import TOKEN_DRIFT
 from tests.e2e.made_corpus import write_corpus
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 # Only the types decide, and drift is told and no more.
 TYPES_DECIDE = ("--set", "gate.tolerance=1", "--set", "gate.type_support=10", "--set", "drift=warn")

@@ -15,7 +15,7 @@ from pipeline.history import prune, runs
 from pipeline.history.verify import verify
 from tests.unit.history.past import Past
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 PATIENCE = 60  # seconds
 

@@ -6,7 +6,7 @@ import pytest
 
 import components.ner.labels
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 SENTENCE = {"Ada": "B-PER", "Bea": "B-PER", "Basel": "B-LOC", "Lyon": "B-LOC"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 ANYTHING = ("--set=gate.tolerance=1", "--set=gate.type_tolerance=1", "--set=training.epochs=2")
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 NODES = (
     "CorpusExampleGen",

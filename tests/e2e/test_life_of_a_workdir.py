@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.program import SMALL
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 NODES = [
     "CorpusExampleGen",

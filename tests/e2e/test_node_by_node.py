@@ -12,7 +12,7 @@ from pipeline.partial_run import LAST, NODES
 from tests.e2e.conftest import ROOT
 from tests.e2e.program import LONGEST, SMALL, environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 BESIDE = ROOT / ".venv-kubeflow"
 

@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.e2e
-
 TEXTS = ["Ada Corkson lives in Basel.", "", "In 🇫🇷 Lyon, Zoë met <b>Kai</b>.", "Nothing here"]
 
 # What a server does: it knows the folder, and nothing of this project.

@@ -9,7 +9,7 @@ import pytest
 from components.ner.tags import spans_of
 from tests import nervaluate_counts
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
 TYPES = {

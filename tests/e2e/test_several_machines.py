@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.program import Program
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 
 def together(teller):

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 NAMES = {
     "day-{SPAN}/v{VERSION}/*": ("day-1/v1", "day-1/v2", "day-12/v9", "day-12/v10", "day-3/v1"),

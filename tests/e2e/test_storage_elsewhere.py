@@ -9,7 +9,7 @@ from pipeline import remote_inputs
 from tests.e2e import object_store
 from tests.e2e.program import Program
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 TEXTS = [f"Ada Turinson lives in Basel window {n} ." for n in range(400)]
 

@@ -19,7 +19,7 @@ from components.corpus.writing import write_conll
 from components.ner.tags import spans_of, tags_of
 from tests.e2e.program import environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpora" / "bc5cdr"
 A_DAY = 400  # sentences

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 SETTINGS = (
     "--set=training.epochs=1",

@@ -9,7 +9,7 @@ from tests.e2e.program import Program
 from tests.flink.cluster import ROOT, Cluster, missing
 
 pytestmark = [
-    pytest.mark.e2e,
+    pytest.mark.slow,
     pytest.mark.skipif(
         not os.environ.get("TFX_NER_LONG"), reason="takes ten minutes; TFX_NER_LONG=1 runs it"
     ),
