@@ -106,7 +106,7 @@ class RunConsole(logging.Handler):
         )
         mark, state = ("[dim]=[/]", "cached") if cached else ("[green]✓[/]", "ran")
         self._console.print(
-            f"{mark} {node:<17}{seconds:7.1f} s  {state}: {escape(reason)}",
+            f"{mark} {node:<25}{seconds:7.1f} s  {state}: {escape(reason)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -115,7 +115,7 @@ class RunConsole(logging.Handler):
         if self.failure is None:
             self.failure = NodeFailure(node, error)
             self._console.print(
-                f"[red]✗[/] {node:<17}{seconds:7.1f} s  failed", highlight=False, soft_wrap=True
+                f"[red]✗[/] {node:<25}{seconds:7.1f} s  failed", highlight=False, soft_wrap=True
             )
 
     def _epoch(
@@ -312,7 +312,7 @@ def show_outcome(console: Console, outcome) -> None:
 
 
 def show_part(console: Console, part) -> None:
-    """Prints where a `pipeline.partial_run.Part` stopped, and how it goes on."""
+    """Prints where a `pipeline.outcome.PartialOutcome` stopped, and how it goes on."""
     console.print()
     console.print(
         f"Stopped after {part.until}, as --until asks. Nothing is published; the next step is {part.next}. The same command"

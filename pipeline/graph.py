@@ -34,9 +34,9 @@ from components.ingest import features
 from components.ingest.example_gen import CorpusExampleGen
 from components.publishing import pusher
 from components.report.component import Report
-from components.validation.contract_component import Contract
+from components.validation.contract_component import CuratedSchema
 from components.validation.gate import DataBlessing, DataGate
-from pipeline import __version__
+from pipeline import __version__, nodes
 from pipeline.code_hash import code_hash
 from pipeline.config import Config
 from pipeline.workdir import Workdir
@@ -61,7 +61,7 @@ class _Data:
 
     example_gen: CorpusExampleGen
     statistics_gen: StatisticsGen
-    contract: Contract
+    contract: CuratedSchema
     validator: ExampleValidator
     transform: Transform
     steps: tuple[BaseNode, ...]
@@ -84,7 +84,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
     )
 
     # Puts the contract in force, or makes it on the first run.
-    contract = Contract(
+    contract = CuratedSchema(
         statistics_gen.outputs["statistics"],
         schema_path,
         code_hash("components.validation.contract_component"),
@@ -103,7 +103,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         ),
         blessing=Channel(type=DataBlessing),
         current=statistics_gen.outputs["statistics"],
-    ).with_id("DataBefore")
+    ).with_id(nodes.LATEST_ACCEPTED_STATISTICS)
 
     # Stops here if the data is not what was agreed.
     data_gate = DataGate(
@@ -200,7 +200,7 @@ def create_pipeline(
         config={"version": version},
         model=Channel(type=standard_artifacts.Model, producer_component_id="Trainer"),
         current=data.transform.outputs["transform_graph"],
-    ).with_id("WeightsBefore")
+    ).with_id(nodes.WARM_START_RESOLVER)
     start = (weights_before,) if config.training.warm_start else ()
 
     # Fits the tagger, and keeps the weights that are best on dev. After a kill it goes on, if nothing has changed since.
@@ -234,7 +234,7 @@ def create_pipeline(
         config={"version": version if compare else ""},
         model=Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
         current=trainer.outputs["model"],
-    ).with_id("ModelBefore")
+    ).with_id(nodes.SERVING_MODEL_RESOLVER)
 
     # Measures both on the same data, and blesses the new one or not.
     evaluator = Evaluator(

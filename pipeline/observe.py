@@ -15,8 +15,7 @@ from tfx.orchestration.portable import launcher
 from tfx.proto.orchestration import executable_spec_pb2
 
 from components import progress
-
-LOOKS_UP = "looks anew each time"  # why a resolver ran
+from pipeline.nodes import LOOKS_UP
 
 _Execution = metadata_store_pb2.Execution
 _DONE = (_Execution.COMPLETE, _Execution.CACHED)

@@ -4,7 +4,6 @@ import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
@@ -12,11 +11,8 @@ from components.errors import UserError
 from components.report import card, figures
 from pipeline.config import Config
 from pipeline.history.facts import Facts
+from pipeline.outcome import Outcome
 
-if TYPE_CHECKING:
-    from pipeline.outcome import Outcome
-
-NODE = "Report"  # measures what the report shows
 JSON, PAGE, CARD = "report.json", "index.html", "model-card.json"
 _MOST_HISTORY = 60  # runs
 
@@ -26,7 +22,7 @@ def assemble(
     spans: tuple[figures.SpanFigures, ...],
     facts: Facts,
     config: Config,
-    outcome: "Outcome",
+    outcome: Outcome,
     before: Iterable[Facts],
 ) -> figures.Figures:
     """The whole report.

@@ -20,12 +20,12 @@ from components.settings import Training
 from components.tagger import vectors
 from components.training import cluster
 from components.validation import curated_schema
-from pipeline import metadata_store, preflight, remote_inputs, report
+from pipeline import metadata_store, nodes, preflight, remote_inputs, report
 from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
 from pipeline.history import clearing, record
 from pipeline.history.facts import Facts
-from pipeline.partial_run import Part
+from pipeline.outcome import PartialOutcome
 from pipeline.workdir import Workdir
 
 _CAUSED_BY = "Caused by: "
@@ -48,7 +48,7 @@ def run(
     force_baseline: bool = False,
     until: str = "",
 ):
-    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`; with `until`, a `pipeline.partial_run.Part`.
+    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`; with `until`, a `pipeline.outcome.PartialOutcome`.
 
     Args:
       config: the configuration, kept with the run.
@@ -58,7 +58,7 @@ def run(
       trials: how many settings to try before, on the same data; the best ones are used, and kept for later runs.
       because: why it is run, for the history.
       force_baseline: whether the new model is not to be compared with the one that serves.
-      until: the node to stop after, one of `pipeline.partial_run.NODES`; "" to go to the end.
+      until: the node to stop after, one of `pipeline.nodes.NODES`; "" to go to the end.
 
     Raises:
       UserError: bad data, or data that breaks the contract.
@@ -194,10 +194,10 @@ def _run(config: Config, work: _Work):
     _execute(config, work)
     console = work.console
     if work.until:
-        return Part(work.until, console.nodes)
-    from pipeline import outcome
+        return PartialOutcome(work.until, console.nodes)
+    from pipeline import outcome_reader
 
-    return outcome.read(
+    return outcome_reader.read(
         work.connection,
         work.workdir.versions,
         console.executions,
@@ -219,7 +219,7 @@ def _keep(outcome, folder: Path) -> None:
 
 def _with_report(outcome, facts: Facts, config: Config, work: _Work):
     """The outcome with its report. Where there can be none, that is told and no more: the run has ended as it has."""
-    from pipeline import outcome as outcomes
+    from pipeline import outcome_reader
     from pipeline.history import pages, runs
 
     console = work.console
@@ -232,7 +232,7 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
             for one in runs.runs(metadata_store.opened(work.connection), work.workdir)
             if one.name != facts.run
         ]
-        measured = outcomes.measured(work.connection, console.executions)
+        measured = outcome_reader.measured(work.connection, console.executions)
         page = report.write(
             report.assemble(measured, work.found.spans, facts, config, outcome, earlier),
             work.workdir.reports,
@@ -240,7 +240,7 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
         pages.keep(
             metadata_store.opened(work.connection),
             facts.run,
-            console.executions[report.NODE],
+            console.executions[nodes.REPORT],
             page.parent,
         )
     except Exception as error:  # whatever it is
@@ -253,9 +253,9 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
 def _tune(config: Config, work: _Work, trials: int) -> Config:
     """Searches for settings, keeps the best in the workdir, and returns the configuration with them."""
     _execute(config, work, trials)
-    from pipeline import outcome
+    from pipeline import outcome_reader
 
-    best = outcome.best_settings(work.connection, work.console.executions)
+    best = outcome_reader.best_settings(work.connection, work.console.executions)
     groups: dict[str, dict] = {}
     for key, value in best.items():
         group, _, name = key.partition(".")
@@ -292,7 +292,7 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
         orchestrators.execute(steps, config.orchestrator, run_name, work.until)
     except Exception as error:  # whatever a node raised, through Beam or not
         cause = console.failure.error if console.failure else error
-        if console.failure and console.failure.node == report.NODE:
+        if console.failure and console.failure.node == nodes.REPORT:
             return  # the last one, and what came of the run is there without it
         told = user_error(cause)
         if told:

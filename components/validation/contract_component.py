@@ -74,8 +74,8 @@ class _Spec(ComponentSpec):
     OUTPUTS = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
 
 
-class Contract(base_component.BaseComponent):
-    """The contract on the data, as a Schema artifact.
+class CuratedSchema(base_component.BaseComponent):
+    """Node that puts the curated schema in force and gives it as a Schema artifact.
 
     Args:
       statistics: of all splits; read on the first run only.

@@ -9,9 +9,9 @@ from typing import Optional
 import click
 
 from components.corpus.reading import ReadOptions
-from components.errors import UserError
+from components.errors import UserError, warn
 from components.storage.remote import refuse_address
-from pipeline.partial_run import NODES
+from pipeline.nodes import NODES, RENAMED_NODES
 
 reading = click.option(
     "--set",
@@ -45,11 +45,21 @@ json_file = click.option(
 )
 
 
+class _Node(click.Choice):
+    """The id of a node; takes the ids of the last release with a warning."""
+
+    def convert(self, value, param, ctx):
+        if value in RENAMED_NODES and RENAMED_NODES[value] in self.choices:
+            warn(f"--until {value}: this node is now {RENAMED_NODES[value]}")
+            value = RENAMED_NODES[value]
+        return super().convert(value, param, ctx)
+
+
 def until(help_text: str):
     """An option that names the step to stop after."""
     return click.option(
         "--until",
-        type=click.Choice(NODES),
+        type=_Node(NODES),
         metavar="NODE",
         help=f"{help_text} NODE is one of {', '.join(NODES)}.",
     )

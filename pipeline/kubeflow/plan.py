@@ -12,7 +12,7 @@ from components.storage.remote import is_address
 from pipeline import exits
 from pipeline.config import Config
 from pipeline.kubeflow.settings import Step
-from pipeline.partial_run import STEPS
+from pipeline.nodes import STEPS
 
 BECAUSE = "Kubeflow"  # why it runs, for the history
 PASSWORD = "TFX_NER_METADATA_PASSWORD"

@@ -23,7 +23,7 @@ class Step(Settings):
 
 
 class Kubeflow(Settings):
-    """Where the steps run. The fields named by steps are those of `pipeline.partial_run.STEPS`."""
+    """Where the steps run. The fields named by steps are those of `pipeline.nodes.STEPS`."""
 
     image: Optional[str] = Field(
         None, min_length=1, description="the image that has tfx-ner in it, with its tag"

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.nodes import RESOLVERS
+
 LONGEST = 900  # seconds, also on a busy machine
 
 # A tagger that learns the small corpora below in seconds.
@@ -57,7 +59,7 @@ class Result:
         return [
             node
             for node, (state, _) in self.nodes.items()
-            if state == "ran" and not node.endswith("Before")
+            if state == "ran" and node not in RESOLVERS
         ]
 
     @property

@@ -116,7 +116,7 @@ def test_a_golden_set_is_evaluated_on(kept):
 
 def test_training_starts_from_the_weights_of_the_model_that_serves(kept):
     assert "from the model that serves: 16 of 16 weights" in kept["swapped"].out
-    assert kept["swapped"].nodes["WeightsBefore"][0] == "ran"
+    assert kept["swapped"].nodes["WarmStartResolver"][0] == "ran"
 
 
 def test_a_model_whose_types_are_mixed_up_is_refused_by_the_types_alone(kept):

@@ -9,18 +9,20 @@ import time
 
 import pytest
 
+from pipeline.nodes import RESOLVERS
+
 pytestmark = pytest.mark.slow
 
 NODES = (
     "CorpusExampleGen",
     "StatisticsGen",
-    "DataBefore",
-    "Contract",
+    "LatestAcceptedStatistics",
+    "CuratedSchema",
     "ExampleValidator",
     "DataGate",
     "Transform",
     "Trainer",
-    "ModelBefore",
+    "ServingModelResolver",
     "Evaluator",
     "TypeGate",
     "Pusher",
@@ -137,7 +139,7 @@ def test_a_run_killed_in_a_node_picks_up_there(kept, node):
     assert kept[node].code == -9
     finished = {one for earlier in NODES[: place + 1] for one in kept[earlier].nodes}
     following = kept[NODES[place + 1]].nodes
-    states = {one: state for one, (state, _) in following.items() if not one.endswith("Before")}
+    states = {one: state for one, (state, _) in following.items() if one not in RESOLVERS}
     assert states == {one: "cached" if one in finished else "ran" for one in states}
     assert states or node == NODES[0]
 
@@ -149,7 +151,7 @@ def test_it_says_that_the_node_did_not_finish_the_last_time(kept):
 
 def test_training_goes_on_from_its_checkpoint(kept):
     assert kept["Trainer"].epochs[:2] == [1, 2]
-    resumed = kept["ModelBefore"].epochs
+    resumed = kept["ServingModelResolver"].epochs
     assert resumed[0] > 1 and resumed == list(range(resumed[0], 7))
 
 

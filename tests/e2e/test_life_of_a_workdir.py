@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.nodes import LOOKS_UP, RESOLVERS
 from tests.e2e.program import SMALL
 
 pytestmark = pytest.mark.slow
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.slow
 NODES = [
     "CorpusExampleGen",
     "StatisticsGen",
-    "Contract",
+    "CuratedSchema",
     "ExampleValidator",
     "DataGate",
     "Transform",
@@ -195,9 +196,7 @@ def test_a_report_has_the_epochs_and_the_nodes_and_the_runs_before(kept):
     assert all(epoch["tokens"] > 100 * 16 * 4 for epoch in report["training"]["epochs"])
     assert all(epoch["learning_rate"] > 0 for epoch in report["training"]["epochs"])
     assert [
-        node["name"]
-        for node in report["provenance"]["nodes"]
-        if not node["name"].endswith("Before")
+        node["name"] for node in report["provenance"]["nodes"] if node["name"] not in RESOLVERS
     ] == NODES
     assert {one["run"] for one in report["verdict"]["history"]} <= {run.name for run in runs[:-1]}
     assert report["verdict"]["history"][0]["published"]
@@ -241,9 +240,9 @@ def test_the_first_run_publishes(kept):
 
 def test_the_first_run_says_of_each_node_that_it_ran_and_why(kept):
     nodes = kept["first"].nodes
-    assert [node for node in nodes if not node.endswith("Before")] == NODES
+    assert [node for node in nodes if node not in RESOLVERS] == NODES
     assert {nodes[node] for node in NODES} == {("ran", "first run")}
-    assert nodes["DataBefore"] == nodes["ModelBefore"] == ("ran", "looks anew each time")
+    assert nodes["LatestAcceptedStatistics"] == nodes["ServingModelResolver"] == ("ran", LOOKS_UP)
 
 
 def test_the_first_run_shows_epochs_and_scores(kept):
@@ -295,7 +294,7 @@ def test_the_outcome_is_kept_with_the_run(kept):
     outcome = json.loads(kept["first"].kept("outcome.json"))
     assert outcome["blessed"] and outcome["before"] is None and outcome["evaluated_on"] == "test"
     assert sorted(outcome["per_type"]) == ["LOC", "PER"]
-    assert [one["node"] for one in outcome["nodes"] if not one["node"].endswith("Before")] == NODES
+    assert [one["node"] for one in outcome["nodes"] if one["node"] not in RESOLVERS] == NODES
     assert outcome["overall"]["f1"] > 0.5, "the story needs a model that has learnt something"
     lengths = outcome["by_length"].values()
     assert sum(scores["support"] for scores in lengths) == outcome["overall"]["support"]
@@ -386,7 +385,7 @@ def test_an_unknown_tag_stops_the_run_before_training(kept):
 def test_drift_of_tags_stops_the_run_before_training(kept):
     drift = kept["drift"]
     assert drift.code == 2 and drift.err.count("\n") == 1
-    assert "drift" not in drift.nodes and "Transform" not in drift.nodes
+    assert drift.nodes["DataGate"][0] == "failed" and "Transform" not in drift.nodes
     assert all(
         part in drift.err
         for part in (
@@ -407,7 +406,7 @@ def test_the_contract_of_the_first_run_is_kept(kept):
 def test_an_edited_contract_lets_the_new_type_through(kept):
     allowed = kept["allowed"]
     assert (allowed.code, allowed.err) == (0, "")
-    assert allowed.nodes["Contract"][0] == "ran" and "ORG" in allowed.out
+    assert allowed.nodes["CuratedSchema"][0] == "ran" and "ORG" in allowed.out
     assert len(allowed.versions) == 2
 
 

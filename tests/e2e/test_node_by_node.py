@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from pipeline.partial_run import LAST, NODES
+from pipeline.nodes import LAST, NODES, RESOLVERS
 from tests.e2e.conftest import ROOT
 from tests.e2e.program import LONGEST, SMALL, environment
 
@@ -77,11 +77,11 @@ def test_the_history_tells_such_a_run_and_finds_nothing_amiss(step):
         "Kubeflow",
         "",
     )
-    done = [node["node"] for node in run["nodes"] if not node["node"].endswith("Before")]
+    done = [node["node"] for node in run["nodes"] if node["node"] not in RESOLVERS]
     assert done == list(NODES[: NODES.index("DataGate") + 1])
     assert verified.code == 0 and "nothing amiss" in verified.out
 
 
 def test_the_nodes_that_a_run_may_stop_after_are_those_of_the_graph(stories):
-    nodes = [node for node in stories.first().result.nodes if not node.endswith("Before")]
+    nodes = [node for node in stories.first().result.nodes if node not in RESOLVERS]
     assert nodes == [*NODES, *LAST]

@@ -132,7 +132,7 @@ class Past:
         return execution
 
     def _resolve(self, context, found):
-        execution = self._begin(context, "ModelBefore", (), "model")
+        execution = self._begin(context, "ServingModelResolver", (), "model")
         execution.last_known_state = pb.Execution.COMPLETE
         for key, artifact in found.items():
             event = pb.Event(type=pb.Event.INTERNAL_OUTPUT)

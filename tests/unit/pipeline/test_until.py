@@ -5,22 +5,23 @@ import io
 from rich.console import Console
 
 from pipeline import console
-from pipeline.partial_run import LAST, NODES, STEPS, Part
+from pipeline.nodes import LAST, NODES, STEPS
+from pipeline.outcome import PartialOutcome
 
 
 def test_what_comes_next_is_told():
     file = io.StringIO()
-    console.show_part(Console(file=file), Part("Transform", ()))
+    console.show_part(Console(file=file), PartialOutcome("Transform", ()))
     assert (
         "Stopped after Transform, as --until asks. Nothing is published; the next step is Trainer."
         in file.getvalue()
     )
-    assert Part(NODES[-1], ()).next == LAST[0]
+    assert PartialOutcome(NODES[-1], ()).next == LAST[0]
 
 
 def test_it_is_remembered_as_what_it_is():
     nodes = ({"node": "CorpusExampleGen"},)
-    part = Part("CorpusExampleGen", nodes)
+    part = PartialOutcome("CorpusExampleGen", nodes)
     assert (part.verdict, part.code) == ("up to CorpusExampleGen", 0)
     assert part.remembered == {"until": "CorpusExampleGen", "nodes": nodes}
     assert part.as_dict() == {
@@ -45,3 +46,9 @@ def test_a_search_goes_before_a_whole_run(tfx_ner, tmp_path):
 def test_steps_of_others_stop_after_nodes_in_their_order_and_the_last_goes_to_the_end():
     *stops, last = STEPS.values()
     assert last == "" and sorted(stops, key=NODES.index) == stops
+
+
+def test_an_old_node_id_is_taken_with_a_warning_that_names_the_new_one(tfx_ner, tmp_path):
+    answer = tfx_ner("run", "--until", "Contract", "--tune", "3", "--workdir", tmp_path / "work")
+    assert "tfx-ner: warning: --until Contract: this node is now CuratedSchema\n" in answer.err
+    assert "--until CuratedSchema: found --tune beside it" in answer.err

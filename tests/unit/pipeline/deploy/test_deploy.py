@@ -19,7 +19,7 @@ import yaml
 import pipeline
 from pipeline import config, durations, exits
 from pipeline.commands.schedule import schedule
-from pipeline.partial_run import STEPS
+from pipeline.nodes import STEPS
 from tests.unit.kubernetes_types import faults, kind_of
 
 DEPLOY = Path(pipeline.__file__).parent / "deploy"

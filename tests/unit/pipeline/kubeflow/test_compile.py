@@ -11,7 +11,7 @@ import yaml
 from pipeline.config import Schedule
 from pipeline.kubeflow import compiled
 from pipeline.kubeflow.compiled import recurring
-from pipeline.partial_run import STEPS
+from pipeline.nodes import STEPS
 
 BESIDE = Path(__file__).resolve().parents[4] / ".venv-kubeflow"
 PLACES = ("--data", "/srv/ner/data", "--workdir", "/srv/ner/work")

@@ -9,7 +9,7 @@ from pipeline import config
 from pipeline.commands.run import run
 from pipeline.config import Config
 from pipeline.kubeflow.plan import assignments, plan
-from pipeline.partial_run import STEPS
+from pipeline.nodes import STEPS
 
 PLACES = {"data": "/srv/ner/data", "workdir": "/srv/ner/work"}
 

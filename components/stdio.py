@@ -1,0 +1,88 @@
+"""Redirects what this process, its children and C++ code write to standard output and standard error.
+
+By file descriptor, since C++ code and child processes write past `sys.stdout` and `sys.stderr`.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+_STDOUT, _STDERR = 1, 2
+
+
+@contextlib.contextmanager
+def log_to_file(log: Path, use_stderr: bool = False) -> Iterator[IO[str]]:
+    """Appends all output to a log file, INFO records of `logging` included.
+
+    Args:
+      log: the file.
+      use_stderr: whether to yield the original standard error in place of standard output.
+
+    Yields:
+      A text stream to the original standard output (or standard error), for what the user is to see.
+    """
+    level = logging.root.level
+    logging.root.setLevel(logging.INFO)
+    try:
+        with log.open("ab") as file, _redirected(file.fileno(), _STDOUT, _STDERR) as originals:
+            with os.fdopen(os.dup(originals[use_stderr]), "w", encoding="utf-8") as terminal:
+                yield terminal
+    finally:
+        logging.root.setLevel(level)
+
+
+@contextlib.contextmanager
+def silence_stderr() -> Iterator[None]:
+    """Discards what is written to standard error; shows it only if the block raises.
+
+    Not for blocks in which other threads write to standard error.
+    """
+    with tempfile.TemporaryFile() as held:
+        try:
+            with _redirected(held.fileno(), _STDERR):
+                yield
+        except BaseException:
+            held.seek(0)
+            with contextlib.suppress(OSError):  # started without a standard error
+                os.write(_STDERR, held.read())
+            raise
+
+
+def take_stdout() -> IO[str]:
+    """A stream to standard output for this module's caller alone; everything else that is printed goes to stderr.
+
+    For a process whose standard output is read by a program.
+    """
+    stream = os.fdopen(os.dup(_STDOUT), "w", encoding="utf-8")
+    os.dup2(_STDERR, _STDOUT)
+    return stream
+
+
+def discard_stdout() -> None:
+    """Sends standard output to the null device: its reader has closed the pipe, and Python would flush it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _redirected(target: int, *descriptors: int) -> Iterator[list[int]]:
+    """Points descriptors to `target`, and yields copies of what they were. Descriptors that are closed stay so."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    originals = {}
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            originals[descriptor] = os.dup(descriptor)
+            os.dup2(target, descriptor)
+    try:
+        yield list(originals.values())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, original in originals.items():
+            os.dup2(original, descriptor)
+            os.close(original)
