@@ -46,7 +46,7 @@ def test_a_node_that_ran_says_so_and_why(console, screen):
         reason="changed: code",
         seconds=61.234,
     )
-    assert shown(screen) == "✓ Trainer             61.2 s  ran: changed: code\n"
+    assert shown(screen) == "✓ Trainer                     61.2 s  ran: changed: code\n"
     assert console.executions == {"Trainer": 7}
     assert console.nodes == (
         {
@@ -63,7 +63,7 @@ def test_a_cached_node_says_so(console, screen):
     progress.report(
         "node_ended", node="Trainer", execution=7, cached=True, reason="same as before", seconds=0.1
     )
-    assert shown(screen) == "= Trainer              0.1 s  cached: same as before\n"
+    assert shown(screen) == "= Trainer                      0.1 s  cached: same as before\n"
 
 
 def test_the_first_failure_is_the_one_that_counts(console, screen):
@@ -253,7 +253,7 @@ def test_while_nodes_run_all_but_progress_goes_to_the_log(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", CAPTURED, log], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["✓ A                    0.0 s  ran: first run", "after"]
+    assert done.stdout.splitlines() == ["✓ A                            0.0 s  ran: first run", "after"]
     assert done.stderr == "after, to stderr\n"
     assert sorted(log.read_text().splitlines()) == [
         "printed",
@@ -268,7 +268,7 @@ def test_where_standard_output_is_for_figures_progress_goes_to_standard_error(tm
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "after\n"
     assert done.stderr.splitlines() == [
-        "✓ A                    0.0 s  ran: first run",
+        "✓ A                            0.0 s  ran: first run",
         "after, to stderr",
     ]
 
