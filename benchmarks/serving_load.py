@@ -30,7 +30,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from components import threads  # noqa: E402 - found by the path above
+from components import tf_runtime  # noqa: E402 - found by the path above
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -158,7 +158,7 @@ def _server(base_path: str, folder: Path):
 @functools.lru_cache(maxsize=1)
 def _model_call(model: Path):
     """What calls the model with texts and gives the seconds that it took."""
-    threads.limit()  # as the server's does
+    tf_runtime.limit_threads()  # as the server's does
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(model))

@@ -26,12 +26,16 @@ def log_to_file(log: Path, use_stderr: bool = False) -> Iterator[IO[str]]:
     Yields:
       A text stream to the original standard output (or standard error), for what the user is to see.
     """
+    shown = os.dup(_STDERR if use_stderr else _STDOUT)
     level = logging.root.level
     logging.root.setLevel(logging.INFO)
     try:
-        with log.open("ab") as file, _redirected(file.fileno(), _STDOUT, _STDERR) as originals:
-            with os.fdopen(os.dup(originals[use_stderr]), "w", encoding="utf-8") as terminal:
-                yield terminal
+        with (
+            os.fdopen(shown, "w", encoding="utf-8") as terminal,
+            log.open("ab") as file,
+            _redirected(file.fileno(), _STDOUT, _STDERR),
+        ):
+            yield terminal
     finally:
         logging.root.setLevel(level)
 
@@ -69,20 +73,24 @@ def discard_stdout() -> None:
 
 
 @contextlib.contextmanager
-def _redirected(target: int, *descriptors: int) -> Iterator[list[int]]:
-    """Points descriptors to `target`, and yields copies of what they were. Descriptors that are closed stay so."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+def _redirected(target: int, *descriptors: int) -> Iterator[None]:
+    """Points descriptors to `target` and restores them in the end; leaves closed descriptors alone."""
+    _flush()
     originals = {}
     for descriptor in descriptors:
         with contextlib.suppress(OSError):
             originals[descriptor] = os.dup(descriptor)
             os.dup2(target, descriptor)
     try:
-        yield list(originals.values())
+        yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         for descriptor, original in originals.items():
             os.dup2(original, descriptor)
             os.close(original)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

@@ -1,12 +1,12 @@
 """The command line. What a command needs is imported when it runs, so that help is there at once."""
 
 import importlib
-import os
 import sys
 
 import click
 
 from components.errors import UserError
+from components.stdio import discard_stdout
 from pipeline import __version__, exits
 
 _COMMANDS = {
@@ -67,8 +67,7 @@ def main() -> None:
         print(f"tfx-ner: {error}", file=sys.stderr)
         code = exits.BAD_INPUT
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would say so once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         code = exits.FAILED
     except Exception as error:  # a fault of the program or its surroundings
         print(f"tfx-ner: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)

@@ -15,7 +15,7 @@ from rich.status import Status
 from rich.table import Table
 
 from components import progress
-from pipeline.capture import captured
+from components.stdio import log_to_file
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class RunConsole(logging.Handler):
         console = self._console
         progress.LOGGER.addHandler(self)
         try:
-            with captured(log, 2 if console.stderr else 1) as terminal:
+            with log_to_file(log, console.stderr) as terminal:
                 self._console = Console(
                     file=terminal, no_color=console.no_color, width=console.width
                 )

@@ -11,7 +11,7 @@ from typing import Optional
 
 import yaml
 
-from components import threads
+from components import tf_runtime
 from components.corpus.fingerprint import content_hash
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
@@ -305,7 +305,7 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
 def _prepare_tensorflow(training: Training) -> None:
     """Tells TensorFlow what it takes from the environment, before it is imported: how many threads it may have and, where another
     process trains, not to take all memory of the GPUs."""
-    threads.limit(training.threads)
+    tf_runtime.limit_threads(training.threads)
     if training.distribute != "none":
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 

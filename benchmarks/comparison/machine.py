@@ -4,7 +4,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import threads
+from components import tf_runtime
 
 
 @dataclass(frozen=True)
@@ -24,5 +24,7 @@ def this() -> Machine:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return Machine(
-        threads.available(), names[0] if names else "processor unknown", platform.python_version()
+        tf_runtime.available_cores(),
+        names[0] if names else "processor unknown",
+        platform.python_version(),
     )

@@ -8,9 +8,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components import threads as thread_counts
+from components import tf_runtime
 from components.errors import UserError
-from components.export import card, quiet
+from components.export import card
 from components.export.entity import Entity
 from components.ner import tags
 from components.ner.sentence import Span
@@ -99,8 +99,8 @@ class PublishedModel:
     def __init__(self, path: str | os.PathLike, threads: int = 0):
         self.path, self.card = identify(path)
         # Only here: it takes longer than a user waits for an error in the path.
-        self._tf = tf = quiet.import_tensorflow(threads)
-        self._at_once = min(threads or thread_counts.available(), _AT_ONCE)
+        self._tf = tf = tf_runtime.import_tensorflow(threads)
+        self._at_once = min(threads or tf_runtime.available_cores(), _AT_ONCE)
         self._pool = ThreadPoolExecutor(self._at_once)
         from components.export import saved_model
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from components import progress
 from components.errors import UserError
 from components.settings import Model, Training
+from components.stdio import take_stdout
 from components.training import cluster
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def written(job: "Job") -> str:
 def main() -> None:
     """The chief. Takes the job from standard input, whose end is its own; what it has to tell goes to standard output, lines of
     JSON with `kind` and `facts`."""
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is none of it
+    output = take_stdout()
 
     def tell(kind: str, facts: Mapping[str, Any]) -> None:
         print(json.dumps({"kind": kind, "facts": facts}, default=float), file=output, flush=True)

@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 from rich.console import Console
 
+from components import stdio
 from components.errors import UserError
 from components.export.published_model import identify, newest_elsewhere
 from components.publishing.versions import content_hash
@@ -17,7 +18,6 @@ from pipeline.annotation import shards as cutting
 from pipeline.annotation.output import Job, Output
 from pipeline.annotation.progress import watched
 from pipeline.annotation.reading import Reading, refuse_without_column
-from pipeline.capture import captured
 from pipeline.config import Beam
 from pipeline.run import last_line, user_error
 
@@ -107,7 +107,7 @@ def _begin(console: Console, sources, shards, done: int) -> None:
 
 
 def _run(left, shards: int, job: Job, output: Output, beam: Beam, console: Console) -> None:
-    with captured(output.log, 2 if console.stderr else 1) as shown:
+    with stdio.log_to_file(output.log, console.stderr) as shown:
         screen = Console(
             file=shown, no_color=console.no_color, width=console.width, highlight=False
         )

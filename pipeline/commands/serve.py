@@ -11,7 +11,7 @@ from typing import Optional
 import click
 from click.core import ParameterSource
 
-from components import threads
+from components import tf_runtime
 from components.errors import UserError
 
 _PORT = click.IntRange(0, 65535)
@@ -196,7 +196,7 @@ def serve(
         "TF_CPP_MIN_LOG_LEVEL", "3"
     )  # TensorFlow greets with errors about absent GPUs
     warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
-    threads.limit()
+    tf_runtime.limit_threads()
     memory.separate()
     import tensorflow as tf
 

@@ -8,7 +8,7 @@ from typing import Optional
 import click
 from rich.console import Console
 
-from components import threads
+from components import tf_runtime
 from components.errors import UserError
 from components.training import cluster
 
@@ -45,7 +45,7 @@ def worker(wait: Optional[str]) -> None:
     _wait(place, limit)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    threads.limit()
+    tf_runtime.limit_threads()
     from components.training.worker import follow
 
     follow(

@@ -102,7 +102,7 @@ def command(program: str, options: StockOptions, folder: Path) -> list[str]:
         "file_system_poll_wait_seconds": max(1, round(options.poll_seconds)),
         "max_num_load_retries": Retries.times,
         "load_retry_interval_micros": int(options.retry_seconds * 1_000_000),
-        "tensorflow_intra_op_parallelism": 1,  # as `components.threads` has it
+        "tensorflow_intra_op_parallelism": 1,  # as `components.tf_runtime` has it
         "enable_batching": "true",
         "batching_parameters_file": batching,
         "monitoring_config_file": monitoring,

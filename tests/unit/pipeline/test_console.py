@@ -253,7 +253,10 @@ def test_while_nodes_run_all_but_progress_goes_to_the_log(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", CAPTURED, log], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["✓ A                            0.0 s  ran: first run", "after"]
+    assert done.stdout.splitlines() == [
+        "✓ A                            0.0 s  ran: first run",
+        "after",
+    ]
     assert done.stderr == "after, to stderr\n"
     assert sorted(log.read_text().splitlines()) == [
         "printed",

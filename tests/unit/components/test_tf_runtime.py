@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from components import threads
+from components import tf_runtime
 
 WITHIN, SIDE_BY_SIDE = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 
@@ -22,18 +22,18 @@ def told():
 
 
 def test_no_operation_is_split_and_the_cores_are_tensorflows_own_choice():
-    threads.limit()
+    tf_runtime.limit_threads()
     assert told() == ("1", None)
 
 
 def test_a_number_is_how_many_run_side_by_side():
-    threads.limit(3)
+    tf_runtime.limit_threads(3)
     assert told() == ("1", "3")
 
 
 def test_who_wants_operations_split_has_them_split(environment):
     environment.setenv(WITHIN, "4")
-    threads.limit(2)
+    tf_runtime.limit_threads(2)
     assert told() == ("4", "2")
 
 
@@ -42,9 +42,9 @@ def test_who_wants_operations_split_has_them_split(environment):
 )
 def test_only_the_cores_that_the_process_may_use_count():
     allowed = os.sched_getaffinity(0)
-    assert threads.available() == len(allowed)
+    assert tf_runtime.available_cores() == len(allowed)
     try:
         os.sched_setaffinity(0, {min(allowed)})
-        assert threads.available() == 1
+        assert tf_runtime.available_cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)

@@ -1,4 +1,4 @@
-"""What is held back from standard error, in a process of its own: it is about file descriptors."""
+"""Redirection of standard output and error, in processes of their own since it is about file descriptors."""
 
 import subprocess
 import sys
@@ -7,9 +7,9 @@ import pytest
 
 PROGRAM = """
 import os
-from components.export.quiet import _quiet_stderr
+from components.stdio import silence_stderr
 try:
-    with _quiet_stderr():
+    with silence_stderr():
         os.write(2, b"from below\\n")
         {last}
 except ValueError:
@@ -29,6 +29,15 @@ def test_is_shown_only_after_a_failure(last, shown):
 
 
 def test_a_process_without_standard_error_goes_on():
-    program = "import os; os.close(2)\nfrom components.export.quiet import _quiet_stderr\nwith _quiet_stderr(): print('inside')"
+    program = "import os; os.close(2)\nfrom components.stdio import silence_stderr\nwith silence_stderr(): print('inside')"
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert (done.returncode, done.stdout) == (0, "inside\n")
+
+
+def test_a_program_read_by_another_keeps_its_standard_output_to_itself():
+    program = (
+        "import os\nfrom components.stdio import take_stdout\n"
+        "stream = take_stdout()\nprint('printed', flush=True)\nprint('answer', file=stream, flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("answer\n", "printed\n")
