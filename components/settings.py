@@ -303,3 +303,9 @@ class Keep(Settings):
 
     runs: int = Field(0, ge=0, description="the last so many runs keep their artifacts; 0: all do")
     days: int = Field(0, ge=0, description="with keep.runs, younger runs keep theirs, too")
+    set_aside_days: int = Field(
+        30,
+        ge=0,
+        description="days that files of unknown origin stay in WORKDIR/set-aside until `tfx-ner runs prune`"
+        " removes them",
+    )

@@ -46,6 +46,16 @@ def connection(settings: Metadata, workdir: Workdir):
     return config
 
 
+def database_of(connection_config) -> str:
+    """The database server that a connection goes to, as "mysql://HOST:PORT/NAME"; "" for SQLite."""
+    kind = connection_config.WhichOneof("config")
+    if kind == "sqlite":
+        return ""
+    server = getattr(connection_config, kind)
+    name = server.database if kind == "mysql" else server.dbname
+    return f"{kind}://{server.host}:{server.port}/{name}"
+
+
 def opened(connection_config):
     """The `MetadataStore`; its tables are there from now on, before anything in parallel asks for them.
 

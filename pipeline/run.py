@@ -23,7 +23,7 @@ from components.validation import curated_schema
 from pipeline import metadata_store, nodes, preflight, remote_inputs, report
 from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
-from pipeline.history import clearing, record
+from pipeline.history import cleanup, record
 from pipeline.history.facts import Facts
 from pipeline.outcome import PartialOutcome
 from pipeline.workdir import Workdir
@@ -78,7 +78,7 @@ def run(
         _refuse_unless_chief(trials)
     workdir.make()
     connection = metadata_store.connection(config.metadata, workdir)
-    with workdir.locked(), clearing.around(connection, workdir, config.keep.runs, config.keep.days):
+    with workdir.locked(), cleanup.around_run(connection, workdir, config.keep):
         folder = _new_folder(workdir.runs)
         kept, asked = folder / "config.yaml", remote_inputs.as_given(config, given)
         kept.write_text(asked.dump(), encoding="utf-8")

@@ -1,17 +1,35 @@
 """The folder in which a pipeline lives: what lies where, and the lock that keeps two runs apart."""
 
 import contextlib
+import json
 import os
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import filelock
 
+from components import atomic_io
 from components.errors import UserError
 from components.publishing.versions import Folders
 
 HELD = "is at work here"  # said by a run that finds another one at work; the scheduler tells it by this from bad input
+
+
+@dataclass(frozen=True)
+class Location:
+    """What a workdir knows of itself, in `workdir.json`: it tells a workdir that was moved or copied.
+
+    Attributes:
+      path: its absolute path when a command last held its lock.
+      id: tells apart the workdirs that share a database server; "" with SQLite.
+      database: the database server that holds its ML Metadata, as "mysql://HOST:PORT/NAME"; "" with SQLite.
+    """
+
+    path: str
+    id: str
+    database: str
 
 
 @dataclass(frozen=True)
@@ -69,8 +87,34 @@ class Workdir:
         return self.root / "reports"
 
     @property
+    def set_aside(self) -> Path:
+        return self.root / "set-aside"
+
+    @property
     def fetched(self) -> Path:
         return self.root / "fetched"
+
+    @property
+    def location_file(self) -> Path:
+        return self.root / "workdir.json"
+
+    @property
+    def location(self) -> Location | None:
+        """Where the workdir was when it was last used; None if nothing is recorded, as by old versions."""
+        try:
+            return Location(**json.loads(self.location_file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write_location(self, database: str, id: str = "") -> None:
+        """Records where the workdir is now.
+
+        Args:
+          database: the database server of its ML Metadata, "" with SQLite.
+          id: the id that it has; without one it gets one if there is a server.
+        """
+        location = Location(str(self.root), (id or uuid.uuid4().hex) if database else "", database)
+        atomic_io.write_text(self.location_file, json.dumps(asdict(location), indent=1) + "\n")
 
     def make(self) -> None:
         """Makes the folder. Raises UserError where that is not possible."""

@@ -41,11 +41,10 @@ def show(
     place, settings = _place(workdir, config_file, assignments)
 
     from components.publishing import hold
-    from pipeline import metadata_store as metadata
-    from pipeline.history import model_tables
+    from pipeline.history import lookup, model_tables
     from pipeline.history import models as history
 
-    found = history.models(metadata.opened(metadata.connection(settings.metadata, place)), place)
+    found = history.models(lookup.open_to_read(place, settings), place)
     held = hold.read(place.withdrawn)
     if version is not None:
         found = [one for one in found if one.version == version]
@@ -84,7 +83,7 @@ def rollback(
     """
     from components.publishing import changes
 
-    place, settings = _place(workdir, config_file, assignments)
+    place, settings = _place_to_change(workdir, config_file, assignments)
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     with place.locked():
         made = changes.rollback(place.versions, version, now, _user(), because)
@@ -110,7 +109,7 @@ def promote(
     """
     from components.publishing import changes
 
-    place, settings = _place(workdir, config_file, assignments)
+    place, settings = _place_to_change(workdir, config_file, assignments)
     with place.locked():
         promoted = changes.promote(place.versions, version)
     print(f"version {promoted} serves, and what runs publish goes live again")
@@ -128,7 +127,7 @@ def release(
     """
     from components.publishing import changes
 
-    place, _ = _place(workdir, config_file, assignments)
+    place, _ = _place_to_change(workdir, config_file, assignments)
     with place.locked():
         lifted = changes.release(place.versions)
     print(f"released; it was {lifted}")
@@ -148,16 +147,33 @@ def prune(
     """
     from components.publishing import changes
 
-    place, _ = _place(workdir, config_file, assignments)
+    place, _ = _place_to_change(workdir, config_file, assignments)
     with place.locked():
         gone = changes.prune(place.versions, keep)
     print(f"removed {', '.join(map(str, gone)) or 'nothing'}")
 
 
 def _place(workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]):
-    from pipeline.history import place
+    from pipeline.history import lookup
 
-    return place.find(workdir, config_file, assignments)
+    return lookup.find_workdir(workdir, config_file, assignments)
+
+
+def _place_to_change(
+    workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]
+):
+    """The same; the paths in ML Metadata are updated if the workdir was moved. Versions change also where that fails."""
+    from pipeline.history import lookup
+    from pipeline.metadata_store import StoreError
+
+    place, settings = lookup.find_workdir(workdir, config_file, assignments)
+    location = place.location
+    if location is None or location.path != str(place.root):
+        try:
+            lookup.open_to_change(place, settings)
+        except (UserError, StoreError) as error:
+            click.echo(f"tfx-ner: {error}", err=True)
+    return place, settings
 
 
 def _tell_elsewhere(place, settings) -> None:

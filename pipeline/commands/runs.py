@@ -1,7 +1,6 @@
 """`tfx-ner runs`."""
 
 import sys
-from typing import Optional
 
 import click
 from rich.console import Console
@@ -14,7 +13,7 @@ from pipeline.exits import DONE, FAILED
 
 @click.group(cls=options.WithDefault)
 def runs() -> None:
-    """Show what ran, why, and what came of it; check that metadata and files agree; remove what is old.
+    """Show the runs, check that metadata and files agree, and remove old artifacts.
 
     `tfx-ner runs` lists the runs, and `tfx-ner runs RUN` shows one: RUN is the beginning of its name.
     """
@@ -26,11 +25,11 @@ def runs() -> None:
 @options.json_file
 @options.place
 def show(
-    run: Optional[str],
-    last: Optional[int],
-    json_file: Optional[str],
-    workdir: Optional[str],
-    config_file: Optional[str],
+    run: str | None,
+    last: int | None,
+    json_file: str | None,
+    workdir: str | None,
+    config_file: str | None,
     assignments: tuple[str, ...],
 ) -> None:
     """List the runs, newest last, or show one.
@@ -38,27 +37,28 @@ def show(
     One run is shown with its inputs, what changed since the run before, its nodes, scores and reasons.
     """
     options.refuse_unwritable(json_file)
-    place, store = _opened(workdir, config_file, assignments)
 
+    from pipeline.history import lookup, tables
     from pipeline.history import runs as history
-    from pipeline.history import tables
 
-    found = history.runs(store, place)
+    work, settings = lookup.find_workdir(workdir, config_file, assignments)
+    store = lookup.open_to_read(work, settings)
+    recorded = history.runs(store, work)
     screen = Console(highlight=False)
     if run is None:
-        found = found[-last:] if last else found
+        recorded = recorded[-last:] if last else recorded
         if json_file != "-":
-            tables.show_runs(screen, found)
-        options.write_json({"runs": [one.as_dict() for one in found]}, json_file)
+            tables.show_runs(screen, recorded)
+        options.write_json({"runs": [entry.as_dict() for entry in recorded]}, json_file)
         return
-    one = history.named(found, run)
-    earlier = history.before(found, one)
-    nodes = history.nodes(store, one)
-    changed = history.changed_settings(place, earlier, one) if earlier else {}
+    shown = history.named(recorded, run)
+    earlier = history.before(recorded, shown)
+    nodes = history.nodes(store, shown)
+    changed = history.changed_settings(work, earlier, shown) if earlier else {}
     if json_file != "-":
-        tables.show_run(screen, one, nodes, earlier, changed, place.runs / one.name)
+        tables.show_run(screen, shown, nodes, earlier, changed, work.runs / shown.name)
     figures = {
-        **one.as_dict(),
+        **shown.as_dict(),
         "nodes": nodes,
         "before_it": earlier.name if earlier else None,
         "changed_settings": {
@@ -72,31 +72,35 @@ def show(
 @options.json_file
 @options.place
 def verify(
-    json_file: Optional[str],
-    workdir: Optional[str],
-    config_file: Optional[str],
+    json_file: str | None,
+    workdir: str | None,
+    config_file: str | None,
     assignments: tuple[str, ...],
 ) -> None:
     """Check that metadata and files agree.
 
-    Looks at artifacts, runs, published versions, labels and the lock; says what does not agree and what to do. Ends with 1
-    if there is anything.
+    Checks artifacts, runs, published versions, labels and the lock, and says what to do about each fault.
+    If the workdir was moved or copied, the paths in its metadata are updated first. The exit code is 1 if
+    there are faults.
     """
     options.refuse_unwritable(json_file)
-    place, store = _opened(workdir, config_file, assignments)
 
+    from pipeline.history import lookup
     from pipeline.history.verify import verify as find_faults
 
-    report = find_faults(store, place)
+    work, settings = lookup.find_workdir(workdir, config_file, assignments)
+    result = find_faults(lookup.open_to_change(work, settings), work)
     if json_file != "-":
-        for fault in report.faults:
+        for fault in result.faults:
             print(f"{fault.what}. {fault.advice}")
+        for folder in result.set_aside:
+            print(f"{folder}: files of unknown origin; `tfx-ner runs prune` removes them later")
         print(
-            f"{report.artifacts:,} artifacts, {report.runs:,} runs and {report.versions:,} versions looked at:"
-            f" {len(report.faults) or 'nothing'} amiss"
+            f"checked {result.artifacts:,} artifacts, {result.runs:,} runs and {result.versions:,} versions:"
+            f" {len(result.faults) or 'no'} fault{'s' if len(result.faults) != 1 else ''}"
         )
-    options.write_json(report.as_dict(), json_file)
-    sys.exit(FAILED if report.faults else DONE)
+    options.write_json(result.as_dict(), json_file)
+    sys.exit(FAILED if result.faults else DONE)
 
 
 @runs.command()
@@ -105,49 +109,41 @@ def verify(
     type=click.IntRange(min=1),
     required=True,
     metavar="N",
-    help="The last N runs keep what they need.",
+    help="The last N runs keep their artifacts.",
 )
-@click.option(
-    "--older-than", metavar="AGE", help="Of the others, only runs older than this, as 30d or 12h."
-)
+@click.option("--older-than", metavar="AGE", help="Prune only runs older than this, as 30d or 12h.")
 @options.json_file
 @options.place
 def prune(
     keep: int,
-    older_than: Optional[str],
-    json_file: Optional[str],
-    workdir: Optional[str],
-    config_file: Optional[str],
+    older_than: str | None,
+    json_file: str | None,
+    workdir: str | None,
+    config_file: str | None,
     assignments: tuple[str, ...],
 ) -> None:
     """Remove the artifacts of old runs.
 
-    What nothing kept needs goes; what the last runs, and the models that are published or withdrawn, were made from stays.
-    The runs stay in the history.
+    The artifacts of the last N runs stay, and all from which published or withdrawn models were made. The
+    runs stay in the history. Files of unknown origin in WORKDIR/set-aside are removed after
+    keep.set_aside_days.
     """
     options.refuse_unwritable(json_file)
     try:
         age = durations.seconds(older_than) if older_than else 0
     except ValueError as error:
         raise UserError(f"--older-than {older_than}: {error}") from None
-    place, store = _opened(workdir, config_file, assignments)
 
+    from pipeline.history import cleanup, lookup
     from pipeline.history import prune as pruning
 
-    with place.locked():
-        removed = pruning.prune(store, place, keep, age)
+    work, settings = lookup.find_workdir(workdir, config_file, assignments)
+    store = lookup.open_to_change(work, settings)
+    with work.locked():
+        cleanup.clean_up(store, work)
+        removed = pruning.prune(store, work, keep, age, settings.keep.set_aside_days)
     if json_file != "-":
         print(f"removed {len(removed.artifacts):,} artifacts, {removed.bytes / 1e6:,.1f} MB")
+        for folder in removed.set_aside:
+            print(f"removed {folder}, files of unknown origin")
     options.write_json(removed.as_dict(), json_file)
-
-
-def _opened(workdir: Optional[str], config_file: Optional[str], assignments: tuple[str, ...]):
-    from pipeline import metadata_store
-    from pipeline.history import place
-
-    found, settings = place.find(workdir, config_file, assignments)
-    if settings.metadata.kind == "sqlite" and not found.metadata.exists():
-        raise UserError(
-            f"{found.root}: no run has been recorded here; name the work folder of one with --workdir"
-        )
-    return found, metadata_store.opened(metadata_store.connection(settings.metadata, found))

@@ -26,6 +26,16 @@ def folders(workdir: Workdir) -> Iterator[Path]:
     return (path for path in workdir.artifacts.glob("[!.]*/[!.]*/[!.]*") if path.is_dir())
 
 
+def folders_without_artifact(workdir: Workdir, known: Iterable[Artifact]) -> list[Path]:
+    """The folders in which no live artifact is, of those that `known` has.
+
+    >>> folders_without_artifact(Workdir(Path("/nowhere"), "ner"), [])
+    []
+    """
+    live = {artifact.uri for artifact in known if artifact.state == Artifact.LIVE}
+    return [folder for folder in sorted(folders(workdir)) if str(folder) not in live]
+
+
 def delete(store, artifacts: Iterable[Artifact]) -> None:
     """Removes artifacts with their folders; begun again, it goes on where it was."""
     artifacts = list(artifacts)

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.history import artifacts, pages, runs, tidy
+from pipeline.history import artifacts, pages, runs, set_aside
 from pipeline.workdir import Workdir
 
 _Event = metadata_store_pb2.Event
@@ -28,25 +29,38 @@ _COMPARED = (
 
 @dataclass(frozen=True)
 class Removed:
-    """`artifacts` by the folders that they had, and their size."""
+    """What was removed.
+
+    Attributes:
+      artifacts: the folders of the artifacts.
+      bytes: their size.
+      set_aside: folders below `WORKDIR/set-aside` that were old enough to be removed.
+    """
 
     artifacts: tuple[str, ...]
     bytes: int
+    set_aside: tuple[str, ...] = ()
 
     def as_dict(self) -> dict:
         return asdict(self)
 
 
-def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
-    """Removes what only old runs need; whoever calls this holds the work folder.
+def prune(
+    store: MetadataStore,
+    workdir: Workdir,
+    keep: int,
+    older_than: float = 0,
+    set_aside_days: int | None = None,
+) -> Removed:
+    """Removes what only old runs need. The caller holds the lock of the workdir.
 
     Args:
       store: ML Metadata.
-      workdir: the work folder.
-      keep: so many of the last runs that were to go to the end keep everything, and those that were not between them.
-      older_than: seconds; younger runs keep everything, too.
+      workdir: the workdir.
+      keep: number of the newest whole runs that keep everything, with the partial runs between them.
+      older_than: seconds; younger runs keep everything too.
+      set_aside_days: days after which files of unknown origin are removed; None keeps them.
     """
-    tidy.tidy(store, workdir)
     found = runs.runs(store, workdir)
     youngest = time.time() - older_than if older_than else float("inf")
     whole = [place for place, run in enumerate(found) if not run.facts.until]
@@ -55,14 +69,14 @@ def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
         run for place, run in enumerate(found) if place >= first or run.facts.started > youngest
     ]
     old = [run for run in found if run not in kept]
-    events = _Events(store, [one.id for run in found for one in tidy.executions(store, run)])
-    needed = events.touched(one.id for run in kept for one in tidy.executions(store, run))
+    events = _Events(store, [one.id for run in found for one in runs.executions(store, run)])
+    needed = events.touched(one.id for run in kept for one in runs.executions(store, run))
     needed |= events.ancestry(_published(store, workdir))
     needed |= {
         page for run in old if _made_a_version(run, workdir) for page in pages.of(store, run.name)
     }
     candidates = (
-        events.touched(one.id for run in old for one in tidy.executions(store, run)) - needed
+        events.touched(one.id for run in old for one in runs.executions(store, run)) - needed
     )
     gone = [
         one
@@ -71,7 +85,12 @@ def prune(store, workdir: Workdir, keep: int, older_than: float = 0) -> Removed:
     ]
     size = sum(artifacts.size(Path(one.uri)) for one in gone)
     artifacts.delete(store, gone)
-    return Removed(tuple(one.uri for one in gone), size)
+    old_files = (
+        set_aside.remove_older(workdir, set_aside_days) if set_aside_days is not None else []
+    )
+    return Removed(
+        tuple(one.uri for one in gone), size, tuple(str(entry.folder) for entry in old_files)
+    )
 
 
 def _made_a_version(run: runs.Run, workdir: Workdir) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
+from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from components.errors import UserError
@@ -51,6 +52,20 @@ def runs(store, workdir: Workdir) -> list[Run]:
         Run(facts, facts.verdict or (RUNNING if _at_work(facts, workdir) else KILLED))
         for facts in found
         if facts.workdir == str(workdir.root) or workdir.metadata.exists()
+    ]
+
+
+def executions(store: MetadataStore, run: Run) -> list[metadata_store_pb2.Execution]:
+    """The executions of a run, and of the search for settings before it."""
+    contexts = (
+        store.get_context_by_type_and_name("pipeline_run", f"{run.name}{suffix}")
+        for suffix in ("", ".tuning")
+    )
+    return [
+        execution
+        for context in contexts
+        if context
+        for execution in store.get_executions_by_context(context.id)
     ]
 
 

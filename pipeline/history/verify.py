@@ -1,15 +1,17 @@
-"""Whether ML Metadata, the artifacts' folders, the runs' and the published versions agree."""
+"""Checks that ML Metadata, the folders of artifacts and runs, and the published versions agree."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ml_metadata import MetadataStore
+
 from components.publishing import hold, labels, versions
-from pipeline.history import artifacts, pages, runs, tidy
+from pipeline.history import artifacts, cleanup, pages, runs, set_aside
 from pipeline.workdir import Workdir
 
-# What is in an artifact that was written to its end, by its type; "*" stands for each of its splits.
-_PARTS = {
+# The files of a complete artifact, by its type; "*" stands for each of its splits.
+_REQUIRED_FILES = {
     "Examples": ("Split-*/*",),
     "ExampleStatistics": ("Split-*/FeatureStats.pb",),
     "ExampleAnomalies": ("Split-*/SchemaDiff.pb",),
@@ -20,139 +22,176 @@ _PARTS = {
     "ModelBlessing": ("*BLESSED",),
     pages.TYPE: ("index.html", "report.json"),
 }
-_NEXT_RUN = "The next run clears it away"
-_GONE = "The next run makes it again if it needs it; `tfx-ner runs prune` forgets it if no run does"
-_PAGE_GONE = "Its figures are still there; `tfx-ner runs prune` forgets it when its run is old"
+_NEXT_RUN = "The next run removes it"
+_SET_ASIDE = "The next run moves it to WORKDIR/set-aside, in case it is of use"
+_GONE = "The next run makes it again if it needs it; else `tfx-ner runs prune` removes its record"
+_PAGE_GONE = "Its figures remain; `tfx-ner runs prune` removes its record when its run is old"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that does not agree, and what to do about it."""
+    """Something that does not agree.
+
+    Attributes:
+      what: the file or record, and what is wrong with it.
+      advice: what to do about it.
+    """
 
     what: str
     advice: str
 
 
 @dataclass(frozen=True)
-class Report:
-    """How much was looked at, and what was amiss."""
+class Verification:
+    """The result of a check.
+
+    Attributes:
+      artifacts: number of artifacts checked.
+      runs: number of runs checked.
+      versions: number of published versions checked.
+      faults: what does not agree.
+      set_aside: folders with files of unknown origin; they are no fault.
+    """
 
     artifacts: int
     runs: int
     versions: int
     faults: tuple[Fault, ...]
+    set_aside: tuple[str, ...]
 
     def as_dict(self) -> dict:
         return asdict(self)
 
 
-def verify(store, workdir: Workdir) -> Report:
-    """Looks at everything in the work folder. Raises UserError while a run is at work, for then nothing has to agree."""
+def verify(store: MetadataStore, workdir: Workdir) -> Verification:
+    """Checks everything in the workdir.
+
+    Raises UserError while a run is in progress, because nothing has to agree then.
+    """
     holder = workdir.holder
     with workdir.locked():
-        known, found = artifacts.known(store, workdir), runs.runs(store, workdir)
+        known, all_runs = artifacts.known(store, workdir), runs.runs(store, workdir)
         faults = (
             *_lock(workdir, holder),
-            *_artifacts(workdir, known),
-            *_runs(store, workdir, found),
+            *_artifacts(store, workdir, known),
+            *_runs(store, workdir, all_runs),
             *_versions(store, workdir.versions),
             *_labels_and_hold(workdir.versions),
         )
-        return Report(len(known), len(found), len(workdir.versions.all), faults)
+        return Verification(
+            len(known),
+            len(all_runs),
+            len(workdir.versions.all),
+            faults,
+            tuple(str(entry.folder) for entry in set_aside.listed(workdir)),
+        )
 
 
 def _lock(workdir: Workdir, holder: int) -> Iterator[Fault]:
     if holder:
         yield Fault(
-            f"{workdir.root}/.lock.holder: process {holder} was killed while it held the work folder",
+            f"{workdir.root}/.lock.holder: process {holder} was killed while it held the workdir",
             _NEXT_RUN,
         )
 
 
-def _artifacts(workdir: Workdir, known: list[artifacts.Artifact]) -> Iterator[Fault]:
-    live = {one.uri: one for one in known if one.state == artifacts.Artifact.LIVE}
+def _artifacts(
+    store: MetadataStore, workdir: Workdir, known: list[artifacts.Artifact]
+) -> Iterator[Fault]:
+    live = {
+        artifact.uri: artifact for artifact in known if artifact.state == artifacts.Artifact.LIVE
+    }
     for uri, artifact in live.items():
         if not Path(uri).is_dir():
             advice = _GONE if artifact.type != pages.TYPE else _PAGE_GONE
-            yield Fault(f"{uri}: the folder of {artifact.type} {artifact.id} is gone", advice)
+            yield Fault(f"{uri}: the folder of {artifact.type} {artifact.id} is missing", advice)
             continue
-        missing = [part for part in _PARTS.get(artifact.type, ()) if not any(Path(uri).glob(part))]
+        missing = [
+            pattern
+            for pattern in _REQUIRED_FILES.get(artifact.type, ())
+            if not any(Path(uri).glob(pattern))
+        ]
         if missing:
             advice = "Remove the folder, and the next run makes it again"
             yield Fault(
-                f"{uri}: {artifact.type} {artifact.id} is not whole, it has no {', no '.join(missing)}",
+                f"{uri}: {artifact.type} {artifact.id} is incomplete: {', '.join(missing)} missing",
                 advice,
             )
     for artifact in known:
         if artifact.state == artifacts.Artifact.MARKED_FOR_DELETION:
-            yield Fault(f"{artifact.uri}: was being pruned when that was killed", _NEXT_RUN)
+            yield Fault(f"{artifact.uri}: its pruning was killed", _NEXT_RUN)
     for folder in artifacts.half_removed(workdir):
-        yield Fault(f"{folder}: was being removed when that was killed", _NEXT_RUN)
-    for folder in artifacts.folders(workdir):
-        if str(folder) not in live:
-            yield Fault(f"{folder}: no artifact in ML Metadata is there", _NEXT_RUN)
+        yield Fault(f"{folder}: its removal was killed", _NEXT_RUN)
+    for folder in artifacts.folders_without_artifact(workdir, known):
+        if cleanup.is_left_by_killed_run(store, workdir, known, folder):
+            yield Fault(f"{folder}: was left by a run that was killed or failed", _NEXT_RUN)
+        else:
+            yield Fault(f"{folder}: unknown, ML Metadata has no artifact there", _SET_ASIDE)
 
 
-def _runs(store, workdir: Workdir, found: list[runs.Run]) -> Iterator[Fault]:
+def _runs(store: MetadataStore, workdir: Workdir, all_runs: list[runs.Run]) -> Iterator[Fault]:
     folders = (
         {path.name for path in workdir.runs.iterdir() if path.is_dir()}
         if workdir.runs.is_dir()
         else set()
     )
-    for run in found:
+    for run in all_runs:
         folder = workdir.runs / run.name
         if run.name not in folders:
             yield Fault(
-                f"{folder}: the folder of a run is gone",
+                f"{folder}: the folder of a run is missing",
                 "Its configuration and log are lost, its history is not",
             )
         elif run.facts.overall and not (folder / "outcome.json").is_file():
-            yield Fault(f"{folder}: has no outcome.json", "Its scores are in `tfx-ner runs`")
+            yield Fault(f"{folder}: outcome.json is missing", "Its scores are in `tfx-ner runs`")
         if not run.facts.verdict and any(
-            one.last_known_state in tidy.UNFINISHED for one in tidy.executions(store, run)
+            one.last_known_state in cleanup.UNFINISHED for one in runs.executions(store, run)
         ):
             yield Fault(
-                f"run {run.name}: was killed, and has nodes that ML Metadata takes to be running",
+                f"run {run.name}: was killed, and ML Metadata has nodes of it as running",
                 _NEXT_RUN,
             )
-    for name in sorted(folders - {run.name for run in found}):
+    for name in sorted(folders - {run.name for run in all_runs}):
         yield Fault(
-            f"{workdir.runs / name}: ML Metadata knows no such run",
+            f"{workdir.runs / name}: unknown, ML Metadata has no such run",
             "Remove the folder if you do not need it",
         )
 
 
-def _versions(store, folders: versions.Folders) -> Iterator[Fault]:
+def _versions(store: MetadataStore, folders: versions.Folders) -> Iterator[Fault]:
     pushed = {
-        one.custom_properties["pushed_version"].string_value
-        for one in store.get_artifacts_by_type("PushedModel")
+        artifact.custom_properties["pushed_version"].string_value
+        for artifact in store.get_artifacts_by_type("PushedModel")
     }
     for version in folders.all:
-        place = folders.place(version)
-        missing = versions.missing_parts(place)
+        path = folders.place(version)
+        missing = versions.missing_parts(path)
         if missing:
             advice = "`tfx-ner models rollback` if it serves, else remove it"
-            yield Fault(f"{place}: is not whole, it has no {', no '.join(missing)}", advice)
+            yield Fault(f"{path}: is incomplete: {', '.join(missing)} missing", advice)
         if str(version) not in pushed:
-            yield Fault(f"{place}: no run published it", "Move it away if you did not put it there")
+            yield Fault(f"{path}: no run published it", "Move it away if you did not put it there")
     lost = versions.lost_version(folders)
     if lost:
         yield Fault(
-            f"{folders.live / lost}: the version published last is gone",
+            f"{folders.live / lost}: the version published last is missing",
             "The next run publishes it again",
         )
     for base in (folders.live, folders.withdrawn):
         for partial in base.glob(f"{versions.PARTIAL}*"):
-            yield Fault(f"{partial}: a copy that was not finished", _NEXT_RUN)
+            yield Fault(f"{partial}: an unfinished copy", _NEXT_RUN)
 
 
 def _labels_and_hold(folders: versions.Folders) -> Iterator[Fault]:
-    live, found, held = (
+    live, labelled, held = (
         versions.versions(folders.live),
         labels.read(folders.live),
         hold.read(folders.withdrawn),
     )
-    for label, version in (("stable", found and found.stable), ("canary", found and found.canary)):
+    for label, version in (
+        ("stable", labelled and labelled.stable),
+        ("canary", labelled and labelled.canary),
+    ):
         if version and version not in live:
             advice = "`tfx-ner models promote VERSION` or `rollback VERSION` sets the labels"
             yield Fault(
@@ -162,6 +201,6 @@ def _labels_and_hold(folders: versions.Folders) -> Iterator[Fault]:
     if held and any(version >= held.left for version in live):
         advice = f"`tfx-ner models rollback {held.kept}` finishes it"
         yield Fault(
-            f"{folders.live}: the rollback from {held.left} to {held.kept} was killed before its end",
+            f"{folders.live}: the rollback from {held.left} to {held.kept} was killed",
             advice,
         )

@@ -97,7 +97,7 @@ def test_a_run_whose_artifacts_were_pruned_does_all_of_it_anew(kept):
 
 def test_metadata_and_files_agree_all_the_while(kept):
     for name in ("verified while held", "verified after pruning", "verified"):
-        assert kept[name].code == 0 and "nothing amiss" in kept[name].out, kept[name].out
+        assert kept[name].code == 0 and "no faults" in kept[name].out, kept[name].out
 
 
 def test_the_history_tells_what_happened(kept):

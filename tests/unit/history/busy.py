@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from components.publishing import changes, hold, versions
-from pipeline.history import prune, tidy
+from pipeline.history import cleanup, prune
 from tests.unit.history.past import Past
 
 
@@ -16,7 +16,7 @@ def main(root: str, weights: str) -> None:
     folders = past.workdir.versions
     with past.workdir.locked():
         print("at work", flush=True)
-        tidy.tidy(past.store, past.workdir)
+        cleanup.clean_up(past.store, past.workdir)
         undo(folders)  # by whoever finds a rollback half done
         past.run(weights=weights)
         if len(versions.versions(folders.live)) > 1:

@@ -95,6 +95,11 @@ class Past:
         [number] = self.store.put_contexts([pb.Context(type_id=type_id, name=name)])
         return number
 
+    def _node_context(self, node):
+        name = f"tfx-ner.{node}"
+        known = self.store.get_context_by_type_and_name("node", name)
+        return known.id if known else self._context("node", name)
+
     def _node(self, context, node, kind, key, work, inputs=(), cached=None):
         """Runs a node as TFX does: the execution is known, then its folder is written, then both are done in one step."""
         execution = self._begin(context, node, inputs, key)
@@ -125,6 +130,9 @@ class Past:
         self.store.put_attributions_and_associations(
             [], [pb.Association(execution_id=execution.id, context_id=context)]
         )
+        self.store.put_attributions_and_associations(
+            [], [pb.Association(execution_id=execution.id, context_id=self._node_context(node))]
+        )
         for one in inputs:
             event = pb.Event(artifact_id=one, execution_id=execution.id, type=pb.Event.INPUT)
             event.path.steps.add().key = key
@@ -145,7 +153,9 @@ class Past:
         execution = self._begin(
             self._context("pipeline_run", record.facts.run), "Trainer", (), "model"
         )
-        os.makedirs(self.workdir.artifacts / "Trainer" / "model" / str(execution.id))
+        folder = self.workdir.artifacts / "Trainer" / "model" / str(execution.id)
+        os.makedirs(folder)
+        (folder / "half").write_text("half a model")
         return record
 
 

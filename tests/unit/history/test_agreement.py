@@ -9,7 +9,8 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.publishing import changes, hold, labels
-from pipeline.history import artifacts, clearing, pages, prune, runs, tidy
+from components.settings import Keep
+from pipeline.history import artifacts, cleanup, pages, prune, runs
 from pipeline.history.verify import verify
 
 STATES = pb.Artifact
@@ -41,32 +42,39 @@ def newest(folder):
     )
 
 
+def unknown_folder(work, name="77"):
+    folder = work.artifacts / "Trainer" / "model" / name
+    folder.mkdir(parents=True)
+    (folder / "weights").write_text("of somebody")
+    return folder
+
+
 SPOILT = {
-    "folder of Model .* is gone": lambda work: shutil.rmtree(
+    "folder of Model .* is missing": lambda work: shutil.rmtree(
         newest(work.artifacts / "Trainer" / "model")
     ),
-    "Model .* is not whole, it has no Format-Serving/saved_model.pb": lambda work: (
+    "Model .* is incomplete: Format-Serving/saved_model.pb missing": lambda work: (
         newest(work.artifacts / "Trainer" / "model") / "Format-Serving" / "saved_model.pb"
     ).unlink(),
-    "no artifact in ML Metadata is there": lambda work: (
-        work.artifacts / "Trainer" / "model" / "77"
+    "unknown, ML Metadata has no artifact there": lambda work: unknown_folder(work),
+    "its removal was killed": lambda work: (
+        work.artifacts / "Trainer" / "model" / ".removed-5"
     ).mkdir(),
-    "was being removed": lambda work: (work.artifacts / "Trainer" / "model" / ".removed-5").mkdir(),
-    "is not whole, it has no variables/variables.index": lambda work: (
+    "is incomplete: variables/variables.index missing": lambda work: (
         newest(work.serving) / "variables" / "variables.index"
     ).unlink(),
     "no run published it": lambda work: shutil.copytree(newest(work.serving), work.serving / "5"),
-    "version published last is gone": lambda work: shutil.rmtree(newest(work.serving)),
-    "a copy that was not finished": lambda work: (work.serving / ".partial-9").mkdir(),
+    "version published last is missing": lambda work: shutil.rmtree(newest(work.serving)),
+    "an unfinished copy": lambda work: (work.serving / ".partial-9").mkdir(),
     "label canary is on version 9, which is not live": lambda work: labels.write(
         work.serving, labels.Labels(int(newest(work.serving).name), 9)
     ),
     "rollback from 1 to 0 was killed": lambda work: hold.put(
         work.withdrawn, hold.Hold(1, 0, "now", "me", "")
     ),
-    "folder of a run is gone": lambda work: shutil.rmtree(next(work.runs.iterdir())),
-    "has no outcome.json": lambda work: next(work.runs.glob("*/outcome.json")).unlink(),
-    "ML Metadata knows no such run": lambda work: (work.runs / "20250101-000000-000000").mkdir(),
+    "folder of a run is missing": lambda work: shutil.rmtree(next(work.runs.iterdir())),
+    "outcome.json is missing": lambda work: next(work.runs.glob("*/outcome.json")).unlink(),
+    "ML Metadata has no such run": lambda work: (work.runs / "20250101-000000-000000").mkdir(),
     "process 4 was killed": lambda work: (work.root / ".lock.holder").write_text("process 4"),
 }
 
@@ -88,7 +96,7 @@ def test_what_a_kill_leaves_is_named_and_the_next_run_clears_it(past):
     (past.workdir.artifacts / "Trainer" / "model" / ".removed-3").mkdir()
     (past.workdir.runs / "20260102-000000-000000").mkdir()
     assert len(faults(past)) == 5
-    tidy.tidy(past.store, past.workdir)
+    cleanup.clean_up(past.store, past.workdir)
     assert faults(past) == []
     assert [run.state for run in runs.runs(past.store, past.workdir)] == [
         "published",
@@ -99,7 +107,7 @@ def test_what_a_kill_leaves_is_named_and_the_next_run_clears_it(past):
 def test_tidying_leaves_what_is_whole_alone(past):
     past.run()
     before = sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name)
-    tidy.tidy(past.store, past.workdir)
+    cleanup.clean_up(past.store, past.workdir)
     assert (
         sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name) == before
     )
@@ -145,7 +153,7 @@ def paged(past, **facts):
     folder.mkdir(parents=True)
     for name in ("index.html", "report.json"):
         (folder / name).write_text(name)
-    training = min(one.id for one in tidy.executions(past.store, run))
+    training = min(one.id for one in runs.executions(past.store, run))
     pages.keep(past.store, run.name, training, folder)
     return folder
 
@@ -172,10 +180,10 @@ def test_pages_are_artifacts_made_from_what_their_node_put_out(past):
 @pytest.mark.parametrize(
     "spoil, said",
     [
-        (shutil.rmtree, "the folder of ReportPage .* is gone"),
+        (shutil.rmtree, "the folder of ReportPage .* is missing"),
         (
             lambda page: (page / "index.html").unlink(),
-            "ReportPage .* is not whole, it has no index.html",
+            "ReportPage .* is incomplete: index.html missing",
         ),
     ],
 )
@@ -201,7 +209,7 @@ def test_a_page_whose_removal_was_killed_is_cleared_away_by_the_next_run(past):
     page = paged(past)
     page.with_name(".removed-old").mkdir()
     assert len(faults(past)) == 1
-    tidy.tidy(past.store, past.workdir)
+    cleanup.clean_up(past.store, past.workdir)
     assert faults(past) == [] and page.is_dir()
 
 
@@ -251,27 +259,27 @@ def test_pruning_that_is_killed_is_finished_by_the_next_run(past, monkeypatch, r
         try:
             prune.prune(past.store, past.workdir, keep=1)
         except KeyboardInterrupt:
-            assert any("was being pruned" in what for what in faults(past))
-    tidy.tidy(past.store, past.workdir)
+            assert any("its pruning was killed" in what for what in faults(past))
+    cleanup.clean_up(past.store, past.workdir)
     assert faults(past) == [] and list(states(past).values()).count(STATES.DELETED) == 3
 
 
 def test_by_choice_old_artifacts_go_after_each_run(past):
     old = past.run(publish=False)
-    with clearing.around(past.connection, past.workdir, keep_runs=1):
+    with cleanup.around_run(past.connection, past.workdir, Keep(runs=1)):
         new = past.run(publish=False)
     assert not Path(old.uri).exists() and Path(new.uri).is_dir()
 
 
 def test_by_default_they_stay(past):
     old = past.run(publish=False)
-    with clearing.around(past.connection, past.workdir):
+    with cleanup.around_run(past.connection, past.workdir, Keep()):
         past.run(publish=False)
     assert Path(old.uri).is_dir()
 
 
 def test_what_a_run_that_failed_has_half_made_is_cleared_away(past):
-    with pytest.raises(OSError), clearing.around(past.connection, past.workdir):
+    with pytest.raises(OSError), cleanup.around_run(past.connection, past.workdir, Keep()):
         (past.workdir.artifacts / "Trainer" / "model" / "9").mkdir(parents=True)
         raise OSError("no space left on device")
     assert faults(past) == []

@@ -43,10 +43,7 @@ def test_verify_ends_with_1_where_something_is_amiss(told, work):
     assert told("runs", "verify").code == 0
     (work.serving / ".partial-1").mkdir()
     answer = told("runs", "verify")
-    assert (
-        answer.code == 1
-        and "a copy that was not finished. The next run clears it away" in answer.out
-    )
+    assert answer.code == 1 and "an unfinished copy. The next run removes it" in answer.out
     assert json.loads(told("runs", "verify", "--json", "-").out)["faults"]
 
 
