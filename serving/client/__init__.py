@@ -1,22 +1,24 @@
-"""Asks a server that speaks TensorFlow Serving's protocol for the entities in texts.
+"""A client for models that tfx-ner published and TensorFlow Serving serves, over gRPC or REST.
 
-Needs neither TensorFlow nor TFX; httpx and grpcio are imported where they are used.
+Outside this project it is the distribution tfx-ner-client and the package `tfx_ner_client`: it
+imports neither TensorFlow nor TFX nor anything of tfx-ner. Modules here import each other
+relatively, so that the package works under both names.
 """
 
-from components.export.entity import Entity
-from serving.client.answers import Metadata, Signature, VersionStatus
-from serving.client.async_client import AsyncClient
-from serving.client.client import Client
-from serving.client.errors import (
+from .client import AsyncClient, Client
+from .errors import (
     BadAnswer,
     BadRequest,
     DeadlineExceeded,
     NotAllowed,
     NotFound,
+    Overloaded,
     ResourceExhausted,
     ServerError,
+    SettingsError,
     Unavailable,
 )
+from .responses import Entity, Metadata, Signature, VersionStatus
 
 __all__ = [
     "AsyncClient",
@@ -28,8 +30,10 @@ __all__ = [
     "Metadata",
     "NotAllowed",
     "NotFound",
+    "Overloaded",
     "ResourceExhausted",
     "ServerError",
+    "SettingsError",
     "Signature",
     "Unavailable",
     "VersionStatus",

@@ -1,93 +1,421 @@
-"""A client that blocks."""
+"""The blocking client and the client for asyncio."""
 
+import asyncio
+import importlib
+import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property, partial
+from typing import Any, Literal, TypeVar, overload
 
-from serving.client import steps
-from serving.client.answers import Metadata, VersionStatus
-from serving.client.batches import cut
-from serving.client.exchange import Exchange
-from serving.client.settings import Attempt, Entities, Settings, demanded, several
+from . import retries as retrying
+from .batches import Batcher, async_batches, batches
+from .errors import BadAnswer, ServerError, SettingsError
+from .responses import OUTPUTS, SIGNATURE, Entities, Metadata, VersionStatus
+from .transport import AsyncSender, Connection, Exchange, ModelSpec, Sender, parse_address
 
 _T = TypeVar("_T")
+Result = tuple[str, Entities | ServerError]
 
 
-class Client(Settings):
-    """Asks a server for the entities in texts. Threads may share one; `with` or `close()` ends its connections.
+class _Settings:
+    """The arguments of both clients, and what depends on nothing else."""
+
+    def __init__(
+        self,
+        url: str,
+        model: str = "ner",
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 5,
+        batch_texts: int = 64,
+        batch_bytes: int = 512 * 1024,
+        concurrency: int = 4,
+        max_message_bytes: int = 64 * 2**20,
+        ca_file: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ):
+        """Makes a client. Nothing is sent yet.
+
+        Args:
+          url: `http://host:8501` or `https://…` for REST, `grpc://host:8500` or `grpcs://…` (TLS)
+            for gRPC.
+          model: the model's name on the server: `ner`, or `ner-canary` for the canary.
+          version: a version by its number, instead of the newest.
+          label: a version by its label, instead of its number.
+          timeout: seconds for one request, its retries included.
+          retries: how often an unavailable server is asked again, after pauses that grow. A server
+            that refuses because it has too many requests is asked again until the timeout, unless
+            this is 0.
+          batch_texts: the most texts in one request. TensorFlow Serving refuses more than its
+            `max_batch_size`, which `tfx-ner serve` sets to 64.
+          batch_bytes: the most bytes of text in one request.
+          concurrency: requests in flight while many texts are sent.
+          max_message_bytes: a larger response is refused.
+          ca_file: PEM file of the certificates to trust, instead of the system's.
+          headers: sent with each request, as HTTP headers or gRPC metadata.
+
+        Raises:
+          SettingsError: an argument is wrong.
+        """
+        for name, value, minimum in (
+            ("timeout", timeout, 0.001),
+            ("retries", retries, 0),
+            ("batch_texts", batch_texts, 1),
+            ("batch_bytes", batch_bytes, 1),
+            ("concurrency", concurrency, 1),
+            ("max_message_bytes", max_message_bytes, 1),
+        ):
+            if not value >= minimum:
+                raise SettingsError(f"{name}: found {value}; expected {minimum} or more")
+        self._connection = Connection(
+            parse_address(url), ca_file, dict(headers or {}), max_message_bytes
+        )
+        self._model = ModelSpec(model, version, label)
+        self._policy = retrying.RetryPolicy(timeout, retries)
+        self._batcher = partial(Batcher, batch_texts, batch_bytes)
+        self._concurrency = concurrency
+        # Imported here, so that a program loads only one of httpx and grpcio.
+        transport = "grpc" if self._connection.address.is_grpc else "rest"
+        self._transport: Any = importlib.import_module(f".{transport}_transport", __package__)
+        self._open()
+
+    def _open(self) -> None:
+        """Makes what is made at once, rather than at the first request."""
+
+    @property
+    def server(self) -> str:
+        """The server's address."""
+        return str(self._connection.address)
+
+    def _batch_plan(
+        self, texts: list[str], timeouts: retrying.TimeoutCounter
+    ) -> retrying.Plan[retrying.Results]:
+        exchange_for = partial(self._transport.predict, self._model)
+        return retrying.request_batch(texts, exchange_for, self._policy, timeouts)
+
+    def _exchange_for_one(self, text: str) -> Exchange[list[Entities]]:
+        if not isinstance(text, str):
+            raise TypeError(f"found {type(text).__name__}; expected one text, a str")
+        return self._transport.predict(self._model, [text])
+
+    def _check(self, metadata: Metadata) -> Metadata:
+        if not metadata.finds_entities:
+            signatures = ", ".join(sorted(metadata.signatures)) or "none"
+            raise BadAnswer(
+                self.server,
+                f"its model {metadata.model}, version {metadata.version}, was not published by"
+                f" tfx-ner: found the signatures {signatures}; expected {SIGNATURE} from text to"
+                f" {', '.join(OUTPUTS)}",
+            )
+        return metadata
+
+
+class Client(_Settings):
+    """A client that blocks. Threads may share it; `with` or `close()` closes its connections.
 
         with Client("grpc://localhost:8500") as client:
-            for entities in client.recognise(texts):
+            for text, entities in client.predict_iter(texts):
                 ...
 
-    Methods raise ServerError: see `serving.client.errors`.
+    Methods raise ServerError, or one of its subclasses.
     """
 
     def _open(self) -> None:
-        self._sender = self._speech.Sender(self._connection)
+        self._sender: Sender = self._transport.BlockingSender(self._connection)
 
-    def recognise(self, texts: Iterable[str]) -> Iterator[Entities]:
-        """The entities of each text, in order; texts are taken in batches, several of which are in flight."""
-        return (entities for _, entities in self.recognised(texts))
+    def predict(self, texts: Iterable[str], *, minimum_score: float = 0.0) -> list[Entities]:
+        """The entities of each text, in order; those with a lower score are left out."""
+        return [found for _, found in self.predict_iter(texts, minimum_score=minimum_score)]
 
-    def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, Entities]]:
-        """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
-        return (
-            demanded(number, attempt)
-            for number, attempt in enumerate(self.attempted(texts), start=1)
-        )
+    def predict_one(self, text: str, *, minimum_score: float = 0.0) -> Entities:
+        """The entities of one text; those with a lower score are left out."""
+        return _filter(self._request(self._exchange_for_one(text))[0], minimum_score)
 
-    def attempted(self, texts: Iterable[str]) -> Iterator[Attempt]:
-        """Each text with its entities, or with the error that the server answers for it; other texts do not suffer.
+    @overload
+    def predict_iter(
+        self,
+        texts: Iterable[str],
+        *,
+        minimum_score: float = ...,
+        return_errors: Literal[False] = ...,
+    ) -> Iterator[tuple[str, Entities]]: ...
 
-        Raises what is not one text's fault: see `serving.client.steps.answers`.
+    @overload
+    def predict_iter(
+        self, texts: Iterable[str], *, minimum_score: float = ..., return_errors: bool
+    ) -> Iterator[Result]: ...
+
+    def predict_iter(
+        self,
+        texts: Iterable[str],
+        *,
+        minimum_score: float = 0.0,
+        return_errors: bool = False,
+    ) -> Iterator[Any]:
+        """Each text with its entities, in order, while texts are read and sent in batches.
+
+        Args:
+          texts: the texts. Lone surrogates, which UTF-8 cannot encode, are sent as question marks.
+          minimum_score: entities with a lower score are left out.
+          return_errors: return the error of a text that the server refuses in place of its
+            entities, and go on; otherwise raise it.
+
+        Returns:
+          An iterator of pairs: a text, and its entities or its error.
+
+        Raises:
+          ServerError: the server refuses a text, or the error does not depend on a text.
         """
-        return self._attempted(several(texts))
-
-    def recognise_one(self, text: str) -> Entities:
-        """The entities of one text."""
-        return self._ask(self._one(text))[0]
+        return self._predict_iter(_check_texts(texts), minimum_score, return_errors)
 
     def status(self) -> tuple[VersionStatus, ...]:
-        """How the versions of the model are, also those that are loading or have failed."""
-        return self._ask(self._speech.status(self._servable))
+        """The status of the model's versions, also of those that are loading or have failed."""
+        return self._request(self._transport.status(self._model))
 
     def metadata(self) -> Metadata:
-        """Which version answers, and its signatures. Answered only by a model that can serve."""
-        return self._ask(self._speech.metadata(self._servable))
+        """The version that answers, and its signatures. Only a model that can serve answers."""
+        return self._request(self._transport.metadata(self._model))
 
     def check(self) -> Metadata:
-        """The metadata of a model that finds entities; raises BadAnswer where the server's does something else."""
-        return self._checked(self.metadata())
+        """The metadata of the model; raises BadAnswer where it is not one of tfx-ner."""
+        return self._check(self.metadata())
 
     def close(self) -> None:
-        """Ends the connections; requests in flight fail."""
+        """Closes the connections; requests in flight fail."""
         self._sender.close()
 
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, exchange: Exchange[_T]) -> _T:
-        return steps.drive(steps.answer(exchange, self._patience), self._sender.send)
+    def _request(self, exchange: Exchange[_T]) -> _T:
+        return retrying.run(retrying.request(exchange, self._policy), self._sender.send)
 
-    def _attempted(self, texts: Iterable[str]) -> Iterator[Attempt]:
-        silence = steps.Silence()
+    def _predict_iter(
+        self, texts: Iterable[str], minimum_score: float, return_errors: bool
+    ) -> Iterator[Result]:
+        timeouts = retrying.TimeoutCounter()
         pool = ThreadPoolExecutor(self._concurrency)
-        waiting: deque = deque()
+        pending: deque[tuple[list[str], Future]] = deque()
+        index = 0
+
+        def next_results() -> Iterator[Result]:
+            nonlocal index
+            batch, future = pending.popleft()
+            for text, result in zip(batch, future.result()):
+                index += 1
+                yield text, _finish(index, result, minimum_score, return_errors)
+
         try:
-            for batch in cut(texts, self._cutter()):
-                waiting.append(
-                    (batch, pool.submit(steps.drive, self._plan(batch, silence), self._sender.send))
-                )
-                # More than are in flight: the next is at hand when one comes back out of turn.
-                if len(waiting) >= 2 * self._concurrency:
-                    batch, found = waiting.popleft()
-                    yield from zip(batch, found.result())
-            for batch, found in waiting:
-                yield from zip(batch, found.result())
+            for batch in batches(texts, self._batcher()):
+                plan = self._batch_plan(batch, timeouts)
+                pending.append((batch, pool.submit(retrying.run, plan, self._sender.send)))
+                # More than are in flight, so that a thread that is done finds its next request.
+                if len(pending) >= 2 * self._concurrency:
+                    yield from next_results()
+            while pending:
+                yield from next_results()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def recognise(self, texts: Iterable[str]) -> Iterator[Entities]:
+        """The old name of `predict`."""
+        _warn_renamed("recognise", "predict")
+        return (entities for _, entities in self.predict_iter(texts))
+
+    def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, Entities]]:
+        """The old name of `predict_iter`."""
+        _warn_renamed("recognised", "predict_iter")
+        return self.predict_iter(texts)
+
+    def attempted(self, texts: Iterable[str]) -> Iterator[Result]:
+        """The old name of `predict_iter(return_errors=True)`."""
+        _warn_renamed("attempted", "predict_iter(…, return_errors=True)")
+        return self.predict_iter(texts, return_errors=True)
+
+    def recognise_one(self, text: str) -> Entities:
+        """The old name of `predict_one`."""
+        _warn_renamed("recognise_one", "predict_one")
+        return self.predict_one(text)
+
+
+class AsyncClient(_Settings):
+    """A client for one event loop; `async with` or `close()` closes its connections.
+
+        async with AsyncClient("http://localhost:8501") as client:
+            async for text, entities in client.predict_iter(texts):
+                ...
+
+    Methods raise ServerError, or one of its subclasses.
+    """
+
+    @cached_property
+    def _sender(self) -> AsyncSender:
+        # Made at the first request, within the event loop that it belongs to.
+        return self._transport.AsyncioSender(self._connection)
+
+    async def predict(
+        self, texts: Iterable[str] | AsyncIterable[str], *, minimum_score: float = 0.0
+    ) -> list[Entities]:
+        """The entities of each text, in order; those with a lower score are left out."""
+        results = self.predict_iter(texts, minimum_score=minimum_score)
+        return [entities async for _, entities in results]
+
+    async def predict_one(self, text: str, *, minimum_score: float = 0.0) -> Entities:
+        """The entities of one text; those with a lower score are left out."""
+        return _filter((await self._request(self._exchange_for_one(text)))[0], minimum_score)
+
+    @overload
+    def predict_iter(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        minimum_score: float = ...,
+        return_errors: Literal[False] = ...,
+    ) -> AsyncIterator[tuple[str, Entities]]: ...
+
+    @overload
+    def predict_iter(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        minimum_score: float = ...,
+        return_errors: bool,
+    ) -> AsyncIterator[Result]: ...
+
+    def predict_iter(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        minimum_score: float = 0.0,
+        return_errors: bool = False,
+    ) -> AsyncIterator[Any]:
+        """Each text with its entities, as `Client.predict_iter`, which says what it takes."""
+        return self._predict_iter(_check_texts(texts), minimum_score, return_errors)
+
+    async def status(self) -> tuple[VersionStatus, ...]:
+        """The status of the model's versions, also of those that are loading or have failed."""
+        return await self._request(self._transport.status(self._model))
+
+    async def metadata(self) -> Metadata:
+        """The version that answers, and its signatures. Only a model that can serve answers."""
+        return await self._request(self._transport.metadata(self._model))
+
+    async def check(self) -> Metadata:
+        """The metadata of the model; raises BadAnswer where it is not one of tfx-ner."""
+        return self._check(await self.metadata())
+
+    async def close(self) -> None:
+        """Closes the connections; requests in flight fail."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _request(self, exchange: Exchange[_T]) -> _T:
+        plan = retrying.request(exchange, self._policy)
+        return await retrying.run_async(plan, self._sender.send)
+
+    async def _predict_iter(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        minimum_score: float,
+        return_errors: bool,
+    ) -> AsyncIterator[Result]:
+        timeouts, slots = retrying.TimeoutCounter(), asyncio.Semaphore(self._concurrency)
+        pending: deque[tuple[list[str], asyncio.Task]] = deque()
+        index = 0
+
+        async def send(batch: list[str]) -> retrying.Results:
+            async with slots:
+                return await retrying.run_async(
+                    self._batch_plan(batch, timeouts), self._sender.send
+                )
+
+        async def next_results() -> AsyncIterator[Result]:
+            nonlocal index
+            batch, task = pending[0]
+            results = await task
+            pending.popleft()
+            for text, result in zip(batch, results):
+                index += 1
+                yield text, _finish(index, result, minimum_score, return_errors)
+
+        try:
+            async for batch in async_batches(texts, self._batcher()):
+                pending.append((batch, asyncio.ensure_future(send(batch))))
+                # More than are in flight, so that a slot that is free finds its next request.
+                if len(pending) >= 2 * self._concurrency:
+                    async for result in next_results():
+                        yield result
+            while pending:
+                async for result in next_results():
+                    yield result
+        finally:
+            for _, task in pending:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
+
+    async def recognise(self, texts: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[Entities]:
+        """The old name of `predict`."""
+        _warn_renamed("recognise", "predict")
+        async for _, entities in self.predict_iter(texts):
+            yield entities
+
+    def recognised(
+        self, texts: Iterable[str] | AsyncIterable[str]
+    ) -> AsyncIterator[tuple[str, Entities]]:
+        """The old name of `predict_iter`."""
+        _warn_renamed("recognised", "predict_iter")
+        return self.predict_iter(texts)
+
+    def attempted(self, texts: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[Result]:
+        """The old name of `predict_iter(return_errors=True)`."""
+        _warn_renamed("attempted", "predict_iter(…, return_errors=True)")
+        return self.predict_iter(texts, return_errors=True)
+
+    async def recognise_one(self, text: str) -> Entities:
+        """The old name of `predict_one`."""
+        _warn_renamed("recognise_one", "predict_one")
+        return await self.predict_one(text)
+
+
+def _check_texts(texts: _T) -> _T:
+    """Refuses a str, whose characters would be taken for texts."""
+    if isinstance(texts, str):
+        raise TypeError("found one text; expected several: predict_one takes one")
+    return texts
+
+
+def _finish(
+    index: int, result: Entities | ServerError, minimum_score: float, return_errors: bool
+) -> Entities | ServerError:
+    """The result for the text number `index` as the caller wants it; raises an unwanted error."""
+    if not isinstance(result, ServerError):
+        return _filter(result, minimum_score)
+    if return_errors:
+        return result
+    raise type(result)(result.server, f"text {index}: {result.message}") from result
+
+
+def _filter(entities: Entities, minimum_score: float) -> Entities:
+    if minimum_score <= 0:
+        return entities
+    return tuple(entity for entity in entities if entity.score >= minimum_score)
+
+
+def _warn_renamed(old: str, new: str) -> None:
+    warnings.warn(
+        f"{old} is now called {new}; the old name goes in the next release",
+        DeprecationWarning,
+        stacklevel=3,
+    )

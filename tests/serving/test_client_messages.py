@@ -10,8 +10,9 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from serving.client import Metadata, Signature, VersionStatus, messages, over_grpc
-from serving.client.target import Servable
+from serving.client import Metadata, Signature, VersionStatus, grpc_transport
+from serving.client import tf_serving_subset_pb2 as messages
+from serving.client.transport import ModelSpec
 
 PAIRS = {
     messages.Tensor: tensor_pb2.TensorProto,
@@ -21,7 +22,7 @@ PAIRS = {
     messages.StatusResponse: get_model_status_pb2.GetModelStatusResponse,
     messages.MetadataRequest: get_model_metadata_pb2.GetModelMetadataRequest,
     messages.MetadataResponse: get_model_metadata_pb2.GetModelMetadataResponse,
-    messages.Signatures: get_model_metadata_pb2.SignatureDefMap,
+    messages.SignatureMap: get_model_metadata_pb2.SignatureDefMap,
 }
 TEXTS = ["Ada", "", "Zoë \0 👩🏽‍🚀"]
 
@@ -51,19 +52,19 @@ def test_fields_are_numbered_and_typed_as_tensorflow_servings(ours):
 
 
 @pytest.mark.parametrize(
-    "servable", [Servable("ner"), Servable("ner", version=2**40), Servable("ner", label="canary")]
+    "model", [ModelSpec("ner"), ModelSpec("ner", version=2**40), ModelSpec("ner", label="canary")]
 )
-def test_a_predict_request_reads_as_it_was_meant(servable):
-    request = predict_pb2.PredictRequest.FromString(over_grpc.predict(servable, TEXTS).body)
+def test_a_predict_request_reads_as_it_was_meant(model):
+    request = predict_pb2.PredictRequest.FromString(grpc_transport.predict(model, TEXTS).body)
     expected = predict_pb2.PredictRequest(
         model_spec=model_pb2.ModelSpec(name="ner", signature_name="serving_default"),
         inputs={"text": tf.make_tensor_proto([text.encode() for text in TEXTS], tf.string)},
         output_filter=["count", "type", "start", "end", "score"],
     )
-    if servable.version:
-        expected.model_spec.version.value = servable.version
-    if servable.label:
-        expected.model_spec.version_label = servable.label
+    if model.version:
+        expected.model_spec.version.value = model.version
+    if model.label:
+        expected.model_spec.version_label = model.label
     assert request == expected
     assert list(tf.make_ndarray(request.inputs["text"])) == [text.encode() for text in TEXTS]
 
@@ -86,7 +87,9 @@ def test_an_answer_is_read_in_both_forms_of_tensors(packed):
             getattr(proto, field).extend(value.numpy().flatten().tolist())
             proto.tensor_content = b""
         response.outputs[name].CopyFrom(proto)
-    first, second = over_grpc.predict(Servable(), [text, ""]).read(response.SerializeToString())
+    first, second = grpc_transport.predict(ModelSpec(), [text, ""]).parse(
+        response.SerializeToString()
+    )
     assert [(one.text, one.start, one.end, one.score) for one in first] == [
         ("Ada", 3, 6, pytest.approx(0.9)),
         ("Bob", 11, 14, pytest.approx(0.8)),
@@ -100,14 +103,14 @@ def test_a_status_is_read():
         one = response.model_version_status.add(version=version)
         one.state = get_model_status_pb2.ModelVersionStatus.State.Value(state)
     one.status.error_code, one.status.error_message = 3, "cannot load"
-    exchange = over_grpc.status(Servable("ner", version=3))
+    exchange = grpc_transport.status(ModelSpec("ner", version=3))
     assert (
         get_model_status_pb2.GetModelStatusRequest.FromString(
             exchange.body
         ).model_spec.version.value
         == 3
     )
-    read = exchange.read(response.SerializeToString())
+    read = exchange.parse(response.SerializeToString())
     assert read[:4] == tuple(
         VersionStatus(n, state)
         for n, state in enumerate(("START", "LOADING", "AVAILABLE", "UNLOADING"), start=1)
@@ -126,10 +129,10 @@ def test_metadata_is_read():
     )
     response.model_spec.version.value = 7
     response.metadata["signature_def"].Pack(held)
-    exchange = over_grpc.metadata(Servable())
+    exchange = grpc_transport.metadata(ModelSpec())
     request = get_model_metadata_pb2.GetModelMetadataRequest.FromString(exchange.body)
     assert list(request.metadata_field) == ["signature_def"]
     outputs = {"count": "DT_INT64", "score": "DT_FLOAT", "flag": "dtype 10"}
-    assert exchange.read(response.SerializeToString()) == Metadata(
+    assert exchange.parse(response.SerializeToString()) == Metadata(
         "ner", 7, {"serving_default": Signature({"text": "DT_STRING"}, outputs)}
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import grpc
 
-from serving.client import messages
+from serving.client import tf_serving_subset_pb2 as messages
 
 HTTP = {
     "INVALID_ARGUMENT": 400,
@@ -86,7 +86,7 @@ class Model:
 
 
 @contextmanager
-def rest(model, port=0, certificate=None):
+def rest(model, port=0, certificate=None, workers=None):
     """Its address, while it is served over REST."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -176,7 +176,7 @@ def tensor(values, dtype, packed):
 
 
 @contextmanager
-def over_grpc(model, port=0, certificate=None):
+def over_grpc(model, port=0, certificate=None, workers=8):
     """Its address, while it is served over gRPC."""
 
     def answered(respond):
@@ -209,7 +209,7 @@ def over_grpc(model, port=0, certificate=None):
 
     def metadata(request, _):
         assert messages.MetadataRequest.FromString(request).metadata_field == ["signature_def"]
-        held = messages.Signatures()
+        held = messages.SignatureMap()
         for name in model.inputs:
             held.signature_def["serving_default"].inputs[name].dtype = 7
         for name in model.outputs:
@@ -227,7 +227,7 @@ def over_grpc(model, port=0, certificate=None):
 
     prediction = {"Predict": answered(predict), "GetModelMetadata": answered(metadata)}
     # What is still waiting when a test ends is not waited for.
-    server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
+    server = grpc.server(ThreadPoolExecutor(workers), options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers(
         [
             grpc.method_handlers_generic_handler(

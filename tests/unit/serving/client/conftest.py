@@ -1,4 +1,4 @@
-"""A fake server over each transport, and both clients behind one face."""
+"""A fake server for each transport, and one way to call both clients."""
 
 import asyncio
 import inspect
@@ -14,35 +14,43 @@ from tests.unit.fake_servers import SERVERS, Model
 
 @dataclass(frozen=True)
 class Ask:
-    """Calls a client's method; what it gives one by one comes as a list."""
+    """Calls a method of a client for a server at `url`, and collects what an iterator yields."""
 
     url: str
     is_async: bool
 
-    def __call__(self, method, *arguments, limit=None, **options):
-        return (
-            asyncio.run(self._later(method, arguments, limit, options))
-            if self.is_async
-            else self._now(method, arguments, limit, options)
-        )
+    def __call__(self, method, texts=None, *, limit=None, keywords=None, **options):
+        """Calls `method(texts, **keywords)` of a client with these options.
 
-    def _now(self, method, arguments, limit, options):
+        Args:
+          method: the method's name.
+          texts: its argument, where it has one.
+          limit: the most results to take of an iterator.
+          keywords: its keyword arguments.
+          options: the keyword arguments of the client.
+        """
+        arguments = () if texts is None else (texts,)
+        call = self._call_async if self.is_async else self._call
+        result = call(method, arguments, keywords or {}, limit, options)
+        return asyncio.run(result) if self.is_async else result
+
+    def _call(self, method, arguments, keywords, limit, options):
         with Client(self.url, **options) as client:
-            result = getattr(client, method)(*arguments)
+            result = getattr(client, method)(*arguments, **keywords)
             return list(itertools.islice(result, limit)) if inspect.isgenerator(result) else result
 
-    async def _later(self, method, arguments, limit, options):
+    async def _call_async(self, method, arguments, keywords, limit, options):
         async with AsyncClient(self.url, **options) as client:
-            result = getattr(client, method)(*arguments)
+            result = getattr(client, method)(*arguments, **keywords)
             if not hasattr(result, "__aiter__"):
                 return await result
-            found = []
-            async for one in result:
-                found.append(one)
-                if len(found) == limit:
+            collected = []
+            async for item in result:
+                collected.append(item)
+                if len(collected) == limit:
                     await result.aclose()
                     break
-            return found
+            return collected
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.client.batches import Cutter, cut, cut_async
+from serving.client.batches import Batcher, async_batches, batches
 
 
 @given(
@@ -16,14 +16,14 @@ from serving.client.batches import Cutter, cut, cut_async
     st.integers(1, 60),
 )
 def test_batches_hold_every_text_in_order_and_stay_below_their_limits(texts, most, size):
-    batches = list(cut(texts, Cutter(most, size)))
-    assert [text for batch in batches for text in batch] == texts
-    for batch in batches:
+    parts = list(batches(texts, Batcher(most, size)))
+    assert [text for batch in parts for text in batch] == texts
+    for batch in parts:
         assert 1 <= len(batch) <= most
         assert (
             len(batch) == 1 or sum(len(text.encode("utf-8", "replace")) for text in batch) <= size
         )
-    for batch, after in pairwise(batches):  # no batch ends before it has to
+    for batch, after in pairwise(parts):  # no batch ends before it has to
         grown = [*batch, after[0]]
         assert (
             len(grown) > most or sum(len(text.encode("utf-8", "replace")) for text in grown) > size
@@ -33,12 +33,12 @@ def test_batches_hold_every_text_in_order_and_stay_below_their_limits(texts, mos
 def test_a_long_text_is_not_put_beside_many_short_ones():
     """Every row of the answer would be as wide as the long text's."""
     texts = ["a"] * 50 + ["a" * 20_000] + ["a"] * 50
-    sizes = [(len(batch), max(map(len, batch))) for batch in cut(texts, Cutter(1000, 10**9))]
+    sizes = [(len(batch), max(map(len, batch))) for batch in batches(texts, Batcher(1000, 10**9))]
     assert all(texts * longest <= 2**17 for texts, longest in sizes) and len(sizes) > 2
 
 
 def test_a_text_beyond_every_limit_goes_alone():
-    assert [len(batch) for batch in cut(["a", "b" * 10**6, "c"], Cutter(10, 100))] == [1, 1, 1]
+    assert [len(batch) for batch in batches(["a", "b" * 10**6, "c"], Batcher(10, 100))] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("is_async", [True, False])
@@ -51,7 +51,9 @@ def test_texts_that_have_to_be_waited_for_are_cut_alike(is_async):
     async def collected():
         return [
             batch
-            async for batch in cut_async(later() if is_async else iter("abcde"), Cutter(2, 100))
+            async for batch in async_batches(
+                later() if is_async else iter("abcde"), Batcher(2, 100)
+            )
         ]
 
     assert asyncio.run(collected()) == [["a", "b"], ["c", "d"], ["e"]]

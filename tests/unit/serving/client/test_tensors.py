@@ -4,9 +4,9 @@ import struct
 
 import pytest
 
-from serving.client import messages
-from serving.client.answers import entities
-from serving.client.over_grpc import _rows
+from serving.client import tf_serving_subset_pb2 as messages
+from serving.client.grpc_transport import _rows
+from serving.client.responses import entities_of
 
 
 def tensor(dtype, *sizes, **values):
@@ -63,13 +63,13 @@ def test_an_entity_is_cut_out_of_its_text_and_no_more_are_taken_than_there_are()
         "end": [6, 0, 0],
         "score": [0.9, 0, 0],
     }
-    [one] = entities("so Ada spoke", found)
+    [one] = entities_of("so Ada spoke", found)
     assert (one.text, one.type, one.start, one.end) == ("Ada", "PER", 3, 6)
 
 
 def test_a_score_is_the_same_however_many_digits_it_came_with():
     def score(value):
-        return entities(
+        return entities_of(
             "Ada", {"count": 1, "type": ["PER"], "start": [0], "end": [3], "score": [value]}
         )[0].score
 
@@ -87,4 +87,4 @@ def test_a_score_is_the_same_however_many_digits_it_came_with():
 )
 def test_fewer_values_than_entities_are_refused(found):
     with pytest.raises((KeyError, TypeError, ValueError)):
-        entities("Ada", found)
+        entities_of("Ada", found)

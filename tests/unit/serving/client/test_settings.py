@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.errors import UserError
-from serving.client import Client, target
+from serving.client import Client, SettingsError
+from serving.client.transport import parse_address
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from serving.client import Client, target
         ("grpc://[2001:db8::7]:1", "grpc://[2001:db8::7]:1", True, False, False),
     ],
 )
-def test_an_address_is_read(url, shown, over_grpc, encrypted, loopback):
-    one = target.read(url)
-    assert (str(one), one.over_grpc, one.encrypted, one.is_loopback) == (
+def test_an_address_is_parsed(url, shown, over_grpc, encrypted, loopback):
+    address = parse_address(url)
+    assert (str(address), address.is_grpc, address.is_encrypted, address.is_loopback) == (
         shown,
         over_grpc,
         encrypted,
@@ -45,15 +45,15 @@ def test_an_address_is_read(url, shown, over_grpc, encrypted, loopback):
         ("http://localhost:8501/v1/models/ner:predict", "up to /v1"),
     ],
 )
-def test_what_is_no_address_is_refused(url, said):
-    with pytest.raises(UserError, match=said) as raised:
-        target.read(url)
+def test_a_wrong_address_is_refused(url, said):
+    with pytest.raises(SettingsError, match=said) as raised:
+        parse_address(url)
     assert url in str(raised.value)
 
 
 def test_credentials_in_an_address_are_refused_and_not_repeated():
-    with pytest.raises(UserError, match="credentials") as raised:
-        target.read("http://ada:secret@localhost:8501")
+    with pytest.raises(SettingsError, match="credentials") as raised:
+        parse_address("http://ada:secret@localhost:8501")
     assert "secret" not in str(raised.value)
 
 
@@ -69,6 +69,6 @@ def test_credentials_in_an_address_are_refused_and_not_repeated():
         ({"model": ""}, "empty model name"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(options, said):
-    with pytest.raises(UserError, match=said):
+def test_wrong_arguments_are_refused(options, said):
+    with pytest.raises(SettingsError, match=said):
         Client("http://localhost:8501", **options)

@@ -1,11 +1,12 @@
-"""What a client decides when answers fail, without a server or a clock."""
+"""Retries and smaller batches, without a server or a clock."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.client import errors, steps
-from serving.client.exchange import Exchange
+from serving.client import errors
+from serving.client import retries as retrying
+from serving.client.transport import Exchange
 
 
 class Clock:
@@ -23,7 +24,7 @@ def exchange(texts=()):
     return Exchange("call", b"", lambda _: None), tuple(texts)
 
 
-def outcome(clock, answers, patience, took=0.0):
+def send_request(clock, answers, policy, took=0.0):
     """Drives one answer through a list of what the server does: an error class, or what it answers."""
     answers = iter(answers)
 
@@ -35,34 +36,34 @@ def outcome(clock, answers, patience, took=0.0):
             raise now("a server", "no")
         return now
 
-    return steps.drive(steps.answer(exchange(), patience), send, clock.sleep)
+    return retrying.run(retrying.request(exchange(), policy), send, clock.sleep)
 
 
-def patience(clock, timeout=1000.0, retries=100, chance=1.0):
-    return steps.Patience(timeout, retries, lambda: clock.now, lambda: chance)
+def policy(clock, timeout=1000.0, retries=100, chance=1.0):
+    return retrying.RetryPolicy(timeout, retries, lambda: clock.now, lambda: chance)
 
 
 def test_pauses_double_up_to_a_limit():
     clock = Clock()
-    assert outcome(clock, [errors.Unavailable] * 8 + ["done"], patience(clock)) == "done"
+    assert send_request(clock, [errors.Unavailable] * 8 + ["done"], policy(clock)) == "done"
     assert clock.pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
 
 
 @given(st.floats(0, 1))
-def test_chance_shortens_a_pause_by_half_at_most(chance):
+def test_jitter_shortens_a_pause_by_half_at_most(chance):
     clock = Clock()
-    outcome(clock, [errors.Unavailable] * 3 + ["done"], patience(clock, chance=chance))
+    send_request(clock, [errors.Unavailable] * 3 + ["done"], policy(clock, chance=chance))
     assert clock.pauses == pytest.approx(
         [longest * (1 + chance) / 2 for longest in (0.1, 0.2, 0.4)]
     )
 
 
-def test_each_attempt_has_what_is_left_of_the_time():
+def test_each_attempt_gets_the_time_that_is_left():
     clock = Clock()
-    outcome(
+    send_request(
         clock,
         [errors.Unavailable, errors.Unavailable, "done"],
-        patience(clock, timeout=10.0),
+        policy(clock, timeout=10.0),
         took=2.0,
     )
     assert clock.seconds == pytest.approx([10, 10 - 2.1, 10 - 4.3])
@@ -71,14 +72,14 @@ def test_each_attempt_has_what_is_left_of_the_time():
 def test_no_attempt_begins_after_the_deadline():
     clock = Clock()
     with pytest.raises(errors.Unavailable):
-        outcome(clock, [errors.Unavailable] * 100, patience(clock, timeout=3.0), took=0.5)
+        send_request(clock, [errors.Unavailable] * 100, policy(clock, timeout=3.0), took=0.5)
     assert clock.now - 100 <= 3.0 and len(clock.seconds) == 4
 
 
 def test_retries_are_counted():
     clock = Clock()
     with pytest.raises(errors.Unavailable):
-        outcome(clock, [errors.Unavailable] * 100, patience(clock, retries=2))
+        send_request(clock, [errors.Unavailable] * 100, policy(clock, retries=2))
     assert len(clock.seconds) == 3
 
 
@@ -95,11 +96,25 @@ def test_retries_are_counted():
 def test_other_errors_are_not_retried(error):
     clock = Clock()
     with pytest.raises(error):
-        outcome(clock, [error, "done"], patience(clock))
+        send_request(clock, [error, "done"], policy(clock))
     assert clock.pauses == []
 
 
-def attempt(texts, fails, silence=None):
+def test_an_overloaded_server_is_asked_until_the_timeout():
+    clock = Clock()
+    with pytest.raises(errors.Overloaded):
+        send_request(clock, [errors.Overloaded] * 100, policy(clock, timeout=20.0, retries=1))
+    assert max(clock.pauses) == 1 and 18 < clock.now - 100 <= 20
+
+
+def test_an_overloaded_server_is_asked_once_without_retries():
+    clock = Clock()
+    with pytest.raises(errors.Overloaded):
+        send_request(clock, [errors.Overloaded] * 100, policy(clock, retries=0))
+    assert len(clock.seconds) == 1
+
+
+def send_batch(texts, fails, timeouts=None):
     """The answers to texts from a server that raises what `fails` gives for a batch; and the batches it was sent."""
     batches = []
 
@@ -111,9 +126,11 @@ def attempt(texts, fails, silence=None):
         return [text.upper() for text in one[1]]
 
     clock = Clock()
-    plan = steps.answers(texts, exchange, patience(clock, retries=0), silence or steps.Silence())
+    plan = retrying.request_batch(
+        texts, exchange, policy(clock, retries=0), timeouts or retrying.TimeoutCounter()
+    )
     try:
-        return steps.drive(plan, send, clock.sleep), batches
+        return retrying.run(plan, send, clock.sleep), batches
     except errors.ServerError as error:
         return error, batches
 
@@ -122,45 +139,46 @@ OF_TEXTS = [errors.BadRequest, errors.ResourceExhausted, errors.ServerError]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.sampled_from(OF_TEXTS))
-def test_exactly_the_texts_that_are_refused_have_errors(spoilt, error):
+def test_exactly_the_refused_texts_have_errors(spoilt, error):
     texts = ["bad" if bad else f"good {n}" for n, bad in enumerate(spoilt)]
-    found, _ = attempt(texts, lambda batch: error if "bad" in batch else None)
+    found, _ = send_batch(texts, lambda batch: error if "bad" in batch else None)
     assert [type(one) is error for one in found] == spoilt
     assert [one for one in found if isinstance(one, str)] == [
         text.upper() for text in texts if text != "bad"
     ]
 
 
-def test_one_spoilt_text_costs_a_request_or_two_for_each_halving():
+def test_a_refused_text_costs_at_most_two_requests_for_each_halving():
     texts = ["good"] * 127 + ["bad"]
-    _, batches = attempt(texts, lambda batch: errors.BadRequest if "bad" in batch else None)
+    _, batches = send_batch(texts, lambda batch: errors.BadRequest if "bad" in batch else None)
     assert len(batches) == 1 + 2 * 7
 
 
 @pytest.mark.parametrize(
-    "error", [errors.Unavailable, errors.NotFound, errors.NotAllowed, errors.BadAnswer]
+    "error",
+    [errors.Unavailable, errors.Overloaded, errors.NotFound, errors.NotAllowed, errors.BadAnswer],
 )
-def test_an_error_of_the_server_is_raised_at_once(error):
-    found, batches = attempt(["a", "b", "c"], lambda _: error)
+def test_an_error_that_does_not_depend_on_a_text_is_raised_at_once(error):
+    found, batches = send_batch(["a", "b", "c"], lambda _: error)
     assert type(found) is error and batches == [("a", "b", "c")]
 
 
 def test_a_batch_that_takes_too_long_is_halved():
-    found, batches = attempt(
+    found, batches = send_batch(
         ["a"] * 8, lambda batch: errors.DeadlineExceeded if len(batch) > 2 else None
     )
     assert found == ["A"] * 8 and len(batches) == 7
 
 
-def test_a_server_that_no_longer_answers_at_all_is_given_up():
-    silence = steps.Silence()
-    found, batches = attempt(["a"] * 128, lambda _: errors.DeadlineExceeded, silence)
+def test_a_server_that_hangs_is_given_up_after_sixteen_timeouts():
+    timeouts = retrying.TimeoutCounter()
+    found, batches = send_batch(["a"] * 128, lambda _: errors.DeadlineExceeded, timeouts)
     assert isinstance(found, errors.DeadlineExceeded) and len(batches) == 16
 
 
-def test_an_answer_in_between_ends_the_silence():
-    silence = steps.Silence()
+def test_a_response_resets_the_count_of_timeouts():
+    timeouts = retrying.TimeoutCounter()
     for _ in range(5):
-        attempt(["a"] * 4, lambda _: errors.DeadlineExceeded, silence)
-        found, _ = attempt(["a"], lambda _: None, silence)
-        assert found == ["A"] and silence.requests == 0
+        send_batch(["a"] * 4, lambda _: errors.DeadlineExceeded, timeouts)
+        found, _ = send_batch(["a"], lambda _: None, timeouts)
+        assert found == ["A"] and timeouts.in_a_row == 0

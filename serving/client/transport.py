@@ -1,0 +1,164 @@
+"""What both transports share: the server's address, the model's name, and one request as bytes."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from .errors import SettingsError
+
+T = TypeVar("T")
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 8500, "grpcs": 8500}
+_EXPECTED = (
+    "expected http://HOST:8501 or https://… for REST, grpc://HOST:8500 or grpcs://… for gRPC"
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A server's address.
+
+    Attributes:
+      scheme: http, https, grpc or grpcs.
+      host: the host's name or IP address.
+      port: the port.
+      path: what comes before `/v1/…`, for a proxy with several servers behind it; otherwise "".
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+
+    @property
+    def is_grpc(self) -> bool:
+        return self.scheme in ("grpc", "grpcs")
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.scheme in ("https", "grpcs")
+
+    @property
+    def authority(self) -> str:
+        """Host and port as URLs and gRPC write them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this machine, so that no proxy is used."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def parse_address(url: str) -> Address:
+    """Parses `http://host:8501`, `https://…`, `grpc://host:8500` or `grpcs://…`.
+
+    Raises SettingsError for anything else.
+    """
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"{url}: not an address of a server ({error}); {_EXPECTED}") from None
+    if scheme not in _DEFAULT_PORTS or not host:
+        raise SettingsError(f"{url}: not an address of a server; {_EXPECTED}")
+    if parts.username is not None:
+        raise SettingsError(
+            f"{scheme}://…@{host}: found credentials in the address; expected them in a header"
+        )
+    path = parts.path.rstrip("/")
+    if parts.query or parts.fragment or (path and scheme.startswith("grpc")):
+        raise SettingsError(f"{url}: found more than host and port; {_EXPECTED}")
+    if path.endswith("/v1") or "/v1/" in path:
+        raise SettingsError(
+            f"{url}: found a part of the REST interface; expected the address up to /v1"
+        )
+    return Address(scheme, host, _DEFAULT_PORTS[scheme] if port is None else port, path)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model on a server.
+
+    Attributes:
+      name: the name that the server gives the model.
+      version: the number of a version, instead of the newest.
+      label: the label of a version, instead of its number.
+    """
+
+    name: str = "ner"
+    version: int | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.version is not None and self.label is not None:
+            raise SettingsError("found both a version and a label; expected one of them")
+        if not self.name:
+            raise SettingsError(
+                "found an empty model name; expected the name that the server gives the model,"
+                " such as ner"
+            )
+
+
+@dataclass(frozen=True)
+class Exchange(Generic[T]):
+    """A request that is ready to be sent, and the function that parses its response.
+
+    Attributes:
+      call: a gRPC method, or a path below the server's address.
+      body: the request's body, or None for an HTTP GET.
+      parse: makes the result of the response's body. Raises KeyError, TypeError or ValueError where
+        the response has another form.
+    """
+
+    call: str
+    body: bytes | None
+    parse: Callable[[bytes], T]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a server is reached.
+
+    Attributes:
+      address: the server's address.
+      ca_file: PEM file of the certificates to trust, instead of the system's.
+      headers: sent with each request.
+      max_message_bytes: a larger response is refused.
+    """
+
+    address: Address
+    ca_file: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    max_message_bytes: int = 64 * 2**20
+
+
+class Sender(Protocol):
+    """Sends requests over connections that it keeps open. Threads may share one."""
+
+    def send(self, exchange: Exchange[T], seconds: float) -> T:
+        """Returns the result of a request; raises ServerError."""
+        ...
+
+    def close(self) -> None:
+        """Closes the connections."""
+        ...
+
+
+class AsyncSender(Protocol):
+    """Sends requests within one event loop, over connections that it keeps open."""
+
+    def send(self, exchange: Exchange[Any], seconds: float) -> Awaitable[Any]:
+        """Returns the result of a request; raises ServerError."""
+        ...
+
+    def close(self) -> Awaitable[None]:
+        """Closes the connections."""
+        ...
