@@ -107,7 +107,7 @@ def predict(
         _write(formats.WRITERS[form](with_bar(predictions, source)))
         return
 
-    from serving.client import Client
+    from serving.client import Client, SettingsError
 
     ask = partial(
         Client,
@@ -117,11 +117,17 @@ def predict(
         timeout=timeout or _TIMEOUT,
         ca_file=ca_file,
     )
-    with ask() as client:
+    try:
+        client = ask()
+    except SettingsError as error:
+        raise UserError(str(error)) from None
+    with client:
         client.check()  # a server that is gone, or has another model, is told of once and soon
     tally = _Tally(source.place)
     with ask(retries=_PATIENT) as client:  # one that answered before will be back
-        predictions = _with_minimum_score(tally.over(client.attempted(source)), minimum_score)
+        predictions = tally.over(
+            client.predict_iter(source, minimum_score=minimum_score, return_errors=True)
+        )
         _write(_pieces(form, with_bar(predictions, source)))
     if tally.failed:
         print(f"tfx-ner: {tally.failed:,} of {tally.all:,} texts failed", file=sys.stderr)
@@ -171,7 +177,7 @@ class _Tally:
             if not self.all:
                 raise
             raise type(error)(
-                error.server, f"{error.said}; {self.all:,} texts were answered before"
+                error.server, f"{error.message}; {self.all:,} texts were answered before"
             ) from error
 
 
@@ -183,7 +189,7 @@ def _pieces(form: str, attempts: Iterable[tuple[str, Any]]) -> Iterator[str]:
     if form == "jsonl":
         for text, found in attempts:
             if isinstance(found, ServerError):
-                yield json.dumps({"text": text, "error": found.said}, ensure_ascii=False) + "\n"
+                yield json.dumps({"text": text, "error": found.message}, ensure_ascii=False) + "\n"
             else:
                 yield from formats.jsonl([(text, found)])
     else:

@@ -113,7 +113,7 @@ def plain(entities):
 def test_it_finds_what_the_model_finds(url, expected):
     assert sum(map(len, expected)) > 1000  # there is something to find
     with Client(url) as one:
-        found = list(one.recognised(TEXTS))
+        found = list(one.predict_iter(TEXTS))
     assert [text for text, _ in found] == TEXTS
     assert [plain(entities) for _, entities in found] == expected
     assert all(
@@ -123,13 +123,13 @@ def test_it_finds_what_the_model_finds(url, expected):
 
 def test_it_finds_the_same_one_by_one(url, expected):
     with Client(url) as one:
-        assert [plain(one.recognise_one(text)) for text in TEXTS[:11]] == expected[:11]
+        assert [plain(one.predict_one(text)) for text in TEXTS[:11]] == expected[:11]
 
 
 def test_it_finds_the_same_asynchronously_in_small_batches(url, expected):
     async def found():
         async with AsyncClient(url, batch_texts=5, concurrency=8) as one:
-            return [plain(entities) async for entities in one.recognise(TEXTS)]
+            return [plain(entities) async for _, entities in one.predict_iter(TEXTS)]
 
     assert asyncio.run(found()) == expected
 
@@ -150,7 +150,7 @@ def test_the_server_says_what_it_serves(url):
 )
 def test_what_the_server_does_not_have_is_told_of(url, options, error, said):
     with Client(url, **options) as one, pytest.raises(error, match=said):
-        one.recognise_one("Ada")
+        one.predict_one("Ada")
 
 
 def test_the_command_writes_what_the_client_finds(served, expected, tmp_path):
