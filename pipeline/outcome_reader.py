@@ -39,12 +39,12 @@ def measured(
     with metadata.Metadata(connection) as handle:
         found = _output(handle, executions[REPORT], "figures")
         version = _version_before(handle.store, executions[REPORT])
-    result = figures.read_measured(Path(found.uri, component.FILE).read_bytes())
-    against = result.evaluation.against
-    if not against or not version:
+    result = figures.parse_measured(Path(found.uri, component.FILE).read_bytes())
+    comparison = result.evaluation.comparison
+    if not comparison or not version:
         return result
     return replace(
-        result, evaluation=replace(result.evaluation, against=replace(against, model=version))
+        result, evaluation=replace(result.evaluation, comparison=replace(comparison, model=version))
     )
 
 

@@ -79,8 +79,8 @@ def assemble(
             date=began,
             corpus=facts.corpus,
             data_hash=facts.data_hash,
-            sizes=config.model,
-            said=config.card,
+            settings=config.model,
+            owner=config.card,
             evaluation=evaluation,
             data=data,
         ),
@@ -140,7 +140,7 @@ def read(folder: Path) -> figures.Figures:
     """A report from its folder. Raises UserError where it cannot be read."""
     path = folder / JSON
     try:
-        return figures.read(path.read_bytes())
+        return figures.parse_figures(path.read_bytes())
     except OSError as error:
         raise UserError(f"{path}: cannot read the report ({error.strerror})") from None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The report of a run: how good the model is, where it fails, and what in the data causes it.
+"""The report of a run: the quality of the model, its errors, and the data behind them.
 
-`figures` says what a report holds; each section is computed by a module of its own, and `page` shows them.
+`figures` defines the content, one module computes each section, and `page` renders it.
 """

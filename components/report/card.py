@@ -1,4 +1,4 @@
-"""The model card (Mitchell et al. 2019): what the model is, what it is for, how good it was on what, and its limits."""
+"""The model card (Mitchell et al. 2019): description, intended use, metrics and caveats."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from components.report.figures import (
 from components.settings import Card, Model
 
 _TOKENISATION = (
-    "Text is cut into runs of letters and digits and single other characters; characters of scripts without spaces"
-    " stand alone."
+    "Text is split into runs of letters and digits and single other characters. Characters of"
+    " scripts without spaces are single tokens."
 )
-_MUCH_APART = 0.1  # F1 between entities that train has and those it has not
-_MUCH_OFF = 0.1  # of the scores of entities
+_NOVELTY_GAP = 0.1  # difference in F1 between seen and unseen entities that deserves a caveat
+_CALIBRATION_ERROR = 0.1  # expected calibration error that deserves a caveat
 
 
 def model_card(
@@ -32,78 +32,76 @@ def model_card(
     date: str,
     corpus: str,
     data_hash: str,
-    sizes: Model,
-    said: Card,
+    settings: Model,
+    owner: Card,
     evaluation: Evaluation,
     data: Data,
 ) -> ModelCard:
-    """The card of a model.
+    """Builds the card of a model.
 
     Args:
       name: the model's name where it is served.
-      version: the number it was published under, "" if it was not.
-      date: of the run (ISO 8601).
-      corpus: what its user calls the corpus.
-      data_hash: of the corpus.
-      sizes: the tagger's.
-      said: what its owner says.
-      evaluation, data: the figures.
+      version: the version it was published under; "" if it was not published.
+      date: the run's start (ISO 8601).
+      corpus: the user's name for the corpus.
+      data_hash: hash of the corpus.
+      settings: the tagger's settings.
+      owner: the owner's statements.
+      evaluation: the figures of the evaluation.
+      data: the figures of the corpus.
     """
-    types = tuple(one.type for one in evaluation.types)
+    types = tuple(figures.type for figures in evaluation.types)
     return ModelCard(
         details=ModelDetails(
             name=name,
             version=version,
             date=date,
-            overview=f"Finds entities of {len(types)} types in text, with their places and probabilities.",
-            architecture=_architecture(sizes),
+            overview=(
+                f"Finds entities of {len(types)} types in text, with their positions and"
+                " probabilities."
+            ),
+            architecture=_architecture(settings),
             types=types,
             tokenisation=_TOKENISATION,
-            licence=said.licence,
-            contact=said.contact,
+            licence=owner.licence,
+            contact=owner.contact,
         ),
         training_data=_data_set(corpus, "train", data, data_hash),
         evaluation_data=_data_set(corpus, evaluation.split, data, data_hash),
         metrics=tuple(_metrics(evaluation)),
         considerations=Considerations(
-            said.intended_use, said.limits, tuple(_caveats(evaluation, data))
+            owner.intended_use, owner.limits, tuple(_caveats(evaluation, data))
         ),
     )
 
 
 def as_json(card: ModelCard) -> str:
-    """The card under the section names of the paper."""
-    return (
-        json.dumps(
-            {
-                "model_details": asdict(card.details),
-                "intended_use": card.considerations.intended_use,
-                "metrics": [asdict(metric) for metric in card.metrics],
-                "evaluation_data": asdict(card.evaluation_data),
-                "training_data": asdict(card.training_data),
-                "ethical_considerations": card.considerations.limits,
-                "caveats_and_recommendations": list(card.considerations.caveats),
-            },
-            ensure_ascii=False,
-            indent=1,
-        )
-        + "\n"
-    )
+    """Returns the card as JSON, under the section names of the paper."""
+    sections = {
+        "model_details": asdict(card.details),
+        "intended_use": card.considerations.intended_use,
+        "metrics": [asdict(metric) for metric in card.metrics],
+        "evaluation_data": asdict(card.evaluation_data),
+        "training_data": asdict(card.training_data),
+        "ethical_considerations": card.considerations.limits,
+        "caveats_and_recommendations": list(card.considerations.caveats),
+    }
+    return json.dumps(sections, ensure_ascii=False, indent=1) + "\n"
 
 
-def _architecture(sizes: Model) -> str:
-    layers = f"{sizes.lstm_layers} layers, " if sizes.lstm_layers > 1 else ""
-    output = "a CRF" if sizes.output == "crf" else "a softmax"
+def _architecture(settings: Model) -> str:
+    layers = f"{settings.lstm_layers} layers, " if settings.lstm_layers > 1 else ""
+    output = "a CRF" if settings.output == "crf" else "a softmax"
     return (
-        f"BiLSTM ({layers}{sizes.lstm_units} units in each direction) with {output}, over words ({sizes.word_dimensions}"
-        f" dimensions), a character CNN ({sizes.character_filters} filters), word shapes, affixes and the mark a word is"
-        " joined to"
+        f"BiLSTM ({layers}{settings.lstm_units} units in each direction) with {output}, over word"
+        f" embeddings ({settings.word_dimensions} dimensions), a character CNN"
+        f" ({settings.character_filters} filters), word shapes, affixes and the preceding character"
     )
 
 
 def _data_set(corpus: str, split: str, data: Data, data_hash: str) -> DataSet:
-    [found] = (one for one in data.splits if one.name == split)
-    return DataSet(corpus, split, found.sentences, found.tokens, found.entities, data_hash)
+    figures = next(figures for figures in data.splits if figures.name == split)
+    return DataSet(corpus, split, figures.sentences, figures.tokens, figures.entities, data_hash)
 
 
 def _metrics(evaluation: Evaluation) -> Iterator[Metric]:
@@ -111,41 +109,60 @@ def _metrics(evaluation: Evaluation) -> Iterator[Metric]:
     for name in ("precision", "recall"):
         yield Metric(name, "all", getattr(overall, name), support=overall.support)
     yield Metric("F1", "all", overall.f1, evaluation.interval, overall.support)
-    for one in evaluation.types:
-        yield Metric("F1", one.type, one.score.f1, one.interval, one.score.support)
-    for part in evaluation.slices.novelty:
-        yield Metric("F1", part.name, part.score.f1, support=part.score.support)
+    for figures in evaluation.types:
+        yield Metric("F1", figures.type, figures.score.f1, figures.interval, figures.score.support)
+    for novelty in evaluation.slices.novelty:
+        yield Metric("F1", novelty.name, novelty.score.f1, support=novelty.score.support)
     yield Metric("expected calibration error", "all", evaluation.reliability.error)
 
 
 def _caveats(evaluation: Evaluation, data: Data) -> Iterator[str]:
-    """What the figures warn of."""
+    """Yields the caveats that follow from the figures."""
     yield (
-        f"Measured on {evaluation.sentences:,} sentences of {evaluation.split}: on text of another kind it is to be expected"
-        " to do worse."
+        f"Measured on {evaluation.sentences:,} sentences of {evaluation.split}. Expect lower scores"
+        " on other kinds of text."
     )
-    few = [one.type for one in evaluation.types if one.score.support < FEW_MEASURED]
+    few = [figures.type for figures in evaluation.types if figures.score.support < FEW_MEASURED]
     if few:
-        yield f"Fewer than {FEW_MEASURED} entities to measure on, so that the score is mostly chance: {', '.join(few)}."
-    never = [one.type for one in evaluation.types if one.score.support and not one.score.tp]
+        yield (
+            f"These types have fewer than {FEW_MEASURED} entities in {evaluation.split}, so their"
+            f" scores are mostly chance: {', '.join(few)}."
+        )
+    never = [
+        figures.type
+        for figures in evaluation.types
+        if figures.score.support and not figures.score.tp
+    ]
     if never:
-        yield f"Never found rightly: {', '.join(never)}."
-    by_novelty = {part.name: part.score for part in evaluation.slices.novelty}
+        yield f"The model never recognises these types correctly: {', '.join(never)}."
+    by_novelty = {novelty.name: novelty.score for novelty in evaluation.slices.novelty}
     seen, unseen = by_novelty.get("seen in train"), by_novelty.get("unseen")
-    if seen and unseen and seen.f1 - unseen.f1 > _MUCH_APART:
-        yield f"Entities that train has not are found worse: F1 {unseen.f1:.2f}, against {seen.f1:.2f} of those it has."
-    measured = next(one for one in data.splits if one.name == evaluation.split)
+    if seen and unseen and seen.f1 - unseen.f1 > _NOVELTY_GAP:
+        yield (
+            f"Entities that do not occur in train are recognised less well: F1 {unseen.f1:.2f}"
+            f" instead of {seen.f1:.2f}."
+        )
+    measured = next(figures for figures in data.splits if figures.name == evaluation.split)
     if (
         measured.unknown_entities is not None
         and measured.entities
         and measured.unknown_entities < LITTLE_NEW
     ):
-        yield f"Only {measured.unknown_entities:.0%} of the entities measured on are new: the score says little about new names."
-    for one in data.overlaps:
-        if (one.left, one.right) == (
+        yield (
+            f"Only {measured.unknown_entities:.0%} of the evaluated entities are new, so the score"
+            " says little about new names."
+        )
+    for overlap in data.overlaps:
+        if (overlap.left, overlap.right) == (
             "train",
             evaluation.split,
-        ) and one.sentence_share > MUCH_OVERLAP:
-            yield f"{one.sentence_share:.0%} of the sentences measured on are in train too: the score flatters."
-    if evaluation.reliability.is_off_by(_MUCH_OFF):
-        yield f"The scores of entities are off by {evaluation.reliability.error:.2f} on average: they are no probabilities."
+        ) and overlap.sentence_share > MUCH_OVERLAP:
+            yield (
+                f"{overlap.sentence_share:.0%} of the evaluated sentences also occur in train, so"
+                " the score is too high."
+            )
+    if evaluation.reliability.exceeds(_CALIBRATION_ERROR):
+        yield (
+            "The scores of entities are not probabilities: their expected calibration error is"
+            f" {evaluation.reliability.error:.2f}."
+        )

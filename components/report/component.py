@@ -1,10 +1,12 @@
-"""The component that measures a model from all sides, beside the one that serves, and keeps the figures."""
+"""The Report node: measures the new model and the model in service, and keeps the figures."""
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from pydantic import TypeAdapter
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
@@ -17,27 +19,30 @@ from components.export.published_model import PublishedModel
 from components.ingest import examples
 from components.ner.sentence import Sentence
 from components.report import data_validation, figures
-from components.report.evaluation import Before, evaluation
-from components.report.predictions import Prediction
-from components.report.splits import splits
-from components.report.suspects import Labels
-from components.report.training import training
+from components.report.alignment import Prediction
+from components.report.evaluation import BaselinePredictions, evaluate
+from components.report.splits import split_figures
+from components.report.suspects import TrainLabels
+from components.training import record
 from components.validation import statistics
 
 FILE = "figures.json"
-_BATCH = 256
+_BATCH_SIZE = 256
 
 _Inputs = Mapping[str, list[types.Artifact]]
 
 
 class ReportFigures(Artifact):
-    """The measured figures of a run, as `FILE` (`components.report.figures.Measured`)."""
+    """The measured figures of a run: `FILE` holds `components.report.figures.Measured`."""
 
     TYPE_NAME = "ReportFigures"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Predicts the evaluated split, and computes what follows from that, from the data and from the record of the training."""
+    """Predicts the evaluated split and computes the figures.
+
+    TFMA does not keep predictions, so this node predicts the split a second time.
+    """
 
     def Do(
         self,
@@ -45,11 +50,13 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        data = _Split.all_of(artifact_utils.get_single_instance(input_dict["examples"]))
+        splits = _SplitSentences.of_artifact(
+            artifact_utils.get_single_instance(input_dict["examples"])
+        )
         measured = figures.Measured(
-            evaluation=_evaluation(input_dict, data, exec_properties["evaluated_on"]),
-            data=_data(input_dict, data),
-            training=training(artifact_utils.get_single_uri(input_dict["model_run"])),
+            evaluation=_evaluation(input_dict, splits, exec_properties["evaluated_on"]),
+            data=_data(input_dict, splits),
+            training=_training(artifact_utils.get_single_uri(input_dict["model_run"])),
         )
         io_utils.write_string_file(
             os.path.join(artifact_utils.get_single_uri(output_dict["figures"]), FILE),
@@ -57,57 +64,67 @@ class Executor(base_executor.BaseExecutor):
         )
 
 
-class _Split:
-    """The sentences of a split; each time that it is gone through, they are read anew."""
+class _SplitSentences:
+    """The sentences of a split; every iteration reads the files again."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str) -> None:
         self._files = sorted(tf.io.gfile.glob(os.path.join(folder, "*")))
 
     def __iter__(self) -> Iterator[Sentence]:
-        # Batches cost a twentieth of what records one by one do.
-        batches = tf.data.TFRecordDataset(self._files, "GZIP").batch(_BATCH).as_numpy_iterator()
-        return (examples.sentence_of(record) for batch in batches for record in batch)
+        # Batches, because a call of TensorFlow for each record is slow.
+        batches = tf.data.TFRecordDataset(self._files, "GZIP").batch(_BATCH_SIZE)
+        for batch in batches.as_numpy_iterator():
+            for record_bytes in batch:
+                yield examples.sentence_of(record_bytes)
 
     @classmethod
-    def all_of(cls, artifact: types.Artifact) -> dict[str, "_Split"]:
-        """The splits of an Examples artifact by name."""
+    def of_artifact(cls, artifact: types.Artifact) -> dict[str, "_SplitSentences"]:
+        """Returns the splits of an Examples artifact by name."""
         names = artifact_utils.decode_split_names(artifact.split_names)
         return {name: cls(artifact_utils.get_split_uri([artifact], name)) for name in names}
 
 
-def _evaluation(inputs: _Inputs, data: Mapping[str, _Split], split: str) -> figures.Evaluation:
-    sentences = list(data[split])
-    model = _model(artifact_utils.get_single_instance(inputs["model"]))
+def _evaluation(
+    inputs: _Inputs, splits: Mapping[str, _SplitSentences], split: str
+) -> figures.Evaluation:
+    sentences = list(splits[split])
+    model = _load_model(artifact_utils.get_single_instance(inputs["model"]))
     predictions = [
-        Prediction(sentence, *found)
-        for sentence, found in zip(sentences, model.tagged(one.tokens for one in sentences))
+        Prediction(sentence, *spans_and_scores)
+        for sentence, spans_and_scores in zip(
+            sentences, model.tagged(sentence.tokens for sentence in sentences)
+        )
     ]
-    before = None
+    baseline = None
     if inputs.get("baseline_model"):
         artifact = artifact_utils.get_single_instance(inputs["baseline_model"])
-        before = Before(
-            f"model {artifact.id}", list(_model(artifact).tag(one.tokens for one in sentences))
+        baseline_model = _load_model(artifact)
+        baseline = BaselinePredictions(
+            f"model {artifact.id}",
+            list(baseline_model.tag(sentence.tokens for sentence in sentences)),
         )
-    labels = Labels(data["train"])
-    types_of_train = {type_ for types_ in labels.known.values() for type_ in types_}
-    return evaluation(split, predictions, types_of_train.union(model.card.types), labels, before)
+    train_labels = TrainLabels(splits["train"])
+    train_types = {
+        type_name for type_names in train_labels.known.values() for type_name in type_names
+    }
+    return evaluate(split, predictions, train_types.union(model.card.types), train_labels, baseline)
 
 
-def _model(artifact: types.Artifact) -> PublishedModel:
+def _load_model(artifact: types.Artifact) -> PublishedModel:
     return PublishedModel(
         path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact))
     )
 
 
-def _data(inputs: _Inputs, data: Mapping[str, _Split]) -> figures.Data:
-    sizes, overlaps = splits(data)
+def _data(inputs: _Inputs, splits: Mapping[str, _SplitSentences]) -> figures.Data:
+    sizes, overlaps = split_figures(splits)
     return figures.Data(
         splits=sizes,
         overlaps=overlaps,
-        anomalies=tuple(data_validation.anomalies(_anomalies(inputs))),
-        drift=(),  # the gate on data has measured that
+        anomalies=tuple(data_validation.anomaly_figures(_anomalies(inputs))),
+        drift=(),  # DataGate measures it; the run adds it to the report
         statistics=tuple(
-            data_validation.statistics(
+            data_validation.statistics_figures(
                 statistics.load(artifact_utils.get_single_instance(inputs["statistics"]))
             )
         ),
@@ -124,6 +141,11 @@ def _anomalies(inputs: _Inputs) -> dict[str, anomalies_pb2.Anomalies]:
         )
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
+
+
+def _training(folder: str) -> figures.Training:
+    """Reads the record that the Trainer wrote into `folder`."""
+    return TypeAdapter(figures.Training).validate_json(Path(folder, record.FILE).read_bytes())
 
 
 class _Spec(ComponentSpec):
@@ -143,17 +165,17 @@ class _Spec(ComponentSpec):
 
 
 class Report(base_component.BaseComponent):
-    """Measures a model from all sides.
+    """Measures a model.
 
     Args:
       examples: all splits.
-      model: the new one.
-      baseline_model: the one that serves; may be empty.
-      model_run: the Trainer's, with the record of the training.
-      statistics: of the data.
-      anomalies: ExampleValidator's.
+      model: the new model.
+      baseline_model: the model in service; may be empty.
+      model_run: the Trainer's output with the record of the training.
+      statistics: StatisticsGen's output.
+      anomalies: ExampleValidator's output.
       evaluated_on: name of the split to predict.
-      code: a hash of the sources that this step depends on.
+      code: a hash of the sources that this node depends on; part of its cache key.
     """
 
     SPEC_CLASS = _Spec
@@ -169,7 +191,7 @@ class Report(base_component.BaseComponent):
         anomalies: types.BaseChannel,
         evaluated_on: str,
         code: str,
-    ):
+    ) -> None:
         super().__init__(
             _Spec(
                 examples=examples,

@@ -1,7 +1,7 @@
-"""The errors, grouped by what they have in common: the same words always missed, borders that go wrong alike, one type taken
-for another, words that are no entity.
+"""Groups of similar errors: the same words missed, the same boundary wrong, the same confusion.
 
-All are counted; examples are kept of the largest groups only, the surest errors first and no sentence twice in a group.
+All errors are counted. Examples are kept for the largest groups only: predictions with the highest
+score first, and no sentence twice in a group.
 """
 
 from __future__ import annotations
@@ -12,144 +12,164 @@ from dataclasses import dataclass
 
 from components.ner.novelty import surface
 from components.ner.sentence import Span
-from components.report.alignment import BORDERS, CORRECT, INVENTED, MISSED, Pair
-from components.report.examples import example
-from components.report.figures import ErrorGroup, ErrorKind, Errors
-from components.report.predictions import Prediction
+from components.report.alignment import Pair, Prediction
+from components.report.examples import make_example
+from components.report.figures import (
+    BOUNDARY,
+    CORRECT,
+    MISSED,
+    SPURIOUS,
+    ErrorGroup,
+    ErrorKind,
+    Errors,
+)
 
-EXAMPLES = 3  # of a group
-EXAMPLES_OF_REST = 6  # of the group of all others
-GROUPS = 8  # of a kind and type, where there are few of these; beside them one for all others
-ALL_GROUPS = 200  # in a report, about: more are not read, and make it slow
-WORDS = 5
+EXAMPLES_PER_GROUP = 3
+EXAMPLES_OF_REST = 6  # in the group of all other errors
+GROUPS_PER_KIND = 8  # of one kind and type, besides the group of all other errors
+TOTAL_GROUPS = 200  # approximately; more groups make a report slow and are not read
+WORDS_PER_GROUP = 5
 
 
 @dataclass(frozen=True, slots=True)
 class _Error:
-    """Where it is: the number of the sentence, and the pair there."""
+    """A wrong pair in a sentence."""
 
-    number: int
+    index: int  # of the sentence
     pair: Pair
 
 
-def errors(predictions: Sequence[Prediction], pairs: Sequence[Sequence[Pair]]) -> Errors:
-    """The errors of predictions, each given with its pairs (`components.report.alignment`)."""
+def group_errors(predictions: Sequence[Prediction], pairs: Sequence[Sequence[Pair]]) -> Errors:
+    """Groups the errors of a model.
+
+    Args:
+      predictions: one for each sentence.
+      pairs: the aligned pairs of each sentence.
+    """
     by_kind: dict[tuple[str, str], list[_Error]] = defaultdict(list)
-    for number, of_sentence in enumerate(pairs):
-        for pair in of_sentence:
+    for index, sentence_pairs in enumerate(pairs):
+        for pair in sentence_pairs:
             if pair.kind != CORRECT:
-                by_kind[pair.kind, pair.type].append(_Error(number, pair))
+                by_kind[pair.kind, pair.type].append(_Error(index, pair))
     largest_first = sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0]))
-    groups = max(2, min(GROUPS, ALL_GROUPS // max(1, len(by_kind))))
-    maker = _Groups(predictions, groups)
+    limit = max(2, min(GROUPS_PER_KIND, TOTAL_GROUPS // max(1, len(by_kind))))
+    grouper = _Grouper(predictions, limit)
     return Errors(
         sum(map(len, by_kind.values())),
         tuple(
-            ErrorKind(kind, type_, len(found), maker.of(kind, found))
-            for (kind, type_), found in largest_first
+            ErrorKind(kind, type_name, len(errors), grouper.groups(kind, errors))
+            for (kind, type_name), errors in largest_first
         ),
     )
 
 
-class _Groups:
-    """Makes the groups of a kind; `groups` is the most of them."""
+class _Grouper:
+    """Groups the errors of one kind and type into at most `limit` named groups."""
 
-    def __init__(self, predictions: Sequence[Prediction], groups: int):
-        self._predictions, self._most = predictions, groups
-        self._gold = Counter(
-            self._key(one, span) for one in predictions for span in one.sentence.spans
+    def __init__(self, predictions: Sequence[Prediction], limit: int) -> None:
+        self._predictions = predictions
+        self._limit = limit
+        self._gold_counts = Counter(
+            (span.type, surface(prediction.sentence.tokens, span))
+            for prediction in predictions
+            for span in prediction.sentence.spans
         )
-        self._found = Counter(self._key(one, span) for one in predictions for span in one.spans)
+        self._predicted_counts = Counter(
+            (span.type, surface(prediction.sentence.tokens, span))
+            for prediction in predictions
+            for span in prediction.spans
+        )
 
-    def of(self, kind: str, found: Sequence[_Error]) -> tuple[ErrorGroup, ...]:
-        """The groups of errors of one kind and type, largest first, the rest in one at the end."""
+    def groups(self, kind: str, errors: Sequence[_Error]) -> tuple[ErrorGroup, ...]:
+        """Returns the groups, largest first; all remaining errors are in one group at the end."""
         by_label: dict[str, list[_Error]] = defaultdict(list)
-        for error in found:
+        for error in errors:
             by_label[self._label(error)].append(error)
         largest_first = sorted(by_label.items(), key=lambda item: (-len(item[1]), item[0]))
-        # Words that go wrong once have nothing in common with any other.
-        alike = [
-            item for item in largest_first if len(item[1]) > 1 or kind not in (MISSED, INVENTED)
+        # Words that are missed or spurious only once do not form a group.
+        candidates = [
+            (label, members)
+            for label, members in largest_first
+            if len(members) > 1 or kind not in (MISSED, SPURIOUS)
         ]
-        kept = alike[: self._most]
-        labels = {label for label, _ in kept}
+        named = candidates[: self._limit]
+        named_labels = {label for label, _ in named}
         rest = [
-            error for label, members in largest_first if label not in labels for error in members
+            error
+            for label, members in largest_first
+            if label not in named_labels
+            for error in members
         ]
-        groups = [self._group(kind, label, members) for label, members in kept]
+        groups = [self._group(kind, label, members) for label, members in named]
         if rest:
             groups.append(self._group(kind, "", rest))
         return tuple(groups)
 
     def _group(self, kind: str, label: str, members: Sequence[_Error]) -> ErrorGroup:
+        words: Counter[str] = Counter()
+        if kind == BOUNDARY:
+            words.update(word for error in members for word in self._differing_words(error))
+        limit = EXAMPLES_PER_GROUP if label else EXAMPLES_OF_REST
         return ErrorGroup(
             label=label,
             count=len(members),
             examples=tuple(
-                example(self._predictions[error.number], error.number, _spans(error.pair))
-                for error in self._chosen(members, EXAMPLES if label else EXAMPLES_OF_REST)
+                make_example(self._predictions[error.index], error.index, error.pair.spans)
+                for error in self._select_examples(members, limit)
             ),
-            of=self._of(kind, members[0]) if label else None,
-            words=dict(
-                Counter(word for error in members for word in self._apart(error)).most_common(WORDS)
-            )
-            if kind == BORDERS
-            else {},
+            total=self._total(kind, members[0]) if label else None,
+            words=dict(words.most_common(WORDS_PER_GROUP)),
         )
 
     def _label(self, error: _Error) -> str:
-        pair = error.pair
-        if pair.gold is None or pair.found is None:
-            return self._words(error)
-        if pair.kind == BORDERS:
-            return borders(pair.gold, pair.found)
-        return pair.found.type
-
-    def _words(self, error: _Error) -> str:
-        return surface(
-            self._predictions[error.number].sentence.tokens, error.pair.gold or error.pair.found
+        gold, predicted = error.pair.gold, error.pair.predicted
+        if gold is None or predicted is None:
+            return self._surface(error)
+        return (
+            boundary_difference(gold, predicted) if gold.type == predicted.type else predicted.type
         )
 
-    def _of(self, kind: str, error: _Error) -> int | None:
-        """How many entities with the same words and type there are: true ones for missed, found ones for invented."""
-        counts = {MISSED: self._gold, INVENTED: self._found}.get(kind)
-        return counts[error.pair.type, self._words(error)] if counts is not None else None
+    def _surface(self, error: _Error) -> str:
+        return surface(self._predictions[error.index].sentence.tokens, error.pair.spans[0])
 
-    def _apart(self, error: _Error) -> list[str]:
-        """The words that one of the two entities has and the other has not."""
-        gold, found = (set(range(span.start, span.end)) for span in _spans(error.pair))
-        tokens = self._predictions[error.number].sentence.tokens
-        return [tokens[place] for place in sorted(gold ^ found)]
+    def _total(self, kind: str, error: _Error) -> int | None:
+        """The number of entities with the same words and type: true ones for MISSED, predicted ones
+        for SPURIOUS, None for other kinds."""
+        key = error.pair.type, self._surface(error)
+        if kind == MISSED:
+            return self._gold_counts[key]
+        if kind == SPURIOUS:
+            return self._predicted_counts[key]
+        return None
 
-    def _chosen(self, members: Sequence[_Error], most: int) -> list[_Error]:
-        different: dict[tuple[str, ...], _Error] = {}
-        for error in sorted(members, key=lambda error: (-self._score(error), error.number)):
-            different.setdefault(self._predictions[error.number].sentence.tokens, error)
-            if len(different) == most:
+    def _differing_words(self, error: _Error) -> list[str]:
+        """The tokens that are in one of the two entities only."""
+        gold, predicted = (set(range(span.start, span.end)) for span in error.pair.spans)
+        tokens = self._predictions[error.index].sentence.tokens
+        return [tokens[index] for index in sorted(gold ^ predicted)]
+
+    def _select_examples(self, members: Sequence[_Error], limit: int) -> list[_Error]:
+        by_sentence: dict[tuple[str, ...], _Error] = {}
+        for error in sorted(members, key=lambda error: (-self._score(error), error.index)):
+            by_sentence.setdefault(self._predictions[error.index].sentence.tokens, error)
+            if len(by_sentence) == limit:
                 break
-        return list(different.values())
+        return list(by_sentence.values())
 
     def _score(self, error: _Error) -> float:
-        prediction, span = self._predictions[error.number], error.pair.found
+        prediction, span = self._predictions[error.index], error.pair.predicted
         return prediction.scores[prediction.spans.index(span)] if span else 0.0
 
-    @staticmethod
-    def _key(prediction: Prediction, span: Span) -> tuple[str, str]:
-        return span.type, surface(prediction.sentence.tokens, span)
 
+def boundary_difference(gold: Span, predicted: Span) -> str:
+    """Describes how the boundaries of a prediction differ from those of the true entity.
 
-def borders(gold: Span, found: Span) -> str:
-    """How the borders of a found entity differ from those of the true one.
-
-    >>> borders(Span(1, 3, "PER"), Span(0, 2, "PER"))
+    >>> boundary_difference(Span(1, 3, "PER"), Span(0, 2, "PER"))
     'starts too early, ends too early'
     """
-    wrong = []
-    for edge, true, at in (("starts", gold.start, found.start), ("ends", gold.end, found.end)):
-        if at != true:
-            wrong.append(f"{edge} too {'early' if at < true else 'late'}")
-    return ", ".join(wrong)
-
-
-def _spans(pair: Pair) -> list[Span]:
-    return [span for span in (pair.gold, pair.found) if span]
+    edges = [("starts", gold.start, predicted.start), ("ends", gold.end, predicted.end)]
+    return ", ".join(
+        f"{verb} too {'early' if actual < expected else 'late'}"
+        for verb, expected, actual in edges
+        if actual != expected
+    )

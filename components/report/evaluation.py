@@ -1,4 +1,4 @@
-"""A model's predictions from all sides, put together."""
+"""The evaluation of a model: all figures that follow from its predictions on a split."""
 
 from __future__ import annotations
 
@@ -8,116 +8,144 @@ from dataclasses import dataclass
 
 from components.ner.scores import PRF, score
 from components.ner.sentence import Span
-from components.report import alignment, bootstrap, matching
-from components.report.alignment import Pair, align
-from components.report.confusion import confusion
-from components.report.error_groups import errors
-from components.report.figures import Against, Evaluation, Outcomes, Score, TypeFigures
-from components.report.predictions import Prediction
+from components.report import bootstrap
+from components.report.alignment import Pair, Prediction, align, confusion
+from components.report.error_groups import group_errors
+from components.report.figures import (
+    BOUNDARY,
+    BOUNDARY_AND_TYPE,
+    CORRECT,
+    MISSED,
+    SPURIOUS,
+    WRONG_TYPE,
+    BaselineComparison,
+    Evaluation,
+    Outcomes,
+    Score,
+    TypeFigures,
+)
+from components.report.matching import NO_MATCHES, semeval_matches
 from components.report.reliability import reliability, thresholds
 from components.report.slices import slices
-from components.report.suspects import Labels, suspects
+from components.report.suspects import TrainLabels, suspects
 
-_Counts = Sequence[Mapping[str, PRF]]
+_TypeCounts = Sequence[Mapping[str, PRF]]
 
-
-@dataclass(frozen=True)
-class Before:
-    """The model that serves: what it is called, and what it finds in the same sentences."""
-
-    model: str
-    spans: Sequence[tuple[Span, ...]]
-
-
-def evaluation(
-    split: str,
-    predictions: Sequence[Prediction],
-    types: Iterable[str],
-    labels: Labels,
-    before: Before | None,
-) -> Evaluation:
-    """All figures on a model.
-
-    Args:
-      split: name of the evaluated split.
-      predictions: on all of its sentences.
-      types: those that train has or the model knows; types that only the predictions have come on top.
-      labels: of train.
-      before: the model to compare with, if there is one.
-    """
-    counts = [score(*one.pair) for one in predictions]
-    counts_before = (
-        [score(one.sentence.spans, found) for one, found in zip(predictions, before.spans)]
-        if before
-        else []
-    )
-    pairs = [align(*one.pair) for one in predictions]
-    names = tuple(sorted({*types, *(type_ for one in (*counts, *counts_before) for type_ in one)}))
-    overall, matches = matching.matches(one.pair for one in predictions)
-    became = _outcomes(pair for one in pairs for pair in one)
-    sums = {type_: _sum(counts, type_) for type_ in names}
-    totals = [sum(one.values(), PRF()) for one in counts]
-    return Evaluation(
-        split=split,
-        sentences=len(predictions),
-        tokens=sum(len(one.sentence.tokens) for one in predictions),
-        overall=Score.of(sum(totals, PRF())),
-        interval=bootstrap.interval(totals),
-        resamples=bootstrap.RESAMPLES,
-        against=_against(before, totals, counts_before) if before else None,
-        outcomes=_all(became.values()),
-        matches=overall,
-        types=tuple(
-            TypeFigures(
-                type=type_,
-                score=Score.of(sums[type_]),
-                interval=bootstrap.interval([one.get(type_, PRF()) for one in counts]),
-                outcomes=became.get(type_, Outcomes()),
-                matches=matches.get(type_, matching.none()),
-                before=Score.of(_sum(counts_before, type_)) if before else None,
-            )
-            for type_ in names
-        ),
-        confusion=confusion((pair for one in pairs for pair in one), names),
-        slices=slices(predictions, labels.known),
-        reliability=reliability(predictions),
-        thresholds=thresholds(predictions, {type_: prf.support for type_, prf in sums.items()}),
-        errors=errors(predictions, pairs),
-        suspects=suspects(predictions, labels),
-    )
-
-
-def _sum(counts: _Counts, type_: str) -> PRF:
-    return sum((one[type_] for one in counts if type_ in one), PRF())
-
-
-def _against(before: Before, totals: Sequence[PRF], counts_before: _Counts) -> Against:
-    totals_before = [sum(one.values(), PRF()) for one in counts_before]
-    interval, p = bootstrap.paired(totals, totals_before)
-    overall_before = sum(totals_before, PRF())
-    difference = sum(totals, PRF()).f1 - overall_before.f1
-    return Against(before.model, Score.of(overall_before), difference, interval, p)
-
-
-_FIELDS = {
-    alignment.CORRECT: "correct",
-    alignment.TYPE: "wrong_type",
-    alignment.BORDERS: "wrong_borders",
-    alignment.BOTH: "wrong_both",
-    alignment.MISSED: "missed",
-    alignment.INVENTED: "invented",
+_OUTCOME_FIELDS = {
+    CORRECT: "correct",
+    WRONG_TYPE: "wrong_type",
+    BOUNDARY: "wrong_boundary",
+    BOUNDARY_AND_TYPE: "wrong_boundary_and_type",
+    MISSED: "missed",
+    SPURIOUS: "spurious",
 }
 
 
-def _outcomes(pairs: Iterable[Pair]) -> dict[str, Outcomes]:
-    """What became of the entities of each type that occurs."""
+@dataclass(frozen=True)
+class BaselinePredictions:
+    """The predictions of the model in service on the same sentences."""
+
+    model: str  # its name in the report
+    spans: Sequence[tuple[Span, ...]]  # predicted entities of each sentence
+
+
+def evaluate(
+    split: str,
+    predictions: Sequence[Prediction],
+    types: Iterable[str],
+    train_labels: TrainLabels,
+    baseline: BaselinePredictions | None,
+) -> Evaluation:
+    """Computes all figures of a model.
+
+    Args:
+      split: name of the evaluated split.
+      predictions: one for each sentence of the split.
+      types: the types of train and of the model; types that only occur in predictions are added.
+      train_labels: the labels of train.
+      baseline: the predictions of the model in service, if there is one.
+    """
+    counts = [score(*prediction.gold_and_predicted) for prediction in predictions]
+    baseline_counts = (
+        [
+            score(prediction.sentence.spans, spans)
+            for prediction, spans in zip(predictions, baseline.spans)
+        ]
+        if baseline
+        else []
+    )
+    type_names = tuple(
+        sorted({*types, *(name for row in [*counts, *baseline_counts] for name in row)})
+    )
+    type_totals = {name: _total_of_type(counts, name) for name in type_names}
+    sentence_totals = [sum(row.values(), PRF()) for row in counts]
+    pairs = [align(*prediction.gold_and_predicted) for prediction in predictions]
+    outcomes = _outcomes_by_type(pair for sentence_pairs in pairs for pair in sentence_pairs)
+    matches, matches_by_type = semeval_matches(
+        prediction.gold_and_predicted for prediction in predictions
+    )
+    return Evaluation(
+        split=split,
+        sentences=len(predictions),
+        tokens=sum(len(prediction.sentence.tokens) for prediction in predictions),
+        overall=Score.of(sum(sentence_totals, PRF())),
+        interval=bootstrap.f1_interval(sentence_totals),
+        resamples=bootstrap.RESAMPLES,
+        comparison=_compare(baseline.model, sentence_totals, baseline_counts) if baseline else None,
+        outcomes=_sum_outcomes(outcomes.values()),
+        matches=matches,
+        types=tuple(
+            TypeFigures(
+                type=name,
+                score=Score.of(type_totals[name]),
+                interval=bootstrap.f1_interval([row.get(name, PRF()) for row in counts]),
+                outcomes=outcomes.get(name, Outcomes()),
+                matches=matches_by_type.get(name, NO_MATCHES),
+                baseline_score=Score.of(_total_of_type(baseline_counts, name))
+                if baseline
+                else None,
+            )
+            for name in type_names
+        ),
+        confusion=confusion(
+            (pair for sentence_pairs in pairs for pair in sentence_pairs), type_names
+        ),
+        slices=slices(predictions, train_labels.known),
+        reliability=reliability(predictions),
+        thresholds=thresholds(
+            predictions, {name: total.support for name, total in type_totals.items()}
+        ),
+        errors=group_errors(predictions, pairs),
+        suspects=suspects(predictions, train_labels),
+    )
+
+
+def _total_of_type(counts: _TypeCounts, type_name: str) -> PRF:
+    return sum((row[type_name] for row in counts if type_name in row), PRF())
+
+
+def _compare(
+    model: str, sentence_totals: Sequence[PRF], baseline_counts: _TypeCounts
+) -> BaselineComparison:
+    baseline_totals = [sum(row.values(), PRF()) for row in baseline_counts]
+    interval, p_value = bootstrap.paired_difference(sentence_totals, baseline_totals)
+    baseline = sum(baseline_totals, PRF())
+    difference = sum(sentence_totals, PRF()).f1 - baseline.f1
+    return BaselineComparison(model, Score.of(baseline), difference, interval, p_value)
+
+
+def _outcomes_by_type(pairs: Iterable[Pair]) -> dict[str, Outcomes]:
     counts: dict[str, Counter[str]] = {}
     for pair in pairs:
-        counts.setdefault(pair.type, Counter())[_FIELDS[pair.kind]] += 1
-    return {type_: Outcomes(**one) for type_, one in counts.items()}
+        counts.setdefault(pair.type, Counter())[_OUTCOME_FIELDS[pair.kind]] += 1
+    return {type_name: Outcomes(**type_counts) for type_name, type_counts in counts.items()}
 
 
-def _all(outcomes: Iterable[Outcomes]) -> Outcomes:
-    """All of them together."""
-    every = list(outcomes)
-    return Outcomes(**{name: sum(getattr(one, name) for one in every) for name in _FIELDS.values()})
+def _sum_outcomes(outcomes: Iterable[Outcomes]) -> Outcomes:
+    all_outcomes = list(outcomes)
+    return Outcomes(
+        **{
+            name: sum(getattr(outcome, name) for outcome in all_outcomes)
+            for name in _OUTCOME_FIELDS.values()
+        }
+    )

@@ -1,8 +1,8 @@
-"""What a report holds: every figure, as frozen dataclasses that go to JSON and back.
+"""Every figure of a report, as frozen dataclasses that are written to JSON and read back.
 
-A run's `Measured` comes from its predictions and is kept as a TFX artifact; `Figures` adds what only the run knows, and is
-what `report.json` holds and the page shows. Scores, shares and probabilities go from 0 to 1; lists are bounded where the
-data are not, and the totals beside them are always exact.
+A run's `Measured` comes from the model's predictions and is kept as a TFX artifact. `Figures` adds
+what only the run knows; it is the content of `report.json` and of the page. Scores, shares and
+probabilities lie between 0 and 1. Lists that grow with the data are cut; their totals are exact.
 """
 
 from __future__ import annotations
@@ -11,20 +11,40 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Optional
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AliasChoices, BeforeValidator, Field, TypeAdapter
 
 from components.ner.scores import PRF
 
-FORMAT = 1
-"""Counts up when a report cannot be read by the code before it."""
+FORMAT = 2
+"""Increases when older code can no longer read a report. Reports of format 1 are still read."""
 
 OUTSIDE = "O"
-"""Where a type could stand: no entity there."""
+"""Label of tokens outside all entities."""
+
+# Kinds of matches between true and predicted entities (`components.report.alignment.Pair.kind`).
+CORRECT = "correct"
+WRONG_TYPE = "type"
+BOUNDARY = "boundary"
+BOUNDARY_AND_TYPE = "boundary_and_type"
+MISSED = "missed"
+SPURIOUS = "spurious"
+
+_KINDS_OF_FORMAT_1 = {"borders": BOUNDARY, "both": BOUNDARY_AND_TYPE, "invented": SPURIOUS}
+
+
+def _renamed(name: str, name_in_format_1: str) -> Any:
+    """A field that had another name in reports of format 1."""
+    return Field(validation_alias=AliasChoices(name, name_in_format_1))
+
+
+_Kind = Annotated[str, BeforeValidator(lambda kind: _KINDS_OF_FORMAT_1.get(kind, kind))]
 
 
 @dataclass(frozen=True)
 class Score:
-    """Counts of entities (exact span and type) and what follows from them, 0 where there is nothing to divide by."""
+    """Counts of entities (exact span and type) and the scores that follow; 0 for 0/0."""
 
     tp: int
     fp: int
@@ -49,7 +69,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Interval:
-    """Between which values a figure lies with the probability `level`, by the bootstrap."""
+    """A bootstrap confidence interval that covers the figure with probability `level`."""
 
     low: float
     high: float
@@ -61,64 +81,52 @@ class Interval:
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A run before this one: the name of its folder, when it began (ISO 8601), and the F1 that it measured, on which split."""
+    """A run before this one."""
 
-    run: str
-    began: str
+    run: str  # name of its folder
+    began: str  # ISO 8601
     f1: float
     published: bool
-    evaluated_on: str = ""
+    evaluated_on: str = ""  # name of a split
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of the run.
+    """The result of the run."""
 
-    `run` is the name of its folder, `began` when it did (ISO 8601), `corpus` what the user calls the corpus; `published` is
-    the version's folder, None where the gate let nothing through, and then `reasons` says why. `nothing_ran`: everything
-    was cached, and what is published was so before. `incomparable`: the model before has other signatures and could not be
-    measured. `evaluated_on` says what was measured on, the split or what it was taken from. `history` has the runs before
-    this one in the same workdir, oldest first.
-    """
-
-    run: str
-    began: str
-    corpus: str
+    run: str  # name of its folder
+    began: str  # ISO 8601
+    corpus: str  # the user's name for the corpus
     model: str
-    published: Optional[str]
-    reasons: tuple[str, ...] = ()
-    nothing_ran: bool = False
-    incomparable: bool = False
+    published: str | None  # folder of the version; None if a gate refused the model
+    reasons: tuple[str, ...] = ()  # why the model was not published
+    nothing_ran: bool = False  # every step was cached, and the version was published before
+    incomparable: bool = False  # the model in service has other signatures
     minimum_f1: float = 0.0
     tolerance: float = 0.0
-    evaluated_on: str = ""
-    history: tuple[EarlierRun, ...] = ()
+    evaluated_on: str = ""  # the split, or what it was taken from
+    history: tuple[EarlierRun, ...] = ()  # earlier runs in this work folder, oldest first
 
 
-# How good the model is
+# Quality of the model
 
 
 @dataclass(frozen=True)
-class Against:
-    """The model measured beside the one that serves, on the same sentences, by the paired bootstrap (Koehn 2004).
+class BaselineComparison:
+    """The new model against the one in service on the same sentences (Koehn 2004)."""
 
-    `model`: the other one's version or folder. `difference` is the new F1 less the old one. `p` is the share of resamples in
-    which the sign of the difference is the other one or none, doubled: how easily chance alone gives such a difference.
-    """
-
-    model: str
-    before: Score
-    difference: float
-    interval: Interval
-    p: float
+    model: str  # version or folder of the model in service
+    baseline: Annotated[Score, _renamed("baseline", "before")]
+    difference: float  # F1 of the new model minus F1 of the model in service
+    interval: Interval  # of the difference
+    p_value: Annotated[float, _renamed("p_value", "p")]  # two-sided, by the paired bootstrap
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """Counts and scores of one of SemEval 2013's ways to match (task 9.1), as nervaluate has them.
+    """Counts and scores of one matching scheme of SemEval 2013 task 9.1, as nervaluate has them.
 
-    `partial` counts half in precision and recall. `possible` = correct + incorrect + partial + missed, `actual` = correct +
-    incorrect + partial + spurious.
+    A partial match counts half in precision and recall.
     """
 
     correct: int
@@ -126,8 +134,8 @@ class Scheme:
     partial: int
     missed: int
     spurious: int
-    possible: int
-    actual: int
+    possible: int  # correct + incorrect + partial + missed
+    actual: int  # correct + incorrect + partial + spurious
     precision: float
     recall: float
     f1: float
@@ -135,234 +143,214 @@ class Scheme:
 
 @dataclass(frozen=True)
 class Matches:
-    """SemEval's four ways: `strict` span and type, `exact` span whatever the type, `partial` overlap whatever the type,
-    `ent_type` overlap with the right type.
-    """
+    """The four matching schemes of SemEval 2013."""
 
-    strict: Scheme
-    exact: Scheme
-    partial: Scheme
-    ent_type: Scheme
+    strict: Scheme  # same span and type
+    exact: Scheme  # same span, any type
+    partial: Scheme  # overlap, any type
+    ent_type: Scheme  # overlap with the same type
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of each true entity, and what was invented; the pairs are those of `components.report.alignment`.
+    """Counts of true entities by outcome, and of spurious predictions.
 
-    `correct` + `wrong_type` + `wrong_borders` + `wrong_both` + `missed` is the support; with `invented` in place of `missed`
-    it is the number that was found. For one type, the pairs with another type count where the true entity has the type,
-    and `invented` counts what was found with the type and overlaps no true entity.
+    The counts without `spurious` add up to the support; the counts without `missed` add up to the
+    number of predicted entities. Pairs come from `components.report.alignment`. In the counts of one
+    type, a pair counts under the type of its true entity.
     """
 
     correct: int = 0
-    wrong_type: int = 0  # the right span
-    wrong_borders: int = 0  # the right type
-    wrong_both: int = 0  # they overlap
+    wrong_type: int = 0  # right span
+    wrong_boundary: Annotated[int, _renamed("wrong_boundary", "wrong_borders")] = 0  # right type
+    wrong_boundary_and_type: Annotated[int, _renamed("wrong_boundary_and_type", "wrong_both")] = (
+        0  # only an overlap
+    )
     missed: int = 0
-    invented: int = 0
+    spurious: Annotated[int, _renamed("spurious", "invented")] = 0
 
 
 @dataclass(frozen=True)
 class TypeFigures:
-    """One entity type: its score, with its interval; what became of its entities; SemEval's matches."""
+    """The figures of one entity type."""
 
     type: str
     score: Score
-    interval: Interval
+    interval: Interval  # of F1
     outcomes: Outcomes
     matches: Matches
-    before: Optional[Score] = None  # of the model that serves, where there is one
+    baseline_score: Annotated[Score | None, _renamed("baseline_score", "before")] = None
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """`counts[gold][found]` over `labels`, the types in order and O last: pairs of entities, each of which is in one pair.
+    """Counts of aligned pairs by true and predicted type.
 
-    A row adds up to the type's support, a column to the number found with the type; O against O is empty.
+    A row adds up to the type's support, a column to the number of predictions of the type.
     """
 
-    labels: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
+    labels: tuple[str, ...]  # the types in order, then OUTSIDE
+    counts: tuple[tuple[int, ...], ...]  # [true label][predicted label]
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the entities, or of the sentences, and the score there; `sentences` is None for a part of the entities."""
+    """The score of a subset of the entities or of the sentences."""
 
     name: str
     score: Score
-    sentences: Optional[int] = None
+    sentences: int | None = None  # None for a subset of the entities
 
 
 @dataclass(frozen=True)
 class Slices:
-    """Where the score comes from: the same entities cut in several ways, each in a fixed order, empty parts left out.
+    """Scores of subsets, each in a fixed order; empty subsets are left out."""
 
-    `novelty`: seen in train with the same type, with another type only, unseen; `case`: all upper, all lower, title, mixed,
-    without letters; `entity_length` in tokens; `sentence_length` in tokens.
-    """
-
-    novelty: tuple[Slice, ...]
-    case: tuple[Slice, ...]
-    entity_length: tuple[Slice, ...]
-    sentence_length: tuple[Slice, ...]
+    novelty: tuple[Slice, ...]  # seen in train with the same type, with another type, unseen
+    case: tuple[Slice, ...]  # all upper, all lower, title case, mixed, no letters
+    entity_length: tuple[Slice, ...]  # in tokens
+    sentence_length: tuple[Slice, ...]  # in tokens
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Found entities whose scores lie from `low` to `high`: how many, their mean score, and the share that is right."""
+    """Predicted entities with a score from `low` to `high`."""
 
     low: float
     high: float
     count: int
-    confidence: float
-    accuracy: float
+    confidence: float  # mean score
+    accuracy: float  # share of correct predictions
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Whether scores are probabilities: bins of equal width, empty ones left out, and the expected calibration error over
-    them (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017). `by_chance` is what that stays below, 95 times of 100, where scores
-    are exact; older reports lack it.
+    """Calibration of the scores: bins of equal width and the expected calibration error.
+
+    Sources: Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017.
     """
 
-    bins: tuple[Bin, ...]
+    bins: tuple[Bin, ...]  # empty bins are left out
     error: float
-    by_chance: Optional[float] = None
+    # 95th percentile of the error of perfectly calibrated scores; None in old reports.
+    chance_error: Annotated[float | None, _renamed("chance_error", "by_chance")] = None
 
-    def is_off_by(self, much: float) -> bool:
-        """Whether scores are so much off on average, and more than chance makes them."""
-        return self.error >= max(much, self.by_chance or 0.0)
+    def exceeds(self, error: float) -> bool:
+        """Whether the calibration error is at least `error` and not explained by chance."""
+        return self.error >= max(error, self.chance_error or 0.0)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What is left where only entities with a score of at least a threshold are taken, a value for each threshold:
-    `found` entities, `right` ones among them.
-    """
+    """Predictions that remain at each threshold on their score."""
 
     support: int
-    found: tuple[int, ...]
-    right: tuple[int, ...]
+    predicted: Annotated[tuple[int, ...], _renamed("predicted", "found")]
+    correct: Annotated[tuple[int, ...], _renamed("correct", "right")]
 
     @property
     def scores(self) -> tuple[Score, ...]:
         """Precision, recall and F1 at each threshold."""
         return tuple(
-            Score.of(PRF(right, found - right, self.support - right))
-            for found, right in zip(self.found, self.right)
+            Score.of(PRF(correct, predicted - correct, self.support - correct))
+            for predicted, correct in zip(self.predicted, self.correct)
         )
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The curves over all types and for each; `best` is the place in `thresholds` of the highest F1 over all types."""
+    """Threshold curves over all types and for each type."""
 
     thresholds: tuple[float, ...]
     overall: Curve
     per_type: Mapping[str, Curve]
-    best: int
+    best: int  # index of the threshold with the highest F1 over all types
 
 
 @dataclass(frozen=True)
-class Found:
-    """An entity in an example: the tokens from `start` up to, not including, `end`; `score` is None for a true one."""
+class ExampleEntity:
+    """An entity in an example."""
 
-    start: int
-    end: int
+    start: int  # index of its first token
+    end: int  # index after its last token
     type: str
-    score: Optional[float] = None
+    score: float | None = None  # None for a true entity
 
 
 @dataclass(frozen=True)
 class Example:
-    """A sentence that shows something, or the part of a long one around it.
+    """A sentence, or the part of a long sentence, around an error. Indices refer to `tokens`."""
 
-    `id` is the corpus's file and line, `number` counts the evaluated sentences (or train's) from 0. `before` and `after` are
-    the numbers of tokens cut off. `start` and `end` are the tokens that it is about. All places are in `tokens`.
-    """
-
-    id: str
-    number: int
+    id: str  # file and line in the corpus
+    index: Annotated[int, _renamed("index", "number")]  # of the sentence in its split, from 0
     tokens: tuple[str, ...]
-    gold: tuple[Found, ...]
-    predicted: tuple[Found, ...]
-    start: int
-    end: int
-    before: int = 0
-    after: int = 0
+    gold: tuple[ExampleEntity, ...]
+    predicted: tuple[ExampleEntity, ...]
+    start: int  # first token of the error
+    end: int  # index after the last token of the error
+    before: int = 0  # number of tokens cut off before `tokens`
+    after: int = 0  # number of tokens cut off after `tokens`
 
 
 @dataclass(frozen=True)
 class ErrorGroup:
-    """Errors of one kind and type that are alike.
+    """Similar errors of one kind and type."""
 
-    `label` says in what: for `missed` and `invented` the entity's words; for `type` and `both` the type that was found; for
-    `borders` how they differ ("ends too early"). `of`: how many entities there are that could be in the group (true ones
-    with these words, or found ones), None where that says nothing. `words`: of borders, the words that are too many or
-    missing, most frequent first. "" as label: all others.
-    """
-
+    # MISSED, SPURIOUS: the words of the entity. WRONG_TYPE, BOUNDARY_AND_TYPE: the predicted type.
+    # BOUNDARY: the difference ("ends too early"). "": all other errors of the kind and type.
     label: str
     count: int
     examples: tuple[Example, ...]
-    of: Optional[int] = None
+    # MISSED: true entities with these words and type. SPURIOUS: predicted ones. Otherwise None.
+    total: Annotated[int | None, _renamed("total", "of")] = None
+    # BOUNDARY: words that are missing from the prediction or too many, most frequent first.
     words: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """All errors of a kind with a type, which is the true one or, where there is none, the found one; groups largest first.
+    """All errors of one kind and type."""
 
-    `kind`: `missed`, `borders` (the right type), `type` (the right span), `both` (another type and other borders), `invented`.
-    """
-
-    kind: str
-    type: str
+    kind: _Kind
+    type: str  # the true type; for SPURIOUS the predicted type
     count: int
-    groups: tuple[ErrorGroup, ...]
+    groups: tuple[ErrorGroup, ...]  # largest first
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Every error is in one kind, and in one group there; kinds largest first."""
+    """All errors; each is in one kind and in one of its groups."""
 
     count: int
-    kinds: tuple[ErrorKind, ...]
+    kinds: tuple[ErrorKind, ...]  # largest first
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """The model is sure and the corpus says otherwise: `predicted` with a high score, `gold` the true types it overlaps, O
-    for none.
-    """
+    """A prediction with a high score that contradicts the corpus."""
 
-    predicted: Found
-    gold: str
+    predicted: ExampleEntity
+    gold: str  # the true types it overlaps, or OUTSIDE
     example: Example
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """The same words with several labels in train: how often each, O for outside of every entity, most frequent first.
-
-    `rare` counts those that are not as most are; `ids` are sentences with the rarest label.
-    """
+    """The same words with several labels in train."""
 
     words: str
-    labels: Mapping[str, int]
-    rare: int
-    ids: tuple[str, ...]
+    labels: Mapping[str, int]  # count of each label, OUTSIDE included, most frequent first
+    # Occurrences that do not have the most frequent label.
+    minority_count: Annotated[int, _renamed("minority_count", "rare")]
+    # Sentences with the rarest label.
+    sentence_ids: Annotated[tuple[str, ...], _renamed("sentence_ids", "ids")]
 
 
 @dataclass(frozen=True)
 class Suspects:
-    """Labels that may be wrong. The lists begin with the most suspicious; `disagreement_count` and `conflict_count` are of all.
+    """Labels that may be wrong, the most suspicious first; the counts cover all of them."""
 
-    `sure` is the score from which the model counts as sure.
-    """
-
-    sure: float
+    threshold: Annotated[float, _renamed("threshold", "sure")]  # score of a confident prediction
     disagreement_count: int
     disagreements: tuple[Disagreement, ...]
     conflict_count: int
@@ -371,18 +359,18 @@ class Suspects:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The model's predictions on the evaluated split, from all sides. `types` are in order, those of train and of the model."""
+    """The model's predictions on the evaluated split."""
 
     split: str
     sentences: int
     tokens: int
     overall: Score
-    interval: Interval
-    resamples: int
-    against: Optional[Against]
+    interval: Interval  # of F1
+    resamples: int  # of the bootstrap
+    comparison: Annotated[BaselineComparison | None, _renamed("comparison", "against")]
     outcomes: Outcomes
     matches: Matches
-    types: tuple[TypeFigures, ...]
+    types: tuple[TypeFigures, ...]  # types of train and of the model, sorted
     confusion: Confusion
     slices: Slices
     reliability: Reliability
@@ -391,12 +379,12 @@ class Evaluation:
     suspects: Suspects
 
 
-# What in the data causes it
+# The data
 
 
 @dataclass(frozen=True)
 class LengthBin:
-    """Sentences of `low` to `high` tokens, both included."""
+    """Number of sentences with `low` to `high` tokens, both included."""
 
     low: int
     high: int
@@ -405,49 +393,45 @@ class LengthBin:
 
 @dataclass(frozen=True)
 class SplitFigures:
-    """One split. `unknown_tokens` and `unknown_entities`: the shares that train does not have (of entities with the same type
-    and words), None for train.
-    """
+    """Figures of one split."""
 
     name: str
     sentences: int
     tokens: int
     entities: int
     documents: int
-    longest: int
-    types: Mapping[str, int]
+    longest: int  # tokens of the longest sentence
+    types: Mapping[str, int]  # entities of each type
     lengths: tuple[LengthBin, ...]
-    unknown_tokens: Optional[float] = None
-    unknown_entities: Optional[float] = None
+    unknown_tokens: float | None = None  # share of tokens that train lacks; None for train
+    unknown_entities: float | None = None  # the same for entities with their type
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """What is in both of two splits: `sentences` of `right` that are in `left` word by word, and `entities` of `right` whose
-    type and words are in `left`; the shares are of `right`.
-    """
+    """Content of the split `right` that also occurs in the split `left`."""
 
     left: str
     right: str
-    sentences: int
-    sentence_share: float
-    entities: int
-    entity_share: float
+    sentences: int  # identical sentences
+    sentence_share: float  # of the sentences of `right`
+    entities: int  # entities with the same words and type
+    entity_share: float  # of the entities of `right`
 
 
 @dataclass(frozen=True)
 class SpanFigures:
-    """One span of data (TFX's spans, not those of entities), with its entities by type."""
+    """One span of data in TFX's sense: one delivery of data."""
 
     number: int
     version: int
-    sentences: Optional[int] = None
-    types: Mapping[str, int] = field(default_factory=dict)
+    sentences: int | None = None
+    types: Mapping[str, int] = field(default_factory=dict)  # entities of each type
 
 
 @dataclass(frozen=True)
 class Anomaly:
-    """What TFDV holds against a feature of a split."""
+    """An anomaly that TensorFlow Data Validation found in a feature of a split."""
 
     split: str
     feature: str
@@ -456,59 +440,55 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a feature of the data lies from what it was, by TFDV; `threshold` is the contract's, `between` says of what and
-    what.
-    """
+    """Distance between two distributions of a feature, from TensorFlow Data Validation."""
 
     feature: str
     measure: str
     value: float
-    threshold: float
-    between: str = ""
+    threshold: float  # from the schema
+    between: str = ""  # names of the two data sets
 
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """TFDV's statistics of a feature in a split: in how many examples it is, is not; its values in all, and different
-    ones; the mean number of values in an example; the most frequent values.
-    """
+    """TensorFlow Data Validation's statistics of a feature in a split."""
 
     split: str
     feature: str
-    present: int
-    missing: int
-    values: int
-    unique: Optional[int]
-    mean_values: float
-    top: Mapping[str, int]
+    present: int  # examples with the feature
+    missing: int  # examples without it
+    values: int  # over all examples
+    unique: int | None  # None for numbers
+    mean_values: float  # per example
+    top: Mapping[str, int]  # the most frequent values
 
 
 @dataclass(frozen=True)
 class Data:
-    """The corpus. `drift` is empty where there is nothing to compare with, `spans` where the data is not of spans."""
+    """Figures of the corpus."""
 
     splits: tuple[SplitFigures, ...]
     overlaps: tuple[Overlap, ...]
     anomalies: tuple[Anomaly, ...]
-    drift: tuple[Drift, ...]
+    drift: tuple[Drift, ...]  # empty if there is nothing to compare with
     statistics: tuple[FeatureStatistics, ...]
-    spans: tuple[SpanFigures, ...] = ()
+    spans: tuple[SpanFigures, ...] = ()  # empty if the data does not come in spans
 
 
-# How it came to be
+# The training
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over train: mean loss, entity scores on dev, the optimizer's step size at its end, seconds without the scoring."""
+    """One epoch of the training."""
 
-    epoch: int
-    loss: float
-    precision: float
+    epoch: int  # from 1
+    loss: float  # mean over the tokens of train
+    precision: float  # of entities on dev, as recall and f1
     recall: float
     f1: float
-    learning_rate: float
-    seconds: float
+    learning_rate: float  # at the end of the epoch
+    seconds: float  # without the scoring of dev
     tokens: int
 
     @property
@@ -518,39 +498,35 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Training:
-    """The epochs, which of them was kept, and what was fitted on dev after it: how boldly O is left, the temperature of the
-    scores, by what their odds are multiplied, all together and by type, and how far they are off then.
-    """
+    """The epochs and the calibration on dev (`components.training.calibration`)."""
 
     epochs: tuple[Epoch, ...]
-    best_epoch: Optional[int] = None
-    boldness: Optional[float] = None
-    temperature: Optional[float] = None
-    odds: Optional[float] = None
-    odds_by_type: Optional[dict[str, float]] = None
-    calibration_error: Optional[float] = None
+    best_epoch: int | None = None
+    outside_bias: Annotated[float | None, _renamed("outside_bias", "boldness")] = None
+    temperature: float | None = None
+    odds: float | None = None  # factor on the odds of every entity
+    odds_by_type: dict[str, float] | None = None
+    calibration_error: float | None = None  # expected calibration error on dev
 
 
 @dataclass(frozen=True)
 class Node:
-    """A step of the run: how long it took, whether it came from the cache, and why."""
+    """A node of the run."""
 
     name: str
     seconds: float
     cached: bool
-    reason: str
+    reason: str  # why it ran or was cached
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the run was made of: its configuration (as `config.yaml` has it), versions of packages, hashes by what they are
-    of, and its nodes in order.
-    """
+    """The inputs of the run."""
 
-    configuration: Mapping[str, object]
-    versions: Mapping[str, str]
-    hashes: Mapping[str, str]
-    nodes: tuple[Node, ...]
+    configuration: Mapping[str, object]  # as in config.yaml
+    versions: Mapping[str, str]  # of packages
+    hashes: Mapping[str, str]  # of data, configuration and code
+    nodes: tuple[Node, ...]  # in order
 
 
 # The model card
@@ -558,7 +534,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class ModelDetails:
-    """What the model is; `licence` and `contact` are the user's words, "" where there are none."""
+    """Description of the model."""
 
     name: str
     version: str
@@ -567,13 +543,13 @@ class ModelDetails:
     architecture: str
     types: tuple[str, ...]
     tokenisation: str
-    licence: str = ""
-    contact: str = ""
+    licence: str = ""  # the user's words
+    contact: str = ""  # the user's words
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Data that a model was trained or measured on."""
+    """Data that the model was trained or evaluated on."""
 
     name: str
     split: str
@@ -585,22 +561,22 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Metric:
-    """A value with its interval; `slice` is what it was measured on, "all" for everything."""
+    """A metric with its interval."""
 
     name: str
-    slice: str
+    slice: str  # "all" for the whole split
     value: float
-    interval: Optional[Interval] = None
-    support: Optional[int] = None
+    interval: Interval | None = None
+    support: int | None = None
 
 
 @dataclass(frozen=True)
 class Considerations:
-    """`intended_use` and `limits` are the user's words, empty where there are none; `caveats` follow from the figures."""
+    """What users of the model should know."""
 
-    intended_use: str = ""
-    limits: str = ""
-    caveats: tuple[str, ...] = ()
+    intended_use: str = ""  # the user's words
+    limits: str = ""  # the user's words
+    caveats: tuple[str, ...] = ()  # derived from the figures
 
 
 @dataclass(frozen=True)
@@ -614,12 +590,12 @@ class ModelCard:
     considerations: Considerations
 
 
-# All of it
+# The whole report
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run's Report node measures; kept as `figures.json` in its artifact."""
+    """The part of a report that the Report node measures; `figures.json` in its artifact."""
 
     evaluation: Evaluation
     data: Data
@@ -628,7 +604,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Figures:
-    """A whole report."""
+    """A whole report; `report.json`."""
 
     verdict: Verdict
     evaluation: Evaluation
@@ -639,38 +615,35 @@ class Figures:
     format: int = FORMAT
 
 
-def as_dict(figures: Figures | Measured) -> dict[str, object]:
-    """A report, or its measured part, as JSON has it."""
+_T = TypeVar("_T", Figures, Measured)
+
+
+def as_dict(figures: Figures | Measured) -> dict[str, Any]:
+    """Returns the report, or its measured part, as the content of a JSON object."""
     return asdict(figures)
 
 
 def as_json(figures: Figures | Measured) -> str:
-    """The JSON of a report, or of its measured part."""
+    """Returns the report, or its measured part, as JSON."""
     return (
         json.dumps(as_dict(figures), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         + "\n"
     )
 
 
-def read(text: str | bytes) -> Figures:
-    """A report from its JSON. Raises ValueError where it is none, or of another format."""
-    found = _read(Figures, text)
-    if found.format != FORMAT:
-        raise ValueError(f"its format is {found.format}, expected {FORMAT}")
-    return found
+def parse_figures(text: str | bytes) -> Figures:
+    """Parses the JSON of a report. Raises ValueError if it is not a report of a known format."""
+    figures = _adapter(Figures).validate_json(text)
+    if not 1 <= figures.format <= FORMAT:
+        raise ValueError(f"its format is {figures.format}; expected 1 to {FORMAT}")
+    return figures
 
 
-def read_measured(text: str | bytes) -> Measured:
-    """The measured part of a report from its JSON. Raises ValueError where it is none."""
-    return _read(Measured, text)
-
-
-def _read(kind, text: str | bytes):
-    return _reader(kind).validate_json(text)
+def parse_measured(text: str | bytes) -> Measured:
+    """Parses the measured part of a report. Raises ValueError if it is not one."""
+    return _adapter(Measured).validate_json(text)
 
 
 @cache
-def _reader(kind):
-    from pydantic import TypeAdapter  # here, for who only makes figures
-
+def _adapter(kind: type[_T]) -> TypeAdapter[_T]:
     return TypeAdapter(kind)

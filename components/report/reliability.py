@@ -1,68 +1,83 @@
-"""The reliability of scores (Guo et al. 2017), and what a threshold on them gives."""
+"""Calibration of the scores (Guo et al. 2017), and scores at each threshold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from components.evaluation.reliability import binned, error_by_chance, expected_error
+from components.report.alignment import Prediction
 from components.report.figures import Bin, Curve, Reliability, Thresholds
-from components.report.predictions import Prediction
 
 _BINS = 10
-_STEPS = 100
+_THRESHOLD_STEPS = 100
+
+
+class _Judged(NamedTuple):
+    """A predicted entity."""
+
+    type: str
+    score: float
+    correct: bool
 
 
 def reliability(predictions: Sequence[Prediction]) -> Reliability:
-    """The reliability of all found entities' scores."""
-    scores, right = _arrays(_judged(predictions))
-    counts, sums, hits = binned(scores, right, _BINS)
+    """Computes the calibration of the scores of all predicted entities."""
+    scores, correct = _arrays(_judge(predictions))
+    counts, score_sums, correct_counts = binned(scores, correct, _BINS)
     bins = tuple(
         Bin(
-            place / _BINS,
-            (place + 1) / _BINS,
-            int(count),
-            float(sums[place] / count),
-            float(hits[place] / count),
+            low=index / _BINS,
+            high=(index + 1) / _BINS,
+            count=int(count),
+            confidence=float(score_sums[index] / count),
+            accuracy=float(correct_counts[index] / count),
         )
-        for place, count in enumerate(counts)
+        for index, count in enumerate(counts)
         if count
     )
-    return Reliability(bins, expected_error(scores, right, _BINS), error_by_chance(scores, _BINS))
+    return Reliability(bins, expected_error(scores, correct, _BINS), error_by_chance(scores, _BINS))
 
 
 def thresholds(predictions: Sequence[Prediction], support: Mapping[str, int]) -> Thresholds:
-    """The curves for thresholds from 0 to 1 in steps of a hundredth; `support` has the true entities of every type."""
-    at = np.arange(_STEPS + 1) / _STEPS
-    judged = _judged(predictions)
-    overall = _curve(judged, sum(support.values()), at)
-    by_type: dict[str, list[tuple[str, float, bool]]] = {type_: [] for type_ in support}
-    for one in judged:
-        by_type[one[0]].append(one)
-    per_type = {type_: _curve(by_type[type_], count, at) for type_, count in support.items()}
+    """Counts the predictions that remain at thresholds from 0 to 1 in steps of 0.01.
+
+    Args:
+      predictions: one for each sentence.
+      support: the number of true entities of each type.
+    """
+    grid = np.arange(_THRESHOLD_STEPS + 1) / _THRESHOLD_STEPS
+    judged = _judge(predictions)
+    overall = _curve(judged, sum(support.values()), grid)
+    by_type: dict[str, list[_Judged]] = {type_name: [] for type_name in support}
+    for entity in judged:
+        by_type[entity.type].append(entity)
+    per_type = {
+        type_name: _curve(by_type[type_name], count, grid) for type_name, count in support.items()
+    }
     f1 = [score.f1 for score in overall.scores]
-    return Thresholds(tuple(at.tolist()), overall, per_type, f1.index(max(f1)))
+    return Thresholds(tuple(grid.tolist()), overall, per_type, f1.index(max(f1)))
 
 
-_Judged = Sequence[tuple[str, float, bool]]
+def _judge(predictions: Sequence[Prediction]) -> list[_Judged]:
+    return [
+        _Judged(span.type, score, correct)
+        for prediction in predictions
+        for span, score, correct in prediction.judged()
+    ]
 
 
-def _judged(predictions: Sequence[Prediction]) -> _Judged:
-    """Type and score of each found entity, and whether it is right."""
-    return [(span.type, score, right) for one in predictions for span, score, right in one.judged()]
+def _arrays(judged: Sequence[_Judged]) -> tuple[np.ndarray, np.ndarray]:
+    scores = np.array([entity.score for entity in judged], float)
+    return scores, np.array([entity.correct for entity in judged], bool)
 
 
-def _arrays(judged: _Judged) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([score for _, score, _ in judged], float), np.array(
-        [right for _, _, right in judged], bool
-    )
+def _curve(judged: Sequence[_Judged], support: int, grid: np.ndarray) -> Curve:
+    scores, correct = _arrays(judged)
 
+    def remaining(values: np.ndarray) -> tuple[int, ...]:
+        return tuple((len(values) - np.searchsorted(np.sort(values), grid, side="left")).tolist())
 
-def _curve(judged: _Judged, support: int, at: np.ndarray) -> Curve:
-    scores, right = _arrays(judged)
-
-    def kept(values: np.ndarray) -> tuple[int, ...]:
-        return tuple((len(values) - np.searchsorted(np.sort(values), at, side="left")).tolist())
-
-    return Curve(support, kept(scores), kept(scores[right]))
+    return Curve(support, remaining(scores), remaining(scores[correct]))

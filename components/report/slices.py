@@ -1,60 +1,63 @@
-"""Where the score comes from: the same entities, cut in several ways."""
+"""Scores of subsets of the entities and sentences."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from components.ner import novelty as known_or_not
+from components.ner import novelty as novelty_codes
 from components.ner.lengths import CLASSES, length_class
 from components.ner.novelty import KnownEntities, novelty, surface
 from components.ner.scores import PRF, score
 from components.ner.sentence import Sentence, Span
+from components.report.alignment import Prediction
 from components.report.figures import Score, Slice, Slices
-from components.report.predictions import Prediction
 
-_NOVELTY = {
-    known_or_not.SEEN: "seen in train",
-    known_or_not.SEEN_AS_OTHER: "seen with another type",
-    known_or_not.UNSEEN: "unseen",
+_NOVELTY_NAMES = {
+    novelty_codes.SEEN: "seen in train",
+    novelty_codes.SEEN_AS_OTHER: "seen with another type",
+    novelty_codes.UNSEEN: "unseen",
 }
-_UPPER, _LOWER, _TITLE, _MIXED, _NONE = (
-    "ALL UPPER",
-    "all lower",
-    "Title Case",
-    "mixed case",
-    "no upper or lower case",
-)
-_LONGEST = 4
+_UPPER = "ALL UPPER"
+_LOWER = "all lower"
+_TITLE = "Title Case"
+_MIXED = "mixed case"
+_CASELESS = "no upper or lower case"
+_LONGEST = 4  # entities with this many tokens or more form one subset
 
 
 def slices(predictions: Sequence[Prediction], known: KnownEntities) -> Slices:
-    """The score in each part; `known` has the entities of train.
+    """Computes the scores of all subsets.
 
-    A found entity belongs to a part by its own words and type, as a true one does, so that a part has a precision too.
+    A predicted entity belongs to a subset by its own words and type, so every subset has a
+    precision too.
+
+    Args:
+      predictions: one for each sentence.
+      known: the entities of train.
     """
     return Slices(
         novelty=_by_entity(
             predictions,
-            lambda sentence, span: _NOVELTY[novelty(known, sentence.tokens, span)],
-            tuple(_NOVELTY.values()),
+            lambda sentence, span: _NOVELTY_NAMES[novelty(known, sentence.tokens, span)],
+            tuple(_NOVELTY_NAMES.values()),
         ),
         case=_by_entity(
             predictions,
             lambda sentence, span: case_of(surface(sentence.tokens, span)),
-            (_UPPER, _LOWER, _TITLE, _MIXED, _NONE),
+            (_UPPER, _LOWER, _TITLE, _MIXED, _CASELESS),
         ),
         entity_length=_by_entity(
             predictions,
-            lambda _, span: _length(min(span.end - span.start, _LONGEST)),
-            tuple(_length(tokens) for tokens in range(1, _LONGEST + 1)),
+            lambda _, span: _length_name(min(span.end - span.start, _LONGEST)),
+            tuple(_length_name(tokens) for tokens in range(1, _LONGEST + 1)),
         ),
         sentence_length=_by_sentence(predictions),
     )
 
 
 def case_of(words: str) -> str:
-    """The class of an entity's upper and lower case.
+    """Classifies the upper and lower case of an entity.
 
     >>> case_of("NATO"), case_of("New York"), case_of("iPhone"), case_of("42")
     ('ALL UPPER', 'Title Case', 'mixed case', 'no upper or lower case')
@@ -65,29 +68,29 @@ def case_of(words: str) -> str:
         return _LOWER
     if words.istitle():
         return _TITLE
-    return _MIXED if words.upper() != words.lower() else _NONE
+    return _MIXED if words.upper() != words.lower() else _CASELESS
 
 
-def _length(tokens: int) -> str:
+def _length_name(tokens: int) -> str:
     plural = "s" if tokens > 1 else ""
     return f"{tokens} token{plural}" + (" or more" if tokens == _LONGEST else "")
 
 
 def _by_entity(
     predictions: Sequence[Prediction],
-    part_of: Callable[[Sentence, Span], str],
+    subset_of: Callable[[Sentence, Span], str],
     order: Sequence[str],
 ) -> tuple[Slice, ...]:
     counts: dict[str, PRF] = defaultdict(PRF)
     for prediction in predictions:
-        gold, found = map(set, prediction.pair)
-        for spans, one in (
-            (gold & found, PRF(tp=1)),
-            (found - gold, PRF(fp=1)),
-            (gold - found, PRF(fn=1)),
+        gold, predicted = map(set, prediction.gold_and_predicted)
+        for spans, increment in (
+            (gold & predicted, PRF(tp=1)),
+            (predicted - gold, PRF(fp=1)),
+            (gold - predicted, PRF(fn=1)),
         ):
             for span in spans:
-                counts[part_of(prediction.sentence, span)] += one
+                counts[subset_of(prediction.sentence, span)] += increment
     return tuple(Slice(name, Score.of(counts[name])) for name in order if name in counts)
 
 
@@ -97,7 +100,7 @@ def _by_sentence(predictions: Sequence[Prediction]) -> tuple[Slice, ...]:
     for prediction in predictions:
         name = length_class(len(prediction.sentence.tokens))
         sentences[name] += 1
-        counts[name] += sum(score(*prediction.pair).values(), PRF())
+        counts[name] += sum(score(*prediction.gold_and_predicted).values(), PRF())
     return tuple(
         Slice(name, Score.of(counts[name]), sentences[name]) for name in CLASSES if sentences[name]
     )

@@ -1,5 +1,7 @@
-"""Labels that may be wrong: where the model is sure and the corpus says otherwise (as confident learning does: Northcutt, Jiang
-and Chuang 2021), and where train labels the same words in several ways.
+"""Labels that may be wrong.
+
+Two sources: predictions with a high score that contradict the corpus, as in confident learning
+(Northcutt, Jiang and Chuang 2021), and words that train labels in several ways.
 """
 
 from __future__ import annotations
@@ -9,22 +11,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from components.ner.sentence import Sentence, Span
-from components.report.alignment import overlap
-from components.report.examples import example
-from components.report.figures import OUTSIDE, Conflict, Disagreement, Found, Suspects
-from components.report.predictions import Prediction
+from components.report.alignment import Prediction, overlap
+from components.report.examples import make_example
+from components.report.figures import OUTSIDE, Conflict, Disagreement, ExampleEntity, Suspects
 
-SURE = 0.9  # the score from which the model counts as sure
-KEPT = 40  # of each list
-_IDS = 3
+CONFIDENT = 0.9  # score from which a contradiction is suspicious
+LIST_LENGTH = 40
+_IDS_PER_LABEL = 3
 
 _Words = tuple[str, ...]
 
 
-class Labels:
-    """How train labels each entity's words. Goes through `train` twice: for the entities, then for the same words outside of any."""
+class TrainLabels:
+    """Counts of the labels of each entity's words in train.
 
-    def __init__(self, train: Iterable[Sentence]):
+    Iterates over `train` twice: for the entities, then for the same words outside all entities.
+    """
+
+    def __init__(self, train: Iterable[Sentence]) -> None:
         self._counts: dict[_Words, Counter[str]] = defaultdict(Counter)
         self._ids: dict[tuple[_Words, str], list[str]] = defaultdict(list)
         for sentence in train:
@@ -35,65 +39,72 @@ class Labels:
         for words in self._counts:
             lengths[words[0]].add(len(words))
         for sentence in train:
-            for words in _outside(sentence, lengths):
+            for words in _candidates_outside(sentence, lengths):
                 if words in self._counts:
                     self._add(sentence, words, OUTSIDE)
 
     def _add(self, sentence: Sentence, words: _Words, label: str) -> None:
         self._counts[words][label] += 1
         ids = self._ids[words, label]
-        if len(ids) < _IDS:
+        if len(ids) < _IDS_PER_LABEL:
             ids.append(sentence.id)
 
     def conflicts(self) -> tuple[int, tuple[Conflict, ...]]:
-        """How many different words have several labels, and those with most labels out of line."""
-        found = [
+        """Returns the number of conflicts and those with the largest minority."""
+        minorities = [
             (counts.total() - max(counts.values()), words)
             for words, counts in self._counts.items()
             if len(counts) > 1
         ]
-        worst = heapq.nsmallest(KEPT, found, key=lambda item: (-item[0], item[1]))
-        return len(found), tuple(self._conflict(rare, words) for rare, words in worst)
+        worst = heapq.nsmallest(LIST_LENGTH, minorities, key=lambda item: (-item[0], item[1]))
+        return len(minorities), tuple(self._conflict(words, count) for count, words in worst)
 
-    def _conflict(self, rare: int, words: _Words) -> Conflict:
+    def _conflict(self, words: _Words, minority_count: int) -> Conflict:
         labels = self._counts[words].most_common()
-        return Conflict(" ".join(words), dict(labels), rare, tuple(self._ids[words, labels[-1][0]]))
+        rarest = labels[-1][0]
+        return Conflict(
+            " ".join(words), dict(labels), minority_count, tuple(self._ids[words, rarest])
+        )
 
 
-def suspects(predictions: Sequence[Prediction], labels: Labels) -> Suspects:
-    """Suspicious labels of the evaluated sentences, and of train."""
-    sure = [
-        (score, number, span)
-        for number, prediction in enumerate(predictions)
-        for span, score, right in prediction.judged()
-        if not right and score >= SURE
+def suspects(predictions: Sequence[Prediction], train_labels: TrainLabels) -> Suspects:
+    """Lists suspicious labels of the evaluated sentences and of train."""
+    contradictions = [
+        (score, index, span)
+        for index, prediction in enumerate(predictions)
+        for span, score, correct in prediction.judged()
+        if not correct and score >= CONFIDENT
     ]
-    surest = heapq.nsmallest(KEPT, sure, key=lambda item: (-item[0], *item[1:]))
-    count, conflicts = labels.conflicts()
+    worst = heapq.nsmallest(LIST_LENGTH, contradictions, key=lambda item: (-item[0], *item[1:]))
+    conflict_count, conflicts = train_labels.conflicts()
     return Suspects(
-        SURE,
-        len(sure),
-        tuple(
-            _disagreement(predictions[number], number, span, score)
-            for score, number, span in surest
+        threshold=CONFIDENT,
+        disagreement_count=len(contradictions),
+        disagreements=tuple(
+            _disagreement(predictions[index], index, span, score) for score, index, span in worst
         ),
-        count,
-        conflicts,
+        conflict_count=conflict_count,
+        conflicts=conflicts,
     )
 
 
-def _disagreement(prediction: Prediction, number: int, span: Span, score: float) -> Disagreement:
-    touched = [one for one in prediction.sentence.spans if overlap(one, span) > 0]
-    shown = example(prediction, number, [span])
-    gold = ", ".join(dict.fromkeys(one.type for one in touched)) or OUTSIDE
-    return Disagreement(Found(shown.start, shown.end, span.type, score), gold, shown)
+def _disagreement(prediction: Prediction, index: int, span: Span, score: float) -> Disagreement:
+    overlapped = [true for true in prediction.sentence.spans if overlap(true, span) > 0]
+    example = make_example(prediction, index, [span])
+    gold = ", ".join(dict.fromkeys(true.type for true in overlapped)) or OUTSIDE
+    return Disagreement(ExampleEntity(example.start, example.end, span.type, score), gold, example)
 
 
-def _outside(sentence: Sentence, lengths: Mapping[str, set[int]]) -> Iterator[_Words]:
-    """Runs of tokens outside of every entity that begin as some entity does and are as long."""
-    inside = {place for span in sentence.spans for place in range(span.start, span.end)}
+def _candidates_outside(sentence: Sentence, lengths: Mapping[str, set[int]]) -> Iterator[_Words]:
+    """Yields runs of tokens outside all entities that may equal the words of an entity.
+
+    Args:
+      sentence: the sentence to search.
+      lengths: the lengths, in tokens, of the entities that begin with a token.
+    """
+    inside = {index for span in sentence.spans for index in range(span.start, span.end)}
     for start, token in enumerate(sentence.tokens):
         for length in lengths.get(token, ()):
-            places = range(start, start + length)
-            if places.stop <= len(sentence.tokens) and inside.isdisjoint(places):
-                yield sentence.tokens[start : places.stop]
+            indices = range(start, start + length)
+            if indices.stop <= len(sentence.tokens) and inside.isdisjoint(indices):
+                yield sentence.tokens[start : indices.stop]

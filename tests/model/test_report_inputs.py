@@ -62,14 +62,14 @@ def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
     record.write(
         str(tmp_path / "run"),
         record.read(tmp_path / "epochs.json"),
-        {"best_epoch": 1, "boldness": 0.5, "temperature": 1.5},
+        {"best_epoch": 1, "outside_bias": 0.5, "temperature": 1.5},
     )
     found = training(str(tmp_path / "run"))
     assert (
         found.epochs == (Epoch(1, 0.9, 0.1, 0.2, 0.3, 0.5, 2.0, 60),)
         and found.epochs[0].tokens_per_second == 30
     )
-    assert (found.best_epoch, found.boldness, found.temperature, found.calibration_error) == (
+    assert (found.best_epoch, found.outside_bias, found.temperature, found.calibration_error) == (
         1,
         0.5,
         1.5,

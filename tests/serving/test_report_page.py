@@ -177,14 +177,14 @@ def test_true_and_found_entities_differ_in_more_than_colour(open_report, three):
     style = (
         "one => [getComputedStyle(one).borderBottomWidth, getComputedStyle(one).backgroundColor]"
     )
-    place = page.locator(".place:not(.subject)").first
-    gold = page.locator(".place > .gold:not(:has(.found))").last.evaluate(style)
-    found = page.locator(".place > .found").last.evaluate(style)
+    place = page.locator(".region:not(.subject)").first
+    gold = page.locator(".region > .gold:not(:has(.found))").last.evaluate(style)
+    found = page.locator(".region > .found").last.evaluate(style)
     assert gold[0] == "3px" and gold[1] == "rgba(0, 0, 0, 0)"
     assert found[0] == "0px" and found[1] != "rgba(0, 0, 0, 0)"
     assert place.count() == 1
     assert page.locator(".is-gold").last.inner_text().startswith("gold ")
-    assert page.locator(".is-found").last.inner_text().startswith("model ")
+    assert page.locator(r"\.is-predicted").last.inner_text().startswith("model ")
 
 
 def test_a_sentence_reads_in_its_own_direction(open_report):

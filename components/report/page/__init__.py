@@ -1,4 +1,4 @@
-"""The report as a page: one HTML file by itself, without outside resources, for people to read."""
+"""The page of a report: one self-contained HTML file."""
 
 from components.report.page.rendering import render, render_comparison
 

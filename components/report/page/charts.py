@@ -1,7 +1,7 @@
-"""Charts as inline SVG, in the page's colours by class names, readable in grey.
+"""Charts as inline SVG, coloured by the page's CSS classes and readable in grey.
 
-Each is an image with a name; the numbers behind it stand in a table, or in its text. Places are in the units of the view
-box; y grows downwards.
+Each chart has an accessible name; its numbers are also in a table or in the text. Coordinates are
+in units of the view box; y grows downwards.
 """
 
 import math
@@ -16,35 +16,35 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 350, 10, 172
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows: from `low` to `high`, with texts at some values, and a title."""
+    """An axis of a chart."""
 
     low: float
     high: float
-    ticks: tuple[tuple[float, str], ...]
+    ticks: tuple[tuple[float, str], ...]  # values and their labels
     title: str = ""
 
-    def part(self, value: float) -> float:
-        """Where a value lies, 0 at `low` and 1 at `high`."""
+    def fraction(self, value: float) -> float:
+        """The position of a value: 0 at `low`, 1 at `high`."""
         return (value - self.low) / (self.high - self.low)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points of (x, y); `style` is its class."""
+    """A line through points."""
 
     name: str
-    style: str
-    points: tuple[tuple[float, float], ...]
+    style: str  # CSS class
+    points: tuple[tuple[float, float], ...]  # (x, y)
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A point with a style of its own and a text to be read at it."""
+    """A point."""
 
     x: float
     y: float
-    style: str
-    text: str
+    style: str  # CSS class
+    text: str  # tooltip
 
 
 NOTHING = Markup()
@@ -52,12 +52,12 @@ UNIT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def unit_axis(title: str) -> Axis:
-    """From 0 to 1."""
+    """Returns an axis from 0 to 1."""
     return Axis(0, 1, tuple((value, f"{value:g}") for value in UNIT), title)
 
 
 def axis(values: Iterable[float], title: str = "", zero: bool = False) -> Axis:
-    """An axis that holds `values` between round numbers, about five of them; from 0 on if `zero`.
+    """Returns an axis with about five round ticks that covers `values`; from 0 if `zero`.
 
     >>> axis([0.12, 0.47]).ticks
     ((0.1, '0.1'), (0.2, '0.2'), (0.3, '0.3'), (0.4, '0.4'), (0.5, '0.5'))
@@ -71,19 +71,21 @@ def axis(values: Iterable[float], title: str = "", zero: bool = False) -> Axis:
     step = _round_step((high - low) / 4)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(
-        (float(f"{number * step:.12g}"), short(number * step)) for number in range(first, last + 1)
+        (float(f"{index * step:.12g}"), short(index * step)) for index in range(first, last + 1)
     )
     return Axis(ticks[0][0], ticks[-1][0], ticks, title)
 
 
-def _round_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is not below `least`."""
-    power = 10 ** math.floor(math.log10(least))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))
+def _round_step(minimum: float) -> float:
+    """The smallest 1, 2 or 5 times a power of ten that is at least `minimum`."""
+    power = 10 ** math.floor(math.log10(minimum))
+    return next(
+        power * factor for factor in (1, 2, 5, 10) if power * factor >= minimum * (1 - 1e-9)
+    )
 
 
 def short(value: float) -> str:
-    """A number for an axis.
+    """Formats a number for an axis.
 
     >>> short(25_000), short(0.30000000000000004), short(2_500_000), short(0.00001)
     ('25k', '0.3', '2.5M', '1e-05')
@@ -95,7 +97,7 @@ def short(value: float) -> str:
 
 
 def meter(value: float, style: str = "") -> Markup:
-    """A thin bar from 0 to `value`, at most 1, under a figure that says the same."""
+    """Returns a thin bar from 0 to `value`, which is cut at 1."""
     return Markup(
         '<svg class="meter {}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>'
     ).format(
@@ -106,7 +108,7 @@ def meter(value: float, style: str = "") -> Markup:
 
 
 def shares(parts: Mapping[str, float], name: str) -> Markup:
-    """A bar cut into parts of a whole; a part's name is its class. Empty where the whole is nothing."""
+    """Returns a bar divided into shares; the names of the parts are CSS classes."""
     whole, at, bars = sum(parts.values()), 0.0, []
     for style, part in parts.items():
         width = 100 * part / whole if whole else 0
@@ -121,7 +123,14 @@ def shares(parts: Mapping[str, float], name: str) -> Markup:
 def difference(
     value: float, limit: float, low: float | None = None, high: float | None = None
 ) -> Markup:
-    """A bar from the middle, to the right where something grew, with a whisker for its interval; `limit` is at the edges."""
+    """Returns a bar from the centre, to the right for positive values, with its interval.
+
+    Args:
+      value: the difference.
+      limit: the value at the edges.
+      low: lower end of the interval.
+      high: upper end of the interval.
+    """
     limit = limit or 1.0
 
     def x(number: float) -> float:
@@ -143,7 +152,7 @@ def difference(
 
 
 def interval(value: float, low: float, high: float, name: str, minimum: float = 0.0) -> Markup:
-    """A value on the way from 0 to 1 with the interval around it, and a mark at the lowest that is asked for."""
+    """Returns a value between 0 and 1 with its interval and a mark at the required minimum."""
 
     def x(number: float) -> float:
         return 4 + 352 * number
@@ -156,8 +165,8 @@ def interval(value: float, low: float, high: float, name: str, minimum: float = 
         )
         for tick in UNIT
     )
-    least = (
-        Markup('<path class="asked" d="M{0} 0V32"/>').format(_n(x(minimum)))
+    minimum_mark = (
+        Markup('<path class="minimum" d="M{0} 0V32"/>').format(_n(x(minimum)))
         if minimum
         else Markup()
     )
@@ -165,7 +174,7 @@ def interval(value: float, low: float, high: float, name: str, minimum: float = 
         '<svg class="chart interval" viewBox="0 0 360 46" role="img" aria-label="{}">{}{}{}{}'
         '<circle class="f1" cx="{}" cy="16" r="5"/></svg>'
     ).format(
-        name, ticks, least, _rect(x(0), 15, x(value) - x(0), 2, "filled"),
+        name, ticks, minimum_mark, _rect(x(0), 15, x(value) - x(0), 2, "filled"),
         _rect(x(low), 10, max(x(high) - x(low), 1), 12, "band"), _n(x(value)),
     )  # fmt: skip
 
@@ -180,15 +189,17 @@ def chart(
     below: Markup = NOTHING,
     identity: str = "",
 ) -> Markup:
-    """Lines, dots and bars over two axes.
+    """Draws bars, lines and dots over two axes.
 
     Args:
-      name: what the image is called.
-      x, y: the axes.
-      lines, dots: what is drawn over the bars.
-      bars: from x to x, up to y, and a text to be read at it.
-      below: anything else, drawn first.
-      identity: the id of the image, for what moves in it.
+      name: accessible name of the image.
+      x: the horizontal axis.
+      y: the vertical axis.
+      lines: drawn over the bars.
+      dots: drawn over the lines.
+      bars: left x, right x, y and tooltip of each bar.
+      below: other elements, drawn first.
+      identity: id of the image, for the page's script.
     """
     pieces = [below, *_grid(x, y)]
     for low, high, value, text in bars:
@@ -211,12 +222,12 @@ def chart(
 
 
 def diagonal() -> Markup:
-    """The line from corner to corner of a chart."""
+    """Returns the diagonal of a chart."""
     return Markup('<path class="diagonal" d="M{} {}L{} {}"/>').format(_LEFT, _BOTTOM, _RIGHT, _TOP)
 
 
 def marker(x: Axis, value: float) -> Markup:
-    """An upright line at a value of `x`, which a script can move: its data say where the axes lie."""
+    """Returns a vertical line at a value of `x`; its data attributes let the script move it."""
     return Markup(
         '<path class="marker" d="M0 {top}V{bottom}" transform="translate({at} 0)"'
         ' data-left="{left}" data-width="{width}" data-top="{top}" data-bottom="{bottom}"/>'
@@ -229,10 +240,10 @@ def _grid(x: Axis, y: Axis) -> Iterable[Markup]:
             '<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
         ).format(_LEFT, _n(_y(y, value)), _RIGHT, _LEFT - 6, _n(_y(y, value) + 4), text)
     for value, text in x.ticks:
-        place = _x(x, value)
-        side = "end" if place > _RIGHT - 8 and len(text) > 3 else "middle"
+        position = _x(x, value)
+        side = "end" if position > _RIGHT - 8 and len(text) > 3 else "middle"
         yield Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
-            _n(place), _BOTTOM + 16, side, text
+            _n(position), _BOTTOM + 16, side, text
         )
     yield Markup('<path class="axis" d="M{} {}H{}"/>').format(_LEFT, _BOTTOM, _RIGHT)
     if x.title:
@@ -246,11 +257,11 @@ def _grid(x: Axis, y: Axis) -> Iterable[Markup]:
 
 
 def _x(axis_: Axis, value: float) -> float:
-    return _LEFT + (_RIGHT - _LEFT) * axis_.part(value)
+    return _LEFT + (_RIGHT - _LEFT) * axis_.fraction(value)
 
 
 def _y(axis_: Axis, value: float) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * axis_.part(value)
+    return _BOTTOM - (_BOTTOM - _TOP) * axis_.fraction(value)
 
 
 def _rect(x: float, y: float, width: float, height: float, style: str, text: str = "") -> Markup:

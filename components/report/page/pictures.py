@@ -1,4 +1,4 @@
-"""The charts of a report, from its figures."""
+"""The charts of a report, drawn from its figures."""
 
 from collections.abc import Sequence
 
@@ -15,92 +15,95 @@ from components.report.figures import (
 )
 from components.report.page.charts import Axis, Dot, Line, axis, chart, diagonal, marker, unit_axis
 
-MOST_RUNS = 60
+MAXIMUM_RUNS = 60
 PARTS = ("precision", "recall", "f1")
 
 
 def history(verdict: Verdict, evaluation: Evaluation) -> Markup:
-    """F1 of the latest runs before, and of this one."""
-    now = EarlierRun(
+    """Draws F1 of earlier runs and of this run."""
+    this_run = EarlierRun(
         verdict.run,
         verdict.began,
         evaluation.overall.f1,
         verdict.published is not None,
         evaluation.split,
     )
-    runs = [*verdict.history, now][-MOST_RUNS:]
+    runs = [*verdict.history, this_run][-MAXIMUM_RUNS:]
     dots = [
         Dot(
-            number,
-            one.f1,
-            "published" if one.published else "refused",
-            f"{one.run}: F1 {one.f1:.3f}{f' on {one.evaluated_on}' if one.evaluated_on else ''},"
-            f" {'published' if one.published else 'not published'}",
+            index,
+            run.f1,
+            "published" if run.published else "refused",
+            f"{run.run}: F1 {run.f1:.3f}{f' on {run.evaluated_on}' if run.evaluated_on else ''},"
+            f" {'published' if run.published else 'not published'}",
         )
-        for number, one in enumerate(runs)
+        for index, run in enumerate(runs)
     ]
     line = Line("F1", "f1", tuple((dot.x, dot.y) for dot in dots))
     last = len(runs) - 1
     x = Axis(-0.5, last + 0.5, ((0, runs[0].began[:10]), (last, "this run")))
     return chart(
-        f"F1 of {len(runs)} runs, this one last", x, axis(one.f1 for one in runs), (line,), dots
+        f"F1 of {len(runs)} runs, this run last", x, axis(run.f1 for run in runs), (line,), dots
     )
 
 
 def reliability(figures: Reliability) -> Markup:
-    """The share that is right over the score; a dot where it should be, were scores probabilities."""
+    """Draws the share of correct predictions by score, with dots for perfect calibration."""
     bars = [
         (
-            one.low,
-            one.high,
-            one.accuracy,
-            f"{one.low:.2f} to {one.high:.2f}: {one.accuracy:.3f} of {one.count:,} right",
+            bin_.low,
+            bin_.high,
+            bin_.accuracy,
+            f"{bin_.low:.2f} to {bin_.high:.2f}: {bin_.accuracy:.3f} of {bin_.count:,} correct",
         )
-        for one in figures.bins
+        for bin_ in figures.bins
     ]
     dots = [
         Dot(
-            one.confidence,
-            one.accuracy,
+            bin_.confidence,
+            bin_.accuracy,
             "expected",
-            f"mean score {one.confidence:.3f}, right {one.accuracy:.3f}",
+            f"mean score {bin_.confidence:.3f}, correct {bin_.accuracy:.3f}",
         )
-        for one in figures.bins
+        for bin_ in figures.bins
     ]
-    name = (
-        f"Share of entities that are right over their score; off by {figures.error:.3f} on average"
-    )
+    name = f"Share of correct predictions by score; calibration error {figures.error:.3f}"
     return chart(
-        name, unit_axis("score"), unit_axis("share right"), dots=dots, bars=bars, below=diagonal()
+        name, unit_axis("score"), unit_axis("share correct"), dots=dots, bars=bars, below=diagonal()
     )
 
 
 def counts(figures: Reliability) -> Markup:
-    """How many entities there are with which score."""
+    """Draws the number of predictions by score."""
     bars = [
-        (one.low, one.high, one.count, f"{one.low:.2f} to {one.high:.2f}: {one.count:,} entities")
-        for one in figures.bins
+        (
+            bin_.low,
+            bin_.high,
+            bin_.count,
+            f"{bin_.low:.2f} to {bin_.high:.2f}: {bin_.count:,} entities",
+        )
+        for bin_ in figures.bins
     ]
-    y = axis((one.count for one in figures.bins), "entities", zero=True)
-    return chart("Number of found entities over their score", unit_axis("score"), y, bars=bars)
+    y = axis((bin_.count for bin_ in figures.bins), "entities", zero=True)
+    return chart("Number of predictions by score", unit_axis("score"), y, bars=bars)
 
 
 def thresholds(figures: Thresholds) -> Markup:
-    """Precision, recall and F1 of all types over the lowest score that is taken, with a marker at the best F1."""
+    """Draws precision, recall and F1 of all types by threshold, with a marker at the best F1."""
     lines = [
         Line(
             part,
             part,
             tuple(
-                (at, getattr(one, part))
-                for at, one in zip(figures.thresholds, figures.overall.scores)
+                (threshold, getattr(score, part))
+                for threshold, score in zip(figures.thresholds, figures.overall.scores)
             ),
         )
         for part in PARTS
     ]
     x = unit_axis("threshold")
     return chart(
-        "Precision, recall and F1 over the threshold",
+        "Precision, recall and F1 by threshold",
         x,
         unit_axis("score"),
         lines,
@@ -112,7 +115,7 @@ def thresholds(figures: Thresholds) -> Markup:
 def epochs(
     figures: Sequence[Epoch], names: Sequence[str], title: str, unit: bool = False
 ) -> Markup:
-    """What some of an epoch's figures are from epoch to epoch, a line for each."""
+    """Draws figures of each epoch, bin_ line for each name."""
     values = {name: [float(getattr(epoch, name)) for epoch in figures] for name in names}
     low, high = figures[0].epoch, figures[-1].epoch
     every = max(1, -(-len(figures) // 8))
@@ -141,18 +144,18 @@ def epochs(
 
 
 def lengths(split: str, bins: Sequence[LengthBin]) -> Markup:
-    """How long a split's sentences are; each bin has the same width, whatever it holds."""
+    """Draws the sentence lengths of a split; all bins have the same width."""
     every = max(1, -(-len(bins) // 8))
     ticks = tuple(
-        (place + 0.5, _range(one)) for place, one in enumerate(bins) if place % every == 0
+        (index + 0.5, _range(bin_)) for index, bin_ in enumerate(bins) if index % every == 0
     )
     bars = [
-        (place, place + 1, one.count, f"{_range(one)} tokens: {one.count:,} sentences")
-        for place, one in enumerate(bins)
+        (index, index + 1, bin_.count, f"{_range(bin_)} tokens: {bin_.count:,} sentences")
+        for index, bin_ in enumerate(bins)
     ]
-    y = axis((one.count for one in bins), "sentences", zero=True)
+    y = axis((bin_.count for bin_ in bins), "sentences", zero=True)
     return chart(
-        f"Lengths of {split}'s sentences", Axis(0, max(len(bins), 1), ticks, "tokens"), y, bars=bars
+        f"Sentence lengths of {split}", Axis(0, max(len(bins), 1), ticks, "tokens"), y, bars=bars
     )
 
 

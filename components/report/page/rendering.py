@@ -1,4 +1,4 @@
-"""From a report's figures to its page. Whatever comes from outside (words, types, names, reasons) is escaped by Jinja."""
+"""Renders a report's figures as HTML. Jinja escapes all text of users (words, types, reasons)."""
 
 import base64
 import hashlib
@@ -12,22 +12,22 @@ from markupsafe import Markup
 from components.export.formats import STYLE, other_hue
 from components.report.figures import Figures
 from components.report.page import charts, comparison, pictures, sections, wording
+from components.report.page.highlights import KIND_NAMES, highlights
 from components.report.page.sentences import parts
-from components.report.page.standouts import KINDS, standouts
 
 _FOLDER = Path(__file__).parent
-_SHORT = 200  # characters of a name or a reason
+_LONGEST_NAME = 200  # characters
 
 
 def render(figures: Figures) -> str:
-    """The report of a run as one HTML file."""
+    """Returns the report of a run as one HTML file."""
     return _page(
-        "report.html", figures=figures, standouts=standouts(figures), script=_read("report.js")
+        "report.html", figures=figures, highlights=highlights(figures), script=_read("report.js")
     )
 
 
 def render_comparison(a: Figures, b: Figures) -> str:
-    """Two runs side by side as one HTML file; differences are `b` less `a`."""
+    """Returns the comparison of two runs as one HTML file; differences are `b` minus `a`."""
     return _page("comparison.html", a=a, b=b, script="")
 
 
@@ -43,7 +43,7 @@ def _page(template: str, script: str, **values: object) -> str:
             **values,
         )
     )
-    # What no file of UTF-8 and no HTML may hold: a token that JSON spelled as half a pair, and NUL.
+    # Tokens may hold unpaired surrogates (from JSON) and NUL, which are not allowed in HTML.
     return html.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -68,21 +68,21 @@ def _environment() -> jinja2.Environment:
         anchor=anchor,
         hue=other_hue,
         parts=parts,
-        short=lambda text: wording.cut(str(text), _SHORT),
+        short=lambda text: wording.cut(str(text), _LONGEST_NAME),
     )
     environment.globals.update(
         charts=charts,
         pictures=pictures,
         sections=sections,
         comparison=comparison,
-        kinds=KINDS,
+        kinds=KIND_NAMES,
         many=wording.many,
     )
     return environment
 
 
 def anchor(type_: str) -> str:
-    """The id of a type's section, and with # before it the way there.
+    """Returns the id of a type's section.
 
     >>> anchor("PER"), anchor("a b<c>")
     ('type-PER', 'type-a%20b%3Cc%3E')

@@ -1,4 +1,4 @@
-"""What the page's tables show, from a report's figures: cut where there is too much, never in the totals."""
+"""The content of the page's tables, cut to a readable size; totals stay exact."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,68 +14,62 @@ from components.report.figures import (
     Example,
     Thresholds,
     TypeFigures,
-)  # fmt: skip
+)
 
-MOST_TYPES_IN_HEAT = 20
-MOST_EXAMPLES = 300
-MOST_GROUPS = 12
-OTHERS = "other types"
-_DEEP = 7  # from this shade on what stands on it is light
+HEAT_MAP_TYPES = 20
+TOTAL_EXAMPLES = 300
+GROUPS_PER_KIND = 12
+OTHER_TYPES = "other types"
+_DARK_SHADE = 7  # text on this shade and darker ones is light
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number in the heat map and its shade, 0 to 9, by its share of the row."""
+    """A cell of the heat map."""
 
     count: int
-    shade: int
-    right: bool
+    shade: int  # 0 to 9, by the share of the row
+    right: bool  # on the diagonal
 
     @property
     def deep(self) -> bool:
-        return self.shade >= _DEEP
+        """Whether the shade needs light text."""
+        return self.shade >= _DARK_SHADE
 
 
 @dataclass(frozen=True)
-class Heat:
-    """The heat map: rows are true types, columns found ones; `folded` types, the rarest, are one row and column."""
+class HeatMap:
+    """The confusion matrix as a heat map."""
 
-    labels: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    folded: int
+    labels: tuple[str, ...]  # predicted types
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]  # true type and its cells
+    folded: int  # number of rare types that share one row and column
 
 
-def heat(confusion: Confusion) -> Heat:
-    """The confusion matrix, shaded, with the rarest types folded into one where there are many."""
-    labels, counts = confusion.labels, [list(row) for row in confusion.counts]
-    types = [place for place, label in enumerate(labels) if label != OUTSIDE]
-    outside = [place for place, label in enumerate(labels) if label == OUTSIDE]
+def heat(confusion: Confusion) -> HeatMap:
+    """Shades the confusion matrix and combines the rarest types where there are many."""
+    labels, counts = confusion.labels, confusion.counts
+    types = [index for index, label in enumerate(labels) if label != OUTSIDE]
+    outside = [index for index, label in enumerate(labels) if label == OUTSIDE]
 
-    def size(place: int) -> int:
-        return sum(counts[place]) + sum(row[place] for row in counts)
+    def size(index: int) -> int:
+        return sum(counts[index]) + sum(row[index] for row in counts)
 
-    kept = (
-        sorted(nlargest(MOST_TYPES_IN_HEAT, types, key=size))
-        if len(types) > MOST_TYPES_IN_HEAT
-        else types
-    )
-    folded = [place for place in types if place not in kept]
-    groups = [[place] for place in kept] + ([folded] if folded else []) + [outside]
-    names = [*(labels[place] for place in kept), *([OTHERS] if folded else []), OUTSIDE]
-    cells = [
-        [sum(counts[i][j] for i in gold for j in found) for found in groups] for gold in groups
-    ]
-    rows = tuple(
-        (
-            name,
-            tuple(
-                Cell(count, _shade(count, sum(row)), across == down)
-                for across, count in enumerate(row)
-            ),
+    kept = types
+    if len(types) > HEAT_MAP_TYPES:
+        kept = sorted(nlargest(HEAT_MAP_TYPES, types, key=size))
+    folded = [index for index in types if index not in kept]
+    groups = [[index] for index in kept] + ([folded] if folded else []) + [outside]
+    names = [*(labels[index] for index in kept), *([OTHER_TYPES] if folded else []), OUTSIDE]
+    rows = []
+    for row_index, (name, gold) in enumerate(zip(names, groups)):
+        row = [sum(counts[i][j] for i in gold for j in predicted) for predicted in groups]
+        cells = tuple(
+            Cell(count, _shade(count, sum(row)), column == row_index)
+            for column, count in enumerate(row)
         )
-        for down, (name, row) in enumerate(zip(names, cells))
-    )
-    return Heat(tuple(names), rows, len(folded))
+        rows.append((name, cells))
+    return HeatMap(tuple(names), tuple(rows), len(folded))
 
 
 def _shade(part: int, whole: int) -> int:
@@ -83,29 +77,29 @@ def _shade(part: int, whole: int) -> int:
 
 
 @dataclass(frozen=True)
-class Mistaken:
-    """How often one label is taken for another."""
+class ConfusedTypes:
+    """Entities of one type that were predicted as another."""
 
     gold: str
-    found: str
+    predicted: str
     count: int
-    share: float
+    share: float  # of the entities of the true type
 
 
-def mistaken(confusion: Confusion, most: int = 10) -> list[Mistaken]:
-    """The types taken for one another, most frequent first; shares are of the true type's entities."""
+def confused_types(confusion: Confusion, limit: int = 10) -> list[ConfusedTypes]:
+    """Returns the confusions between types, most frequent first."""
     pairs = [
-        Mistaken(gold, found, count, count / sum(row))
+        ConfusedTypes(gold, predicted, count, count / sum(row))
         for gold, row in zip(confusion.labels, confusion.counts)
-        for found, count in zip(confusion.labels, row)
-        if count and gold != found and OUTSIDE not in (gold, found)
+        for predicted, count in zip(confusion.labels, row)
+        if count and gold != predicted and OUTSIDE not in (gold, predicted)
     ]
-    return nlargest(most, pairs, key=lambda pair: pair.count)
+    return nlargest(limit, pairs, key=lambda pair: pair.count)
 
 
 @dataclass(frozen=True)
 class ShownGroup:
-    """A group of errors with the examples there is room for."""
+    """A group of errors with the examples on the page."""
 
     group: ErrorGroup
     examples: tuple[Example, ...]
@@ -113,105 +107,109 @@ class ShownGroup:
 
 @dataclass(frozen=True)
 class ShownKind:
-    """A kind of error with its largest groups; `more` are left out, with `more_errors` in them."""
+    """A kind of error with the groups on the page."""
 
     kind: ErrorKind
     groups: tuple[ShownGroup, ...]
-    more: int
-    more_errors: int
-    open: bool
+    hidden_groups: int
+    hidden_errors: int  # in the hidden groups
+    open: bool  # shown unfolded
 
 
 @dataclass(frozen=True)
 class TypeErrors:
-    """The errors of a type; `figures` is None for a type that is found but that nobody knows."""
+    """The errors of a type."""
 
     type: str
-    figures: TypeFigures | None
+    figures: TypeFigures | None  # None for a type that only occurs in predictions
     count: int
     kinds: tuple[ShownKind, ...]
 
 
 def errors_by_type(evaluation: Evaluation) -> list[TypeErrors]:
-    """A section for each type, the one with the most errors first; types without errors follow.
+    """Returns the errors of each type, the type with the most errors first.
 
-    The page has room for MOST_EXAMPLES examples: every group's first comes before any group's second, large groups first.
+    The page has TOTAL_EXAMPLES examples: the first of every group comes before the second of any
+    group, and large groups come first.
     """
     kinds = evaluation.errors.kinds
     shown = [
-        (place, number, group)
-        for place, kind in enumerate(kinds)
-        for number, group in enumerate(kind.groups[:MOST_GROUPS])
+        (kind_index, group_index, group)
+        for kind_index, kind in enumerate(kinds)
+        for group_index, group in enumerate(kind.groups[:GROUPS_PER_KIND])
     ]
-    wanted = sorted(
-        (rank, -group.count, place, number)
-        for place, number, group in shown
-        for rank in range(len(group.examples))
+    candidates = sorted(
+        (example_index, -group.count, kind_index, group_index)
+        for kind_index, group_index, group in shown
+        for example_index in range(len(group.examples))
     )
-    room: dict[tuple[int, int], int] = {}
-    for _, _, place, number in wanted[:MOST_EXAMPLES]:
-        room[place, number] = room.get((place, number), 0) + 1
+    example_counts: dict[tuple[int, int], int] = {}
+    for _, _, kind_index, group_index in candidates[:TOTAL_EXAMPLES]:
+        key = kind_index, group_index
+        example_counts[key] = example_counts.get(key, 0) + 1
     by_type: dict[str, list[ShownKind]] = {}
-    for place, kind in enumerate(kinds):
-        left_out = kind.groups[MOST_GROUPS:]
+    for kind_index, kind in enumerate(kinds):
+        hidden = kind.groups[GROUPS_PER_KIND:]
         groups = tuple(
-            ShownGroup(group, group.examples[: room.get((place, number), 0)])
-            for number, group in enumerate(kind.groups[:MOST_GROUPS])
+            ShownGroup(group, group.examples[: example_counts.get((kind_index, group_index), 0)])
+            for group_index, group in enumerate(kind.groups[:GROUPS_PER_KIND])
         )
         by_type.setdefault(kind.type, []).append(
             ShownKind(
-                kind, groups, len(left_out), sum(group.count for group in left_out), open=place < 3
+                kind=kind,
+                groups=groups,
+                hidden_groups=len(hidden),
+                hidden_errors=sum(group.count for group in hidden),
+                open=kind_index < 3,
             )
         )
-    known = {one.type: one for one in evaluation.types}
-    sections = [
-        TypeErrors(
-            type_,
-            known.get(type_),
-            sum(one.kind.count for one in by_type.get(type_, [])),
-            tuple(by_type.get(type_, [])),
-        )
-        for type_ in {**dict.fromkeys(by_type), **dict.fromkeys(known)}
-    ]
-    return sorted(sections, key=lambda one: -one.count)
+    known = {figures.type: figures for figures in evaluation.types}
+    sections = []
+    for type_name in {**dict.fromkeys(by_type), **dict.fromkeys(known)}:
+        shown_kinds = tuple(by_type.get(type_name, []))
+        count = sum(shown_kind.kind.count for shown_kind in shown_kinds)
+        sections.append(TypeErrors(type_name, known.get(type_name), count, shown_kinds))
+    return sorted(sections, key=lambda section: -section.count)
 
 
 def curves(thresholds: Thresholds) -> dict[str, object]:
-    """What the threshold's script needs; a list, since a type may be called anything."""
-    every = [("all types", thresholds.overall), *thresholds.per_type.items()]
+    """Returns the data of the page's threshold slider.
+
+    The curves are a list rather than an object, because a type may have any name.
+    """
     return {
-        "thresholds": [round(one, 4) for one in thresholds.thresholds],
+        "thresholds": [round(threshold, 4) for threshold in thresholds.thresholds],
         "curves": [
-            {"support": curve.support, "found": curve.found, "right": curve.right}
-            for _, curve in every
+            {"support": curve.support, "predicted": curve.predicted, "correct": curve.correct}
+            for curve in (thresholds.overall, *thresholds.per_type.values())
         ],
     }
 
 
-def flat(settings: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
-    """Settings as keys with dots, and values as text."""
+def flatten(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yields nested settings as dotted keys and values as text."""
     for name, value in settings.items():
-        key = f"{before}{name}"
+        key = f"{prefix}{name}"
         if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{key}.")
+            yield from flatten(value, f"{key}.")
         else:
-            yield key, _text(value)
+            yield key, _as_text(value)
 
 
-def _text(value: object) -> str:
-    if value is None:
+def _as_text(value: object) -> str:
+    if value is None or value == {}:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(str, value))
-    return "" if value == {} else str(value)
+    return str(value)
 
 
 def types_of(data: Data) -> list[str]:
-    """Every type of any split, the most frequent first."""
+    """Returns the types of all splits, most frequent first."""
     totals: dict[str, int] = {}
     for split in data.splits:
-        for type_, count in split.types.items():
-            totals[type_] = totals.get(type_, 0) + count
-    return sorted(totals, key=lambda type_: (-totals[type_], type_))
+        for type_name, count in split.types.items():
+            totals[type_name] = totals.get(type_name, 0) + count
+    return sorted(totals, key=lambda type_name: (-totals[type_name], type_name))

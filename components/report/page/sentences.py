@@ -1,103 +1,109 @@
-"""Sentences with the true entities and the found ones marked in them."""
+"""Example sentences with their true and predicted entities marked."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from components.report.figures import Example, Found
+from components.report.figures import Example, ExampleEntity
 from components.report.page.wording import cut
 
 LONGEST_TOKEN = 80
-# Characters that turn the direction of all text behind them are shown by their number.
-_TURNING = {code: f"⟨U+{code:04X}⟩" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+# Characters that change the direction of the following text are shown as their code points.
+_DIRECTION_CONTROLS = {
+    code: f"⟨U+{code:04X}⟩" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+_Entities = Sequence[ExampleEntity]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Words, the true entity that they are in, and the found one."""
+    """Text within the same true entity and the same predicted entity."""
 
     text: str
-    gold: Found | None = None
-    found: Found | None = None
+    gold: ExampleEntity | None = None
+    predicted: ExampleEntity | None = None
 
 
 @dataclass(frozen=True)
-class Place:
-    """Entities that overlap, cut where any of them begins or ends; `subject`: the example is about them."""
+class Region:
+    """Overlapping entities, divided into pieces at every boundary."""
 
     pieces: tuple[Piece, ...]
-    gold: tuple[Found, ...]
-    found: tuple[Found, ...]
-    subject: bool
+    gold: tuple[ExampleEntity, ...]
+    predicted: tuple[ExampleEntity, ...]
+    is_subject: bool  # the example was chosen because of these entities
 
     @property
-    def right(self) -> bool:
-        """Whether the model found what is true here."""
-        return _spans(self.gold) == _spans(self.found)
+    def is_correct(self) -> bool:
+        """Whether the predicted entities equal the true ones."""
+        return _keys(self.gold) == _keys(self.predicted)
 
 
-def parts(example: Example) -> Iterator[str | Place]:
-    """A sentence's words, as text where there is no entity, and as places where there are some, in order.
+def parts(example: Example) -> Iterator[str | Region]:
+    """Yields a sentence in order: text outside all entities, and regions.
 
-    Entities of one side are sorted and disjoint.
+    The true entities must be sorted and disjoint, and so must the predicted ones.
     """
-    tokens = [cut(token, LONGEST_TOKEN).translate(_TURNING) for token in example.tokens]
-    at = 0
-    for group in _overlapping(
-        sorted([*example.gold, *example.predicted], key=lambda one: (one.start, one.end))
-    ):
-        start, end = group[0].start, max(one.end for one in group)
-        if at < start:
-            yield " ".join(tokens[at:start])
-        gold = tuple(one for one in example.gold if start <= one.start < end)
-        found = tuple(one for one in example.predicted if start <= one.start < end)
-        yield Place(
-            tuple(_pieces(tokens, gold, found)),
-            gold,
-            found,
-            start < example.end and example.start < end,
+    tokens = [cut(token, LONGEST_TOKEN).translate(_DIRECTION_CONTROLS) for token in example.tokens]
+    position = 0
+    entities = sorted(
+        [*example.gold, *example.predicted], key=lambda entity: (entity.start, entity.end)
+    )
+    for group in _overlapping_groups(entities):
+        start, end = group[0].start, max(entity.end for entity in group)
+        if position < start:
+            yield " ".join(tokens[position:start])
+        gold = tuple(entity for entity in example.gold if start <= entity.start < end)
+        predicted = tuple(entity for entity in example.predicted if start <= entity.start < end)
+        yield Region(
+            pieces=tuple(_pieces(tokens, gold, predicted)),
+            gold=gold,
+            predicted=predicted,
+            is_subject=start < example.end and example.start < end,
         )
-        at = end
-    if at < len(tokens):
-        yield " ".join(tokens[at:])
+        position = end
+    if position < len(tokens):
+        yield " ".join(tokens[position:])
 
 
-def _pieces(
-    tokens: Sequence[str], gold: Sequence[Found], found: Sequence[Found]
-) -> Iterator[Piece]:
-    """The words of a place; the space between two pieces is in the entities that go on across it."""
-    before = None
-    for left, right in pairwise(
-        sorted({border for one in (*gold, *found) for border in (one.start, one.end)})
-    ):
-        piece = Piece(" ".join(tokens[left:right]), _holding(gold, left), _holding(found, left))
-        if before:
+def _pieces(tokens: Sequence[str], gold: _Entities, predicted: _Entities) -> Iterator[Piece]:
+    """Yields the pieces of a region; a space belongs to the entities that continue across it."""
+    previous = None
+    boundaries = sorted(
+        {edge for entity in (*gold, *predicted) for edge in (entity.start, entity.end)}
+    )
+    for start, end in pairwise(boundaries):
+        piece = Piece(
+            " ".join(tokens[start:end]), _entity_at(gold, start), _entity_at(predicted, start)
+        )
+        if previous:
             yield Piece(
                 " ",
-                piece.gold if piece.gold is before.gold else None,
-                piece.found if piece.found is before.found else None,
+                piece.gold if piece.gold is previous.gold else None,
+                piece.predicted if piece.predicted is previous.predicted else None,
             )
         yield piece
-        before = piece
+        previous = piece
 
 
-def _overlapping(entities: Sequence[Found]) -> Iterator[list[Found]]:
-    """Sorted entities in groups of those that overlap, directly or by others between them."""
-    group: list[Found] = []
+def _overlapping_groups(entities: _Entities) -> Iterator[list[ExampleEntity]]:
+    """Yields sorted entities in groups that are connected by overlaps."""
+    group: list[ExampleEntity] = []
     end = 0
-    for one in entities:
-        if group and one.start >= end:
+    for entity in entities:
+        if group and entity.start >= end:
             yield group
             group = []
-        group.append(one)
-        end = max(end, one.end) if len(group) > 1 else one.end
+        group.append(entity)
+        end = max(end, entity.end) if len(group) > 1 else entity.end
     if group:
         yield group
 
 
-def _holding(entities: Sequence[Found], token: int) -> Found | None:
-    return next((one for one in entities if one.start <= token < one.end), None)
+def _entity_at(entities: _Entities, token: int) -> ExampleEntity | None:
+    return next((entity for entity in entities if entity.start <= token < entity.end), None)
 
 
-def _spans(entities: Sequence[Found]) -> list[tuple[int, int, str]]:
-    return [(one.start, one.end, one.type) for one in entities]
+def _keys(entities: _Entities) -> list[tuple[int, int, str]]:
+    return [(entity.start, entity.end, entity.type) for entity in entities]

@@ -1,4 +1,4 @@
-"""Figures and names as the page writes them."""
+"""Formats numbers, names and times for the page."""
 
 import re
 
@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 
 def score(value: float) -> str:
-    """A score from 0 to 1.
+    """Formats a score from 0 to 1.
 
     >>> score(0.92345), score(1.0)
     ('0.923', '1.000')
@@ -15,7 +15,7 @@ def score(value: float) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """A difference with its sign.
+    """Formats a difference with its sign.
 
     >>> signed(0.0123), signed(-0.5), signed(0.0)
     ('+0.012', '−0.500', '0.000')
@@ -34,21 +34,21 @@ def percent(value: float) -> str:
 
 
 def count(value: int) -> str:
-    """A count, thousands apart."""
+    """Formats a count with thousands separators."""
     return f"{value:,}"
 
 
-def many(number: int, one: str, several: str = "") -> str:
-    """A count of things.
+def many(number: int, singular: str, plural: str = "") -> str:
+    """Formats a count with its noun.
 
     >>> many(1, "sentence"), many(1200, "entity", "entities")
     ('1 sentence', '1,200 entities')
     """
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def seconds(value: float) -> str:
-    """A time.
+    """Formats a duration.
 
     >>> seconds(0.04), seconds(61.2), seconds(3725)
     ('0.0 s', '1 min 1 s', '1 h 2 min')
@@ -60,7 +60,7 @@ def seconds(value: float) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may go on in a new line behind its underscores, hyphens and the like.
+    """Allows line breaks in a name after underscores, hyphens and similar characters.
 
     >>> breakable("WORK_OF_<ART>")
     Markup('WORK_<wbr>OF_<wbr>&lt;ART&gt;')
@@ -68,11 +68,11 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=[-_./:])(?=.)", cut(name, 200)))
 
 
-def when(moment: str) -> str:
-    """A moment in ISO 8601, to the minute."""
-    return moment[:16].replace("T", " ")
+def when(time: str) -> str:
+    """Formats an ISO 8601 time to the minute."""
+    return time[:16].replace("T", " ")
 
 
-def cut(text: str, longest: int) -> str:
-    """The text, its end left out where it is longer than `longest` characters."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def cut(text: str, limit: int) -> str:
+    """Shortens a text to `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -161,7 +161,7 @@ def test_the_figures_go_to_a_file_or_to_standard_output(tfx_ner, workdir, tmp_pa
     tfx_ner("report", "--workdir", workdir, "--json", tmp_path / "out.json")
     answer = tfx_ner("report", "--workdir", workdir, "--json", "-")
     assert json.loads(answer.out) == json.loads((tmp_path / "out.json").read_text())
-    assert figures.read(answer.out) == named(NEW, 1) and "index.html" in answer.err
+    assert figures.parse_figures(answer.out) == named(NEW, 1) and "index.html" in answer.err
     both = json.loads(tfx_ner("report", "--compare", OLD, "--workdir", workdir, "--json", "-").out)
     assert (both["a"]["verdict"]["run"], both["b"]["verdict"]["run"]) == (OLD, NEW)
 

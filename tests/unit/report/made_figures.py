@@ -4,7 +4,8 @@ import random
 from dataclasses import replace
 
 from components.ner.sentence import Sentence, Span
-from components.report.evaluation import Before, evaluation
+from components.report.alignment import Prediction
+from components.report.evaluation import BaselinePredictions, evaluate
 from components.report.figures import (
     Anomaly,
     Considerations,
@@ -24,9 +25,8 @@ from components.report.figures import (
     Training,
     Verdict,
 )
-from components.report.predictions import Prediction
-from components.report.splits import splits
-from components.report.suspects import Labels
+from components.report.splits import split_figures
+from components.report.suspects import TrainLabels
 
 THREE = ("PER", "LOC", "ORG")
 EIGHTEEN = tuple(
@@ -61,12 +61,12 @@ def found(sentence, types, wrong, chance):
         if chance.random() >= wrong:
             spans.append(span)
         else:
-            how = chance.choice(("missed", "type", "borders", "invented"))
+            how = chance.choice(("missed", "type", "boundary", "spurious"))
             if how == "type":
                 spans.append(replace(span, type=chance.choice(types)))
-            elif how == "borders" and span.end < len(sentence.tokens):
+            elif how == "boundary" and span.end < len(sentence.tokens):
                 spans.append(replace(span, end=span.end + 1))
-            elif how == "invented" and span.end + 1 < len(sentence.tokens):
+            elif how == "spurious" and span.end + 1 < len(sentence.tokens):
                 spans.append(Span(span.end, span.end + 1, chance.choice(types)))
         if len(spans) > len(scores):
             scores.append(
@@ -104,12 +104,12 @@ def figures(
     made = found_by(wrong)
     predictions = [Prediction(one, *both) for one, both in zip(test, made)]
     earlier = (
-        Before("1795351923", [spans for spans, _ in found_by(min(wrong + 0.05, 1))])
+        BaselinePredictions("1795351923", [spans for spans, _ in found_by(min(wrong + 0.05, 1))])
         if before
         else None
     )
-    measured = evaluation("test", predictions, types, Labels(train), earlier)
-    sizes, overlaps = splits({"train": train, "test": test})
+    measured = evaluate("test", predictions, types, TrainLabels(train), earlier)
+    sizes, overlaps = split_figures({"train": train, "test": test})
     overall = measured.overall
     history = tuple(
         EarlierRun(
@@ -149,7 +149,7 @@ def figures(
                 for n in range(1, 13)
             ),
             best_epoch=11,
-            boldness=1.0,
+            outside_bias=1.0,
             temperature=1.67,
             odds=1.25,
             calibration_error=0.01,

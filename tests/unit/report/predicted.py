@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from components.ner.sentence import Sentence, Span
-from components.report.predictions import Prediction
+from components.report.alignment import Prediction
 
 TYPES = ("LOC", "ORG", "PER")
 WORDS = ("Ada", "ada", "ADA", "New", "York", "iPhone", "42", ".")

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from components.ner.scores import score_all
 from components.ner.sentence import Span
-from components.report.alignment import Pair, align, overlap
-from components.report.confusion import confusion
+from components.report.alignment import Pair, align, confusion, overlap
 from tests.unit.report.predicted import TYPES, predictions, spans
 
 SOME = settings(deadline=None)
@@ -19,25 +18,27 @@ def test_every_entity_is_in_one_pair_and_pairs_overlap(both):
     gold, found = both
     pairs = align(gold, found)
     assert sorted(pair.gold for pair in pairs if pair.gold) == sorted(gold)
-    assert sorted(pair.found for pair in pairs if pair.found) == sorted(found)
-    assert all(overlap(pair.gold, pair.found) > 0 for pair in pairs if pair.gold and pair.found)
+    assert sorted(pair.predicted for pair in pairs if pair.predicted) == sorted(found)
+    assert all(
+        overlap(pair.gold, pair.predicted) > 0 for pair in pairs if pair.gold and pair.predicted
+    )
 
 
 @SOME
 @given(st.integers(1, 12).flatmap(lambda tokens: st.tuples(spans(tokens), spans(tokens))))
 def test_what_is_left_over_overlaps_nothing_else_that_is_left_over(both):
     pairs = align(*both)
-    missed = [pair.gold for pair in pairs if pair.found is None]
-    invented = [pair.found for pair in pairs if pair.gold is None]
-    assert not any(overlap(gold, found) > 0 for gold in missed for found in invented)
+    missed = [pair.gold for pair in pairs if pair.predicted is None]
+    spurious = [pair.predicted for pair in pairs if pair.gold is None]
+    assert not any(overlap(gold, found) > 0 for gold in missed for found in spurious)
 
 
 @SOME
 @given(predictions())
 def test_the_correct_pairs_are_those_that_the_scores_count(made):
-    pairs = [pair for one in made for pair in align(*one.pair)]
+    pairs = [pair for one in made for pair in align(*one.gold_and_predicted)]
     assert sum(pair.kind == "correct" for pair in pairs) == sum(
-        counts.tp for counts in score_all(one.pair for one in made).values()
+        counts.tp for counts in score_all(one.gold_and_predicted for one in made).values()
     )
 
 
@@ -46,10 +47,10 @@ def test_the_correct_pairs_are_those_that_the_scores_count(made):
     [
         (Span(0, 2, "PER"), Span(0, 2, "PER"), "correct"),
         (Span(0, 2, "PER"), Span(0, 2, "LOC"), "type"),
-        (Span(0, 2, "PER"), Span(0, 1, "PER"), "borders"),
-        (Span(0, 2, "PER"), Span(1, 3, "LOC"), "both"),
+        (Span(0, 2, "PER"), Span(0, 1, "PER"), "boundary"),
+        (Span(0, 2, "PER"), Span(1, 3, "LOC"), "boundary_and_type"),
         (Span(0, 2, "PER"), None, "missed"),
-        (None, Span(0, 2, "PER"), "invented"),
+        (None, Span(0, 2, "PER"), "spurious"),
     ],
 )
 def test_what_is_wrong_with_a_pair(gold, found, kind):
@@ -69,8 +70,8 @@ def test_of_equal_overlaps_the_same_type_is_paired():
 @SOME
 @given(predictions())
 def test_the_margins_of_the_confusion_are_the_support_and_what_was_found(made):
-    matrix = confusion((pair for one in made for pair in align(*one.pair)), TYPES)
-    counts = score_all(one.pair for one in made)
+    matrix = confusion((pair for one in made for pair in align(*one.gold_and_predicted)), TYPES)
+    counts = score_all(one.gold_and_predicted for one in made)
     for place, type_ in enumerate(TYPES):
         row, column = matrix.counts[place], [line[place] for line in matrix.counts]
         here = counts.get(type_)

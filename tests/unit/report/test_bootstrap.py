@@ -25,14 +25,14 @@ def sentences(number, right, seed=1):
 @SOME
 @given(COUNTS)
 def test_an_interval_lies_between_none_and_all(counts):
-    found = bootstrap.interval(counts)
+    found = bootstrap.f1_interval(counts)
     assert 0 <= found.low <= found.high <= 1
 
 
 @SOME
 @given(st.builds(PRF, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), st.integers(1, 50))
 def test_sentences_that_are_all_alike_leave_nothing_to_chance(one, number):
-    found = bootstrap.interval([one] * number)
+    found = bootstrap.f1_interval([one] * number)
     assert found.low == pytest.approx(one.f1) and found.high == pytest.approx(one.f1)
 
 
@@ -40,7 +40,7 @@ def test_sentences_that_are_all_alike_leave_nothing_to_chance(one, number):
 @given(st.integers(0, 2**31), st.floats(0.2, 0.8))
 def test_the_interval_of_many_sentences_holds_the_estimate(seed, right):
     counts = sentences(200, right, seed)
-    found = bootstrap.interval(counts)
+    found = bootstrap.f1_interval(counts)
     assert found.low < sum(counts, PRF()).f1 < found.high
 
 
@@ -48,7 +48,9 @@ def test_the_interval_of_many_sentences_holds_the_estimate(seed, right):
 @given(COUNTS)
 def test_an_interval_is_the_same_each_time_and_in_any_order(counts):
     assert (
-        bootstrap.interval(counts) == bootstrap.interval(counts) == bootstrap.interval(counts[::-1])
+        bootstrap.f1_interval(counts)
+        == bootstrap.f1_interval(counts)
+        == bootstrap.f1_interval(counts[::-1])
     )
 
 
@@ -59,33 +61,33 @@ def test_the_interval_is_as_wide_as_drawing_sentences_one_by_one_makes_it():
         sum((counts[place] for place in random_.integers(0, 300, 300)), PRF()).f1
         for _ in range(2000)
     ]
-    found = bootstrap.interval(counts)
+    found = bootstrap.f1_interval(counts)
     assert (found.low, found.high) == pytest.approx(
         tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.01
     )
 
 
 def test_more_sentences_make_it_narrower():
-    few, many = (bootstrap.interval(sentences(number, 0.7)) for number in (100, 10_000))
+    few, many = (bootstrap.f1_interval(sentences(number, 0.7)) for number in (100, 10_000))
     assert many.high - many.low < (few.high - few.low) / 5
 
 
 def test_a_model_does_not_differ_from_itself():
     counts = sentences(200, 0.7)
-    interval, p = bootstrap.paired(counts, counts)
+    interval, p = bootstrap.paired_difference(counts, counts)
     assert (interval.low, interval.high, p) == (0.0, 0.0, 1.0)
 
 
 def test_a_much_better_model_is_better_beyond_chance():
-    interval, p = bootstrap.paired(sentences(500, 0.8, 1), sentences(500, 0.6, 2))
+    interval, p = bootstrap.paired_difference(sentences(500, 0.8, 1), sentences(500, 0.6, 2))
     assert interval.low > 0 and p < 0.01
 
 
 def test_two_models_that_are_as_good_differ_by_chance():
-    interval, p = bootstrap.paired(sentences(500, 0.7, 1), sentences(500, 0.7, 2))
+    interval, p = bootstrap.paired_difference(sentences(500, 0.7, 1), sentences(500, 0.7, 2))
     assert interval.low < 0 < interval.high and p > 0.05
 
 
 def test_no_sentences_have_no_interval():
-    assert bootstrap.interval([]) == bootstrap.Interval(0.0, 0.0)
-    assert bootstrap.paired([], [])[1] == 1.0
+    assert bootstrap.f1_interval([]) == bootstrap.Interval(0.0, 0.0)
+    assert bootstrap.paired_difference([], [])[1] == 1.0

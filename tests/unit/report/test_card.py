@@ -84,13 +84,13 @@ def test_it_warns_of_a_type_that_is_never_found(report):
     first, *others = report.evaluation.types
     never = replace(first, score=Score.of(PRF(0, 0, 99)))
     caveats = made(report, evaluation={"types": (never, *others)}).considerations.caveats
-    assert f"Never found rightly: {first.type}." in caveats
+    assert f"The model never recognises these types correctly: {first.type}." in caveats
 
 
 def test_it_warns_of_sentences_that_train_has_too(report):
     overlap = Overlap("train", report.evaluation.split, 60, 0.2, 10, 0.1)
     caveats = made(report, data={"overlaps": (overlap,)}).considerations.caveats
-    assert any("20% of the sentences measured on are in train too" in line for line in caveats)
+    assert any("20% of the evaluated sentences also occur in train" in line for line in caveats)
 
 
 def test_its_json_has_the_sections_of_the_paper(report):

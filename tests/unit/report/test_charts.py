@@ -25,7 +25,7 @@ def test_the_examples_in_the_docstrings_hold():
 def test_an_axis_holds_its_values_between_few_round_ticks(values, zero):
     axis = charts.axis(values, zero=zero)
     ticks = [value for value, _ in axis.ticks]
-    assert all(-1e-6 <= axis.part(value) <= 1 + 1e-6 for value in values)
+    assert all(-1e-6 <= axis.fraction(value) <= 1 + 1e-6 for value in values)
     assert ticks == sorted(set(ticks)) and 2 <= len(ticks) <= 8
     assert (ticks[0], ticks[-1]) == (axis.low, axis.high)
     if zero and all(value >= 0 for value in values):

@@ -19,14 +19,14 @@ def b():
 
 
 def test_a_run_does_not_differ_from_itself(a):
-    assert comparison.same_ground(a, a)
+    assert comparison.same_evaluation_data(a, a)
     assert comparison.settings(a, a) == comparison.data(a, a) == []
     assert comparison.groups(a, a) == ([], [])
     assert all(one.difference == 0 for one in comparison.types(a, a))
     html = render_comparison(a, a)
     assert (
-        "Configuration, packages and code are the same." in html
-        and "The data are the same in every figure." in html
+        "Configuration, packages and code are equal." in html
+        and "The data has the same figures." in html
     )
 
 
@@ -76,7 +76,7 @@ def test_settings_packages_and_hashes_that_differ_are_listed(a):
 
 def test_other_sentences_are_no_ground_for_a_comparison(a):
     more = made.figures(sentences=170)
-    assert not comparison.same_ground(a, more)
-    assert "not measured on the same sentences" in render_comparison(a, more)
+    assert not comparison.same_evaluation_data(a, more)
+    assert "evaluated on different sentences" in render_comparison(a, more)
     names = {one.name for one in comparison.data(a, more)}
     assert {"test: sentences", "train: tokens"} <= names

@@ -3,7 +3,7 @@
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from components.report.data_validation import anomalies, statistics
+from components.report.data_validation import anomaly_figures, statistics_figures
 from components.report.figures import Anomaly, FeatureStatistics
 
 STATISTICS = """
@@ -33,7 +33,7 @@ dataset_anomaly_info { description: "Few examples." }
 
 def test_the_statistics_are_those_of_all_examples():
     found = text_format.Parse(STATISTICS, statistics_pb2.DatasetFeatureStatisticsList())
-    assert list(statistics({"dev": found})) == [
+    assert list(statistics_figures({"dev": found})) == [
         FeatureStatistics("dev", "tags", 8, 1, 40, 3, 5.0, {"O": 35, "B-PER": 5}),
         FeatureStatistics("dev", "starts", 9, 0, 40, None, 4.5, {}),
     ]
@@ -41,7 +41,7 @@ def test_the_statistics_are_those_of_all_examples():
 
 def test_there_is_a_line_for_each_reason():
     found = text_format.Parse(ANOMALIES, anomalies_pb2.Anomalies())
-    assert list(anomalies({"train": anomalies_pb2.Anomalies(), "dev": found})) == [
+    assert list(anomaly_figures({"train": anomalies_pb2.Anomalies(), "dev": found})) == [
         Anomaly("dev", "tags", "Unexpected value B-X."),
         Anomaly("dev", "tags", "And B-Y."),
         Anomaly("dev", "", "Few examples."),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from components.corpus.reading import DEFAULTS, find_splits, read_split
 from components.ner.sentence import Span
-from components.report.matching import matches
+from components.report.matching import semeval_matches
 from tests import nervaluate_counts
 from tests.unit.report.predicted import TYPES, predictions
 
@@ -18,7 +18,7 @@ def nervaluate():
 
 
 def equal(pairs, types, nervaluate):
-    overall, per_type = matches(pairs)
+    overall, per_type = semeval_matches(pairs)
     expected, expected_per_type = nervaluate(pairs, types)
     assert asdict(overall) == {way: pytest.approx(counts) for way, counts in expected.items()}
     assert {type_: asdict(ways) for type_, ways in per_type.items()} == {
@@ -31,7 +31,7 @@ def equal(pairs, types, nervaluate):
 @given(made=predictions())
 def test_they_equal_nervaluates(nervaluate, made):
     if made:  # nervaluate wants a sentence
-        equal([one.pair for one in made], TYPES, nervaluate)
+        equal([one.gold_and_predicted for one in made], TYPES, nervaluate)
 
 
 def moved(number, span, length):
@@ -84,7 +84,7 @@ def test_they_equal_nervaluates_on_a_real_corpus(nervaluate, real_corpora):
     ],
 )
 def test_what_counts_as_what(found, way, counts):
-    scheme = asdict(matches([((Span(1, 3, "PER"),), found)])[0])[way]
+    scheme = asdict(semeval_matches([((Span(1, 3, "PER"),), found)])[0])[way]
     assert {
         name: scheme[name] for name in ("correct", "incorrect", "partial", "missed", "spurious")
     } == {
@@ -94,5 +94,5 @@ def test_what_counts_as_what(found, way, counts):
 
 
 def test_a_partial_match_counts_half():
-    scheme = matches([((Span(0, 2, "PER"),), (Span(0, 1, "PER"),))])[0].partial
+    scheme = semeval_matches([((Span(0, 2, "PER"),), (Span(0, 1, "PER"),))])[0].partial
     assert (scheme.precision, scheme.recall, scheme.f1) == (0.5, 0.5, 0.5)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.report.figures import ErrorGroup
-from components.report.page import render, render_comparison, standouts
+from components.report.page import highlights, render, render_comparison
 from tests.unit.report import made_figures as made
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -74,7 +74,7 @@ def bare(figures):
             figures.data, splits=(), overlaps=(), anomalies=(), drift=(), statistics=(), spans=()
         ),
         training=replace(
-            figures.training, epochs=(), best_epoch=None, boldness=None, temperature=None
+            figures.training, epochs=(), best_epoch=None, outside_bias=None, temperature=None
         ),
         provenance=replace(figures.provenance, configuration={}, versions={}, hashes={}, nodes=()),
     )
@@ -134,11 +134,7 @@ def test_the_verdict_comes_first():
         (bad, "Not published", "at least 0.5 is asked for"),
     ):
         text = page.text
-        assert (
-            text.index(word)
-            < text.index("What stands out")
-            < text.index("What became of the entities")
-        )
+        assert text.index(word) < text.index("Highlights") < text.index("Outcomes")
         assert reason in text
 
 
@@ -202,12 +198,12 @@ def test_nothing_heavy_is_needed():
 
 
 def test_every_way_from_what_stands_out_leads_to_a_section():
-    found = {one.section for case in CASES.values() for one in standouts.standouts(case())}
+    found = {one.section for case in CASES.values() for one in highlights.highlights(case())}
     page = Page(render(made.figures()))
     assert found and found <= {attributes.get("id") for _, attributes in page.elements}
 
 
-def test_what_stands_out_is_said():
+def test_highlights_are_sentences_about_the_figures():
     figures = made.figures(wrong=0.5)
     train = {split.name: split for split in figures.data.splits}["train"]
     leaked = tuple(
@@ -216,11 +212,13 @@ def test_what_stands_out_is_said():
     )
     unknown = replace(train, types={"LOC": 3, "ORG": 1})
     figures = replace(figures, data=replace(figures.data, overlaps=leaked, splits=(unknown,)))
-    said = " ".join(one.text for one in standouts.standouts(figures))
-    assert "25% of test's sentences stand in train" in said
-    assert "test has types that train lacks: PER." in said
-    assert "The most frequent error is" in said
+    text = " ".join(one.text for one in highlights.highlights(figures))
+    assert "25% of the sentences of test also occur in train" in text
+    assert "test has types that do not occur in train: PER." in text
+    assert "The most frequent error is" in text
 
 
-def test_a_perfect_model_has_no_errors_that_stand_out():
-    assert not any(one.section == "errors" for one in standouts.standouts(made.figures(wrong=0.0)))
+def test_a_perfect_model_has_no_highlights_about_errors():
+    assert not any(
+        one.section == "errors" for one in highlights.highlights(made.figures(wrong=0.0))
+    )

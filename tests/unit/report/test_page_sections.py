@@ -28,9 +28,9 @@ def test_the_heat_map_has_every_entity(confusion):
         map(sum, confusion.counts)
     )
     assert all(len(cells) == len(heat.labels) == len(heat.rows) for _, cells in heat.rows)
-    assert len(heat.labels) <= sections.MOST_TYPES_IN_HEAT + 2
+    assert len(heat.labels) <= sections.HEAT_MAP_TYPES + 2
     assert heat.labels[-1] == "O" and heat.folded == max(
-        0, len(confusion.labels) - 1 - sections.MOST_TYPES_IN_HEAT
+        0, len(confusion.labels) - 1 - sections.HEAT_MAP_TYPES
     )
 
 
@@ -45,10 +45,12 @@ def test_a_shade_is_the_share_of_the_row(confusion):
 
 @given(confusions())
 def test_types_taken_for_one_another_leave_out_what_is_right_and_what_is_no_entity(confusion):
-    pairs = sections.mistaken(confusion)
+    pairs = sections.confused_types(confusion)
     assert [pair.count for pair in pairs] == sorted((pair.count for pair in pairs), reverse=True)
     assert all(
-        pair.gold != pair.found and "O" not in (pair.gold, pair.found) and 0 < pair.share <= 1
+        pair.gold != pair.predicted
+        and "O" not in (pair.gold, pair.predicted)
+        and 0 < pair.share <= 1
         for pair in pairs
     )
 
@@ -64,7 +66,7 @@ def test_the_errors_of_all_types_are_all_errors(many_errors):
     assert {one.type for one in shown} == set(made.EIGHTEEN)
     assert [one.count for one in shown] == sorted((one.count for one in shown), reverse=True)
     for kind in (kind for one in shown for kind in one.kinds):
-        assert sum(one.group.count for one in kind.groups) + kind.more_errors == kind.kind.count
+        assert sum(one.group.count for one in kind.groups) + kind.hidden_errors == kind.kind.count
 
 
 def test_there_is_room_for_so_many_examples_and_each_large_group_has_one(many_errors):
@@ -74,7 +76,7 @@ def test_there_is_room_for_so_many_examples_and_each_large_group_has_one(many_er
         for kind in one.kinds
         for group in kind.groups
     ]
-    assert sum(len(one.examples) for one in groups) == sections.MOST_EXAMPLES
+    assert sum(len(one.examples) for one in groups) == sections.TOTAL_EXAMPLES
     without = [one.group.count for one in groups if not one.examples]
     assert max(without, default=0) <= min(one.group.count for one in groups if one.examples)
 
@@ -100,7 +102,7 @@ def test_settings_are_keys_with_dots():
         "f": ["x", "y"],
         "g": {"h": {"i": 0.5}},
     }
-    assert [*sections.flat(settings)] == [
+    assert [*sections.flatten(settings)] == [
         ("a.b", "1"),
         ("a.c", ""),
         ("d", ""),

@@ -8,7 +8,7 @@ import pytest
 from components.evaluation.reliability import error_by_chance, expected_error
 from components.report.figures import Reliability
 from components.report.page import render
-from components.report.page.standouts import standouts
+from components.report.page.highlights import highlights
 from tests.unit.report import made_figures as made
 
 
@@ -33,19 +33,21 @@ def figures():
 
 
 @pytest.mark.parametrize(
-    ("error", "by_chance", "says", "warns"),
+    ("error", "chance_error", "says", "warns"),
     [
         (0.04, 0.01, "The scores are good probabilities", False),
         (0.04, 0.10, "The scores are good probabilities", False),
-        (0.12, 0.15, "The entities are too few to tell", False),
-        (0.12, 0.10, "Do not take the scores for probabilities", True),
-        (0.12, None, "Do not take the scores for probabilities", True),
+        (0.12, 0.15, "There are too few predictions to tell", False),
+        (0.12, 0.10, "The scores are not probabilities", True),
+        (0.12, None, "The scores are not probabilities", True),
     ],
 )
-def test_scores_are_blamed_for_no_more_than_chance_leaves(figures, error, by_chance, says, warns):
-    reliability = Reliability(figures.evaluation.reliability.bins, error, by_chance)
+def test_scores_are_blamed_for_no_more_than_chance_leaves(
+    figures, error, chance_error, says, warns
+):
+    reliability = Reliability(figures.evaluation.reliability.bins, error, chance_error)
     figures = replace(figures, evaluation=replace(figures.evaluation, reliability=reliability))
     page = render(figures)
     assert says in page
-    assert ("95 times of 100" in page) == (by_chance is not None)
-    assert any(one.text.startswith("Scores are") for one in standouts(figures)) == warns
+    assert ("in 95 of 100 samples" in page) == (chance_error is not None)
+    assert any(one.text.startswith("Scores are") for one in highlights(figures)) == warns

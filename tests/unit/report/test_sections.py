@@ -7,20 +7,25 @@ from hypothesis import given, settings
 
 from components.ner.scores import PRF, score_all
 from components.ner.sentence import Sentence, Span
-from components.report.error_groups import EXAMPLES, EXAMPLES_OF_REST, GROUPS, borders
-from components.report.evaluation import Before, evaluation
+from components.report.alignment import Prediction
+from components.report.error_groups import (
+    EXAMPLES_OF_REST,
+    EXAMPLES_PER_GROUP,
+    GROUPS_PER_KIND,
+    boundary_difference,
+)
+from components.report.evaluation import BaselinePredictions, evaluate
 from components.report.figures import Score
-from components.report.predictions import Prediction
 from components.report.slices import case_of
-from components.report.suspects import KEPT, SURE, Labels
+from components.report.suspects import CONFIDENT, LIST_LENGTH, TrainLabels
 from tests.unit.report.predicted import TYPES, predictions
 
-NO_TRAIN = Labels(())
+NO_TRAIN = TrainLabels(())
 SOME = settings(max_examples=25, deadline=None)  # all sections are computed in each
 
 
 def measured(made, labels=NO_TRAIN, before=None):
-    return evaluation("test", made, TYPES, labels, before)
+    return evaluate("test", made, TYPES, labels, before)
 
 
 def counts_of(score):
@@ -42,7 +47,7 @@ def test_types_add_up_to_all_and_are_the_scores(made):
     found = measured(made)
     assert {type_.type: counts_of(type_.score) for type_ in found.types} == {
         **dict.fromkeys(TYPES, PRF()),
-        **score_all(one.pair for one in made),
+        **score_all(one.gold_and_predicted for one in made),
     }
     assert sum((counts_of(type_.score) for type_ in found.types), PRF()) == counts_of(found.overall)
 
@@ -55,16 +60,21 @@ def test_outcomes_add_up_to_the_support_and_to_what_was_found(made):
         (whole.outcomes, whole.overall),
         *((type_.outcomes, type_.score) for type_ in whole.types),
     ):
-        alike = became.correct + became.wrong_type + became.wrong_borders + became.wrong_both
+        alike = (
+            became.correct
+            + became.wrong_type
+            + became.wrong_boundary
+            + became.wrong_boundary_and_type
+        )
         assert alike + became.missed == score.support and became.correct == score.tp
         if score is whole.overall:
-            assert alike + became.invented == score.tp + score.fp
+            assert alike + became.spurious == score.tp + score.fp
 
 
 @SOME
 @given(predictions())
 def test_every_way_to_slice_adds_up_to_all(made):
-    found = measured(made, Labels(one.sentence for one in made[::2]))
+    found = measured(made, TrainLabels(one.sentence for one in made[::2]))
     for parts in vars(found.slices).values():
         assert sum((counts_of(part.score) for part in parts), PRF()) == counts_of(found.overall)
     assert sum(part.sentences for part in found.slices.sentence_length) == len(made)
@@ -79,9 +89,9 @@ def test_the_curve_begins_with_the_whole_score_and_falls(made):
     }
     for curve, whole in curves.values():
         assert curve.scores[0] == whole
-        for counts in (curve.found, curve.right):
+        for counts in (curve.predicted, curve.correct):
             assert len(counts) == 101 and list(counts) == sorted(counts, reverse=True)
-        assert all(right <= number for right, number in zip(curve.right, curve.found))
+        assert all(right <= number for right, number in zip(curve.correct, curve.predicted))
     best = [score.f1 for score in found.thresholds.overall.scores]
     assert best[found.thresholds.best] == max(best)
 
@@ -89,7 +99,7 @@ def test_the_curve_begins_with_the_whole_score_and_falls(made):
 def test_a_score_that_equals_the_threshold_is_kept():
     made = [one("a b", [Span(0, 1, "PER")], [Span(0, 1, "PER"), Span(1, 2, "PER")], (0.29, 0.7))]
     curve = measured(made).thresholds.overall
-    assert [curve.found[at] for at in (29, 30, 70, 71)] == [2, 1, 1, 0]
+    assert [curve.predicted[at] for at in (29, 30, 70, 71)] == [2, 1, 1, 0]
 
 
 @SOME
@@ -108,16 +118,16 @@ def test_the_bins_of_reliability_hold_every_found_entity(made):
 def test_every_error_is_in_one_group(made):
     found = measured(made)
     became = found.outcomes
-    by_kind = {"missed": 0, "borders": 0, "type": 0, "both": 0, "invented": 0}
+    by_kind = {"missed": 0, "boundary": 0, "type": 0, "boundary_and_type": 0, "spurious": 0}
     for kind in found.errors.kinds:
         assert kind.count == sum(group.count for group in kind.groups) > 0
         by_kind[kind.kind] += kind.count
     assert by_kind == {
         "missed": became.missed,
-        "borders": became.wrong_borders,
+        "boundary": became.wrong_boundary,
         "type": became.wrong_type,
-        "both": became.wrong_both,
-        "invented": became.invented,
+        "boundary_and_type": became.wrong_boundary_and_type,
+        "spurious": became.spurious,
     }
     assert found.errors.count == sum(by_kind.values())
 
@@ -128,7 +138,7 @@ def test_an_example_shows_the_sentence_it_is_of(made):
     for kind in measured(made).errors.kinds:
         for group in kind.groups:
             for example in group.examples:
-                source = made[example.number].sentence
+                source = made[example.index].sentence
                 assert example.tokens == source.tokens and example.id == source.id
                 assert [(span.start, span.end, span.type) for span in example.gold] == [
                     (span.start, span.end, span.type) for span in source.spans
@@ -147,9 +157,9 @@ def test_examples_are_few_however_many_errors_there_are():
     ]
     [kind] = measured(made).errors.kinds
     assert kind.count == 10_000 and [group.count for group in kind.groups][:2] == [5_000, 167]
-    assert (kind.groups[0].label, kind.groups[0].of) == ("Ada", 5_000)
-    assert len(kind.groups) == GROUPS + 1 and kind.groups[-1].label == ""
-    assert max(len(group.examples) for group in kind.groups[:-1]) == EXAMPLES
+    assert (kind.groups[0].label, kind.groups[0].total) == ("Ada", 5_000)
+    assert len(kind.groups) == GROUPS_PER_KIND + 1 and kind.groups[-1].label == ""
+    assert max(len(group.examples) for group in kind.groups[:-1]) == EXAMPLES_PER_GROUP
     assert len(kind.groups[-1].examples) == EXAMPLES_OF_REST
 
 
@@ -159,7 +169,7 @@ def test_words_that_go_wrong_once_are_no_group_of_their_own():
         one("Bob", [Span(0, 1, "PER")]),
     ]
     [kind] = measured(made).errors.kinds
-    assert [(group.label, group.count, group.of) for group in kind.groups] == [
+    assert [(group.label, group.count, group.total) for group in kind.groups] == [
         ("Bob", 2, 2),
         ("", 1, None),
     ]
@@ -193,7 +203,7 @@ def test_borders_say_which_words_made_the_difference():
     ],
 )
 def test_borders(found, said):
-    assert borders(Span(3, 5, "PER"), found) == said
+    assert boundary_difference(Span(3, 5, "PER"), found) == said
 
 
 def test_a_long_sentence_is_cut_to_what_is_around_the_error():
@@ -224,7 +234,7 @@ def test_case(words, case):
 
 
 def test_a_found_entity_counts_in_the_slice_of_its_own_words():
-    train = Labels([one("Ada", [Span(0, 1, "PER")]).sentence])
+    train = TrainLabels([one("Ada", [Span(0, 1, "PER")]).sentence])
     made = [one("Ada York", [Span(0, 1, "LOC")], [Span(0, 1, "PER"), Span(1, 2, "LOC")])]
     parts = {part.name: counts_of(part.score) for part in measured(made, train).slices.novelty}
     assert parts == {
@@ -237,8 +247,10 @@ def test_a_found_entity_counts_in_the_slice_of_its_own_words():
 @SOME
 @given(predictions())
 def test_a_model_beside_itself_is_no_better(made):
-    against = measured(made, before=Before("17", [one.spans for one in made])).against
-    assert (against.difference, against.p, against.model) == (0.0, 1.0, "17")
+    against = measured(
+        made, before=BaselinePredictions("17", [one.spans for one in made])
+    ).comparison
+    assert (against.difference, against.p_value, against.model) == (0.0, 1.0, "17")
 
 
 def test_the_model_before_is_measured_on_the_same_sentences():
@@ -249,11 +261,11 @@ def test_the_model_before_is_measured_on_the_same_sentences():
             [Span(0, 1, "PER"), Span(1, 2, "LOC")],
         )
     ] * 20
-    found = measured(made, before=Before("17", [(Span(0, 1, "PER"),)] * 20))
-    assert found.against.before == Score.of(
+    found = measured(made, before=BaselinePredictions("17", [(Span(0, 1, "PER"),)] * 20))
+    assert found.comparison.baseline == Score.of(
         PRF(20, 0, 20)
-    ) and found.against.difference == pytest.approx(1 / 3)
-    assert [(type_.type, type_.before.f1) for type_ in found.types] == [
+    ) and found.comparison.difference == pytest.approx(1 / 3)
+    assert [(type_.type, type_.baseline_score.f1) for type_ in found.types] == [
         ("LOC", 0),
         ("ORG", 0),
         ("PER", 1),
@@ -281,11 +293,11 @@ def test_sure_and_wrong_is_suspicious_the_surest_first():
         one("Ada", [Span(0, 1, "LOC")], [Span(0, 1, "PER")], (0.95,)),
         one("Bob", [], [Span(0, 1, "PER")], (0.99,)),
         one("Eve", [Span(0, 1, "PER")], [Span(0, 1, "PER")], (1.0,)),
-        one("Kim", [], [Span(0, 1, "PER")], (SURE - 0.01,)),
+        one("Kim", [], [Span(0, 1, "PER")], (CONFIDENT - 0.01,)),
     ]
     found = measured(made).suspects
     assert [
-        (item.gold, item.predicted.score, item.example.number) for item in found.disagreements
+        (item.gold, item.predicted.score, item.example.index) for item in found.disagreements
     ] == [
         ("O", 0.99, 1),
         ("LOC", 0.95, 0),
@@ -294,11 +306,11 @@ def test_sure_and_wrong_is_suspicious_the_surest_first():
 
 
 def test_the_lists_of_suspects_are_bounded_and_their_totals_exact():
-    made = [one(f"w{n}", [], [Span(0, 1, "PER")], (0.99,)) for n in range(3 * KEPT)]
-    train = [one(f"x{n // 2}", [Span(0, 1, TYPES[n % 2])]).sentence for n in range(4 * KEPT)]
-    found = measured(made, Labels(train)).suspects
-    assert (found.disagreement_count, len(found.disagreements)) == (3 * KEPT, KEPT)
-    assert (found.conflict_count, len(found.conflicts)) == (2 * KEPT, KEPT)
+    made = [one(f"w{n}", [], [Span(0, 1, "PER")], (0.99,)) for n in range(3 * LIST_LENGTH)]
+    train = [one(f"x{n // 2}", [Span(0, 1, TYPES[n % 2])]).sentence for n in range(4 * LIST_LENGTH)]
+    found = measured(made, TrainLabels(train)).suspects
+    assert (found.disagreement_count, len(found.disagreements)) == (3 * LIST_LENGTH, LIST_LENGTH)
+    assert (found.conflict_count, len(found.conflicts)) == (2 * LIST_LENGTH, LIST_LENGTH)
 
 
 def test_the_same_words_with_several_labels_in_train():
@@ -312,8 +324,8 @@ def test_the_same_words_with_several_labels_in_train():
         ).sentence,  # the words are inside of another: no conflict
         one("New", [], id="a:5").sentence,
     ]
-    [conflict] = measured([], Labels(train)).suspects.conflicts
-    assert (conflict.words, conflict.labels, conflict.rare, conflict.ids) == (
+    [conflict] = measured([], TrainLabels(train)).suspects.conflicts
+    assert (conflict.words, conflict.labels, conflict.minority_count, conflict.sentence_ids) == (
         "New York",
         {"LOC": 2, "O": 1},
         1,
@@ -327,4 +339,4 @@ def test_scores_lie_with_the_entities_that_they_are_of():
         (0, 0.1, False),
         (2, 0.9, True),
     ]
-    assert replace(made, spans=(), scores=()).pair == ((Span(2, 3, "PER"),), ())
+    assert replace(made, spans=(), scores=()).gold_and_predicted == ((Span(2, 3, "PER"),), ())

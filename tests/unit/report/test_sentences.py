@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.report.figures import Example, Found
-from components.report.page.sentences import LONGEST_TOKEN, Place, parts
+from components.report.figures import Example, ExampleEntity
+from components.report.page.sentences import LONGEST_TOKEN, Region, parts
 
 
 @st.composite
@@ -14,7 +14,7 @@ def entities(draw, length):
     while at < length and draw(st.booleans()):
         start = draw(st.integers(at, length - 1))
         end = draw(st.integers(start + 1, length))
-        found.append(Found(start, end, draw(st.sampled_from("AB"))))
+        found.append(ExampleEntity(start, end, draw(st.sampled_from("AB"))))
         at = end
     return tuple(found)
 
@@ -41,7 +41,7 @@ def words(example_, side, entity):
     return "".join(
         piece.text
         for place in parts(example_)
-        if isinstance(place, Place)
+        if isinstance(place, Region)
         for piece in place.pieces
         if getattr(piece, side) is entity
     )
@@ -54,7 +54,7 @@ def test_the_words_are_the_sentences(example_):
 
 @given(examples())
 def test_each_entity_marks_its_own_words(example_):
-    for side, marked in (("gold", example_.gold), ("found", example_.predicted)):
+    for side, marked in (("gold", example_.gold), ("predicted", example_.predicted)):
         for entity in marked:
             assert words(example_, side, entity) == " ".join(
                 example_.tokens[entity.start : entity.end]
@@ -63,20 +63,24 @@ def test_each_entity_marks_its_own_words(example_):
 
 @given(examples())
 def test_each_entity_is_named_once(example_):
-    places = [part for part in parts(example_) if isinstance(part, Place)]
+    places = [part for part in parts(example_) if isinstance(part, Region)]
     assert tuple(one for place in places for one in place.gold) == example_.gold
-    assert tuple(one for place in places for one in place.found) == example_.predicted
+    assert tuple(one for place in places for one in place.predicted) == example_.predicted
 
 
 @given(examples())
 def test_a_place_is_right_where_both_say_the_same(example_):
     for place in parts(example_):
-        if isinstance(place, Place):
-            assert place.right == (list(place.gold) == list(place.found))
+        if isinstance(place, Region):
+            assert place.is_correct == (list(place.gold) == list(place.predicted))
 
 
 def test_what_overlaps_stands_together():
-    one = example("a b c d e", (Found(0, 2, "X"), Found(3, 4, "X")), (Found(1, 4, "Y", 0.5),))
+    one = example(
+        "a b c d e",
+        (ExampleEntity(0, 2, "X"), ExampleEntity(3, 4, "X")),
+        (ExampleEntity(1, 4, "Y", 0.5),),
+    )
     [place, rest] = parts(one)
     assert [piece.text for piece in place.pieces] == ["a", " ", "b", " ", "c", " ", "d"]
     assert [bool(piece.gold) for piece in place.pieces] == [
@@ -88,7 +92,7 @@ def test_what_overlaps_stands_together():
         False,
         True,
     ]
-    assert [bool(piece.found) for piece in place.pieces] == [
+    assert [bool(piece.predicted) for piece in place.pieces] == [
         False,
         False,
         True,
@@ -97,16 +101,20 @@ def test_what_overlaps_stands_together():
         True,
         True,
     ]
-    assert rest == "e" and not place.right
+    assert rest == "e" and not place.is_correct
 
 
 def test_neighbours_that_touch_stand_apart():
-    assert len([*parts(example("a b", (Found(0, 1, "X"), Found(1, 2, "X"))))]) == 2
+    assert len([*parts(example("a b", (ExampleEntity(0, 1, "X"), ExampleEntity(1, 2, "X"))))]) == 2
 
 
 def test_the_subject_is_what_the_example_is_about():
-    places = [*parts(example("a b c", (Found(0, 1, "X"), Found(2, 3, "X")), start=2, end=3))]
-    assert [part.subject for part in places if isinstance(part, Place)] == [False, True]
+    places = [
+        *parts(
+            example("a b c", (ExampleEntity(0, 1, "X"), ExampleEntity(2, 3, "X")), start=2, end=3)
+        )
+    ]
+    assert [part.is_subject for part in places if isinstance(part, Region)] == [False, True]
 
 
 def test_a_character_that_turns_the_direction_of_what_follows_is_shown_by_its_number():

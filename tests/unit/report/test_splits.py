@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.ner.sentence import Sentence, Span
-from components.report.splits import splits
+from components.report.splits import split_figures
 
 
 def sentence(text, *spans, document=""):
@@ -18,7 +18,7 @@ ADA = Span(0, 1, "PER")
 
 
 def test_sizes_and_what_train_has_not():
-    (train, test), _ = splits(
+    (train, test), _ = split_figures(
         {
             "train": [
                 sentence("Ada saw", ADA, document="a"),
@@ -42,7 +42,7 @@ def test_sizes_and_what_train_has_not():
 
 def test_splits_that_share_sentences_and_entities():
     long = "Ada saw a very long film"
-    _, (overlap,) = splits(
+    _, (overlap,) = split_figures(
         {"train": [sentence(long, ADA)], "test": [sentence(long, ADA), sentence("Ada", ADA)]}
     )
     assert (overlap.left, overlap.right) == ("train", "test")
@@ -52,7 +52,7 @@ def test_splits_that_share_sentences_and_entities():
 
 def test_train_is_read_first_wherever_it_stands():
     test, train = [sentence("Ada saw", ADA)], [sentence("Ada sang", ADA)]
-    (of_test, of_train), _ = splits({"test": test, "train": train})
+    (of_test, of_train), _ = split_figures({"test": test, "train": train})
     assert (of_test.name, of_test.unknown_tokens) == (
         "test",
         0.5,
@@ -62,7 +62,7 @@ def test_train_is_read_first_wherever_it_stands():
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 300), max_size=20))
 def test_every_sentence_is_in_the_bin_of_its_length(lengths):
-    (train,), _ = splits({"train": [sentence("a " * length) for length in lengths]})
+    (train,), _ = split_figures({"train": [sentence("a " * length) for length in lengths]})
     assert sum(part.count for part in train.lengths) == len(lengths)
     for part in train.lengths:
         assert part.count == sum(part.low <= length <= part.high for length in lengths)
@@ -70,7 +70,7 @@ def test_every_sentence_is_in_the_bin_of_its_length(lengths):
 
 
 def test_an_empty_split_has_figures_too():
-    (train, test), (overlap,) = splits({"train": [], "test": []})
+    (train, test), (overlap,) = split_figures({"train": [], "test": []})
     assert (train.sentences, test.unknown_tokens, overlap.sentence_share, train.lengths) == (
         0,
         0,
