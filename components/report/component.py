@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from pydantic import TypeAdapter
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
@@ -56,7 +55,11 @@ class Executor(base_executor.BaseExecutor):
         measured = figures.Measured(
             evaluation=_evaluation(input_dict, splits, exec_properties["evaluated_on"]),
             data=_data(input_dict, splits),
-            training=_training(artifact_utils.get_single_uri(input_dict["model_run"])),
+            training=figures.parse_training(
+                Path(
+                    artifact_utils.get_single_uri(input_dict["model_run"]), record.FILE
+                ).read_bytes()
+            ),
         )
         io_utils.write_string_file(
             os.path.join(artifact_utils.get_single_uri(output_dict["figures"]), FILE),
@@ -141,11 +144,6 @@ def _anomalies(inputs: _Inputs) -> dict[str, anomalies_pb2.Anomalies]:
         )
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
-
-
-def _training(folder: str) -> figures.Training:
-    """Reads the record that the Trainer wrote into `folder`."""
-    return TypeAdapter(figures.Training).validate_json(Path(folder, record.FILE).read_bytes())
 
 
 class _Spec(ComponentSpec):

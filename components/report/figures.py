@@ -615,7 +615,7 @@ class Figures:
     format: int = FORMAT
 
 
-_T = TypeVar("_T", Figures, Measured)
+_T = TypeVar("_T", Figures, Measured, Training)
 
 
 def as_dict(figures: Figures | Measured) -> dict[str, Any]:
@@ -642,6 +642,11 @@ def parse_figures(text: str | bytes) -> Figures:
 def parse_measured(text: str | bytes) -> Measured:
     """Parses the measured part of a report. Raises ValueError if it is not one."""
     return _adapter(Measured).validate_json(text)
+
+
+def parse_training(text: str | bytes) -> Training:
+    """Parses the Trainer's record of its training. Raises ValueError if it is not one."""
+    return _adapter(Training).validate_json(text)
 
 
 @cache

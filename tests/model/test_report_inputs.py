@@ -1,4 +1,4 @@
-"""What a report is made from: sentences out of examples, and the record of a training."""
+"""The inputs of a report: sentences from examples, and the record of a training."""
 
 import json
 from types import SimpleNamespace
@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from components.ingest.examples import of_sentence, sentence_of
 from components.ner.sentence import Sentence, Span
-from components.report.figures import Epoch
-from components.report.training import training
+from components.report.figures import Epoch, parse_training
 from components.training import record
 from components.training.record import EpochRecord
 
@@ -64,7 +63,7 @@ def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
         record.read(tmp_path / "epochs.json"),
         {"best_epoch": 1, "outside_bias": 0.5, "temperature": 1.5},
     )
-    found = training(str(tmp_path / "run"))
+    found = parse_training((tmp_path / "run" / record.FILE).read_bytes())
     assert (
         found.epochs == (Epoch(1, 0.9, 0.1, 0.2, 0.3, 0.5, 2.0, 60),)
         and found.epochs[0].tokens_per_second == 30
