@@ -272,18 +272,20 @@ class Publish(Settings):
 
     canary: bool = Field(
         False,
-        description="put it beside the one that serves, under the label canary, until `tfx-ner models promote`;"
-        " servers have to read WORKDIR/serving/models.config",
+        description="publish as a canary: a model of its own, as ner-canary, that only requests for it"
+        " meet, until `tfx-ner models promote`; WORKDIR/serving/models.config serves both",
     )
     base_path: Optional[str] = Field(
         None,
         min_length=1,
-        description="folder of this model's versions as servers see it, for models.config; as /models/ner in a container",
+        description="folder of this model's versions as servers see it, for models.config, as /models/ner"
+        " in a container",
     )
     copy_to: Optional[str] = Field(
         None,
         min_length=1,
-        description="folder elsewhere, as s3://bucket/models/ner, that is to hold the version that serves, too",
+        description="address of a folder that gets a copy of the version that serves, as"
+        " s3://bucket/models/ner; a canary goes to s3://bucket/models/ner-canary",
     )
 
 

@@ -273,10 +273,6 @@ class Config(Settings):
             raise ValueError(
                 f"copy_to={publish.copy_to}; expected an address, as s3://bucket/models/ner"
             )
-        if publish.copy_to and publish.canary:
-            raise ValueError(
-                "found copy_to and canary; expected one of them, for servers elsewhere take the highest version"
-            )
         return publish
 
     @field_validator("workdir", "schema_file")

@@ -12,7 +12,7 @@ from tfx.orchestration import metadata
 
 from components.corpus.find import Splits
 from components.evaluation import entity_metric, resolvers, results, type_gate
-from components.publishing import hold, labels
+from components.publishing import hold
 from components.publishing.versions import Folders
 from components.report import component, figures
 from components.validation import drift
@@ -176,14 +176,13 @@ def _whereabouts(folders: Folders, version: str) -> dict[str, object]:
     place = folders.place(int(version)) if version else None
     if place is None:
         return {"published": None, "held": f"version {version} was removed" if version else ""}
-    if place.parent == folders.live:
-        found = labels.read(folders.live)
+    if place.parent != folders.withdrawn:
         return {
             "published": str(place),
             "version": version,
-            "canary": bool(found and found.canary == int(version)),
+            "canary": place.parent == folders.canary,
         }
-    held = hold.read(folders.withdrawn)
+    held = hold.load(folders.withdrawn)
     return {
         "published": None,
         "version": version,

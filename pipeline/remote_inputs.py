@@ -1,8 +1,10 @@
 """What the settings name on storage elsewhere, copied into the work folder; a published version, copied there."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from components.publishing.versions import Folders, serving, version_number, versions
+from components.publishing import canary, versions
+from components.publishing.versions import Folders
 from components.storage import copies
 from components.storage.remote import Remote, is_remote
 from pipeline.config import Config
@@ -36,23 +38,41 @@ def as_given(config: Config, given: Config) -> Config:
 
 
 def publish(folders: Folders, address: str | None, say: Callable[[str], None]) -> None:
-    """Brings the version that serves to the folder elsewhere at `address`, if there is one, and removes there those withdrawn.
+    """Copies the version that serves to remote storage and removes withdrawn versions there.
 
-    A version is whole there once its `saved_model.pb` is, which comes last. What failed is made up for the next time.
+    Where canaries are in use, the canary goes to the folder `address`-canary; without a canary on trial
+    that folder gets the version that serves. A version is whole there once its `saved_model.pb` is, which
+    comes last. What failed is made up for by the next call.
+
+    Args:
+      folders: the local versions.
+      address: the remote folder of versions, None if there is none.
+      say: gets a line about each copy and removal.
     """
-    number = serving(folders)
-    if not address or number is None:
+    serves = versions.serving(folders)
+    if not address or serves is None:
         return
     base = Remote(address.rstrip("/"))
+    withdrawn = set(versions.versions(folders.withdrawn)) - {serves}
+    _bring(folders.live / str(serves), base, withdrawn, say)
+    if canary.in_use(folders):
+        newest = folders.canary / str(versions.canary(folders) or serves)
+        base = Remote(f"{address.rstrip('/')}-canary")
+        _bring(newest, base, _begun(base) - {int(newest.name)}, say)
+
+
+def _bring(version: Path, base: Remote, unwanted: set[int], say: Callable[[str], None]) -> None:
+    """Copies a version to a remote folder if it is not there, then removes unwanted ones."""
+    number = int(version.name)
     if number not in copies.versions(base):
         say(f"copying version {number} to {base}")
-        copies.upload_version(folders.live / str(number), base)
-    for withdrawn in sorted(_begun(base).intersection(versions(folders.withdrawn)) - {number}):
-        say(f"removing version {withdrawn} from {base}")
-        copies.remove_version(withdrawn, base)
+        copies.upload_version(version, base)
+    for other in sorted(_begun(base) & unwanted):
+        say(f"removing version {other} from {base}")
+        copies.remove_version(other, base)
 
 
 def _begun(base: Remote) -> set[int]:
     """The numbers of versions of which anything is there."""
-    numbers = (version_number(place.name) for place in base.iterdir())
+    numbers = (versions.version_number(place.name) for place in base.iterdir())
     return {number for number in numbers if number is not None}

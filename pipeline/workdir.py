@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ import filelock
 
 from components import atomic_io
 from components.errors import UserError
+from components.publishing import canary
 from components.publishing.versions import Folders
 
 HELD = "is at work here"  # said by a run that finds another one at work; the scheduler tells it by this from bad input
@@ -157,6 +159,8 @@ class Workdir:
             ) from None
         try:
             self._holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+            if line := canary.migrate_labels(self.versions):
+                print(line, file=sys.stderr)
             yield
         finally:
             self._holder.unlink(missing_ok=True)

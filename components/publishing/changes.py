@@ -1,158 +1,204 @@
-"""What the owner of published versions does by hand: roll back, promote, release, prune. Plain Python.
+"""Changes of the published versions: publish, roll back, promote, release, prune. Plain Python.
 
-Each is a few renames in an order that a kill cannot hurt: what a server sees changes with one of them. Done again, a
-command that was killed goes on where it was.
+Each change is a few renames in an order that survives a kill: what a server sees changes with one of
+them. A killed change is finished by doing it again. The caller holds the lock of the work folder.
 """
 
 import errno
-import shutil
+import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import Optional
 
-from components import atomic_io
 from components.errors import UserError
-from components.publishing import hold, labels, versions
+from components.publishing import canary, hold, versions
 from components.publishing.versions import Folders
 
 
-def rollback(folders: Folders, version: Optional[int], at: str, by: str, because: str) -> hold.Hold:
-    """Lets an earlier version serve, and holds what would be published until `promote` or `release`.
+def publish(
+    model: str | Path, folders: Folders, as_canary: bool = False, base_path: str | None = None
+) -> Path:
+    """Publishes a SavedModel as a new version and returns the version's folder.
+
+    The version goes live; as a canary it goes to the canary folder, if another version serves. During
+    a hold it goes to the withdrawn versions. Its number is the seconds since 1970, and higher than all
+    numbers there. The model is not copied if it is already the newest live version, the canary or a
+    withdrawn version, as after a run that was killed.
 
     Args:
-      folders: where versions lie.
-      version: the one to go back to. Without it, the newest step is taken back: the canary if there is one, else the
-        version that serves, in favour of the next lower one.
-      at: when, in ISO 8601.
-      by: who.
-      because: why.
+      model: folder of the SavedModel.
+      folders: the model's versions.
+      as_canary: put the version on trial.
+      base_path: `folders.live` as servers see it, for `models.config`, if that is another path.
+    """
+    model = Path(model)
+    held = hold.load(folders.withdrawn) is not None
+    for folder in (folders.live, folders.withdrawn) if held else (folders.live,):
+        folder.mkdir(parents=True, exist_ok=True)
+    versions.clear_partial(folders)
+    canary.update(folders)
+    serves = versions.serving(folders)
+    version = _same_model(model, folders)
+    if version and version.parent == folders.withdrawn:
+        return version
+    on_trial = as_canary and serves is not None
+    if version is None:
+        if on_trial and not held:
+            canary.set_up(folders, base_path)
+        base = folders.withdrawn if held else folders.canary if on_trial else folders.live
+        number = max(int(time.time()), max(folders.all, default=0) + 1)
+        version = versions.copy(model, base, number)
+    elif version.parent == folders.canary and not as_canary and not held:
+        version = versions.link(version, folders.live)
+    if as_canary and not held:
+        canary.set_up(folders, base_path)
+    else:
+        canary.update(folders)
+    versions.set_last_published(folders, version.name)
+    return version
+
+
+def rollback(folders: Folders, version: int | None, at: str, by: str, reason: str) -> hold.Hold:
+    """Lets an earlier version serve, and holds new versions back until `promote` or `release`.
+
+    Args:
+      folders: the model's versions.
+      version: the version to go back to. By default the newest step is taken back: the canary is
+        dropped if there is one; otherwise the next lower version serves.
+      at: the time, in ISO 8601.
+      by: the user.
+      reason: why, for people.
 
     Raises:
-      UserError: there is nothing to go back to, or it is not whole.
+      UserError: there is no version to go back to, or it is not whole.
     """
-    before = versions.serving(folders)
-    if before is None:
+    serves = versions.serving(folders)
+    if serves is None:
         raise UserError(f"{folders.live}: no version serves; nothing to roll back")
+    canary.update(folders)
+    on_trial = versions.canary(folders)
     live = versions.versions(folders.live)
-    target = version if version is not None else _previous(folders, before)
+    target = version if version is not None else serves if on_trial else fallback(folders)
     if target is None:
-        raise UserError(f"{folders.live}: {before} is the only version; nothing to roll back to")
+        raise UserError(f"{folders.live}: {serves} is the only version; nothing to roll back to")
     above = [number for number in live if number > target]
-    if not above:
-        known = [number for number in folders.all if number < max(live)]
+    newest = on_trial or serves
+    if newest <= target:
+        known = [number for number in folders.all if number < newest]
         raise UserError(f"version {target} is not lower than any live version; {_one_of(known)}")
     _refuse_broken(folders, target)
     _refuse_two_file_systems(folders)
-    kept = hold.read(folders.withdrawn)
-    made = (
-        kept
-        if kept and kept.kept == target and kept.left == max(above)
-        else hold.Hold(max(above), target, at, by, because)
-    )
-    # First, for a run that starts now must not publish.
-    hold.put(folders.withdrawn, made)
+    held = hold.load(folders.withdrawn)
+    if held is None or held.kept != target or held.left < newest:
+        held = hold.Hold(newest, target, at, by, reason)
+    # The hold comes first, so that a run that starts now does not publish.
+    hold.put(folders.withdrawn, held)
+    if on_trial:
+        versions.move(on_trial, folders.canary, folders.withdrawn)
     if target not in live:
-        _move(target, folders.withdrawn, folders.live)
-    found = labels.read(folders.live)
-    if found:
-        labels.write(folders.live, labels.Labels(target, base_path=found.base_path))
-    # The highest serves until the last rename, so that a server never sees one in between.
+        versions.move(target, folders.withdrawn, folders.live)
+    # The highest version serves until the last rename, so that a server never sees one in between.
     for number in above:
-        _move(number, folders.live, folders.withdrawn)
-    return made
+        versions.move(number, folders.live, folders.withdrawn)
+    canary.update(folders)
+    return held
 
 
-def promote(folders: Folders, version: Optional[int]) -> int:
-    """Lets a withdrawn version or the canary serve, lifts the hold, and returns the version. Raises UserError."""
-    found = labels.read(folders.live)
-    canary = found.canary if found else None
-    version = version if version is not None else canary
+def promote(folders: Folders, version: int | None) -> int:
+    """Lets a withdrawn version or the canary serve, lifts the hold and returns the version.
+
+    Args:
+      folders: the model's versions.
+      version: the version, by default the canary.
+
+    Raises:
+      UserError: there is no such version to promote, or it is not whole.
+    """
+    canary.update(folders)
+    on_trial, serves = versions.canary(folders), versions.serving(folders)
     withdrawn = versions.versions(folders.withdrawn)
+    version = version if version is not None else on_trial
     if version is None:
         raise UserError(
             f"there is no canary to promote; name a withdrawn version: {_one_of(withdrawn)}"
         )
-    serves = versions.serving(folders)
-    if version not in withdrawn and version != canary:
-        if version == serves:
+    if version not in withdrawn and version != on_trial:
+        if version != serves:
+            raise UserError(
+                f"version {version} is neither withdrawn nor a canary;"
+                f" {_one_of([*withdrawn, on_trial])}"
+            )
+        if hold.load(folders.withdrawn) is None:
             raise UserError(f"version {version} serves already")
+    elif version < (serves or 0):
         raise UserError(
-            f"version {version} is neither withdrawn nor a canary; {_one_of([*withdrawn, canary])}"
-        )
-    if version in withdrawn and version < max(versions.versions(folders.live), default=0):
-        raise UserError(
-            f"version {version} is lower than what is live; `tfx-ner models rollback {version}` goes back to it"
+            f"version {version} is lower than what is live; `tfx-ner models rollback {version}` goes"
+            " back to it"
         )
     _refuse_broken(folders, version)
     if version in withdrawn:
         _refuse_two_file_systems(folders)
-        _move(version, folders.withdrawn, folders.live)
-    if found:
-        labels.write(folders.live, labels.Labels(version, base_path=found.base_path))
+        versions.move(version, folders.withdrawn, folders.live)
+    elif version == on_trial:
+        # The canary folder keeps its copy, so that nothing changes for requests to the canary.
+        versions.link(folders.canary / str(version), folders.live)
+    canary.update(folders)
     hold.lift(folders.withdrawn)
     return version
 
 
 def release(folders: Folders) -> hold.Hold:
-    """Lifts the hold and returns it: the next model that is let through goes live. Raises UserError if nothing is held."""
-    found = hold.read(folders.withdrawn)
-    if found is None:
+    """Lifts the hold and returns it; the next accepted model goes live.
+
+    Raises UserError if there is no hold.
+    """
+    held = hold.load(folders.withdrawn)
+    if held is None:
         raise UserError(f"{folders.live}: nothing is held")
     hold.lift(folders.withdrawn)
-    return found
+    return held
 
 
 def protected(folders: Folders) -> set[int]:
-    """The versions that `prune` never removes: what serves, its fallback, a canary, and what a hold names."""
-    serves, found, held = (
-        versions.serving(folders),
-        labels.read(folders.live),
-        hold.read(folders.withdrawn),
-    )
-    named = (
-        serves,
-        fallback(folders),
-        found and found.canary,
-        held and held.left,
-        held and held.kept,
-    )
-    return {number for number in named if number}
+    """The versions that `prune` keeps: serving, its fallback, the canary, and those of a hold."""
+    held = hold.load(folders.withdrawn)
+    kept = {versions.serving(folders), fallback(folders), versions.canary(folders)}
+    if held:
+        kept |= {held.left, held.kept}
+    return {number for number in kept if number is not None}
 
 
-def fallback(folders: Folders) -> Optional[int]:
+def fallback(folders: Folders) -> int | None:
     """The version that would serve without the one that does."""
-    serves = versions.serving(folders)
-    return max(
-        (number for number in versions.versions(folders.live) if serves and number < serves),
-        default=None,
-    )
+    return max(versions.versions(folders.live)[:-1], default=None)
 
 
 def prune(folders: Folders, keep: int) -> list[int]:
-    """Removes all versions but the newest `keep` and those that are protected, and returns what it removed."""
+    """Removes all versions but the newest `keep` and the protected ones; returns the removed."""
     versions.clear_partial(folders)
+    canary.update(folders)
     newest = folders.all[-keep:] if keep else []
-    gone = [number for number in folders.all if number not in {*newest, *protected(folders)}]
-    for number in gone:
-        place = folders.place(number)
-        # Out of sight by one rename: nobody sees half of it.
-        hidden = place.rename(place.with_name(f"{versions.PARTIAL}{number}"))
-        shutil.rmtree(hidden)
+    removed = [number for number in folders.all if number not in {*newest, *protected(folders)}]
+    for number in removed:
+        versions.remove(folders.place(number))
         if versions.last_published(folders) == str(number):
-            versions.forget_last(folders)
-    return gone
+            versions.forget_last_published(folders)
+    return removed
 
 
-def _previous(folders: Folders, serves: int) -> Optional[int]:
-    found = labels.read(folders.live)
-    return serves if found and found.canary else fallback(folders)
+def _same_model(model: Path, folders: Folders) -> Path | None:
+    """The newest live version, the canary or a withdrawn version, if its content is the model's."""
+    candidates = [folders.live / str(number) for number in versions.versions(folders.live)[-1:]]
+    if on_trial := versions.canary(folders):
+        candidates.append(folders.canary / str(on_trial))
+    candidates += reversed(_paths(folders.withdrawn))
+    if not candidates:
+        return None
+    digest = versions.content_hash(model)
+    return next((path for path in candidates if versions.content_hash(path) == digest), None)
 
 
-def _move(number: int, source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    (source / str(number)).rename(target / str(number))
-    for folder in (target, source):
-        atomic_io.sync(folder)
+def _paths(base: Path) -> list[Path]:
+    return list(versions.version_folders(base).values()) if base.is_dir() else []
 
 
 def _refuse_broken(folders: Folders, version: int) -> None:
@@ -167,7 +213,7 @@ def _refuse_broken(folders: Folders, version: int) -> None:
 
 
 def _refuse_two_file_systems(folders: Folders) -> None:
-    """Raises UserError where a version cannot be withdrawn by a rename; found out by one of an empty folder."""
+    """Raises UserError if a version cannot be withdrawn by one rename; tries it with a folder."""
     folders.withdrawn.mkdir(parents=True, exist_ok=True)
     probe = folders.live / f"{versions.PARTIAL}probe"
     moved = folders.withdrawn / probe.name
@@ -187,6 +233,6 @@ def _refuse_two_file_systems(folders: Folders) -> None:
                 path.rmdir()
 
 
-def _one_of(numbers: Collection[Optional[int]]) -> str:
+def _one_of(numbers: Collection[int | None]) -> str:
     known = sorted({number for number in numbers if number})
     return f"there are {', '.join(map(str, known))}" if known else "there is none"

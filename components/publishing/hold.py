@@ -1,9 +1,8 @@
-"""A hold: since a rollback, nothing goes live by itself. It is a file beside the withdrawn versions. Plain Python."""
+"""A hold: after a rollback no run puts a version live. It is a file with the withdrawn versions."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
 
 from components import atomic_io
 from components.errors import UserError
@@ -13,39 +12,50 @@ _FILE = ".hold.json"
 
 @dataclass(frozen=True)
 class Hold:
-    """`left` is the version that was rolled back, `kept` the one that serves since; `at` is ISO 8601, `by` a user's name."""
+    """What `tfx-ner models rollback` did.
+
+    left: the version that was rolled back.
+    kept: the version that serves since.
+    at: the time, in ISO 8601.
+    by: the user.
+    reason: why, "" if no reason was given.
+    """
 
     left: int
     kept: int
     at: str
     by: str
-    because: str
+    reason: str
 
     def __str__(self) -> str:
-        why = f" ({self.because})" if self.because else ""
+        why = f" ({self.reason})" if self.reason else ""
         return f"held since the rollback from {self.left} to {self.kept} on {self.at} by {self.by}{why}"
 
 
-def read(withdrawn: Path) -> Optional[Hold]:
-    """The hold that is in force, None if there is none. Raises UserError for a file that cannot be read."""
+def load(withdrawn: Path) -> Hold | None:
+    """The hold that is in force, None if there is none. Raises UserError if it cannot be read."""
     path = withdrawn / _FILE
     try:
-        return Hold(**json.loads(path.read_text(encoding="utf-8")))
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if "because" in fields:  # as earlier releases wrote it
+            fields["reason"] = fields.pop("because")
+        return Hold(**fields)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"{path}: cannot read the hold ({error}); look at `tfx-ner models list`, and remove the file if nothing is held"
+            f"{path}: cannot read the hold ({error}); look at `tfx-ner models list`, and remove the"
+            " file if nothing is held"
         ) from None
 
 
 def put(withdrawn: Path, hold: Hold) -> None:
-    """Puts a hold in force."""
+    """Writes a hold."""
     atomic_io.write_text(
         withdrawn / _FILE, json.dumps(asdict(hold), ensure_ascii=False, indent=1) + "\n"
     )
 
 
 def lift(withdrawn: Path) -> None:
-    """Lifts the hold, if there is one."""
+    """Removes the hold, if there is one."""
     (withdrawn / _FILE).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from tfx.components.pusher import executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils
 
-from components.publishing import versions
+from components.publishing import changes, versions
 
 
 def place(folders: versions.Folders, canary: bool, base_path: str | None) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class Executor(executor.Executor):
             return
         config = json_utils.loads(exec_properties["custom_config"])
         folders = versions.Folders(Path(config["live"]), Path(config["withdrawn"]))
-        path = versions.publish(
+        path = changes.publish(
             self.GetModelPath(input_dict), folders, config["canary"], config["base_path"]
         )
         # The artifact holds the version's place rather than a second copy of the model.

@@ -1,133 +1,57 @@
-"""Published versions: the folders they lie in, and how a new one appears. Plain Python.
+"""The folders of a model's published versions. Plain Python, without TensorFlow.
 
-TensorFlow Serving takes a folder whose name is a number for a version, and serves the highest. So a version goes live by
-one rename, and is withdrawn by one.
+TensorFlow Serving takes a folder whose name is a number for a version, and serves the highest. So one
+rename publishes a version, and one rename withdraws it.
 """
 
 import hashlib
+import os
 import shutil
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from components import atomic_io
 from components.export import card
-from components.publishing import hold, labels
 
-PARTIAL = ".partial-"  # no whole number: a server takes no such folder for a version
-_LATEST = ".latest"  # names the version published last
+PARTIAL = ".partial-"  # prefix of unfinished copies; not a number, so servers ignore them
+_LAST_PUBLISHED = ".latest"  # file with the number of the version that was published last
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a model's versions lie: `live` is the base folder of servers, `withdrawn` holds those that must not serve."""
+    """The folders in which the versions of one model lie.
+
+    live: base folder of the servers of the model; they serve its highest version.
+    withdrawn: versions that must not be served, after a rollback or during a hold.
+    """
 
     live: Path
     withdrawn: Path
 
-    def place(self, version: int) -> Optional[Path]:
-        """The version's folder, live or withdrawn; None if there is none such."""
-        places = (base / str(version) for base in (self.live, self.withdrawn))
-        return next((place for place in places if place.is_dir()), None)
+    @property
+    def canary(self) -> Path:
+        """Base folder of the canary, a model of its own: `ner-canary` for `ner`.
+
+        It exists where canaries are in use, and then always holds a copy of the version that
+        serves, so that a server finds a version there while no canary is on trial.
+        """
+        return self.live.with_name(f"{self.live.name}-canary")
+
+    @property
+    def bases(self) -> tuple[Path, ...]:
+        """All folders of versions; where a version is in several, the first one counts."""
+        return self.live, self.withdrawn, self.canary
 
     @property
     def all(self) -> list[int]:
-        """Every version's number, lowest first."""
-        return sorted({*versions(self.live), *versions(self.withdrawn)})
+        """The numbers of all versions, lowest first."""
+        return sorted({number for base in self.bases for number in versions(base)})
 
-
-def publish(
-    model: str | Path, folders: Folders, canary: bool = False, base_path: Optional[str] = None
-) -> Path:
-    """Copies the SavedModel `model` to a new version and returns its folder.
-
-    It goes live, under the label `canary` if that is asked for and another version serves; while a hold is in force it is
-    put with those withdrawn. Versions are seconds since 1970, always higher than every one there, also when the clock was
-    set back. A model that is the newest live version already is not published again (a run that was killed in between
-    starts here once more), nor is one that was withdrawn.
-
-    Args:
-      model: a SavedModel.
-      folders: where versions lie.
-      canary: whether it goes on trial beside the one that serves.
-      base_path: the folder of this model's versions as servers see it, for their configuration; `folders.live` by default.
-    """
-    base = folders.withdrawn if hold.read(folders.withdrawn) else folders.live
-    for folder in (base, folders.live):
-        folder.mkdir(parents=True, exist_ok=True)
-    clear_partial(folders)
-    serves = serving(folders)
-    same = _already_there(Path(model), folders)
-    if same and same.parent == folders.withdrawn:
-        return same
-    goes_live = base == folders.live
-    if goes_live and canary and serves is not None and not labels.read(folders.live):
-        # Said before the new one is there, for the highest would else be taken for the one that serves.
-        labels.write(folders.live, labels.Labels(serves, base_path=base_path))
-    target = same or _copy(
-        Path(model), base, max(int(time.time()), max(folders.all, default=0) + 1)
-    )
-    if goes_live:
-        _label(folders, int(target.name), serves, canary, base_path)
-    atomic_io.write_text(folders.live / _LATEST, target.name)
-    return target
-
-
-def _label(
-    folders: Folders, version: int, serves: Optional[int], canary: bool, base_path: Optional[str]
-) -> None:
-    """Labels a version that went live, where labels are in use."""
-    found = labels.read(folders.live)
-    if version == serves or not (canary or found):
-        return
-    base_path = base_path or (found.base_path if found else None)
-    on_trial = canary and serves is not None
-    labels.write(
-        folders.live,
-        labels.Labels(serves, version, base_path)
-        if on_trial
-        else labels.Labels(version, None, base_path),
-    )
-
-
-def _copy(model: Path, base: Path, number: int) -> Path:
-    partial = base / f"{PARTIAL}{number}"
-    try:
-        shutil.copytree(model, partial)
-        for path in partial.rglob("*"):
-            if path.is_file():
-                atomic_io.sync(path)
-    except OSError:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    target = partial.rename(base / str(number))
-    atomic_io.sync(base)
-    return target
-
-
-def clear_partial(folders: Folders) -> None:
-    """Removes what a killed command left half-made."""
-    for base in (folders.live, folders.withdrawn):
-        for partial in base.glob(f"{PARTIAL}*"):
-            shutil.rmtree(partial)
-
-
-def lost_version(folders: Folders) -> str:
-    """The version published last if it is nowhere any more, else "". Then the model has to be published again."""
-    version = last_published(folders)
-    return version if version and not folders.place(int(version)) else ""
-
-
-def last_published(folders: Folders) -> str:
-    """The version published last, "" if none was, or if it was pruned since."""
-    record = folders.live / _LATEST
-    return record.read_text(encoding="utf-8").strip() if record.exists() else ""
-
-
-def forget_last(folders: Folders) -> None:
-    """The version published last is gone for good: it is not to be published again."""
-    (folders.live / _LATEST).unlink(missing_ok=True)
+    def place(self, version: int) -> Path | None:
+        """The folder of a version, None if there is no such version."""
+        paths = (base / str(version) for base in self.bases)
+        return next((path for path in paths if path.is_dir()), None)
 
 
 def version_number(name: str) -> int | None:
@@ -163,15 +87,109 @@ def versions(base: str | Path) -> list[int]:
     return list(version_folders(folder)) if folder.is_dir() else []
 
 
-def serving(folders: Folders) -> Optional[int]:
-    """The version that answers: the one labelled stable where there are labels, else the highest; None if none is live."""
-    live = versions(folders.live)
-    labelled = labels.read(folders.live)
-    return labelled.stable if labelled and labelled.stable in live else max(live, default=None)
+def serving(folders: Folders) -> int | None:
+    """The version that serves, which is the highest live one; None if no version is live."""
+    return max(versions(folders.live), default=None)
+
+
+def canary(folders: Folders) -> int | None:
+    """The version that is on trial as the canary, None if there is none.
+
+    It is the highest version of the canary folder that is neither live nor withdrawn: the others
+    there are copies.
+    """
+    copies = {*versions(folders.live), *versions(folders.withdrawn)}
+    on_trial = [number for number in versions(folders.canary) if number not in copies]
+    newest = max(on_trial, default=None)
+    return newest if newest is not None and newest > (serving(folders) or 0) else None
+
+
+def copy(
+    model: Path, base: Path, version: int, copy_file: Callable[..., object] = shutil.copy2
+) -> Path:
+    """Copies a SavedModel into a base folder as a version that appears whole, and returns it.
+
+    Args:
+      model: folder of the SavedModel.
+      base: folder of versions.
+      version: number of the new version.
+      copy_file: copies one file, as `shutil.copy2` does.
+
+    Raises:
+      OSError: the model cannot be copied; nothing is left of the copy.
+    """
+    base.mkdir(parents=True, exist_ok=True)
+    partial = base / f"{PARTIAL}{version}"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        shutil.copytree(model, partial, copy_function=copy_file)
+        for path in partial.rglob("*"):
+            if path.is_file():
+                atomic_io.sync(path)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    target = partial.rename(base / str(version))
+    atomic_io.sync(base)
+    return target
+
+
+def link(version: Path, base: Path) -> Path:
+    """Copies a version into another base folder under the same number, by hard links if possible."""
+    return copy(version, base, int(version.name), _link_or_copy)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def move(version: int, source: Path, target: Path) -> None:
+    """Moves a version from one base folder to another by one rename."""
+    target.mkdir(parents=True, exist_ok=True)
+    (source / str(version)).rename(target / str(version))
+    for folder in (target, source):
+        atomic_io.sync(folder)
+
+
+def remove(version: Path) -> None:
+    """Removes a version's folder; one rename hides it from servers first."""
+    shutil.rmtree(version.rename(version.with_name(f"{PARTIAL}{version.name}")))
+
+
+def clear_partial(folders: Folders) -> None:
+    """Removes the unfinished copies that a killed command left."""
+    for base in folders.bases:
+        for partial in base.glob(f"{PARTIAL}*"):
+            shutil.rmtree(partial)
+
+
+def lost_version(folders: Folders) -> str:
+    """The version published last if its folder is gone, else "". It has to be published again."""
+    version = last_published(folders)
+    return version if version and not folders.place(int(version)) else ""
+
+
+def last_published(folders: Folders) -> str:
+    """The version published last, "" if no version was published or that one was pruned."""
+    record = folders.live / _LAST_PUBLISHED
+    return record.read_text(encoding="utf-8").strip() if record.exists() else ""
+
+
+def set_last_published(folders: Folders, version: str) -> None:
+    """Records the version published last."""
+    atomic_io.write_text(folders.live / _LAST_PUBLISHED, version)
+
+
+def forget_last_published(folders: Folders) -> None:
+    """Removes the record of the version published last, so that it is not published again."""
+    (folders.live / _LAST_PUBLISHED).unlink(missing_ok=True)
 
 
 def missing_parts(version: Path) -> tuple[str, ...]:
-    """What a version needs to be loaded and described, and has not."""
+    """The files that a version needs to be loaded and described, and lacks."""
     parts = ("saved_model.pb", "variables/variables.index", "assets.extra/ner.json")
     missing = [part for part in parts if not (version / part).is_file()]
     if not list(version.glob("variables/variables.data-*")):
@@ -181,20 +199,8 @@ def missing_parts(version: Path) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _already_there(model: Path, folders: Folders) -> Optional[Path]:
-    """The newest live version, or any that was withdrawn, if it is this very model."""
-    candidates = [folders.live / str(number) for number in versions(folders.live)[-1:]]
-    candidates += [
-        folders.withdrawn / str(number) for number in reversed(versions(folders.withdrawn))
-    ]
-    if not candidates:
-        return None
-    digest = content_hash(model)
-    return next((path for path in candidates if content_hash(path) == digest), None)
-
-
 def content_hash(model: Path) -> str:
-    """A hash of a folder's files, by name and content."""
+    """A hash of the names and contents of a folder's files."""
     digest = hashlib.sha256()
     for path in sorted(path for path in model.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(model).as_posix()}\n{path.stat().st_size}\n".encode())

@@ -1,5 +1,6 @@
 """`tfx-ner models`."""
 
+import contextlib
 import datetime
 import getpass
 from typing import Optional
@@ -17,8 +18,8 @@ _version = click.argument("version", type=click.IntRange(min=1), required=False)
 def models() -> None:
     """Show what is published, and roll back, promote or remove versions.
 
-    After a rollback nothing goes live by itself: runs go on, and what they publish waits beside the withdrawn versions
-    until `promote` puts one live, or `release` lets the next one through.
+    After a rollback no run puts a version live: runs go on, and the versions that they publish are
+    withdrawn until `promote` puts one of them live or `release` lets the next one through.
     """
 
 
@@ -35,17 +36,19 @@ def show(
 ) -> None:
     """List the versions, or show one.
 
-    One version is shown with where it came from: data, configuration and code by hash, packages, scores.
+    One version is shown with its origin: hashes of data, configuration and code, packages, scores.
     """
     options.refuse_unwritable(json_file)
     place, settings = _place(workdir, config_file, assignments)
+    with contextlib.suppress(UserError), place.locked():
+        pass  # the lock brings a folder of an earlier release up to date; a run that holds it did
 
     from components.publishing import hold
     from pipeline.history import lookup, model_tables
     from pipeline.history import models as history
 
     found = history.models(lookup.open_to_read(place, settings), place)
-    held = hold.read(place.withdrawn)
+    held = hold.load(place.withdrawn)
     if version is not None:
         found = [one for one in found if one.version == version]
         if not found:
@@ -66,27 +69,33 @@ def show(
 @models.command()
 @_version
 @click.option(
-    "--because", metavar="TEXT", default="", help="Why, for `models list` and the next runs."
+    "--reason",
+    "--because",
+    "reason",
+    metavar="TEXT",
+    default="",
+    help="Why, for `models list` and the next runs.",
 )
 @options.place
 def rollback(
     version: Optional[int],
-    because: str,
+    reason: str,
     workdir: Optional[str],
     config_file: Optional[str],
     assignments: tuple[str, ...],
 ) -> None:
     """Let an earlier version serve.
 
-    Without VERSION the newest step is taken back: the canary, else the version that serves. The versions above it are
-    withdrawn, and nothing new goes live until `promote` or `release`.
+    Without VERSION the newest step is taken back: the canary is dropped; without a canary the next
+    lower version serves. Higher versions are withdrawn, and no run puts a version live until `promote`
+    or `release`.
     """
     from components.publishing import changes
 
     place, settings = _place_to_change(workdir, config_file, assignments)
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     with place.locked():
-        made = changes.rollback(place.versions, version, now, _user(), because)
+        made = changes.rollback(place.versions, version, now, _user(), reason)
     print(f"version {made.kept} serves; {made.left} is in {place.withdrawn}")
     print(
         "what runs publish is held until `tfx-ner models promote VERSION` or `tfx-ner models release`"
@@ -103,9 +112,9 @@ def promote(
     config_file: Optional[str],
     assignments: tuple[str, ...],
 ) -> None:
-    """Let a withdrawn version or the canary serve.
+    """Let the canary or a withdrawn version serve.
 
-    Without VERSION it is the canary. The hold that a rollback has left is lifted.
+    Without VERSION it is the canary. Also lifts the hold of a rollback.
     """
     from components.publishing import changes
 
@@ -123,7 +132,7 @@ def release(
 ) -> None:
     """Lift the hold.
 
-    The next model that the gate lets through goes live. What was withdrawn stays so.
+    The next model that the gate accepts goes live. Withdrawn versions stay withdrawn.
     """
     from components.publishing import changes
 
@@ -143,7 +152,7 @@ def prune(
 ) -> None:
     """Remove old versions.
 
-    Never what serves, its fallback, a canary, or what a hold names.
+    The version that serves, its fallback, the canary and the versions that a hold names are kept.
     """
     from components.publishing import changes
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
 from components.export import card
-from components.publishing import changes, hold, labels, versions
+from components.publishing import changes, hold, versions
 from pipeline.history import runs
 from pipeline.workdir import Workdir
 
@@ -69,7 +69,7 @@ def _run_of(store, artifact) -> str:
 
 
 def _states(folders: versions.Folders) -> dict[int, str]:
-    found, held = labels.read(folders.live), hold.read(folders.withdrawn)
+    held = hold.load(folders.withdrawn)
     states = dict.fromkeys(versions.versions(folders.withdrawn), "withdrawn")
     if held:
         states |= {version: "held" for version in states if version > held.left}
@@ -77,8 +77,8 @@ def _states(folders: versions.Folders) -> dict[int, str]:
     for version, state in (
         (changes.fallback(folders), "fallback"),
         (versions.serving(folders), "serving"),
-        (found.canary if found else None, "canary"),
+        (versions.canary(folders), "canary"),
     ):
-        if version in states:
+        if version is not None:
             states[version] = state
     return states

@@ -15,8 +15,9 @@ from pathlib import Path
 from ml_metadata import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
+from components import atomic_io
 from components.errors import UserError
-from components.publishing import labels
+from components.publishing import canary
 from pipeline import metadata_store
 from pipeline.history.facts import TYPE
 from pipeline.workdir import Location, Workdir
@@ -88,8 +89,12 @@ def update_paths(
         for path in previous:
             _refuse_shared_database(Path(path), workdir, database)
     relocation = _rewrite(store, previous, root) if previous else None
-    if (workdir.serving.parent / labels.CONFIG).exists():
-        labels.write_config(workdir.serving.parent)
+    config = workdir.serving.parent / canary.CONFIG
+    if config.is_file():
+        text = config.read_text(encoding="utf-8")
+        for path in previous:
+            text = replace_root(text, path, root)
+        atomic_io.write_text(config, text)
     workdir.write_location(database, location.id if location else "")
     if relocation:
         (say or _to_standard_error)(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml_metadata import MetadataStore
 
-from components.publishing import hold, labels, versions
+from components.publishing import canary, hold, versions
 from pipeline.history import artifacts, cleanup, pages, runs, set_aside
 from pipeline.workdir import Workdir
 
@@ -76,7 +76,7 @@ def verify(store: MetadataStore, workdir: Workdir) -> Verification:
             *_artifacts(store, workdir, known),
             *_runs(store, workdir, all_runs),
             *_versions(store, workdir.versions),
-            *_labels_and_hold(workdir.versions),
+            *_canary_and_hold(workdir.versions),
         )
         return Verification(
             len(known),
@@ -177,26 +177,23 @@ def _versions(store: MetadataStore, folders: versions.Folders) -> Iterator[Fault
             f"{folders.live / lost}: the version published last is missing",
             "The next run publishes it again",
         )
-    for base in (folders.live, folders.withdrawn):
+    for base in folders.bases:
         for partial in base.glob(f"{versions.PARTIAL}*"):
             yield Fault(f"{partial}: an unfinished copy", _NEXT_RUN)
 
 
-def _labels_and_hold(folders: versions.Folders) -> Iterator[Fault]:
-    live, labelled, held = (
-        versions.versions(folders.live),
-        labels.read(folders.live),
-        hold.read(folders.withdrawn),
-    )
-    for label, version in (
-        ("stable", labelled and labelled.stable),
-        ("canary", labelled and labelled.canary),
-    ):
-        if version and version not in live:
-            advice = "`tfx-ner models promote VERSION` or `rollback VERSION` sets the labels"
+def _canary_and_hold(folders: versions.Folders) -> Iterator[Fault]:
+    live, held = versions.versions(folders.live), hold.load(folders.withdrawn)
+    if canary.in_use(folders) and live and max(live) not in versions.versions(folders.canary):
+        yield Fault(
+            f"{folders.canary}: has no copy of version {max(live)}, which serves",
+            "The next command that changes versions makes it",
+        )
+    for name in canary.model_names(folders.live.parent):
+        if not versions.versions(folders.live.with_name(name)):
             yield Fault(
-                f"{folders.live}: the label {label} is on version {version}, which is not live",
-                advice,
+                f"{folders.live.parent / canary.CONFIG}: names the model {name}, which has no version",
+                "A server that starts now waits for a version; publish one, or take the model out",
             )
     if held and any(version >= held.left for version in live):
         advice = f"`tfx-ner models rollback {held.kept}` finishes it"

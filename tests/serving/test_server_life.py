@@ -17,7 +17,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_management_pb2, prediction_service_pb2_grpc
 
 from components.errors import UserError
-from components.publishing import labels
+from components.publishing import canary, changes
+from components.publishing import versions as versions_module
+from components.publishing.versions import Folders
 from serving.server import config, main
 from tests.serving import small_models
 from tests.serving.running import outputs, request
@@ -197,29 +199,28 @@ def reload(server, text):
     return server.models.HandleReloadConfigRequest(asked, timeout=120).status
 
 
-def test_labels_in_the_configuration_file_are_followed(start, versions, tmp_path):
-    """As `tfx-ner models` writes them: a canary comes, is promoted, and taken back."""
-    live = shutil.copytree(versions, tmp_path / "models" / "ner")
+def test_a_canary_comes_is_promoted_and_dropped_by_renames_alone(start, versions, tmp_path):
+    """With the configuration file that a run writes, which never changes."""
+    folders = Folders(tmp_path / "serving" / "ner", tmp_path / "withdrawn" / "ner")
+    first, second, third = (
+        int(changes.publish(versions / str(number), folders, as_canary=True).name)
+        for number in (1, 2, 3)
+    )
+    server = start("--model-config-file", folders.live.parent / canary.CONFIG)
 
-    def label(stable, canary=None):
-        labels.write(live, labels.Labels(stable, canary))
+    def served():
+        return tuple(
+            max(version for version, state in server.states(model).items() if state == "AVAILABLE")
+            for model in ("ner", "ner-canary")
+        )
 
-    def answers(name):
-        return server.http(f"/v1/models/ner/labels/{name}:predict", {"instances": ["Ada"]})[0]
-
-    label(2)
-    server = start("--model-config-file", live.parent / labels.CONFIG)
-    assert (answers("stable"), answers("canary")) == (200, 400)
-    label(2, canary=3)
-    server.wait_for(lambda: answers("canary") == 200)
-    label(3)
-    server.wait_for(lambda: server.states() == {3: "AVAILABLE", 2: "END"})
-    assert (answers("stable"), answers("canary")) == (200, 400)
-    label(7)
-    server.wait_for(lambda: "not taken over" in server.said)
-    label(2)
-    server.wait_for(lambda: server.states()[2] == "AVAILABLE")
-    assert answers("stable") == 200
+    assert served() == (first, third)
+    assert versions_module.versions(folders.withdrawn) == [second]
+    changes.promote(folders, None)
+    server.wait_for(lambda: served() == (third, third))
+    changes.rollback(folders, None, "now", "me", "")
+    server.wait_for(lambda: served() == (first, first))
+    assert server.http(PREDICT, {"instances": ["Ada"]})[0] == 200
 
 
 def test_the_configuration_is_reloaded(start, versions):

@@ -28,7 +28,7 @@ def main(root: str, weights: str) -> None:
 
 def undo(folders) -> None:
     """Ends a rollback, and lets the version serve that was rolled back."""
-    held = hold.read(folders.withdrawn)
+    held = hold.load(folders.withdrawn)
     if held and max(versions.versions(folders.live)) >= held.left:
         changes.rollback(folders, held.kept, "now", "me", "")
     if held:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.export import card
-from components.publishing import versions
+from components.publishing import changes
 from pipeline import metadata_store
 from pipeline.config import Metadata
 from pipeline.history.facts import TYPE, Facts
@@ -68,7 +68,7 @@ class Past:
 
         def push(folder):
             nonlocal version
-            version = versions.publish(
+            version = changes.publish(
                 Path(model.uri) / "Format-Serving", self.workdir.versions
             ).name
             return {"pushed_version": version}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components.publishing import changes, hold, labels
+from components.publishing import changes, hold
 from components.settings import Keep
 from pipeline.history import artifacts, cleanup, pages, prune, runs
 from pipeline.history.verify import verify
@@ -66,9 +66,12 @@ SPOILT = {
     "no run published it": lambda work: shutil.copytree(newest(work.serving), work.serving / "5"),
     "version published last is missing": lambda work: shutil.rmtree(newest(work.serving)),
     "an unfinished copy": lambda work: (work.serving / ".partial-9").mkdir(),
-    "label canary is on version 9, which is not live": lambda work: labels.write(
-        work.serving, labels.Labels(int(newest(work.serving).name), 9)
+    "ner-canary: has no copy of version .*, which serves": lambda work: (
+        work.versions.canary.mkdir()
     ),
+    "names the model nothing, which has no version": lambda work: (
+        work.serving.parent / "models.config"
+    ).write_text('config { name: "nothing"\n base_path: "/nowhere" }'),
     "rollback from 1 to 0 was killed": lambda work: hold.put(
         work.withdrawn, hold.Hold(1, 0, "now", "me", "")
     ),

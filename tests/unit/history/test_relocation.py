@@ -12,7 +12,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.errors import UserError
-from components.publishing import labels
+from components.publishing import canary
 from pipeline import metadata_store
 from pipeline.config import Metadata
 from pipeline.history import artifacts, cleanup, relocation, runs
@@ -177,11 +177,10 @@ def test_links_between_records_stay(work, tmp_path):
 
 
 def test_servers_are_told_where_the_versions_are(work, tmp_path):
-    [_, version] = sorted(int(path.name) for path in (work / "serving" / "ner").glob("[0-9]*"))
-    labels.write(work / "serving" / "ner", labels.Labels(version))
+    canary.set_up(Workdir(work, "ner").versions, base_path=None)
     move(work, tmp_path / "new")
     update(tmp_path / "new")
-    text = (tmp_path / "new" / "serving" / labels.CONFIG).read_text()
+    text = (tmp_path / "new" / "serving" / canary.CONFIG).read_text()
     assert f'base_path: "{tmp_path / "new" / "serving" / "ner"}"' in text
 
 

@@ -29,13 +29,6 @@ REFUSED = {
     ("run", "--data", "s3://"): "s3://: found no bucket or host",
     ("check", "https://host/x"): "https://host/x: cannot read https://",
     ("run", "--set", "publish.copy_to=there"): "publish: copy_to=there; expected an address",
-    (
-        "run",
-        "--set",
-        "publish.copy_to=s3://b/m",
-        "--set",
-        "publish.canary=true",
-    ): "found copy_to and canary",
     ("serve", "--model-base-path", "s3://b/m"): "--model-base-path s3://b/m: found an address",
     ("schedule", "--watch", "s3://b/d"): "--watch s3://b/d: found an address",
     ("predict", "--model", "ftp://b/m", "text"): "ftp://b/m: cannot read ftp://",

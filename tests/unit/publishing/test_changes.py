@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import UserError
-from components.publishing import changes, hold, labels, versions
-from components.publishing.versions import Folders, publish
+from components.publishing import changes, hold, versions
+from components.publishing.changes import publish
+from components.publishing.versions import Folders
 
 
 @pytest.fixture
 def published(model, folders, monkeypatch):
     """Publishes so many models, as versions 1, 2, 3 …"""
-    monkeypatch.setattr(versions.time, "time", lambda: 1)
+    monkeypatch.setattr(changes.time, "time", lambda: 1)
 
     def publish_them(count, **more):
         return [
@@ -41,7 +42,7 @@ def withdrawn(folders):
 def test_without_a_version_it_goes_back_one(published, folders):
     published(3)
     made = rollback(folders)
-    assert (made.left, made.kept) == (3, 2) and hold.read(folders.withdrawn) == made
+    assert (made.left, made.kept) == (3, 2) and hold.load(folders.withdrawn) == made
     assert (live(folders), withdrawn(folders)) == ([1, 2], [3])
 
 
@@ -93,11 +94,11 @@ def test_a_rollback_that_is_killed_is_held_and_goes_on_when_done_again(
             rollback(folders, 2)
         except KeyboardInterrupt:
             assert max(live(folders)) in (2, 4)
-            assert hold.read(folders.withdrawn) or live(folders) == [1, 2, 3, 4]
+            assert hold.load(folders.withdrawn) or live(folders) == [1, 2, 3, 4]
     if max(live(folders)) > 2:
         rollback(folders, 2)
     assert (live(folders), withdrawn(folders)) == ([1, 2], [3, 4])
-    assert hold.read(folders.withdrawn).left == 4
+    assert hold.load(folders.withdrawn).left == 4
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_version_one_cannot_go_back_to_is_refused_and_nothing_is_held(
     published(3)
     with pytest.raises(UserError, match=message):
         rollback(folders, version)
-    assert hold.read(folders.withdrawn) is None and live(folders) == [1, 2, 3]
+    assert hold.load(folders.withdrawn) is None and live(folders) == [1, 2, 3]
 
 
 def test_a_version_that_is_not_whole_is_refused(published, folders):
@@ -122,7 +123,7 @@ def test_a_version_that_is_not_whole_is_refused(published, folders):
     (folders.live / "1" / "saved_model.pb").unlink()
     with pytest.raises(UserError, match=r"has no saved_model\.pb"):
         rollback(folders)
-    assert hold.read(folders.withdrawn) is None
+    assert hold.load(folders.withdrawn) is None
 
 
 def test_with_one_version_or_none_there_is_nothing_to_go_back_to(published, folders):
@@ -142,14 +143,14 @@ def test_two_file_systems_are_refused_before_anything_changes(published, folders
     monkeypatch.setattr(Path, "rename", across)
     with pytest.raises(UserError, match="different file systems"):
         rollback(folders)
-    assert hold.read(folders.withdrawn) is None and live(folders) == [1, 2]
+    assert hold.load(folders.withdrawn) is None and live(folders) == [1, 2]
 
 
 def test_promote_puts_a_withdrawn_version_live_and_lifts_the_hold(published, folders):
     published(3)
     rollback(folders, 1)
     assert changes.promote(folders, 3) == 3
-    assert (live(folders), withdrawn(folders), hold.read(folders.withdrawn)) == ([1, 3], [2], None)
+    assert (live(folders), withdrawn(folders), hold.load(folders.withdrawn)) == ([1, 3], [2], None)
 
 
 def test_promote_does_not_go_back(published, folders):
@@ -206,28 +207,28 @@ def test_whatever_is_done_something_whole_serves_and_prune_leaves_it(tmp_path_fa
     root = tmp_path_factory.mktemp("steps")
     folders = Folders(root / "serving" / "ner", root / "withdrawn" / "ner")
     for count, step in enumerate(["publish", *steps]):
-        before, held = versions.serving(folders), hold.read(folders.withdrawn)
+        before, held = versions.serving(folders), hold.load(folders.withdrawn)
         try:
             if step in ("publish", "canary"):
-                publish(
-                    _model(root / f"model-{count}", str(count)), folders, canary=step == "canary"
-                )
+                publish(_model(root / f"model-{count}", str(count)), folders, step == "canary")
             elif step == "rollback":
                 rollback(folders)
             elif step == "promote":
-                changes.promote(folders, max(withdrawn(folders), default=None))
+                changes.promote(folders, max(withdrawn(folders), default=versions.canary(folders)))
             elif step == "release":
                 changes.release(folders)
             else:
                 changes.prune(folders, 1)
         except UserError:
-            assert (versions.serving(folders), hold.read(folders.withdrawn)) == (before, held)
+            assert (versions.serving(folders), hold.load(folders.withdrawn)) == (before, held)
         serves = versions.serving(folders)
         assert serves is not None and not versions.missing_parts(folders.place(serves))
         if held and step in ("publish", "canary", "prune"):
             assert serves == before, "nothing goes live by itself while held"
-        found = labels.read(folders.live)
-        assert found is None or {found.stable, found.canary} - {None} <= set(live(folders))
+        if folders.canary.is_dir():
+            on_trial = versions.canary(folders)
+            expected = [serves] if on_trial is None else [serves, on_trial]
+            assert versions.versions(folders.canary) == expected
 
 
 def _model(folder, weights):

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 import components.atomic_io
-from components.publishing import hold, versions
-from components.publishing.versions import publish
+from components.publishing import changes, hold, versions
+from components.publishing.changes import publish
 
 HOLD = hold.Hold(2, 1, "now", "me", "")
 
@@ -21,21 +21,21 @@ def content(folder):
 
 
 def test_a_version_is_the_whole_model_under_the_time(model, folders, monkeypatch):
-    monkeypatch.setattr(versions.time, "time", lambda: 1_700_000_000.9)
+    monkeypatch.setattr(changes.time, "time", lambda: 1_700_000_000.9)
     source = model()
     target = publish(source, folders)
     assert target == folders.live / "1700000000" and content(target) == content(source)
 
 
 def test_a_clock_set_back_still_gives_a_higher_version(model, folders, monkeypatch):
-    monkeypatch.setattr(versions.time, "time", lambda: 2_000_000_000)
+    monkeypatch.setattr(changes.time, "time", lambda: 2_000_000_000)
     publish(model("1"), folders)
-    monkeypatch.setattr(versions.time, "time", lambda: 1_000_000_000)
+    monkeypatch.setattr(changes.time, "time", lambda: 1_000_000_000)
     assert publish(model("2"), folders).name == "2000000001"
 
 
 def test_two_models_within_a_second_are_two_versions(model, folders, monkeypatch):
-    monkeypatch.setattr(versions.time, "time", lambda: 1_700_000_000)
+    monkeypatch.setattr(changes.time, "time", lambda: 1_700_000_000)
     publish(model("1"), folders)
     publish(model("2"), folders)
     assert versions.versions(folders.live) == [1_700_000_000, 1_700_000_001]
