@@ -178,7 +178,7 @@ def _measure(folder: Path, last: str) -> None:
     )  # as `orchestrators.execute` has it
     watch.begin()
     watch.end("before")
-    with observed():
+    with observed(workdir.root):
         BeamDagRunner().run(whole, run_options=RunOptions(to_nodes=[last]))
     sys.stdout.flush()
     os._exit(0)

@@ -63,7 +63,9 @@ def portable_artifacts(
     artifacts: Mapping[str, Sequence[types.Artifact]], root: Path
 ) -> dict[str, list[types.Artifact]]:
     """Copies of artifacts without times, and with a token in place of the workdir's path."""
-    return {key: [_portable_artifact(one, root) for one in group] for key, group in artifacts.items()}
+    return {
+        key: [_portable_artifact(one, root) for one in group] for key, group in artifacts.items()
+    }
 
 
 def portable_parameters(parameters: Mapping[str, Any], root: Path) -> dict[str, Any]:

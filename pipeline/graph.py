@@ -224,7 +224,9 @@ def create_pipeline(
         eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
         custom_config={
             **training,
-            "checkpoints": str(workdir.checkpoints / _digest(training, corpus.fingerprint)),
+            "checkpoints": str(
+                workdir.checkpoints / _checkpoint_name(training, corpus.fingerprint)
+            ),
         },
     )
 
@@ -304,10 +306,11 @@ def _pipeline(
     )
 
 
-def _digest(settings: Mapping[str, object], fingerprint: str) -> str:
-    return hashlib.sha256(
-        (json.dumps(settings, sort_keys=True) + fingerprint).encode()
-    ).hexdigest()[:16]
+def _checkpoint_name(settings: Mapping[str, object], fingerprint: str) -> str:
+    """A name that a training keeps when the workdir, the corpus or the vectors are moved."""
+    relevant = {key: value for key, value in settings.items() if key not in ("corpus", "vectors")}
+    text = json.dumps(relevant, sort_keys=True) + fingerprint
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _eval_config(config: Config) -> config_pb2.EvalConfig:

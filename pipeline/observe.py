@@ -7,6 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 from ml_metadata.proto import metadata_store_pb2
@@ -15,6 +16,7 @@ from tfx.orchestration.portable import launcher
 from tfx.proto.orchestration import executable_spec_pb2
 
 from components import progress
+from pipeline.cache_key import portable_cache_keys, portable_parameters
 from pipeline.nodes import LOOKS_UP
 
 _Execution = metadata_store_pb2.Execution
@@ -22,6 +24,8 @@ _DONE = (_Execution.COMPLETE, _Execution.CACHED)
 
 
 class _ObservedLauncher(launcher.Launcher):
+    root: Path  # of the workdir
+
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
         # What runs the node has its own copy. From here on it is a part of the cache's key, and where Beam runs is no part of
@@ -43,7 +47,7 @@ class _ObservedLauncher(launcher.Launcher):
             )
             raise
         with self._mlmd_connection as handle:
-            cached, reason = _how(handle, node, info.execution_id)
+            cached, reason = _how(handle, node, info.execution_id, self.root)
         progress.report(
             "node_ended",
             node=node,
@@ -56,13 +60,17 @@ class _ObservedLauncher(launcher.Launcher):
 
 
 @contextlib.contextmanager
-def observed() -> Iterator[None]:
-    """While it lasts, nodes report `node_started`, `node_ended` and `node_failed` through `components.progress`."""
-    with mock.patch.object(launcher, "Launcher", _ObservedLauncher):
+def observed(root: Path) -> Iterator[None]:
+    """While it lasts, nodes report `node_started`, `node_ended` and `node_failed` through `components.progress`.
+
+    The cache keys of nodes do not depend on `root`, the path of the workdir.
+    """
+    launcher_class = type("_Launcher", (_ObservedLauncher,), {"root": root})
+    with mock.patch.object(launcher, "Launcher", launcher_class), portable_cache_keys(root):
         yield
 
 
-def _how(handle: metadata.Metadata, node: str, execution_id: int) -> tuple[bool, str]:
+def _how(handle: metadata.Metadata, node: str, execution_id: int, root: Path) -> tuple[bool, str]:
     """Whether an execution was cached, and why it ran or did not."""
     store = handle.store
     [execution] = store.get_executions_by_id([execution_id])
@@ -85,7 +93,7 @@ def _how(handle: metadata.Metadata, node: str, execution_id: int) -> tuple[bool,
     last = earlier[-1]
     if last.last_known_state not in _DONE:
         return False, "it did not finish the last time"
-    changed = _changed_settings(last, execution) + _changed_inputs(store, last, execution)
+    changed = _changed_settings(last, execution, root) + _changed_inputs(store, last, execution)
     return False, f"changed: {', '.join(changed)}" if changed else "its earlier output is gone"
 
 
@@ -103,16 +111,17 @@ def _node(store, execution: _Execution) -> str:
     return names[0].partition(".")[2] if names else ""
 
 
-def _changed_settings(before: _Execution, now: _Execution) -> list[str]:
+def _changed_settings(before: _Execution, now: _Execution, root: Path) -> list[str]:
     old, new = (
-        {
-            **{
+        portable_parameters(
+            {
                 key: _value(value)
-                for key, value in one.custom_properties.items()
+                for key, value in execution.custom_properties.items()
                 if not key.startswith("__")
-            }
-        }
-        for one in (before, now)
+            },
+            root,
+        )
+        for execution in (before, now)
     )
     return sorted(
         {name for key in {*old, *new} for name in _differences(key, old.get(key), new.get(key))}

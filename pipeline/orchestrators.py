@@ -1,5 +1,6 @@
 """Running the graph: TFX's BeamDagRunner or LocalDagRunner."""
 
+from pathlib import Path
 from typing import Literal
 
 from apache_beam.options.pipeline_options import StandardOptions
@@ -31,5 +32,5 @@ def execute(
     if until:  # they are in an order in which they can run
         ids = [node.pipeline_node.node_info.id for node in compiled.nodes]
         del compiled.nodes[ids.index(until) + 1 :]
-    with observed():
+    with observed(Path(graph.pipeline_info.pipeline_root).parent):
         runner.run_with_ir(compiled)
