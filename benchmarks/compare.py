@@ -115,9 +115,7 @@ def compare(
         language,
         spacy_steps,
     )
-    reading = ReadOptions(
-        scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding
-    )
+    reading = settings.read_options
     began = datetime.datetime.now().astimezone()
     progress = Console(highlight=False, stderr=True)
 

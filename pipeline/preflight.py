@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.corpus import reading
+from components.corpus.data_spans import DataSpan
 from components.corpus.find_corpus import find_corpus
-from components.corpus.fingerprint import fingerprint
+from components.corpus.split_files import fingerprint
 from components.corpus.records import BadLine
-from components.corpus.spans import DataSpan
 from components.corpus.window import EVERYTHING, Choice
 from components.report.figures import SpanFigures
 

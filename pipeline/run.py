@@ -12,7 +12,7 @@ from typing import Optional
 import yaml
 
 from components import tf_runtime
-from components.corpus.fingerprint import content_hash
+from components.corpus.text_files import content_hash
 from components.corpus.reading import ReadOptions
 from components.errors import UserError
 from components.publishing import versions
@@ -87,9 +87,7 @@ def run(
             connection, folder.name, asked, str(workdir.root), label, data, because
         )
         with record.ending(remembered):
-            options = ReadOptions(
-                scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding
-            )
+            options = config.read_options
             found = preflight.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
             spans = [
                 {"number": span.number, "version": span.version} for span in found.splits.spans

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from benchmarks.comparison import pace
-from components.corpus import reading, writing
+from components.corpus import reading
+from components.corpus.formats import conll, jsonl
 from components.export.evaluation import Evaluation
 from components.export.published_model import PublishedModel
 from components.ner.sentence import Sentence
@@ -22,7 +23,7 @@ def tag(corpus: str, options: str, path: str, predictions: str, from_text: str) 
     for file, as_text in ((predictions, False), (from_text, True)):
         found = [spans for _, spans in Evaluation(model, as_text).predictions(sentences)]
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            writing.write_conll(stream, sentences, predictions=found)
+            conll.write_conll(stream, sentences, predictions=found)
 
 
 def measure(corpus: str, options: str, path: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from typing import TypeVar
 
-from components.corpus.writing import text_of
+from components.ner.sentence import text_of
 from components.export.entity import Entity
 from components.export.published_model import PublishedModel
 from components.ner import scores

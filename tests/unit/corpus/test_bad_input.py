@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.corpus.reading import ReadOptions, find_splits, read, read_corpus
+from components.corpus.reading import ReadOptions, find_splits, read_sentences, read_corpus
 from components.errors import UserError
 
 GOOD_LINES = "Ada\tB-PER\nspoke\tO\n\n"
@@ -13,7 +13,7 @@ GOOD_ENTRY = '{"text": "Ada spoke", "entities": [[0, 3, "PER"]]}\n'
 
 def refusal(path, **options):
     with pytest.raises(UserError) as caught:
-        list(read(path, ReadOptions(**options)))
+        list(read_sentences(path, ReadOptions(**options)))
     message = str(caught.value)
     assert "\n" not in message and len(message) < 600
     return message
@@ -186,7 +186,9 @@ def test_bad_sentences_are_left_out_and_handed_over_where_the_user_says_so(write
         bad = BAD_ENTRIES[kind][0]
         path = write("a.jsonl", GOOD_ENTRY + bad + "\n" + GOOD_ENTRY)
     left_out = []
-    sentences = list(read(path, ReadOptions(bad_lines="skip"), lambda *call: left_out.append(call)))
+    sentences = list(
+        read_sentences(path, ReadOptions(bad_lines="skip"), lambda *call: left_out.append(call))
+    )
     assert [sentence.tokens for sentence in sentences] == [("Ada", "spoke")] * 2
     ((record, raw),) = left_out
     assert (record.file, record.line, raw) == (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.corpus.reading import read
+from components.corpus.reading import read_sentences
 from components.corpus.writing import JSONL_FORMS, text_of, write_conll, write_jsonl
 from components.ner.sentence import Sentence, Span
 from components.ner.tags import SCHEMES
@@ -65,7 +65,7 @@ def read_back(writer, sentences, name, *arguments):
         path = Path(folder) / name
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             assert writer(file, sentences, *arguments) == len(sentences)
-        return list(read(str(path)))
+        return list(read_sentences(str(path)))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
