@@ -94,7 +94,6 @@ def compare(
     from benchmarks.comparison.notes import notes
     from benchmarks.comparison.options import Options
     from benchmarks.comparison.results import table
-    from components.corpus.reading import ReadOptions
     from components.tagger.vectors import dimensions_of
     from pipeline import config
     from pipeline.commands import options as shared

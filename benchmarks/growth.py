@@ -127,7 +127,7 @@ def _of_size(
 def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) -> None:
     """Writes `size` sentences in the folder, unless they are there: as a corpus, its train in so many files, and as texts."""
     from components.corpus import reading
-from components.corpus.formats import conll, jsonl
+    from components.corpus.formats import conll
 
     if (folder / "texts.jsonl").exists():
         return

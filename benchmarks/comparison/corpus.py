@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.comparison import columns
 from components.corpus import reading
-from components.corpus.formats import conll, jsonl
+from components.corpus.formats import conll
 from components.errors import UserError
 from components.ner import scores, tags
 from components.ner.sentence import Sentence, Span

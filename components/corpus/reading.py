@@ -32,7 +32,7 @@ from components.corpus.tag_formats import (
 from components.corpus.text_files import base_name
 from components.errors import UserError
 from components.ner.sentence import Sentence
-from components.ner.tags import misfits, scheme_of_pairs, spans_of
+from components.ner.tags import misfits, prefixes, scheme_of_pairs, spans_of
 
 __all__ = [
     "DEFAULTS",
@@ -186,7 +186,9 @@ def _schemes(pairs: Mapping[str, Counter[tuple[str, str]]], chosen: str | None) 
         own = scheme_of_pairs(of_file)
         tagged = sum(count for (_, tag), count in of_file.items() if tag != "O")
         worse = misfits(of_file, joint) - misfits(of_file, own)
-        schemes[path] = own if worse > _OWN_SCHEME * tagged else joint
+        # IOB1 and IOB2 are read by the same rule: a small file may look like either.
+        differs = set(prefixes(own)) != set(prefixes(joint))
+        schemes[path] = own if differs and worse > _OWN_SCHEME * tagged else joint
     return schemes
 
 

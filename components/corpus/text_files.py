@@ -51,14 +51,14 @@ def lines(path: str, encoding: str = "utf-8") -> Iterator[str]:
         try:
             yield from file
         except UnicodeError as error:
-            raise UserError(_undecodable(path, _codec(encoding))) from error
+            raise UserError(_undecodable(path, codec_name(encoding))) from error
         except (OSError, *_UNPACKING_ERRORS) as error:
             raise UserError(_unreadable(path, error)) from error
 
 
 def open_text(path: str, encoding: str = "utf-8") -> IO[str]:
     """A file as text, its line ends as they are. Raises UserError as `lines` does, but for what is met later on."""
-    codec = _codec(encoding)
+    codec = codec_name(encoding)
     try:
         with open_binary(path) as file:
             _refuse_unless_text(path, file.read(_CHECKED_BYTES), codec)
@@ -71,7 +71,7 @@ def open_text(path: str, encoding: str = "utf-8") -> IO[str]:
 
 def undecodable(path: str, encoding: str = "utf-8") -> str:
     """The message for a file that is not in its encoding: the place, the likely cause and the remedy."""
-    return _undecodable(path, _codec(encoding))
+    return _undecodable(path, codec_name(encoding))
 
 
 def content_hash(path: str) -> str:
@@ -83,7 +83,8 @@ def content_hash(path: str) -> str:
     return digest.hexdigest()
 
 
-def _codec(encoding: str) -> str:
+def codec_name(encoding: str) -> str:
+    """Python's name of an encoding. Raises UserError if there is none."""
     try:
         return codecs.lookup(encoding).name
     except LookupError:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from components.corpus.reading import read_sentences
 from components.corpus.formats.conll import write_conll
+from components.corpus.reading import read_sentences
 from components.ner.tags import spans_of, tags_of
 from tests.e2e.program import environment
 

@@ -21,7 +21,7 @@ from components.corpus.records import (
     TokenRecord,
     Unused,
 )
-from components.corpus.text_files import lines, read_head
+from components.corpus.text_files import codec_name, lines, read_head
 
 Record = TokenRecord | TextRecord | Rejected | Unused | Notice
 
@@ -43,10 +43,11 @@ class Sample:
     @classmethod
     def of_file(cls, path: str, encoding: str = "utf-8") -> Sample:
         """Reads the beginning of a file. Raises UserError where it cannot be read."""
+        codec = codec_name(encoding)
         head = read_head(path)
-        binary = b"\0" in head[:8192] and not encoding.lower().startswith(("utf-16", "utf-32"))
-        codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-        return cls(path, head, "" if binary else head.decode(codec, "replace"))
+        binary = b"\0" in head[:8192] and not codec.startswith(("utf-16", "utf-32"))
+        text = "" if binary else head.decode("utf-8-sig" if codec == "utf-8" else codec, "replace")
+        return cls(path, head, text)
 
     @property
     def ending(self) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
 from typing import IO, Any
@@ -36,7 +36,7 @@ TAG_NAMES = frozenset(
 )
 _DOCSTART = "-DOCSTART-"
 _NEWDOC = "newdoc"
-_MAIN_SHARE = 0.9  # of the lines have the width of the file; with fewer the width varies
+_MAIN_SHARE = 0.7  # of the lines have the width of the file; with fewer the width varies
 _NUMBERED_SHARE = 0.98  # of the sentences have running numbers in the first column
 _UNBROKEN = 1000  # tokens in a file without a blank line, which is then no sentence
 
@@ -94,7 +94,7 @@ class ConllColumns(Format):
         for number, line in enumerate(source.lines(), start=1):
             stripped = line.rstrip()
             kind = _kind_of(stripped)
-            if kind == _COMMENT and layout.is_token_line(stripped):
+            if kind != _TOKEN and stripped[:1] == "#" and layout.is_token_line(stripped):
                 kind = _TOKEN
             if kind == _TOKEN:
                 if header:

@@ -103,7 +103,7 @@ def test_a_comment_without_tabs_is_no_token_in_a_file_with_tabs(sentences):
 
 
 def test_a_sentence_of_thousands_of_tokens_is_read_whole(sentences):
-    assert len(sentences("a\tO\n" * 5000 + "b\tB-X\n")[0].tokens) == 5001
+    assert len(sentences("a\tO\n" * 5000 + "b\tB-X\n\nc\tO\n")[0].tokens) == 5001
 
 
 def test_a_type_may_hold_hyphens_and_spaces(sentences):

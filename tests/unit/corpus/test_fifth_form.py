@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from components.corpus.reading import read_sentences
 from components.corpus.formats.conll import write_conll
 from components.corpus.formats.jsonl import write_jsonl
+from components.corpus.reading import read_sentences
 from components.ner.sentence import Sentence, Span
 from components.ner.tokens import tokenize
 
