@@ -69,7 +69,7 @@ def test_different_steps_have_different_hashes(tree):
         ),
         ("components/report/bootstrap.py", {"report.component"}),
         ("components/report/card.py", set()),
-        ("components/corpus/conll.py", {"ingest.example_gen"}),
+        ("components/corpus/formats/conll.py", {"ingest.example_gen"}),
         ("components/export/signatures.py", {"training.run"}),
     ],
 )
