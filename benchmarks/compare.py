@@ -94,6 +94,7 @@ def compare(
     from benchmarks.comparison.notes import notes
     from benchmarks.comparison.options import Options
     from benchmarks.comparison.results import table
+    from components.corpus.reading import ReadOptions
     from components.tagger.vectors import dimensions_of
     from pipeline import config
     from pipeline.commands import options as shared
@@ -114,7 +115,9 @@ def compare(
         language,
         spacy_steps,
     )
-    reading = settings.read_options
+    reading = ReadOptions(
+        scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding
+    )
     began = datetime.datetime.now().astimezone()
     progress = Console(highlight=False, stderr=True)
 

@@ -1,19 +1,25 @@
 #!/bin/sh
-# pick-python.sh VERSION…: prints the first interpreter that works of these versions (3.13, say), best one first.
-# Looks on the PATH, then where pyenv and uv keep theirs, which are often not on the PATH.
-# Exits 1, silently, where there is none.
+# pick-python.sh [--without-headers] VERSION…: prints the first interpreter that works of these versions (3.13, say), in
+# this order. Looks on the PATH, then where pyenv and uv keep theirs, which are often not on the PATH.
+# Exits 1, silently, if no interpreter works.
 set -eu
 
-# Runs the candidate $1 and has it print its path: pyenv's shims fail for a version that is not switched on, a Python
-# built by hand may lack modules, and one in a virtual environment stands for the one that this was made from.
-# It must have its headers, for pyfarmhash, which is compiled; Debian keeps them in python3-dev.
+# pyfarmhash is compiled, and needs Python's headers. Debian keeps them in python3-dev.
+headers=headers
+if [ "$1" = --without-headers ]; then
+    headers=
+    shift
+fi
+
+# Runs the candidate $1, which prints its path. A shim of pyenv's fails for a version that is not switched on, a Python
+# built by hand may lack modules, and the Python of a virtual environment prints the path of its base.
 try() {
     "$1" -c '
 import bz2, ctypes, lzma, os, sqlite3, ssl, sys, sysconfig, zlib
 assert "%d.%d" % sys.version_info[:2] == sys.argv[1] and sys.implementation.name == "cpython" and sys.maxsize > 2**32
-assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+assert not sys.argv[2] or os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
 print(getattr(sys, "_base_executable", sys.executable))
-' "$2" 2>/dev/null
+' "$2" "$headers" 2>/dev/null
 }
 
 on_path() {

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from typing import TypeVar
 
+from components.corpus.writing import text_of
 from components.export.entity import Entity
 from components.export.published_model import PublishedModel
 from components.ner import scores
-from components.ner.sentence import Sentence, Span, text_of
+from components.ner.sentence import Sentence, Span
 
 _T = TypeVar("_T")
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Optional
 
-from components.corpus.formats.json_items import parse_json
-from components.corpus.formats.jsonl import kind_of, refuse_surrogates
-from components.corpus.records import InvalidRecord, quote
+from components.corpus import jsonl
+from components.corpus.records import quote
 from components.errors import UserError
 from components.storage import remote
 from pipeline.annotation.shards import JSONL, PARQUET, Shard
@@ -73,7 +72,7 @@ def read(shard: Shard, reading: Reading) -> Texts:
                 continue
             try:
                 fields.append(_fields(line, reading))
-            except InvalidRecord as found:
+            except jsonl.Bad as found:
                 raw = (line or b"").rstrip(b"\r\n").decode("utf-8", "backslashreplace")
                 bad.append(LeftOut(number, found.found, found.expected, raw))
     field = reading.field if reading.form == JSONL else "text"
@@ -128,38 +127,38 @@ def _skip_line(file: IO[bytes]) -> int:
 
 
 def _fields(line: Optional[bytes], reading: Reading) -> Mapping[str, Any]:
-    """The fields of a line, the text among them. Raises `InvalidRecord` where it has none."""
+    """The fields of a line, the text among them. Raises `jsonl.Bad` where it has none."""
     if line is None:
-        raise InvalidRecord(
+        raise jsonl.Bad(
             f"a line of more than {reading.longest_line:,} bytes", "shorter ones; see --longest"
         )
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidRecord(
+        raise jsonl.Bad(
             f"byte 0x{line[error.start]:02X} at position {error.start + 1} of the line",
             "text in UTF-8",
         ) from None
     if reading.form != JSONL:
         return {"text": _checked(text.rstrip("\r\n"), reading)}
-    entry = parse_json(text)
+    entry = jsonl.parse(text)
     expected = f"an object with {quote(reading.field)}"
     if not isinstance(entry, dict):
-        raise InvalidRecord(f"{kind_of(entry)}, {quote(entry)}", expected)
+        raise jsonl.Bad(f"{jsonl.kind(entry)}, {quote(entry)}", expected)
     if reading.field not in entry:
-        raise InvalidRecord(f"an object without it (its keys: {quote(', '.join(entry))})", expected)
+        raise jsonl.Bad(f"an object without it (its keys: {quote(', '.join(entry))})", expected)
     _checked(entry[reading.field], reading)
     return entry
 
 
 def _checked(text: Any, reading: Reading) -> str:
     if not isinstance(text, str):
-        raise InvalidRecord(f"{kind_of(text)} as text, {quote(text)}", "a string")
+        raise jsonl.Bad(f"{jsonl.kind(text)} as text, {quote(text)}", "a string")
     if len(text) > reading.longest:
-        raise InvalidRecord(
+        raise jsonl.Bad(
             f"a text of {len(text):,} characters", f"{reading.longest:,} at most; see --longest"
         )
-    refuse_surrogates(text, "the text")
+    jsonl.refuse_surrogates(text, "the text")
     return text
 
 
@@ -185,7 +184,7 @@ def _rows(shard: Shard, reading: Reading) -> Texts:
                     "",
                 )
             )
-        except InvalidRecord as found:
+        except jsonl.Bad as found:
             bad.append(LeftOut(number, found.found, found.expected, ""))
     lines = table.num_rows
     table = table.take(good) if bad else table

@@ -40,9 +40,21 @@ class Machine:
         path.chmod(0o755)
         return path
 
-    def python(self, version: str, folder: Path | None = None, name: str | None = None) -> Path:
-        """An interpreter that says it is of this version and has all that is asked of it."""
-        body = f'case $* in *"sys.argv[1]"*) [ "$3" = {version} ] && echo "$0" ;; *) echo "Python {version}.0" ;; esac'
+    def python(
+        self,
+        version: str,
+        folder: Path | None = None,
+        name: str | None = None,
+        headers: bool = True,
+    ) -> Path:
+        """An interpreter that says it is of this version, and has every module, and its headers where `headers` says so."""
+        fits = f'[ "$3" = {version} ]' + ("" if headers else ' && [ "$4" != headers ]')
+        body = f"""
+        case $* in
+        *"sys.argv[1]"*) {fits} && echo "$0" ;;
+        *"%d.%d"*) echo {version} ;;
+        *) echo "Python {version}.0" ;;
+        esac"""
         return self.program(name or f"python{version}", body, folder)
 
     def run(

@@ -57,6 +57,17 @@ def test_passes_over_another_version_under_the_name(machine):
     assert pick(machine, "3.98") == ""
 
 
+def test_passes_over_an_interpreter_without_headers(machine):
+    machine.python("3.98", headers=False)
+    expected = machine.python("3.97")
+    assert pick(machine, "3.98", "3.97") == str(expected)
+
+
+def test_takes_an_interpreter_without_headers_where_these_are_not_needed(machine):
+    expected = machine.python("3.98", headers=False)
+    assert pick(machine, "--without-headers", "3.98") == str(expected)
+
+
 def test_exits_1_without_a_word_where_there_is_none(machine):
     ran = machine.run("requirements/pick-python.sh", "3.98")
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "")

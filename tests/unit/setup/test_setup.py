@@ -25,7 +25,8 @@ def checkout(machine, project, tmp_path):
     """A copy of what set-up reads, with a uv in place, on a machine with a compiler."""
     folder = tmp_path / "checkout"
     shutil.copytree(project / "requirements", folder / "requirements")
-    shutil.copy(project / "setup.py", folder)
+    for name in ("setup.py", "pyproject.toml"):
+        shutil.copy(project / name, folder)
     machine.home.mkdir()
     version = (folder / "requirements/uv.txt").read_text().split("uv==")[1].split()[0]
     machine.program("uv", UV.replace("VERSION", version), folder / ".venv/uv/bin")
@@ -73,6 +74,36 @@ def test_a_changed_lock_is_installed(machine, checkout):
         lock.write("# changed\n")
     set_up(machine, checkout)
     assert len(told(machine, "sync")) == 2
+
+
+def test_a_changed_entry_point_is_installed(machine, checkout):
+    machine.python("3.10")
+    set_up(machine, checkout)
+    metadata = checkout / "pyproject.toml"
+    metadata.write_text(metadata.read_text().replace("[tool.pytest", "# changed\n[tool.pytest"))
+    set_up(machine, checkout)
+    assert len(told(machine, "sync")) == 2
+
+
+def test_a_changed_setting_of_a_tool_installs_nothing(machine, checkout):
+    machine.python("3.10")
+    set_up(machine, checkout)
+    with open(checkout / "pyproject.toml", "a") as tools:
+        tools.write("# changed\n")
+    set_up(machine, checkout)
+    assert len(told(machine, "sync")) == 1
+
+
+def test_missing_headers_are_taken_from_debians_package(machine, checkout):
+    """Without them uv would have to download a Python, which not every network allows."""
+    machine.python("3.10", headers=False)
+    machine.program("apt-get", 'echo "$@" >>"$HOME/apt.log"')
+    machine.program("dpkg-deb", "exit 0")
+    uv = checkout / ".venv/uv/bin/uv"
+    uv.write_text(uv.read_text() + 'echo "$CFLAGS" >>"$HOME/cflags"\n')
+    set_up(machine, checkout)
+    assert (machine.home / "apt.log").read_text() == "download libpython3.10-dev\n"
+    assert "/.venv/headers/usr/include/python3.10" in (machine.home / "cflags").read_text()
 
 
 def test_an_environment_that_was_moved_is_made_anew(machine, checkout, tmp_path):
