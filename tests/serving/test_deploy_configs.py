@@ -1,4 +1,4 @@
-"""The deployment's models.config files, read as TensorFlow Serving reads them."""
+"""The deployment's model configurations, read as TensorFlow Serving reads them."""
 
 from pathlib import Path
 
@@ -6,41 +6,34 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from components.export import formats
-
-DEPLOY = Path(formats.__file__).parent / "deploy"
+DEPLOY = Path(__file__).resolve().parents[2] / "serving" / "deploy"
 
 
-def parsed(path):
+def models(path):
+    """The base path of each model by name; all of them serve the latest version and have no labels."""
     proto = model_server_config_pb2.ModelServerConfig()
     text_format.Parse((DEPLOY / path).read_text(encoding="utf-8"), proto)
-    [model] = proto.model_config_list.config
-    return model
+    for model in proto.model_config_list.config:
+        policy = model.model_version_policy
+        assert policy.WhichOneof("policy_choice") == "latest" and policy.latest.num_versions == 1
+        assert model.model_platform == "tensorflow" and not model.version_labels
+    return {model.name: model.base_path for model in proto.model_config_list.config}
 
 
 @pytest.mark.parametrize(
-    "path", ["config/models.config", "config/labels.config", "kubernetes/canary/models.config"]
+    ("path", "expected"),
+    [
+        ("config/models.config", {"ner": "/models/ner"}),
+        ("config/both.config", {"ner": "/models/ner", "ner-canary": "/models/ner-canary"}),
+        (
+            "config/canary.config",
+            {"ner": "/models/ner-canary", "ner-canary": "/models/ner-canary"},
+        ),
+        (
+            "kubernetes/canary/models.config",
+            {"ner": "/models/ner-canary", "ner-canary": "/models/ner-canary"},
+        ),
+    ],
 )
-def test_every_file_serves_the_model_from_where_it_is_mounted(path):
-    model = parsed(path)
-    assert (model.name, model.base_path, model.model_platform) == (
-        "ner",
-        "/models/ner",
-        "tensorflow",
-    )
-
-
-def test_the_default_serves_the_newest_version_alone():
-    policy = parsed("config/models.config").model_version_policy
-    assert policy.WhichOneof("policy_choice") == "latest" and policy.latest.num_versions == 1
-
-
-def test_labels_go_on_versions_that_are_served():
-    model = parsed("config/labels.config")
-    assert model.version_labels.keys() == {"stable", "canary"}
-    assert set(model.version_labels.values()) == set(model.model_version_policy.specific.versions)
-
-
-def test_the_canary_is_the_version_that_labels_call_so():
-    [version] = parsed("kubernetes/canary/models.config").model_version_policy.specific.versions
-    assert version == parsed("config/labels.config").version_labels["canary"]
+def test_each_server_has_its_models(path, expected):
+    assert models(path) == expected

@@ -27,10 +27,13 @@ def routes(manager):
     return host["routes"]
 
 
-def reached(routes, path, grpc):
+def reached(routes, path, grpc, headers=()):
     """The clusters that a path goes to."""
     for route in routes:
         match = route["match"]
+        wanted = {one["name"]: one["string_match"]["exact"] for one in match.get("headers", [])}
+        if not wanted.items() <= dict(headers).items():
+            continue
         fits = (
             path == match["path"]
             if "path" in match
@@ -60,6 +63,9 @@ GRPC, REST = ["grpc_stable", "grpc_canary"], ["rest_stable", "rest_canary"]
         ("/v1/models/ner", REST),
         ("/v1/models/ner:predict", REST),
         ("/v1/models/ner/metadata", REST),
+        ("/v1/models/ner-canary:predict", ["rest_canary"]),
+        ("/v1/models/ner-canary/metadata", ["rest_canary"]),
+        ("/v1/models/ner/labels/canary:predict", None),
         ("/v1/models/ner/versions/1:predict", None),
         ("/v1/models/nerd:predict", None),
         ("/v1/models/other", None),
@@ -69,6 +75,12 @@ GRPC, REST = ["grpc_stable", "grpc_canary"], ["rest_stable", "rest_canary"]
 )
 def test_only_questions_to_the_model_get_through(routes, path, clusters):
     assert reached(routes, path, grpc=path.startswith("/tensorflow")) == clusters
+
+
+def test_grpc_requests_choose_the_canary_by_metadata(routes):
+    path = "/tensorflow.serving.PredictionService/Predict"
+    assert reached(routes, path, True, {"ner-model": "ner-canary"}.items()) == ["grpc_canary"]
+    assert reached(routes, path, True, {"ner-model": "ner"}.items()) == GRPC
 
 
 def test_weights_add_up_and_are_the_same_for_grpc_and_rest(routes):

@@ -148,7 +148,12 @@ def test_kustomize_builds_two_tracks_that_do_not_take_each_others_pods(built):
         stable["PodDisruptionBudget", "ner-stable"]["spec"]["selector"]["matchLabels"]["track"]
         == "stable"
     )
-    assert "specific" in canary["ConfigMap", "ner-models-canary"]["data"]["models.config"]
+    assert "ner-canary" in canary["ConfigMap", "ner-models-canary"]["data"]["models.config"]
+    for found, name in ((stable, "ner-stable"), (canary, "ner-canary")):
+        [container] = found["Deployment", name]["spec"]["template"]["spec"]["containers"]
+        path = f"/v1/models/{'ner' if found is stable else name}/metadata"
+        for probe in ("startupProbe", "readinessProbe"):
+            assert container[probe]["httpGet"]["path"] == path
     # Metrics come through the headless Services, which carry the track; the one for REST has none.
     selector = stable["ServiceMonitor", "ner"]["spec"]["selector"]["matchExpressions"]
     for name, chosen in (("ner-stable", True), ("ner", False)):

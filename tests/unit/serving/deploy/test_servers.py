@@ -1,30 +1,17 @@
-"""Whatever starts TensorFlow Serving starts it the same way, and as its notes say."""
+"""Each place that starts TensorFlow Serving starts it with the same flags."""
 
 import re
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from pipeline.commands.serve import serve
 
-# Flags of tensorflow_model_server 2.16.1 (model_servers/main.cc).
-FLAGS = set(
-    """
-    port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms rest_api_enable_cors_support
-    enable_batching allow_version_labels_for_unavailable_models batching_parameters_file
-    enable_per_model_batching_parameters model_config_file model_config_file_poll_wait_seconds model_name model_base_path
-    num_load_threads num_unload_threads max_num_load_retries load_retry_interval_micros file_system_poll_wait_seconds
-    flush_filesystem_caches tensorflow_session_parallelism tensorflow_session_config_file tensorflow_intra_op_parallelism
-    tensorflow_inter_op_parallelism use_alts_credentials ssl_config_file platform_config_file
-    per_process_gpu_memory_fraction saved_model_tags grpc_channel_arguments grpc_max_threads enable_model_warmup
-    num_request_iterations_for_warmup version monitoring_config_file remove_unused_fields_from_bundle_metagraph
-    prefer_tflite_model num_tflite_pools num_tflite_interpreters_per_pool enable_signature_method_name_check
-    xla_cpu_compilation_enabled enable_profiler thread_pool_factory_config_file mixed_precision skip_initialize_tpu
-    enable_grpc_healthcheck_service enable_serialization_as_tensor_content
-    """.split()
-)
+VERSION = "2.16.1"
+MODELS = {"compose ner-stable": "ner", "compose ner-canary": "ner-canary"}
 PORTS = {"kserve": ("9000", "8080")}
 FILES = ("model_config_file", "batching_parameters_file", "monitoring_config_file")
 
@@ -39,12 +26,45 @@ def test_there_are_the_places_that_the_other_tests_look_at(servers):
     }
 
 
-def test_every_flag_is_one_of_the_server(servers):
-    assert {
-        name: server.flags.keys() - FLAGS
-        for name, server in servers.items()
-        if server.flags.keys() - FLAGS
-    } == {}
+@pytest.fixture(scope="module")
+def flags():
+    """The server's flags by name: type and default."""
+    head, *lines = (Path(__file__).parent / "flags.csv").read_text(encoding="utf-8").splitlines()
+    assert VERSION in head
+    return {name: (kind, default) for name, kind, default in (line.split(",") for line in lines)}
+
+
+def test_every_flag_is_one_of_the_server_and_has_a_value_of_its_type(servers, flags):
+    types = {"int": r"\d+", "bool": "true|false", "string": ".+"}
+    for name, server in servers.items():
+        for flag, value in server.flags.items():
+            assert re.fullmatch(types[flags[flag][0]], value), (name, flag)
+
+
+def test_flags_that_repeat_a_default_are_known(servers, flags):
+    """Their defaults are what the documents rely on, so they are spelled out."""
+    repeated = {
+        flag
+        for server in servers.values()
+        for flag, value in server.flags.items()
+        if flags[flag][1] == value
+    }
+    assert repeated == {
+        "port",
+        "rest_api_timeout_in_ms",
+        "file_system_poll_wait_seconds",
+        "enable_model_warmup",
+    }
+
+
+def test_requests_are_queued_rather_than_refused_and_a_broken_version_blocks_nothing(servers):
+    """The defaults refuse gRPC requests beyond 4 * cores, and retry a broken version for 5 minutes."""
+    for name, server in servers.items():
+        assert int(server.flags["grpc_max_threads"]) >= 512, name
+        assert int(server.flags["rest_api_num_threads"]) >= 128, name
+        assert server.flags["max_num_load_retries"] == "0", name
+        assert int(server.flags["num_load_threads"]) >= 2, name
+        assert not [flag for flag in server.flags if "label" in flag], name
 
 
 def test_batching_monitoring_and_warm_up_are_on_everywhere(servers):
@@ -79,15 +99,16 @@ def test_models_come_from_a_file_or_from_a_folder_and_never_both(servers):
             "model_base_path" in server.flags,
         )
         assert from_file != from_folder, name
-        # Labels at start go on versions that are not there yet; the file is read again only if a time is given.
-        if from_file:
-            assert server.flags["allow_version_labels_for_unavailable_models"] == "true", name
+        if from_file:  # it is read again only if an interval is given
             assert int(server.flags["model_config_file_poll_wait_seconds"]) > 0, name
     assert servers["kserve"].flags["model_base_path"] == "/mnt/models"
 
 
 def test_the_image_is_of_one_version_and_its_shell_is_not_in_between(servers, read):
-    assert {server.image for server in servers.values()} == {"tensorflow/serving:2.16.1", None}
+    assert {server.image for server in servers.values()} == {
+        f"tensorflow/serving:{VERSION}",
+        None,
+    }
     assert {server.program for server in servers.values()} == {"/usr/bin/tensorflow_model_server"}
     assert servers["systemd"].image is None
 
@@ -134,8 +155,8 @@ def test_probes_mean_something(read, servers, place):
     )
     startup = container["startupProbe"]
     assert (
-        startup["periodSeconds"] * startup["failureThreshold"] >= 120
-    )  # loading and warming up take a while
+        startup["periodSeconds"] * startup["failureThreshold"] > 301
+    )  # when the server itself gives up a version that does not load, with its default flags
 
 
 def test_a_pod_answers_what_is_under_way_before_it_goes(read):
@@ -154,7 +175,13 @@ def test_compose_starts_it_with_an_init_read_only_models_and_a_health_check(read
         assert mounts.keys() == {"/models", "/config"} and all(
             mount["read_only"] for mount in mounts.values()
         )
-        assert service["healthcheck"]["test"] == ["CMD", "bash", "/config/ready.sh", "ner", "8501"]
+        assert service["healthcheck"]["test"] == [
+            "CMD",
+            "bash",
+            "/config/ready.sh",
+            MODELS[f"compose {name}"],
+            "8501",
+        ]
         # Nobody has to say who they are: other machines get at it through Envoy only.
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
@@ -205,6 +232,7 @@ def test_systemd_keeps_it_apart_and_off_the_network(unit):
         # oneDNN makes machine code while it runs.
         assert "MemoryDenyWriteExecute" not in service
         assert "/etc/tfx-ner/ready.sh ner 8501" in service["ExecStartPost"][0]
+        assert int(service["TimeoutStartSec"][0]) > 301
 
 
 def test_the_stand_ins_unit_uses_options_that_it_has(unit):
