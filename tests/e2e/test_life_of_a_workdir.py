@@ -1,6 +1,5 @@
 """One workdir from its first run on: cached reruns, changes of settings, sources, data and contract, and the gate."""
 
-import contextlib
 import json
 import shutil
 import time
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.nodes import LOOKS_UP, RESOLVERS
+from tests.e2e.kills import with_hooks
 from tests.e2e.program import SMALL
 
 pytestmark = pytest.mark.slow
@@ -59,8 +59,9 @@ def life(teller):
     kept["lost"] = program.run(data, work)
 
     edit(program.source / "components" / "evaluation" / "entity_metric.py")
-    with broken(program.source / "components" / "report" / "evaluation.py"):
-        kept["metric edited"] = program.run(data, work)
+    edit(program.source / "components" / "report" / "evaluation.py")
+    broken = with_hooks(program, TEST_FAULT="components.report.evaluation:evaluate:out of ink")
+    kept["metric edited"] = broken.run(data, work)
     edit(program.source / "components" / "ingest" / "examples.py")
     with program.started(data, work) as process:
         process.wait_for(lambda: " StatisticsGen " in process.out)
@@ -99,18 +100,6 @@ def versions(work):
 
 def edit(source):
     source.write_text(source.read_text() + "\n# A remark.\n")
-
-
-@contextlib.contextmanager
-def broken(source):
-    """The sources of the report with a fault in them."""
-    whole = source.read_text()
-    assert whole.count("    counts = ") == 1
-    source.write_text(
-        whole.replace("    counts = ", "    raise RuntimeError('out of ink')\n    counts = ")
-    )
-    yield
-    source.write_text(whole)
 
 
 def report_of(result):
