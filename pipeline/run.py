@@ -229,7 +229,7 @@ def _with_report(outcome, facts: Facts, config: Config, work: _Work):
             raise console.failure.error
         earlier = [
             one.facts
-            for one in runs.runs(metadata_store.opened(work.connection), work.workdir)
+            for one in runs.load_runs(metadata_store.opened(work.connection), work.workdir)
             if one.name != facts.run
         ]
         measured = outcome_reader.measured(work.connection, console.executions)

@@ -44,10 +44,10 @@ def show(
         pass  # the lock brings a folder of an earlier release up to date; a run that holds it did
 
     from components.publishing import hold
-    from pipeline.history import lookup, model_tables
+    from pipeline.history import lookup, tables
     from pipeline.history import models as history
 
-    found = history.models(lookup.open_to_read(place, settings), place)
+    found = history.load_models(lookup.open_to_read(place, settings), place)
     held = hold.load(place.withdrawn)
     if version is not None:
         found = [one for one in found if one.version == version]
@@ -57,9 +57,9 @@ def show(
     if json_file != "-":
         screen = Console(highlight=False)
         if version is None:
-            model_tables.show_models(screen, found, held)
+            tables.show_models(screen, found, held)
         else:
-            model_tables.show_model(screen, found[0])
+            tables.show_model(screen, found[0])
     options.write_json(
         {"hold": vars(held) if held else None, "models": [one.as_dict() for one in found]},
         json_file,

@@ -43,7 +43,7 @@ def show(
 
     work, settings = lookup.find_workdir(workdir, config_file, assignments)
     store = lookup.open_to_read(work, settings)
-    recorded = history.runs(store, work)
+    recorded = history.load_runs(store, work)
     screen = Console(highlight=False)
     if run is None:
         recorded = recorded[-last:] if last else recorded
@@ -51,9 +51,9 @@ def show(
             tables.show_runs(screen, recorded)
         options.write_json({"runs": [entry.as_dict() for entry in recorded]}, json_file)
         return
-    shown = history.named(recorded, run)
-    earlier = history.before(recorded, shown)
-    nodes = history.nodes(store, shown)
+    shown = history.find_run(recorded, run)
+    earlier = history.previous_run(recorded, shown)
+    nodes = history.load_nodes(store, shown)
     changed = history.changed_settings(work, earlier, shown) if earlier else {}
     if json_file != "-":
         tables.show_run(screen, shown, nodes, earlier, changed, work.runs / shown.name)

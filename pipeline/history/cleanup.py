@@ -59,7 +59,7 @@ def around_run(
 
 def clean_up(store: MetadataStore, workdir: Workdir) -> None:
     """Ends runs that were killed, removes what they left, and sets aside what is unknown."""
-    for run in runs.runs(store, workdir):
+    for run in runs.load_runs(store, workdir):
         if run.facts.verdict in ("", "stopped"):
             _end_run(store, run)
     known = artifacts.known(store, workdir)
@@ -100,7 +100,7 @@ def is_left_by_killed_run(
     if not any(execution.last_known_state in _FAILED for execution in executions):
         return False
     contexts = store.get_contexts_by_execution(int(number))
-    names = {run.name for run in runs.runs(store, workdir)}
+    names = {run.name for run in runs.load_runs(store, workdir)}
     of_node = any(
         context.type == "node" and context.name.rpartition(".")[2] == node for context in contexts
     )
@@ -116,7 +116,7 @@ def unrecorded_run_folders(store: MetadataStore, workdir: Workdir) -> list[Path]
 
     A run that is killed right after its start leaves one.
     """
-    recorded = {run.name for run in runs.runs(store, workdir)}
+    recorded = {run.name for run in runs.load_runs(store, workdir)}
     return [
         folder
         for folder in sorted(workdir.runs.glob("*"))
@@ -138,7 +138,7 @@ def _end_run(store: MetadataStore, run: runs.Run) -> None:
     """Records that a run was killed, with the executions that ML Metadata takes to be running."""
     dead = [
         execution
-        for execution in runs.executions(store, run)
+        for execution in runs.load_executions(store, run)
         if execution.last_known_state in UNFINISHED
     ]
     for execution in dead:

@@ -1,7 +1,11 @@
-"""The published versions: what each is now, and where it came from."""
+"""The published versions: the state of each, and the run that published it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Optional
+from typing import Any
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 
 from components.export import card
 from components.publishing import changes, hold, versions
@@ -11,64 +15,83 @@ from pipeline.workdir import Workdir
 
 @dataclass(frozen=True)
 class Model:
-    """A version: `state` is serving, fallback (would serve next), canary, live, withdrawn or held (published during a hold).
+    """A published version.
 
-    `published` is in seconds since 1970; `run` is the one that published it; both None where ML Metadata does not know it.
+    Attributes:
+      version: its number.
+      state: serving, fallback (the next to serve), canary, live, withdrawn, or held (published during a hold).
+      path: its folder.
+      published: when, in seconds since 1970; None if ML Metadata has no record of it.
+      run: the run that published it; None if ML Metadata has no record of it.
+      types: its entity types.
+      signatures: the version of its interface; None without a readable model card.
     """
 
     version: int
     state: str
     path: str
-    published: Optional[float]
-    run: Optional[runs.Run]
+    published: float | None
+    run: runs.Run | None
     types: tuple[str, ...]
-    signatures: Optional[int]
+    signatures: int | None
 
     def as_dict(self) -> dict[str, Any]:
         """Everything of it, for JSON."""
         return {**asdict(self), "run": self.run.as_dict() if self.run else None}
 
 
-def models(store, workdir: Workdir) -> list[Model]:
+def load_models(store: MetadataStore, workdir: Workdir) -> list[Model]:
     """Every version that is there, live or withdrawn, lowest first."""
-    by_name = {run.name: run for run in runs.runs(store, workdir)}
+    runs_by_name = {run.name: run for run in runs.load_runs(store, workdir)}
+    # Of several artifacts of one version, the oldest is the one that published it: it is taken last.
     pushed = {
-        one.custom_properties["pushed_version"].string_value: one for one in _oldest_last(store)
+        artifact.custom_properties["pushed_version"].string_value: artifact
+        for artifact in sorted(
+            store.get_artifacts_by_type("PushedModel"), key=lambda artifact: -artifact.id
+        )
     }
     states = _states(workdir.versions)
-    found = []
-    for version in workdir.versions.all:
-        artifact = pushed.get(str(version))
-        place = workdir.versions.place(version)
-        described = card.read(place)
-        found.append(
-            Model(
-                version,
-                states[version],
-                str(place),
-                artifact.create_time_since_epoch / 1000 if artifact else None,
-                by_name.get(_run_of(store, artifact)) if artifact else None,
-                described.types if described else (),
-                described.interface if described else None,
-            )
+    return [
+        _load_model(
+            store, workdir, version, states[version], pushed.get(str(version)), runs_by_name
         )
-    return found
+        for version in workdir.versions.all
+    ]
 
 
-def _oldest_last(store) -> list:
-    """Of several artifacts of one version, the one that published it is the oldest."""
-    return sorted(store.get_artifacts_by_type("PushedModel"), key=lambda one: -one.id)
-
-
-def _run_of(store, artifact) -> str:
-    contexts = (
-        one for one in store.get_contexts_by_artifact(artifact.id) if one.type == "pipeline_run"
+def _load_model(
+    store: MetadataStore,
+    workdir: Workdir,
+    version: int,
+    state: str,
+    artifact: metadata_store_pb2.Artifact | None,
+    runs_by_name: Mapping[str, runs.Run],
+) -> Model:
+    path = workdir.versions.place(version)
+    model_card = card.read(path)
+    return Model(
+        version,
+        state,
+        str(path),
+        artifact.create_time_since_epoch / 1000 if artifact else None,
+        runs_by_name.get(_run_of(store, artifact)) if artifact else None,
+        model_card.types if model_card else (),
+        model_card.interface if model_card else None,
     )
-    first = min(contexts, key=lambda one: one.id, default=None)
-    return first.name if first else ""
+
+
+def _run_of(store: MetadataStore, artifact: metadata_store_pb2.Artifact) -> str:
+    """The name of the run that made an artifact; "" if there is no record of it."""
+    names = {
+        context.id: context.name
+        for context in store.get_contexts_by_artifact(artifact.id)
+        if context.type == "pipeline_run"
+    }
+    return names[min(names)] if names else ""
 
 
 def _states(folders: versions.Folders) -> dict[int, str]:
+    """The state of each version."""
     held = hold.load(folders.withdrawn)
     states = dict.fromkeys(versions.versions(folders.withdrawn), "withdrawn")
     if held:

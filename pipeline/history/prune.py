@@ -61,7 +61,7 @@ def prune(
       older_than: seconds; younger runs keep everything too.
       set_aside_days: days after which files of unknown origin are removed; None keeps them.
     """
-    found = runs.runs(store, workdir)
+    found = runs.load_runs(store, workdir)
     youngest = time.time() - older_than if older_than else float("inf")
     whole = [place for place, run in enumerate(found) if not run.facts.until]
     first = (0 if keep >= len(whole) else whole[-keep]) if keep else len(found)
@@ -69,14 +69,14 @@ def prune(
         run for place, run in enumerate(found) if place >= first or run.facts.started > youngest
     ]
     old = [run for run in found if run not in kept]
-    events = _Events(store, [one.id for run in found for one in runs.executions(store, run)])
-    needed = events.touched(one.id for run in kept for one in runs.executions(store, run))
+    events = _Events(store, [one.id for run in found for one in runs.load_executions(store, run)])
+    needed = events.touched(one.id for run in kept for one in runs.load_executions(store, run))
     needed |= events.ancestry(_published(store, workdir))
     needed |= {
         page for run in old if _made_a_version(run, workdir) for page in pages.of(store, run.name)
     }
     candidates = (
-        events.touched(one.id for run in old for one in runs.executions(store, run)) - needed
+        events.touched(one.id for run in old for one in runs.load_executions(store, run)) - needed
     )
     gone = [
         one

@@ -1,11 +1,11 @@
-"""The runs of a work folder, oldest first, as ML Metadata remembers them."""
+"""The runs of a workdir as ML Metadata has them: listed, found by name, and compared."""
 
-import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import psutil
 import yaml
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
@@ -23,7 +23,12 @@ _STATES = {_Execution.COMPLETE: "ran", _Execution.CACHED: "cached", _Execution.F
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its facts, and its state, which is its verdict, or that it still runs, or that it was killed."""
+    """A run as ML Metadata has it.
+
+    Attributes:
+      facts: what was recorded of it.
+      state: its verdict; `RUNNING` or `KILLED` if it has none.
+    """
 
     facts: Facts
     state: str
@@ -38,24 +43,25 @@ class Run:
         return {**asdict(self.facts), "state": self.state}
 
 
-def runs(store, workdir: Workdir) -> list[Run]:
-    """Every run in the work folder, in the order in which they started, whatever the clock said."""
+def load_runs(store: MetadataStore, workdir: Workdir) -> list[Run]:
+    """Every run of the workdir, in the order in which they started."""
     contexts = sorted(store.get_contexts_by_type(TYPE), key=lambda context: context.id)
-    found = (
+    recorded = (
         Facts.of(
             context.name,
             {name: value.string_value for name, value in context.custom_properties.items()},
         )
         for context in contexts
     )
+    # A SQLite file holds the runs of one workdir; a database server may hold those of several.
     return [
-        Run(facts, facts.verdict or (RUNNING if _at_work(facts, workdir) else KILLED))
-        for facts in found
+        Run(facts, facts.verdict or (RUNNING if _is_running(facts, workdir) else KILLED))
+        for facts in recorded
         if facts.workdir == str(workdir.root) or workdir.metadata.exists()
     ]
 
 
-def executions(store: MetadataStore, run: Run) -> list[metadata_store_pb2.Execution]:
+def load_executions(store: MetadataStore, run: Run) -> list[metadata_store_pb2.Execution]:
     """The executions of a run, and of the search for settings before it."""
     contexts = (
         store.get_context_by_type_and_name("pipeline_run", f"{run.name}{suffix}")
@@ -69,26 +75,46 @@ def executions(store: MetadataStore, run: Run) -> list[metadata_store_pb2.Execut
     ]
 
 
-def named(found: Sequence[Run], name: str) -> Run:
-    """The run whose folder's name begins so. Raises UserError where that is none or several."""
-    exact = [run for run in found if run.name == name]
-    matching = exact or [run for run in found if run.name.startswith(name)]
+def match_prefix(names: Sequence[str], prefix: str) -> str:
+    """The one name that is `prefix` or begins with it.
+
+    >>> match_prefix(["20260101-1", "20260102-1"], "20260102")
+    '20260102-1'
+
+    Args:
+      names: the names of runs, oldest first.
+      prefix: what the user gave.
+
+    Raises UserError if no name or more than one begins with it.
+    """
+    matching = [name for name in names if name == prefix] or [
+        name for name in names if name.startswith(prefix)
+    ]
     if len(matching) == 1:
         return matching[0]
-    if not matching:
-        raise UserError(f"{name}: no such run; `tfx-ner runs` lists them, newest last")
-    raise UserError(f"{name}: {len(matching)} runs begin so; give more of {matching[-1].name}")
+    problem = f"{len(matching)} runs begin with it" if matching else "no such run"
+    raise UserError(f"{prefix}: {problem}; expected one of {', '.join((matching or names)[-5:])}")
 
 
-def before(found: Sequence[Run], run: Run) -> Run | None:
-    """The run before another one, None for the first."""
-    place = found.index(run)
-    return found[place - 1] if place else None
+def find_run(runs: Sequence[Run], prefix: str) -> Run:
+    """The run whose name begins with `prefix`. Raises UserError if there is no such run, or more than one."""
+    if not runs:
+        raise UserError(f"{prefix}: no such run; the workdir has no runs yet")
+    name = match_prefix([run.name for run in runs], prefix)
+    return next(run for run in runs if run.name == name)
 
 
-def nodes(store, run: Run) -> list[Mapping[str, Any]]:
-    """What became of each node, as `pipeline.outcome.Outcome.nodes` says it; of a run that failed or was killed, what ML Metadata
-    knows: there is no reason then, and nothing of nodes that had not begun.
+def previous_run(runs: Sequence[Run], run: Run) -> Run | None:
+    """The run before another one; None for the first."""
+    index = runs.index(run)
+    return runs[index - 1] if index else None
+
+
+def load_nodes(store: MetadataStore, run: Run) -> list[Mapping[str, Any]]:
+    """The nodes of a run, as `pipeline.outcome.Outcome.nodes` has them.
+
+    For a run that failed or was killed they come from ML Metadata, which has no reasons and only the nodes
+    that had begun.
     """
     if run.facts.nodes:
         return list(run.facts.nodes)
@@ -96,7 +122,7 @@ def nodes(store, run: Run) -> list[Mapping[str, Any]]:
     executions = store.get_executions_by_context(context.id) if context else []
     return [
         {
-            "node": _node(store, execution),
+            "node": _node_of(store, execution),
             "execution": execution.id,
             "cached": execution.last_known_state == _Execution.CACHED,
             "state": _STATES.get(execution.last_known_state, KILLED),
@@ -105,16 +131,18 @@ def nodes(store, run: Run) -> list[Mapping[str, Any]]:
                 2,
             ),
         }
-        for execution in sorted(executions, key=lambda one: one.id)
+        for execution in sorted(executions, key=lambda execution: execution.id)
     ]
 
 
 def changed_settings(workdir: Workdir, old: Run, new: Run) -> dict[str, tuple[Any, Any]]:
-    """The settings in which two runs differ, with both values, by their keys; none where a configuration is no longer there."""
-    values = [_settings(workdir, run) for run in (old, new)]
-    if None in values:
+    """The settings in which two runs differ, as (old value, new value) by dotted key.
+
+    Empty if the configuration of one of them is no longer there.
+    """
+    first, second = (_load_settings(workdir, run) for run in (old, new))
+    if first is None or second is None:
         return {}
-    first, second = values
     return {
         key: (first.get(key), second.get(key))
         for key in dict.fromkeys([*first, *second])
@@ -122,7 +150,7 @@ def changed_settings(workdir: Workdir, old: Run, new: Run) -> dict[str, tuple[An
     }
 
 
-def _settings(workdir: Workdir, run: Run) -> dict[str, Any] | None:
+def _load_settings(workdir: Workdir, run: Run) -> dict[str, Any] | None:
     path = workdir.runs / run.name / "config.yaml"
     try:
         return flatten(rename_keys(yaml.safe_load(path.read_text(encoding="utf-8")))[0])
@@ -130,20 +158,21 @@ def _settings(workdir: Workdir, run: Run) -> dict[str, Any] | None:
         return None
 
 
-def _at_work(facts: Facts, workdir: Workdir) -> bool:
-    """Whether the process of a run that has no verdict is the one that holds the work folder, and is alive."""
+def _is_running(facts: Facts, workdir: Workdir) -> bool:
+    """Whether the process of a run without a verdict lives and holds the lock of the workdir."""
     if facts.host != socket.gethostname() or facts.process != workdir.holder:
         return False
     try:
-        os.kill(facts.process, 0)
-    except ProcessLookupError:
+        # A process that began later has the number of one that ended; a second is for rounding.
+        return psutil.Process(facts.process).create_time() <= facts.started + 1
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        pass  # another user's
-    return True
+    except psutil.AccessDenied:
+        return True
 
 
-def _node(store, execution) -> str:
+def _node_of(store: MetadataStore, execution: metadata_store_pb2.Execution) -> str:
+    """The id of the node that an execution is of."""
     names = (
         context.name
         for context in store.get_contexts_by_execution(execution.id)

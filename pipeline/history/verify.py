@@ -70,7 +70,7 @@ def verify(store: MetadataStore, workdir: Workdir) -> Verification:
     """
     holder = workdir.holder
     with workdir.locked():
-        known, all_runs = artifacts.known(store, workdir), runs.runs(store, workdir)
+        known, all_runs = artifacts.known(store, workdir), runs.load_runs(store, workdir)
         faults = (
             *_lock(workdir, holder),
             *_artifacts(store, workdir, known),
@@ -145,7 +145,7 @@ def _runs(store: MetadataStore, workdir: Workdir, all_runs: list[runs.Run]) -> I
         elif run.facts.overall and not (folder / "outcome.json").is_file():
             yield Fault(f"{folder}: outcome.json is missing", "Its scores are in `tfx-ner runs`")
         if not run.facts.verdict and any(
-            one.last_known_state in cleanup.UNFINISHED for one in runs.executions(store, run)
+            one.last_known_state in cleanup.UNFINISHED for one in runs.load_executions(store, run)
         ):
             yield Fault(
                 f"run {run.name}: was killed, and ML Metadata has nodes of it as running",

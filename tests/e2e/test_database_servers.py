@@ -137,7 +137,10 @@ def test_the_history_lives_in_a_database_server_as_in_a_file(request, tmp_path, 
     old = past.run(publish=False, verdict="refused", because="ein früher Lauf 🙂")
     past.run()
     assert not past.workdir.metadata.exists()
-    assert [run.state for run in runs.runs(past.store, past.workdir)] == ["refused", "published"]
+    assert [run.state for run in runs.load_runs(past.store, past.workdir)] == [
+        "refused",
+        "published",
+    ]
     assert prune.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
     assert verify(past.store, past.workdir).faults == ()
 
@@ -149,7 +152,7 @@ def test_work_folders_that_share_a_database_have_each_their_own_history(request,
     first.run(because="mine")
     second.count = 1
     second.run(because="yours")
-    assert [run.facts.because for run in runs.runs(first.store, first.workdir)] == ["mine"]
+    assert [run.facts.because for run in runs.load_runs(first.store, first.workdir)] == ["mine"]
     assert (
         verify(first.store, first.workdir).faults
         == verify(second.store, second.workdir).faults

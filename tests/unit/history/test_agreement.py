@@ -101,7 +101,7 @@ def test_what_a_kill_leaves_is_named_and_the_next_run_clears_it(past):
     assert len(faults(past)) == 5
     cleanup.clean_up(past.store, past.workdir)
     assert faults(past) == []
-    assert [run.state for run in runs.runs(past.store, past.workdir)] == [
+    assert [run.state for run in runs.load_runs(past.store, past.workdir)] == [
         "published",
         "did not finish",
     ]
@@ -151,12 +151,12 @@ def test_pruning_leaves_what_published_versions_were_made_from(past):
 def paged(past, **facts):
     """A run that leaves a page; its folder."""
     past.run(**facts)
-    run = runs.runs(past.store, past.workdir)[-1]
+    run = runs.load_runs(past.store, past.workdir)[-1]
     folder = past.workdir.reports / run.name
     folder.mkdir(parents=True)
     for name in ("index.html", "report.json"):
         (folder / name).write_text(name)
-    training = min(one.id for one in runs.executions(past.store, run))
+    training = min(one.id for one in runs.load_executions(past.store, run))
     pages.keep(past.store, run.name, training, folder)
     return folder
 

@@ -92,8 +92,8 @@ def test_artifacts_runs_and_properties_follow_the_workdir(work, tmp_path, carry,
     assert str(work) not in everything(store)
     known = artifacts.known(store, workdir)
     assert len(known) == 4 and all(Path(artifact.uri).is_dir() for artifact in known)
-    assert [run.facts.workdir for run in runs.runs(store, workdir)] == [str(target)] * 2
-    assert runs.runs(store, workdir)[0].facts.data == str(target / "data")
+    assert [run.facts.workdir for run in runs.load_runs(store, workdir)] == [str(target)] * 2
+    assert runs.load_runs(store, workdir)[0].facts.data == str(target / "data")
     assert verify(store, workdir).faults == ()
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and f"{target}: was at {work} before" in said
@@ -204,7 +204,7 @@ def test_an_update_that_is_killed_is_completed_by_the_next_command(
     update(tmp_path / target)
     workdir, _, store = opened(tmp_path / target)
     assert all(Path(artifact.uri).is_dir() for artifact in store.get_artifacts())
-    assert {run.facts.workdir for run in runs.runs(store, workdir)} == {str(tmp_path / target)}
+    assert {run.facts.workdir for run in runs.load_runs(store, workdir)} == {str(tmp_path / target)}
     assert verify(store, workdir).faults == ()
     assert update(tmp_path / target) is None
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def test_what_a_later_program_remembers_besides_is_left_out():
 def test_runs_come_in_the_order_they_started(past):
     for because in ("first", "second", "third"):
         past.run(because=because)
-    assert [run.facts.because for run in runs.runs(past.store, past.workdir)] == [
+    assert [run.facts.because for run in runs.load_runs(past.store, past.workdir)] == [
         "first",
         "second",
         "third",
@@ -70,23 +71,25 @@ def test_runs_come_in_the_order_they_started(past):
 
 
 def test_a_run_that_is_at_work_is_running(past, this_host):
-    past.running(process=os.getpid(), host=this_host)
+    past.running(process=os.getpid(), host=this_host, started=time.time())
     with past.workdir.locked():
-        assert runs.runs(past.store, past.workdir)[0].state == "running"
+        assert runs.load_runs(past.store, past.workdir)[0].state == "running"
 
 
-@pytest.mark.parametrize("killed", [{"process": 2**22 + 1}, {"host": "elsewhere"}])
+@pytest.mark.parametrize(
+    "killed", [{"process": 2**22 + 1}, {"host": "elsewhere"}, {"started": 1.0}]
+)
 def test_a_run_whose_process_is_gone_did_not_finish(past, this_host, killed):
-    past.running(**{"process": os.getpid(), "host": this_host, **killed})
+    past.running(**{"process": os.getpid(), "host": this_host, "started": time.time(), **killed})
     with past.workdir.locked():
-        assert runs.runs(past.store, past.workdir)[0].state == "did not finish"
+        assert runs.load_runs(past.store, past.workdir)[0].state == "did not finish"
 
 
 def test_what_a_run_raised_is_remembered_and_raised_on(past):
     one = past.record()
     with pytest.raises(UserError), record.ending(one):
         raise UserError("a.conll:3: found x")
-    [run] = runs.runs(past.store, past.workdir)
+    [run] = runs.load_runs(past.store, past.workdir)
     assert (run.state, run.facts.code, run.facts.error) == ("bad input", 2, "a.conll:3: found x")
     assert run.facts.seconds is not None
 
@@ -95,27 +98,27 @@ def test_another_failure_is_told_from_bad_input(past):
     one = past.record()
     with pytest.raises(OSError), record.ending(one):
         raise OSError("no space left on device")
-    [run] = runs.runs(past.store, past.workdir)
+    [run] = runs.load_runs(past.store, past.workdir)
     assert (run.state, run.facts.code) == ("failed", 1)
 
 
 def test_a_name_may_be_shortened_as_long_as_one_run_begins_so(past):
     past.run()
     past.run()
-    found = runs.runs(past.store, past.workdir)
-    assert runs.named(found, "20260101-000002") == found[1]
-    for name, message in (("2026", "2 runs begin so"), ("1999", "no such run")):
+    found = runs.load_runs(past.store, past.workdir)
+    assert runs.find_run(found, "20260101-000002") == found[1]
+    for name, message in (("2026", "2 runs begin with it"), ("1999", "no such run")):
         with pytest.raises(UserError, match=message):
-            runs.named(found, name)
+            runs.find_run(found, name)
 
 
 def test_settings_are_compared_with_those_of_the_run_before(past):
     past.run()
     past.run()
-    first, second = runs.runs(past.store, past.workdir)
+    first, second = runs.load_runs(past.store, past.workdir)
     assert (
-        runs.before([first, second], second) == first
-        and runs.before([first, second], first) is None
+        runs.previous_run([first, second], second) == first
+        and runs.previous_run([first, second], first) is None
     )
     assert runs.changed_settings(past.workdir, first, second) == {"training.epochs": (1, 2)}
     (past.workdir.runs / first.name / "config.yaml").unlink()
@@ -124,8 +127,8 @@ def test_settings_are_compared_with_those_of_the_run_before(past):
 
 def test_the_nodes_of_a_run_that_was_killed_are_what_ml_metadata_knows(past):
     past.running()
-    [run] = runs.runs(past.store, past.workdir)
-    [node] = runs.nodes(past.store, run)
+    [run] = runs.load_runs(past.store, past.workdir)
+    [node] = runs.load_nodes(past.store, run)
     assert (node["node"], node["state"], node["cached"]) == ("Trainer", "did not finish", False)
 
 
@@ -133,7 +136,7 @@ def test_the_table_of_runs_fits_80_columns(past):
     spans = [{"number": number, "version": 0} for number in (1, 2, 3, 5, 7, 9, 11, 13, 15)]
     past.run(because="span 15 is whole and this is a long reason", spans=spans)
     past.run(because="[markup] is no markup", verdict="did not finish")
-    lines = shown(tables.show_runs, runs.runs(past.store, past.workdir))
+    lines = shown(tables.show_runs, runs.load_runs(past.store, past.workdir))
     assert all(len(line) <= 80 for line in lines) and len(lines) == 3
     assert (
         "20260101-000001" in lines[1]
@@ -147,7 +150,7 @@ def test_the_table_of_runs_fits_80_columns(past):
 def test_one_run_shows_all_that_is_known_of_it(past):
     past.run()
     past.run(because="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000})
-    first, run = runs.runs(past.store, past.workdir)
+    first, run = runs.load_runs(past.store, past.workdir)
     changed = runs.changed_settings(past.workdir, first, run)
     told = "\n".join(shown(tables.show_run, run, [], first, changed, past.workdir.runs / run.name))
     for part in (

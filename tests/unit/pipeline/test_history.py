@@ -84,7 +84,7 @@ def test_one_version_is_shown_with_where_it_came_from(told, work):
     ("arguments", "message"),
     [
         (("runs", "nix"), "nix: no such run"),
-        (("runs", "2026"), "3 runs begin so"),
+        (("runs", "2026"), "3 runs begin with it"),
         (
             ("runs", "prune", "--keep", 1, "--older-than", "soon"),
             "--older-than soon: expected a length of time",
