@@ -94,7 +94,6 @@ def compare(
     from benchmarks.comparison.notes import notes
     from benchmarks.comparison.options import Options
     from benchmarks.comparison.results import table
-    from components.corpus.reading import ReadOptions
     from components.tagger.vectors import dimensions_of
     from pipeline import config
     from pipeline.commands import options as shared
@@ -115,9 +114,7 @@ def compare(
         language,
         spacy_steps,
     )
-    reading = ReadOptions(
-        scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding
-    )
+    reading = settings.read_options
     began = datetime.datetime.now().astimezone()
     progress = Console(highlight=False, stderr=True)
 

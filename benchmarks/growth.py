@@ -126,7 +126,8 @@ def _of_size(
 
 def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) -> None:
     """Writes `size` sentences in the folder, unless they are there: as a corpus, its train in so many files, and as texts."""
-    from components.corpus import reading, writing
+    from components.corpus import reading
+    from components.corpus.formats import conll
 
     if (folder / "texts.jsonl").exists():
         return
@@ -141,7 +142,7 @@ def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) ->
         ("test", size // 10),
     ):
         with (folder / "corpus" / f"{name}.conll").open("w", encoding="utf-8") as file:
-            writing.write_conll(file, islice(chain.from_iterable(repeat(sentences)), count))
+            conll.write_conll(file, islice(chain.from_iterable(repeat(sentences)), count))
     texts = [
         json.dumps({"text": " ".join(sentence.tokens)}, ensure_ascii=False) + "\n"
         for sentence in sentences

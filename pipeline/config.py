@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Optional
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from components.corpus.spans import Rules
+from components.corpus.data_spans import Rules
+from components.corpus.options import ReadOptions
 from components.corpus.window import Choice
 from components.errors import UserError, warn
 from components.settings import (
@@ -184,7 +185,7 @@ class Schedule(Settings):
         return words
 
 
-class Config(Settings):
+class Config(ReadOptions):
     """Everything that can be set. Each run keeps its own as `config.yaml`."""
 
     data: Optional[str] = Field(
@@ -201,13 +202,6 @@ class Config(Settings):
     orchestrator: Literal["beam", "local"] = Field(
         "beam", description="TFX's BeamDagRunner or LocalDagRunner"
     )
-    scheme: Optional[str] = Field(
-        None, description="IOB1, IOB2, BIOES or BILOU; without it found out from the corpus"
-    )
-    bad_lines: Literal["refuse", "skip"] = Field(
-        "refuse", description="what to do about sentences that cannot be read"
-    )
-    encoding: str = Field("utf-8", description="of CoNLL files")
     schema_file: Optional[str] = Field(
         None,
         alias="schema",
@@ -292,6 +286,11 @@ class Config(Settings):
         rules = Rules(spans.marker, spans.quiet_seconds)
         held_out, gaps = spans.newest == "held-out", spans.gaps == "allow"
         return Choice(self.window, spans.first, spans.last, held_out, gaps, rules, self.golden)
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How to read the corpus."""
+        return ReadOptions(**{name: getattr(self, name) for name in ReadOptions.model_fields})
 
     def dump(self) -> str:
         """The configuration as YAML, without the password, the schedule, in which addresses of webhooks are as good as one, and

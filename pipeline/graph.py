@@ -26,7 +26,7 @@ from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 from tfx_bsl.public.proto import slicing_spec_pb2
 
-from components.corpus.reading import ReadOptions, Splits
+from components.corpus.reading import Plan, ReadOptions, Splits
 from components.evaluation import entity_metric, resolvers
 from components.evaluation.type_gate import TypeGate
 from components.export import signatures
@@ -53,6 +53,7 @@ class Corpus:
     fingerprint: str
     label: str
     vectors_content: str = ""
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         corpus.options,
         corpus.fingerprint,
         code_hash("components.ingest.example_gen"),
+        corpus.plan,
     )
 
     # Counts what is in them.

@@ -10,7 +10,7 @@ import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from components.corpus.find import Splits
+from components.corpus.split_files import Splits
 from components.evaluation import entity_metric, resolvers, results, type_gate
 from components.publishing import hold
 from components.publishing.versions import Folders

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.corpus import reading
+from components.corpus.data_spans import DataSpan
 from components.corpus.find_corpus import find_corpus
-from components.corpus.fingerprint import fingerprint
 from components.corpus.records import BadLine
-from components.corpus.spans import DataSpan
+from components.corpus.split_files import fingerprint
 from components.corpus.window import EVERYTHING, Choice
 from components.report.figures import SpanFigures
 
@@ -19,10 +19,11 @@ _SENTENCE = ""  # no name of a type
 @dataclass(frozen=True)
 class Survey:
     """`fingerprint`: hash of the files' content by split; `sentences`: number by split; `left_out`: bad sentences; `spans`: what
-    is in each span, if the corpus is of spans.
+    is in each span, if the corpus is of spans; `plan`: how each file is read.
     """
 
     splits: reading.Splits
+    plan: reading.Plan
     fingerprint: str
     sentences: dict[str, int]
     left_out: int
@@ -46,8 +47,9 @@ def look(
     splits = find_corpus(path, choice)
     sentences = dict.fromkeys(splits.names, 0)
     by_span: dict[DataSpan, Counter[str]] = {span: Counter() for span in splits.spans}
+    plan = reading.make_plan(splits, options)
     with _Aside(aside) as write:
-        for split, sentence in reading.read_corpus(splits, options, write):
+        for split, sentence in reading.read_corpus(splits, options, write, plan):
             sentences[split] += 1
             span = splits.span_of(sentence.file)
             if span:
@@ -58,7 +60,7 @@ def look(
         )
         for span, counts in by_span.items()
     )
-    return Survey(splits, fingerprint(splits), sentences, write.count, spans)
+    return Survey(splits, plan, fingerprint(splits), sentences, write.count, spans)
 
 
 class _Aside:

@@ -12,8 +12,8 @@ from typing import Optional
 import yaml
 
 from components import tf_runtime
-from components.corpus.fingerprint import content_hash
 from components.corpus.reading import ReadOptions
+from components.corpus.text_files import content_hash
 from components.errors import UserError
 from components.publishing import versions
 from components.settings import Training
@@ -87,9 +87,7 @@ def run(
             connection, folder.name, asked, str(workdir.root), label, data, because
         )
         with record.ending(remembered):
-            options = ReadOptions(
-                scheme=config.scheme, bad_lines=config.bad_lines, encoding=config.encoding
-            )
+            options = config.read_options
             found = preflight.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
             spans = [
                 {"number": span.number, "version": span.version} for span in found.splits.spans
@@ -278,7 +276,12 @@ def _execute(config: Config, work: _Work, trials: int = 0) -> None:
     engines.pipeline_options(config.beam)  # refused here, not by the first node
     vectors_content = content_hash(config.vectors) if config.vectors else ""
     corpus = graph.Corpus(
-        work.found.splits, work.options, work.found.fingerprint, work.label, vectors_content
+        work.found.splits,
+        work.options,
+        work.found.fingerprint,
+        work.label,
+        vectors_content,
+        work.found.plan,
     )
     steps = (
         graph.create_tuning(config, work.workdir, corpus, work.connection, trials)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.comparison import columns
-from components.corpus import reading, writing
+from components.corpus import reading
+from components.corpus.formats import conll
 from components.errors import UserError
 from components.ner import scores, tags
 from components.ner.sentence import Sentence, Span
@@ -38,7 +39,7 @@ def write_out(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
     for split, sentences in by_split.items():
         with files[split].open("w", encoding="utf-8", newline="\n") as file:
             try:
-                writing.write_conll(file, sentences)
+                conll.write_conll(file, sentences)
             except ValueError as error:
                 raise UserError(f"{path}: {error}; the other tools read CoNLL") from None
     sizes = {

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from benchmarks.comparison import pace
-from components.corpus import reading, writing
+from components.corpus import reading
+from components.corpus.formats import conll
 from components.export.evaluation import Evaluation
 from components.export.published_model import PublishedModel
-from components.ner.sentence import Sentence
+from components.ner.sentence import Sentence, text_of
 from pipeline import __version__
 
 
@@ -22,7 +23,7 @@ def tag(corpus: str, options: str, path: str, predictions: str, from_text: str) 
     for file, as_text in ((predictions, False), (from_text, True)):
         found = [spans for _, spans in Evaluation(model, as_text).predictions(sentences)]
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            writing.write_conll(stream, sentences, predictions=found)
+            conll.write_conll(stream, sentences, predictions=found)
 
 
 def measure(corpus: str, options: str, path: str) -> None:
@@ -31,8 +32,8 @@ def measure(corpus: str, options: str, path: str) -> None:
     model = PublishedModel(path)
     lengths = [len(one.tokens) for one in sentences]
     several = pace.enough(sentences, lengths)
-    texts = [writing.text_of(one)[0] for one in several]
-    short = [writing.text_of(sentences[number])[0] for number in pace.short(lengths)]
+    texts = [text_of(one)[0] for one in several]
+    short = [text_of(sentences[number])[0] for number in pace.short(lengths)]
     total = sum(len(one.tokens) for one in several)
 
     def paced(tagged: Callable[[list], Iterable], given: list) -> float:

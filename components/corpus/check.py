@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from components.corpus.files import lines
-from components.corpus.find import Splits, find_splits
+from components.corpus.counts import Gathered
+from components.corpus.data_spans import is_spans
 from components.corpus.find_corpus import find_corpus
 from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, judge, unseen_share
-from components.corpus.gather import Gathered
 from components.corpus.reading import (
     DEFAULTS,
     SKIP,
     ReadOptions,
     cut_of,
-    is_json,
     make_plan,
-    records,
+    read_records,
 )
-from components.corpus.records import Read, Rejected
-from components.corpus.spans import is_spans
+from components.corpus.records import Notice, Read, Rejected
+from components.corpus.split_files import Splits, find_splits
 from components.corpus.splits import split_of
 from components.errors import UserError
 
@@ -83,12 +81,16 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
     for name, files in splits.files.items():
         cut = cut_of(name, splits)
         for file in files:
-            for record in records(file, plan, options):
+            for record in read_records(file, plan, options):
                 if isinstance(record, Read):
                     split = split_of(record.sentence, cut) if cut else name
-                    gathered.add(split, record.sentence, record.tags, plan.scheme)
+                    tag_format = plan.files[file].tag_format
+                    scheme = tag_format.scheme if tag_format else None
+                    gathered.add(split, record.sentence, record.tags, scheme)
                 elif isinstance(record, Rejected):
                     gathered.add_bad(record.bad)
+                elif isinstance(record, Notice):
+                    gathered.add_notice(record)
                 else:
                     gathered.unused.add(f"{record.file}:{record.line}")
     return CheckReport(
@@ -97,7 +99,7 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
         splits={name: _figures(gathered, name) for name in splits.names},
         bad_sentences=gathered.bad.count,
         unused_texts=gathered.unused.count,
-        notes=splits.notes,
+        notes=(*splits.notes, *plan.notes),
         findings=(*unreadable, *judge(gathered, options.bad_lines == SKIP)),
     )
 
@@ -125,9 +127,7 @@ def _readable(splits: Splits, options: ReadOptions) -> tuple[Splits, list[Findin
         files[name] = ()
         for path in paths:
             try:
-                is_json(path, options.encoding)
-                for _ in lines(path, options.encoding):
-                    pass
+                make_plan(Splits(path, {"all": (path,)}), options)
                 files[name] += (path,)
             except UserError as error:
                 findings.append(Finding(FAILURE, str(error)))

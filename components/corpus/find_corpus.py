@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from components.corpus.files import base_name
-from components.corpus.find import Splits, corpus_files, find_splits, splits_named
-from components.corpus.spans import DataSpan, find_spans, is_spans
+from components.corpus.data_spans import DataSpan, find_spans, is_spans
+from components.corpus.split_files import Splits, corpus_files, find_splits, splits_named
+from components.corpus.text_files import base_name
 from components.corpus.window import EVERYTHING, Choice, Window, choose
 from components.errors import UserError
 

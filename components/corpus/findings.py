@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from components.corpus.gather import DUPLICATE_LENGTH, LONG_SENTENCE, Gathered, Tally
+from components.corpus.counts import DUPLICATE_LENGTH, LONG_SENTENCE, Gathered, Tally
 
 GOOD, WARNING, FAILURE = "good", "warning", "failure"
 
@@ -35,6 +35,7 @@ def judge(found: Gathered, skip_bad: bool = False) -> tuple[Finding, ...]:
     With `skip_bad` a run leaves bad sentences out, and they are no failure.
     """
     checks: tuple[Callable[[Gathered], Iterator[Finding]], ...] = (
+        _notices,
         _empty_splits,
         _sizes,
         _types,
@@ -75,6 +76,11 @@ def _bad_lines(found: Gathered, skip_bad: bool) -> Iterator[Finding]:
             f"{_number(found.unused, 'text')} not accepted by the annotators and left out, first at "
             f"{found.unused.first}.",
         )
+
+
+def _notices(found: Gathered) -> Iterator[Finding]:
+    for what, tally in found.notices.items():
+        yield Finding(WARNING, f"{tally.count} {what}, the first at {tally.first}.")
 
 
 def _empty_splits(found: Gathered) -> Iterator[Finding]:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from components.corpus import conll, jsonl
-from components.corpus.files import lines
-from components.corpus.find import Splits, find_splits, is_json_name
-from components.corpus.records import BadLine, Read, Rejected, Unused
+from components.corpus.char_spans import to_token_spans
+from components.corpus.formats import Source, Survey, detect_format, format_named, rejected
+from components.corpus.options import DEFAULTS, REFUSE, SKIP, ReadOptions
+from components.corpus.records import (
+    BadLine,
+    InvalidRecord,
+    Notice,
+    Read,
+    Rejected,
+    TextRecord,
+    TokenRecord,
+    Unused,
+    quote,
+)
+from components.corpus.split_files import Splits, find_splits
 from components.corpus.splits import DEV_CUT, SHARES, split_of
+from components.corpus.tag_formats import (
+    TagFormat,
+    detect_tag_format,
+    normalized_pairs,
+)
+from components.corpus.text_files import base_name
 from components.errors import UserError
 from components.ner.sentence import Sentence
-from components.ner.tags import scheme_named, scheme_of_pairs
+from components.ner.tags import misfits, prefixes, scheme_of_pairs, spans_of
 
 __all__ = [
+    "DEFAULTS",
+    "REFUSE",
+    "SKIP",
     "BadLine",
     "OnBad",
     "Plan",
@@ -24,94 +45,258 @@ __all__ = [
     "Splits",
     "find_splits",
     "make_plan",
-    "read",
     "read_corpus",
+    "read_records",
+    "read_sentences",
     "read_split",
-    "records",
 ]
 
 OnBad = Callable[[BadLine, str], None]
 """Called with each sentence that is left out: why, and its lines as the file has them."""
 
-REFUSE, SKIP = "refuse", "skip"
+_OWN_SCHEME = (
+    0.05  # of a file's tags are ill-formed in the corpus's scheme: then the file has its own
+)
+_UNKNOWN_TAGS = ("-", "_", "?", "-X-", "UNK", "[UNK]", "-100")
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How to read. `scheme` None is found out from the corpus; `bad_lines` is 'refuse' or 'skip'.
+class FilePlan:
+    """How one file is read.
 
-    Raises UserError for a value there is not.
+    Attributes:
+      format: the name of its format.
+      tag_format: how its tags are written, None where it has spans.
+      layout: what the format's survey found, as JSON values.
+      has_documents: whether its sentences are given the identity of their document.
     """
 
-    scheme: str | None = None
-    bad_lines: str = REFUSE
-    encoding: str = "utf-8"
+    format: str
+    tag_format: TagFormat | None = None
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    has_documents: bool = True
 
-    def __post_init__(self) -> None:
-        if self.bad_lines not in (REFUSE, SKIP):
-            raise UserError(f"bad_lines={self.bad_lines}: expected {REFUSE} or {SKIP}")
-        if self.scheme is not None:
-            try:
-                object.__setattr__(self, "scheme", scheme_named(self.scheme))
-            except ValueError as error:
-                raise UserError(f"scheme={self.scheme}: {error}") from None
+    @classmethod
+    def of_dict(cls, values: Mapping[str, Any]) -> FilePlan:
+        """The reverse of `as_dict`."""
+        tags = values["tag_format"]
+        tag_format = None if tags is None else TagFormat.of_dict(tags)
+        return cls(values["format"], tag_format, values["layout"], values["has_documents"])
 
-
-DEFAULTS = ReadOptions()
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        tags = None if self.tag_format is None else self.tag_format.as_dict()
+        return {
+            "format": self.format,
+            "tag_format": tags,
+            "layout": dict(self.layout),
+            "has_documents": self.has_documents,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to be known of all files before the first is read.
+    """What has to be known of all files before the first is read: `files` by path, and `notes` for the user."""
 
-    `scheme` is that of all CoNLL files together, None where there are none; `columns` and `documents` are by CoNLL
-    file.
-    """
+    files: Mapping[str, FilePlan] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
-    scheme: str | None = None
-    columns: Mapping[str, conll.Columns] = field(default_factory=dict)
-    documents: Mapping[str, bool] = field(default_factory=dict)
+    @property
+    def scheme(self) -> str | None:
+        """The tag schemes of the files, as in "IOB2"; None where no file has tags."""
+        schemes = {plan.tag_format.scheme for plan in self.files.values() if plan.tag_format}
+        return ", ".join(sorted(schemes)) or None
+
+    @classmethod
+    def of_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """The reverse of `as_dict`."""
+        return cls({path: FilePlan.of_dict(plan) for path, plan in values.items()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON values, without the notes: what `of_dict` takes."""
+        return {path: plan.as_dict() for path, plan in self.files.items()}
 
 
 def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     """Looks through all files of a corpus once.
 
-    The scheme is one for all of them, so that train and test are not read by different rules. The files of a split have
-    documents if two or more begin there: one alone says nothing about where a corpus may be cut.
+    Each file has its own format and its own way to write tags. The scheme is one for all of them, unless many tags of a
+    file are ill-formed in it: then the file is read in its own. The files of a split have documents if two or more begin
+    there: one alone says nothing about where a corpus may be cut.
     """
-    pairs: dict[tuple[str, str], int] = {}
-    columns: dict[str, conll.Columns] = {}
-    documents: dict[str, bool] = {}
+    surveys: dict[str, Survey] = {}
+    plans: dict[str, FilePlan] = {}
     for files in splits.files.values():
-        surveys = {
-            file: conll.survey(lines(file, options.encoding))
-            for file in files
-            if not is_json(file, options.encoding)
-        }
-        several = sum(found.documents for found in surveys.values() if found.marks) > 1
-        for file, found in surveys.items():
-            columns[file] = found.columns
-            documents[file] = several and found.marks > 0
-            for pair, count in found.pairs.items():
-                pairs[pair] = pairs.get(pair, 0) + count
-    scheme = options.scheme or scheme_of_pairs(pairs)
-    return Plan(scheme if columns else None, columns, documents)
+        of_split = {}
+        for path in files:
+            known = (
+                format_named(options.format)
+                if options.format
+                else detect_format(path, options.encoding)
+            )
+            of_split[path] = known.survey(Source(path, options))
+            plans[path] = FilePlan(known.name, layout=of_split[path].layout)
+        several = sum(found.documents for found in of_split.values() if found.document_marks) > 1
+        for path, found in of_split.items():
+            if format_named(plans[path].format).holds == "tokens":
+                marked = found.document_marks == 0 and not found.documents
+                plans[path] = replace(
+                    plans[path], has_documents=marked or (several and found.document_marks > 0)
+                )
+        surveys.update(of_split)
+    notes = [
+        f"{base_name(path)}: {notice}"
+        for path, found in surveys.items()
+        for notice in found.notices
+    ]
+    tagged = {path: found for path, found in surveys.items() if found.tag_pairs}
+    formats = {
+        path: detect_tag_format(
+            found.tag_pairs, options.tag_format, options.outside_tag, options.entity_type
+        )
+        for path, found in tagged.items()
+    }
+    schemes = _schemes(
+        {path: normalized_pairs(formats[path], found.tag_pairs) for path, found in tagged.items()},
+        options.scheme,
+    )
+    if len(set(schemes.values())) > 1:
+        each = ", ".join(f"{base_name(path)} in {scheme}" for path, scheme in schemes.items())
+        notes.append(f"Each file is read in its own scheme ({each}).")
+    for path, tag_format in formats.items():
+        scheme = "IOB1" if tag_format.pattern == "PER" else schemes[path]
+        plans[path] = replace(plans[path], tag_format=replace(tag_format, scheme=scheme))
+    odd = Counter(tag_format.oddity for tag_format in formats.values() if tag_format.oddity)
+    for oddity, count in odd.items():
+        which = "" if count == len(formats) else f" in {count} of {len(formats)} files"
+        notes.append(f"Found {oddity}{which}.")
+    return Plan(plans, tuple(notes))
 
 
-def records(
-    file: str, plan: Plan, options: ReadOptions = DEFAULTS
-) -> Iterator[Read | Rejected | Unused]:
-    """Everything in one file of the plan, bad lines and all.
+def _schemes(pairs: Mapping[str, Counter[tuple[str, str]]], chosen: str | None) -> dict[str, str]:
+    """The scheme of each file, from the counts of its neighbouring tags."""
+    if chosen:
+        return dict.fromkeys(pairs, chosen)
+    together: Counter[tuple[str, str]] = Counter()
+    for of_file in pairs.values():
+        together.update(of_file)
+    joint = scheme_of_pairs(together)
+    schemes = {}
+    for path, of_file in pairs.items():
+        own = scheme_of_pairs(of_file)
+        tagged = sum(count for (_, tag), count in of_file.items() if tag != "O")
+        worse = misfits(of_file, joint) - misfits(of_file, own)
+        # IOB1 and IOB2 are read by the same rule: a small file may look like either.
+        differs = set(prefixes(own)) != set(prefixes(joint))
+        schemes[path] = own if differs and worse > _OWN_SCHEME * tagged else joint
+    return schemes
+
+
+def read_records(
+    path: str, plan: Plan, options: ReadOptions = DEFAULTS
+) -> Iterator[Read | Rejected | Unused | Notice]:
+    """Everything in one file of the plan: sentences, and what is rejected, unused or worth a notice.
 
     Raises UserError only for a file that cannot be read at all.
     """
-    source = lines(file, options.encoding)
-    if file in plan.columns:
-        return conll.read(source, file, plan.columns[file], plan.scheme, plan.documents[file])
-    return jsonl.read(source, file)
+    file_plan = plan.files[path]
+    builder = _SentenceBuilder(path, file_plan, options)
+    for record in format_named(file_plan.format).read(Source(path, options, file_plan.layout)):
+        if isinstance(record, TokenRecord):
+            yield builder.of_tokens(record)
+        elif isinstance(record, TextRecord):
+            yield builder.of_text(record)
+            if builder.counts:
+                for what, count in builder.counts.items():
+                    yield Notice(what, path, record.lines[0][0], count)
+                builder.counts.clear()
+        else:
+            yield record
 
 
-def read(
+class _SentenceBuilder:
+    """Makes sentences of the records of a file."""
+
+    def __init__(self, path: str, plan: FilePlan, options: ReadOptions) -> None:
+        self._path, self._name = path, base_name(path)
+        self._options = options
+        self._tag_format = plan.tag_format or TagFormat()
+        self._has_documents = plan.has_documents
+        self._normalized: dict[str, str] = {}  # by tag as the file writes it
+        self.counts: Counter[str] = Counter()
+
+    def of_tokens(self, record: TokenRecord) -> Read | Rejected:
+        """The sentence of tokens with tags, or with spans of tokens."""
+        tokens, tags, lines, document, _, spans, _ = record
+        first = lines[0][0]
+        if tags:
+            try:
+                tags = [self._normalized[tag] for tag in tags]
+            except KeyError:
+                try:
+                    tags = self._normalize(record)
+                except InvalidRecord as error:
+                    return rejected(error, self._path, list(lines))
+            spans = spans_of(tags, self._tag_format.scheme) if tags.count("O") < len(tags) else ()
+        sentence = Sentence(
+            tuple(tokens),
+            tuple(spans),
+            document if self._has_documents else "",
+            f"{self._name}:{first}",
+            file=self._path,
+            line=first,
+        )
+        return Read(sentence, tags if record.tags else None, record)
+
+    def _normalize(self, record: TokenRecord) -> list[str]:
+        tags = []
+        for index, tag in enumerate(record.tags):
+            try:
+                normalized = self._tag_format.normalize(tag)
+            except ValueError:
+                lines = record.lines
+                line = lines[index][0] if len(lines) == len(record.tokens) else lines[0][0]
+                raise InvalidRecord(
+                    f"the tag {quote(tag)} of {quote(record.tokens[index])}",
+                    self._expected(tag),
+                    line,
+                ) from None
+            self._normalized[tag] = normalized
+            tags.append(normalized)
+        return tags
+
+    def _expected(self, tag: str) -> str:
+        expected = self._tag_format.expected
+        if tag not in _UNKNOWN_TAGS:
+            return expected
+        return (
+            f"{expected}: a token whose tag is not known cannot be trained on yet; label it, or tag it O if it is no"
+            " entity"
+        )
+
+    def of_text(self, record: TextRecord) -> Read | Rejected:
+        """The sentence of a text with spans of characters."""
+        try:
+            offsets, spans = to_token_spans(record.text, record.spans, self._options, self.counts)
+        except InvalidRecord as error:
+            self.counts.clear()
+            return rejected(error, self._path, list(record.lines))
+        line = record.lines[0][0]
+        text = record.text
+        sentence = Sentence(
+            tuple(text[start:end] for start, end in offsets),
+            spans,
+            record.document if self._has_documents else "",
+            f"{self._name}:{line}",
+            offsets,
+            text,
+            self._path,
+            line,
+        )
+        return Read(sentence, None, record)
+
+
+def read_sentences(
     path: str | os.PathLike[str], options: ReadOptions = DEFAULTS, on_bad: OnBad | None = None
 ) -> Iterator[Sentence]:
     """The sentences of one file.
@@ -130,13 +315,18 @@ def read(
 
 
 def read_corpus(
-    splits: Splits, options: ReadOptions = DEFAULTS, on_bad: OnBad | None = None
+    splits: Splits,
+    options: ReadOptions = DEFAULTS,
+    on_bad: OnBad | None = None,
+    plan: Plan | None = None,
 ) -> Iterator[tuple[str, Sentence]]:
     """Every sentence of the corpus with its split: 'train', 'dev' or, where the corpus has it, 'test'.
 
-    Raises UserError as `read` does, and after the last sentence if a split has none, or none with an entity.
+    A plan made before saves making it.
+
+    Raises UserError as `read_sentences` does, and after the last sentence if a split has none, or none with an entity.
     """
-    plan = make_plan(splits, options)
+    plan = plan or make_plan(splits, options)
     return _counted(_assigned(splits, splits.files, plan, options, on_bad), splits, splits.names)
 
 
@@ -190,7 +380,7 @@ def sentences_of(
 ) -> Iterator[Sentence]:
     """The sentences of some files. Bad ones are left out and told to `on_bad`, or refused with UserError, as the options say."""
     for file in files:
-        for record in records(file, plan, options):
+        for record in read_records(file, plan, options):
             if isinstance(record, Read):
                 yield record.sentence
             elif isinstance(record, Rejected):
@@ -231,31 +421,3 @@ def _remedy(splits: Splits, split: str) -> str:
     if split in splits.files:
         return f"expected sentences in {', '.join(splits.files[split])}"
     return f"expected more sentences or documents to split, or a file for {split} of its own, with {split} in its name"
-
-
-def is_json(file: str, encoding: str) -> bool:
-    """Whether the file holds JSON Lines: its ending says so, or its first line is a JSON object or list.
-
-    Raises UserError for a JSON document.
-    """
-    first = next((line for line in lines(file, encoding) if line.strip()), "")
-    if not first:
-        raise UserError(
-            f"{file}: found nothing but blank lines; expected CoNLL columns or JSON Lines"
-        )
-    try:
-        value = json.loads(first)
-    except (ValueError, RecursionError):
-        if is_json_name(file) and first.strip() in ("[", "{"):
-            raise UserError(_document_message(file)) from None
-        return is_json_name(file)
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        raise UserError(_document_message(file))
-    return is_json_name(file) or isinstance(value, (dict, list))
-
-
-def _document_message(file: str) -> str:
-    return (
-        f"{file}:1: found one JSON document; expected JSON Lines, one object a line. Convert it, as "
-        f"with jq -c '.[]' {file} > {file.rpartition('.')[0]}.jsonl"
-    )

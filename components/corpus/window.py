@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.corpus.spans import ALL_AT_ONCE, DataSpan, Rules
+from components.corpus.data_spans import ALL_AT_ONCE, DataSpan, Rules
 from components.errors import UserError
 
 _SHOWN = 6  # numbers in a message

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from typing import TypeVar
 
-from components.corpus.writing import text_of
 from components.export.entity import Entity
 from components.export.published_model import PublishedModel
 from components.ner import scores
-from components.ner.sentence import Sentence, Span
+from components.ner.sentence import Sentence, Span, text_of
 
 _T = TypeVar("_T")
 

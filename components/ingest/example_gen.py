@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.corpus import reading
-from components.corpus.fingerprint import fingerprint
+from components.corpus.split_files import fingerprint
 from components.errors import UserError
 from components.ingest import source
 
@@ -35,7 +35,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if splits.spans:
             artifact.span, artifact.version = splits.spans[-1].number, splits.spans[-1].version
         with self._make_beam_pipeline() as pipeline:
-            found = source.examples_of(pipeline, splits, options)
+            plan = reading.Plan.of_dict(corpus["plan"]) if corpus.get("plan") else None
+            found = source.examples_of(pipeline, splits, options, plan)
             # Not TFX's own WriteSplit: it shuffles every split, which Beam's local runner does in memory, and the
             # Trainer shuffles anyway.
             for split, examples in found.items():
@@ -67,23 +68,25 @@ class CorpusExampleGen(base_beam_component.BaseBeamComponent):
       options: how to read it.
       fingerprint: a hash of the corpus's content: a touched file with the same content is not read again.
       code: a hash of the sources that this step depends on.
+      plan: how each file is read, as `reading.make_plan` found it; made again without it.
     """
 
     SPEC_CLASS = _Spec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
     def __init__(
-        self, splits: reading.Splits, options: reading.ReadOptions, fingerprint: str, code: str
-    ):
-        settings = {
-            "scheme": options.scheme,
-            "bad_lines": options.bad_lines,
-            "encoding": options.encoding,
-        }
+        self,
+        splits: reading.Splits,
+        options: reading.ReadOptions,
+        fingerprint: str,
+        code: str,
+        plan: reading.Plan | None = None,
+    ) -> None:
         corpus = json.dumps(
             {
                 "splits": splits.as_dict(),
-                "options": settings,
+                "options": options.model_dump(),
+                "plan": plan.as_dict() if plan else None,
                 "fingerprint": fingerprint,
                 "code": code,
             },

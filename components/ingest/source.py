@@ -15,9 +15,10 @@ from components.ner.novelty import surface
 class ReadSplit(beam.DoFn):
     """File and the name it stands under in the corpus ('train' … or 'all') to `(split, Sentence)`."""
 
-    def __init__(self, found: reading.Splits, options: reading.ReadOptions):
-        self._found, self._options = found, options
-        self._plan = reading.make_plan(found, options)
+    def __init__(
+        self, found: reading.Splits, options: reading.ReadOptions, plan: reading.Plan
+    ) -> None:
+        self._found, self._options, self._plan = found, options, plan
 
     def process(self, element: tuple[str, str]) -> Iterator[tuple[str, object]]:
         name, file = element
@@ -27,14 +28,17 @@ class ReadSplit(beam.DoFn):
 
 
 def examples_of(
-    pipeline: beam.Pipeline, found: reading.Splits, options: reading.ReadOptions
+    pipeline: beam.Pipeline,
+    found: reading.Splits,
+    options: reading.ReadOptions,
+    plan: reading.Plan | None = None,
 ) -> dict[str, beam.PCollection]:
     """Serialised tf.Examples of each split of a corpus.
 
     The files are read twice, once for the entities of train, and for the words of train in the spans before the newest, with which
     the examples are compared: reading again is cheap, holding a corpus in memory is not.
     """
-    read = ReadSplit(found, options)
+    read = ReadSplit(found, options, plan or reading.make_plan(found, options))
     files = [(name, file) for name, group in found.files.items() for file in group]
     holding_train = [(name, file) for name, file in files if name in ("train", "all")]
     train = (

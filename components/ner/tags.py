@@ -33,6 +33,8 @@ _ALIASES = {
     "BIO1": "IOB1",
     "IOBES": "BIOES",
     "BILUO": "BILOU",
+    "BMES": "BIOES",
+    "BMEWO": "BIOES",
 }
 SCHEMES = ("IOB1", "IOB2", "BIOES", "BILOU")
 
@@ -182,12 +184,11 @@ def tag_pairs(sentences: Iterable[Sequence[str]]) -> Counter[tuple[str, str]]:
 
 def scheme_of_pairs(pairs: Mapping[tuple[str, str], int]) -> str:
     """As `detect_scheme`, from the counts of neighbouring tags."""
+    return min(_PARTS, key=lambda scheme: misfits(pairs, scheme))  # min takes the first of equals
 
-    def misfits(scheme: str) -> int:
-        return sum(
-            count
-            for (left, right), count in pairs.items()
-            if _misfit(left, right, scheme) is not None
-        )
 
-    return min(_PARTS, key=misfits)  # min takes the first of equals
+def misfits(pairs: Mapping[tuple[str, str], int], scheme: str) -> int:
+    """The number of neighbouring tags of which one is ill-formed in the scheme."""
+    return sum(
+        count for (left, right), count in pairs.items() if _misfit(left, right, scheme) is not None
+    )

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
+from components.corpus.counts import Gathered
 from components.corpus.findings import unseen_share
-from components.corpus.gather import Gathered
 from components.ner.sentence import Sentence
 from components.report.figures import LengthBin, Overlap, SplitFigures
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Optional
 
-from components.corpus import jsonl
-from components.corpus.records import quote
+from components.corpus.formats.json_items import parse_json
+from components.corpus.formats.jsonl import kind_of, refuse_surrogates
+from components.corpus.records import InvalidRecord, quote
 from components.errors import UserError
 from components.storage import remote
 from pipeline.annotation.shards import JSONL, PARQUET, Shard
@@ -72,7 +73,7 @@ def read(shard: Shard, reading: Reading) -> Texts:
                 continue
             try:
                 fields.append(_fields(line, reading))
-            except jsonl.Bad as found:
+            except InvalidRecord as found:
                 raw = (line or b"").rstrip(b"\r\n").decode("utf-8", "backslashreplace")
                 bad.append(LeftOut(number, found.found, found.expected, raw))
     field = reading.field if reading.form == JSONL else "text"
@@ -127,38 +128,38 @@ def _skip_line(file: IO[bytes]) -> int:
 
 
 def _fields(line: Optional[bytes], reading: Reading) -> Mapping[str, Any]:
-    """The fields of a line, the text among them. Raises `jsonl.Bad` where it has none."""
+    """The fields of a line, the text among them. Raises `InvalidRecord` where it has none."""
     if line is None:
-        raise jsonl.Bad(
+        raise InvalidRecord(
             f"a line of more than {reading.longest_line:,} bytes", "shorter ones; see --longest"
         )
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise jsonl.Bad(
+        raise InvalidRecord(
             f"byte 0x{line[error.start]:02X} at position {error.start + 1} of the line",
             "text in UTF-8",
         ) from None
     if reading.form != JSONL:
         return {"text": _checked(text.rstrip("\r\n"), reading)}
-    entry = jsonl.parse(text)
+    entry = parse_json(text)
     expected = f"an object with {quote(reading.field)}"
     if not isinstance(entry, dict):
-        raise jsonl.Bad(f"{jsonl.kind(entry)}, {quote(entry)}", expected)
+        raise InvalidRecord(f"{kind_of(entry)}, {quote(entry)}", expected)
     if reading.field not in entry:
-        raise jsonl.Bad(f"an object without it (its keys: {quote(', '.join(entry))})", expected)
+        raise InvalidRecord(f"an object without it (its keys: {quote(', '.join(entry))})", expected)
     _checked(entry[reading.field], reading)
     return entry
 
 
 def _checked(text: Any, reading: Reading) -> str:
     if not isinstance(text, str):
-        raise jsonl.Bad(f"{jsonl.kind(text)} as text, {quote(text)}", "a string")
+        raise InvalidRecord(f"{kind_of(text)} as text, {quote(text)}", "a string")
     if len(text) > reading.longest:
-        raise jsonl.Bad(
+        raise InvalidRecord(
             f"a text of {len(text):,} characters", f"{reading.longest:,} at most; see --longest"
         )
-    jsonl.refuse_surrogates(text, "the text")
+    refuse_surrogates(text, "the text")
     return text
 
 
@@ -184,7 +185,7 @@ def _rows(shard: Shard, reading: Reading) -> Texts:
                     "",
                 )
             )
-        except jsonl.Bad as found:
+        except InvalidRecord as found:
             bad.append(LeftOut(number, found.found, found.expected, ""))
     lines = table.num_rows
     table = table.take(good) if bad else table

@@ -46,7 +46,7 @@ def evaluate(
     options.refuse_unwritable(json_file, predictions)
     sentences = _begun(_sentences(options.fetched(data), reading))
 
-    from components.corpus.writing import write_conll
+    from components.corpus.formats.conll import write_conll
     from components.export.evaluation import Evaluation
     from components.export.published_model import PublishedModel
 
@@ -81,12 +81,12 @@ def evaluate(
 
 
 def _sentences(data: str, reading) -> Iterator:
-    from components.corpus.reading import find_splits, read, read_split
+    from components.corpus.reading import find_splits, read_sentences, read_split
 
     if os.path.isdir(data):
         splits = find_splits(data)
         return read_split(splits, splits.evaluation, reading)
-    return read(data, reading)
+    return read_sentences(data, reading)
 
 
 def _begun(sentences: Iterator) -> Iterator:

@@ -106,11 +106,12 @@ def read_options(assignments: tuple[str, ...]) -> ReadOptions:
     settings = config.load(None, assignments, {})
     for assignment in assignments:
         key = assignment.partition("=")[0]
-        if key not in ("scheme", "bad_lines", "encoding"):
-            raise UserError(f"--set {assignment}: expected scheme, bad_lines or encoding here")
-    return ReadOptions(
-        scheme=settings.scheme, bad_lines=settings.bad_lines, encoding=settings.encoding
-    )
+        if key not in ReadOptions.model_fields:
+            raise UserError(
+                f"--set {assignment}: expected {', '.join([*ReadOptions.model_fields][:-1])} or"
+                f" {[*ReadOptions.model_fields][-1]} here"
+            )
+    return settings.read_options
 
 
 def fetched(path: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Optional
 from pydantic import BaseModel, ConfigDict
 
 from components.corpus.find_corpus import find_corpus
-from components.corpus.fingerprint import content_hash
+from components.corpus.text_files import content_hash
 from components.settings import flatten
 from pipeline import code_hash, remote_inputs, starter
 from pipeline.config import Config

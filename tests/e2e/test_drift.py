@@ -48,7 +48,7 @@ def measured(tmp_path_factory):
 
 
 def write(folder, sentences):
-    from components.corpus.writing import write_conll
+    from components.corpus.formats.conll import write_conll
 
     folder.mkdir(parents=True)
     with (folder / "day.conll").open("w", encoding="utf-8") as file:

@@ -17,7 +17,7 @@ def test_tfx_finds_the_same_newest_span_and_every_other_by_its_number(tmp_path, 
     from tfx.components.example_gen import utils
     from tfx.proto import example_gen_pb2, range_config_pb2
 
-    from components.corpus.spans import find_spans
+    from components.corpus.data_spans import find_spans
 
     for name in NAMES[pattern]:
         (tmp_path / name).mkdir(parents=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from components.corpus.reading import read
-from components.corpus.writing import write_conll
+from components.corpus.formats.conll import write_conll
+from components.corpus.reading import read_sentences
 from components.ner.tags import spans_of, tags_of
 from tests.e2e.program import environment
 
@@ -77,8 +77,8 @@ class Ten:
             teller.folder / "work",
         )
         self.golden = teller.folder / "golden.tsv"
-        self.sentences = list(read(str(CORPUS / "train.tsv")))
-        self.write(self.golden, list(read(str(CORPUS / "test.tsv")))[:500])
+        self.sentences = list(read_sentences(str(CORPUS / "train.tsv")))
+        self.write(self.golden, list(read_sentences(str(CORPUS / "test.tsv")))[:500])
         self.looks: list[Look] = []
 
     def of_day(self, day):

@@ -63,7 +63,7 @@ def test_the_field_of_the_text_can_be_named(write, read_all):
     "line, found",
     [
         ('{"text": "Ada"', "no valid JSON (Expecting ',' delimiter at position 16)"),
-        ('["Ada"]', "a list, ['Ada']"),
+        ('["Ada"]', "an array, ['Ada']"),
         ('{"body": "Ada"}', "an object without it (its keys: 'body')"),
         ('{"text": null}', "null as text, None"),
         ('{"text": 3}', "a number as text, 3"),

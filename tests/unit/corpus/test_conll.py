@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.corpus.reading import ReadOptions, Splits, make_plan, read
+from components.corpus.reading import ReadOptions, Splits, make_plan, read_sentences
 from components.ner.sentence import Span
 
 IOB2 = "Ada\tB-PER\nLovelace\tI-PER\nspoke\tO\n\nin\tO\nParis\tB-LOC\n"
@@ -11,7 +11,7 @@ IOB2 = "Ada\tB-PER\nLovelace\tI-PER\nspoke\tO\n\nin\tO\nParis\tB-LOC\n"
 @pytest.fixture
 def sentences(write):
     def read_text(content, **options):
-        return list(read(write("a.conll", content), ReadOptions(**options)))
+        return list(read_sentences(write("a.conll", content), ReadOptions(**options)))
 
     return read_text
 
@@ -103,7 +103,7 @@ def test_a_comment_without_tabs_is_no_token_in_a_file_with_tabs(sentences):
 
 
 def test_a_sentence_of_thousands_of_tokens_is_read_whole(sentences):
-    assert len(sentences("a\tO\n" * 5000 + "b\tB-X\n")[0].tokens) == 5001
+    assert len(sentences("a\tO\n" * 5000 + "b\tB-X\n\nc\tO\n")[0].tokens) == 5001
 
 
 def test_a_type_may_hold_hyphens_and_spaces(sentences):
@@ -137,7 +137,7 @@ def test_a_stray_inside_tag_opens_an_entity(sentences):
 def test_each_scheme_is_found_and_read(write, scheme, tags):
     path = write("a.conll", "".join(f"w\t{tag}\n" for tag in tags.split()))
     assert make_plan(Splits(path, {"all": (path,)})).scheme == scheme
-    assert next(read(path)).spans == (Span(0, 2, "X"), Span(2, 3, "X"), Span(4, 5, "Y"))
+    assert next(read_sentences(path)).spans == (Span(0, 2, "X"), Span(2, 3, "X"), Span(4, 5, "Y"))
 
 
 def test_one_scheme_is_found_for_all_files_of_a_corpus(write):

@@ -4,8 +4,9 @@ import io
 
 import pytest
 
-from components.corpus.reading import read
-from components.corpus.writing import write_conll, write_jsonl
+from components.corpus.formats.conll import write_conll
+from components.corpus.formats.jsonl import write_jsonl
+from components.corpus.reading import read_sentences
 from components.ner.sentence import Sentence, Span
 from components.ner.tokens import tokenize
 
@@ -44,7 +45,7 @@ def written(writer, sentences, *arguments):
 
 @pytest.fixture
 def twin(write, sentences):
-    return entities(read(write("twin.conll", written(write_conll, sentences, "IOB2"))))
+    return entities(read_sentences(write("twin.conll", written(write_conll, sentences, "IOB2"))))
 
 
 def test_the_twin_is_read_as_it_was_meant(twin, sentences):
@@ -55,14 +56,16 @@ def test_the_twin_is_read_as_it_was_meant(twin, sentences):
 def test_columns_with_spaces_crlf_and_comments(write, twin, sentences, scheme):
     lines = written(write_conll, sentences, scheme).replace("\t", "   ").split("\n")
     decorated = ["# made by hand", "", "# text = 😀 Zoë", *lines[:3], "# in between", *lines[3:]]
-    assert entities(read(write("fifth.bioes", "\ufeff" + "\r\n".join(decorated)))) == twin
+    assert entities(read_sentences(write("fifth.bioes", "\ufeff" + "\r\n".join(decorated)))) == twin
 
 
 @pytest.mark.parametrize("form", ["doccano", "spacy", "prodigy"])
 def test_json_lines_with_emoji(write, twin, sentences, form):
     assert (
         entities(
-            read(write("fifth.jsonl", written(write_jsonl, sentences, form).replace("\n", "\r\n")))
+            read_sentences(
+                write("fifth.jsonl", written(write_jsonl, sentences, form).replace("\n", "\r\n"))
+            )
         )
         == twin
     )

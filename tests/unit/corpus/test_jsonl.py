@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.corpus.reading import read
+from components.corpus.reading import read_sentences
 from components.ner.sentence import Span
 
 TEXT = "😀 Ada Lovelace, née Byron"
@@ -14,7 +14,7 @@ LISTED = [[2, 14, "PER"], [20, 25, "PER"]]
 @pytest.fixture
 def sentences(write):
     def read_entries(*entries, name="a.jsonl"):
-        return list(read(write(name, "\n".join(json.dumps(entry) for entry in entries))))
+        return list(read_sentences(write(name, "\n".join(json.dumps(entry) for entry in entries))))
 
     return read_entries
 
@@ -78,7 +78,7 @@ def test_an_accepted_text_without_spans_has_no_entities(sentences):
 
 def test_line_separators_inside_a_text_do_not_end_the_line(write):
     path = write("a.jsonl", '{"text": "a\u2028b\x85c", "label": [[2, 3, "X"]]}\n')
-    assert next(read(path)).tokens == ("a", "b", "c")
+    assert next(read_sentences(path)).tokens == ("a", "b", "c")
 
 
 @pytest.mark.parametrize("document", ["note 7", 7])
@@ -92,4 +92,4 @@ def test_json_lines_are_known_by_their_content_too(sentences):
 
 def test_forms_may_be_mixed_and_blank_lines_are_passed_over(write):
     lines = "\n\n".join(json.dumps(entry) for entry in FORMS.values())
-    assert len(list(read(write("a.jsonl", f"\ufeff{lines}\r\n\r\n")))) == len(FORMS)
+    assert len(list(read_sentences(write("a.jsonl", f"\ufeff{lines}\r\n\r\n")))) == len(FORMS)

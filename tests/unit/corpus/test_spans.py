@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.corpus import spans
-from components.corpus.spans import DataSpan, Rules, find_spans, is_spans
+from components.corpus import data_spans
+from components.corpus.data_spans import DataSpan, Rules, find_spans, is_spans
 from components.errors import UserError
 
 LINE = "Ada\tB-PER\n\n"
@@ -18,7 +18,7 @@ def numbers(found):
     return [(span.number, span.version) for span in found]
 
 
-def refused(path, *parts, rules=spans.ALL_AT_ONCE):
+def refused(path, *parts, rules=data_spans.ALL_AT_ONCE):
     with pytest.raises(UserError) as caught:
         find_spans(path, rules)
     assert all(part in str(caught.value) for part in parts), str(caught.value)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.corpus.spans import DataSpan
+from components.corpus.data_spans import DataSpan
 from components.corpus.window import Choice, choose
 from components.errors import UserError
 

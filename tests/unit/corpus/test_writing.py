@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.corpus.reading import read
-from components.corpus.writing import JSONL_FORMS, text_of, write_conll, write_jsonl
-from components.ner.sentence import Sentence, Span
+from components.corpus.formats.conll import write_conll
+from components.corpus.formats.jsonl import JSONL_STYLES, write_jsonl
+from components.corpus.reading import read_sentences
+from components.ner.sentence import Sentence, Span, text_of
 from components.ner.tags import SCHEMES
 from components.ner.tokens import tokenize
 
@@ -65,7 +66,7 @@ def read_back(writer, sentences, name, *arguments):
         path = Path(folder) / name
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             assert writer(file, sentences, *arguments) == len(sentences)
-        return list(read(str(path)))
+        return list(read_sentences(str(path)))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -80,7 +81,7 @@ def test_columns_are_read_back(scheme, sentences):
     ]
 
 
-@pytest.mark.parametrize("form", JSONL_FORMS)
+@pytest.mark.parametrize("form", JSONL_STYLES)
 @settings(max_examples=60)
 @given(st.lists(text_sentences(), min_size=1, max_size=4))
 def test_json_lines_are_read_back(form, sentences):

@@ -177,4 +177,4 @@ def test_schemes_have_other_names():
 
 def test_an_unknown_scheme_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="IOB1, IOB2, BIOES, BILOU"):
-        scheme_named("BMES")
+        scheme_named("BWES")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from components.corpus.data_spans import Rules
 from components.corpus.reading import ReadOptions
-from components.corpus.spans import Rules
 from components.corpus.window import Choice
 from components.errors import UserError
 from pipeline import config, preflight

@@ -72,10 +72,10 @@ def test_conll_keeps_entities_apart_that_touch():
 
 
 def test_conll_reads_back_as_it_was(write):
-    from components.corpus.reading import ReadOptions, read
+    from components.corpus.reading import ReadOptions, read_sentences
 
     path = write("a.conll", written("conll", (TEXT, FOUND), ("Nothing here", ())))
-    first, second = read(path, ReadOptions(scheme="IOB2"))
+    first, second = read_sentences(path, ReadOptions(scheme="IOB2"))
     assert [(" ".join(first.tokens[span.start : span.end]), span.type) for span in first.spans] == [
         ("Zoë", "PER"),
         ("Ada", "PER"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from components.corpus.characters import KINDS, odd_kinds
-from components.corpus.records import BadLine
+from components.corpus.records import BadLine, Notice
 from components.corpus.splits import SPLITS
 from components.ner.sentence import Sentence
 from components.ner.tags import ill_formed
@@ -67,6 +67,7 @@ class Gathered:
         self.bad = Tally()
         self.first_bad: BadLine | None = None
         self.unused = Tally()
+        self.notices: dict[str, Tally] = {}
         self._seen: dict[
             int, int
         ] = {}  # digest of tokens -> digest of spans, and in its low bits the splits it was in
@@ -98,6 +99,11 @@ class Gathered:
         """Counts a sentence that cannot be read."""
         self.first_bad = self.first_bad or bad
         self.bad.add(f"{bad.file}:{bad.line}")
+
+    def add_notice(self, notice: Notice) -> None:
+        """Counts something that the reader decided."""
+        tally = self.notices.setdefault(notice.what, Tally())
+        tally.add(f"{notice.file}:{notice.line}", notice.count)
 
     def _add_entities(self, counts: SplitCounts, sentence: Sentence) -> None:
         for span in sentence.spans:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.corpus.files import base_name
-from components.corpus.spans import DataSpan
+from components.corpus.data_spans import DataSpan
+from components.corpus.text_files import base_name, content_hash
 from components.errors import UserError
 
 _SPLIT_WORDS = {
@@ -163,6 +164,17 @@ def find_splits(path: str | os.PathLike[str], own_test: bool = True) -> Splits:
     raise UserError(
         f"{path}: found {', '.join(names)}, whose names hold more than one split; expected {_EXPECTED}"
     )
+
+
+def fingerprint(splits: Splits) -> str:
+    """A hash of the files' content by split, in order, and of the spans: the same wherever the corpus lies."""
+    digest = hashlib.sha256()
+    for span in splits.spans:
+        digest.update(f"{span}\n".encode())
+    for split, files in sorted(splits.files.items()):
+        for file in files:
+            digest.update(f"{split} {base_name(file)} {content_hash(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def corpus_files(path: str) -> tuple[str, ...]:

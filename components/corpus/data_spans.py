@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from components.corpus.files import base_name
+from components.corpus.text_files import base_name
 from components.errors import UserError
 
 _SPAN, _VERSION = "span-", "version-"

@@ -1,0 +1,69 @@
+"""How a corpus is read: the settings that `run`, `check`, `evaluate` and `convert` share."""
+
+from __future__ import annotations
+
+from typing import Literal, Optional
+
+from pydantic import Field, field_validator
+
+from components.ner.tags import scheme_named
+from components.settings import Settings
+
+REFUSE, SKIP = "refuse", "skip"
+
+
+class ReadOptions(Settings):
+    """How to read a corpus. What is None is found out from each file, and told."""
+
+    format: Optional[str] = Field(
+        None, description="format of the files, as conll or jsonl; without it found out"
+    )
+    columns: Optional[str] = Field(
+        None,
+        pattern=r"^[^,]+,[^,]+$",
+        description="columns of token and tag, by number (1 is the first, -1 the last) or by the header's names,"
+        " as 2,-1 or word,tag; without it found out",
+    )
+    scheme: Optional[str] = Field(
+        None,
+        description="IOB1, IOB2, BIOES, BILOU or BMES; without it found out from the corpus",
+    )
+    tag_format: Optional[Literal["B-PER", "B_PER", "PER-B", "PER_B", "B", "PER"]] = Field(
+        None,
+        description="how tags are written: B-PER, B_PER, PER-B, PER_B, B (no types) or PER (no B and I);"
+        " without it found out",
+    )
+    entity_type: str = Field(
+        "ENTITY", min_length=1, description="type of all entities where tags are B and I alone"
+    )
+    outside_tag: Optional[str] = Field(
+        None, min_length=1, description="tag of tokens outside entities; without it O, o or 0"
+    )
+    offsets: Optional[
+        Literal["code-points", "utf16", "utf8", "inclusive-end", "from-1", "crlf-as-1"]
+    ] = Field(
+        None,
+        description="how spans count characters: code-points (as without it), utf16 (JavaScript, Java), utf8 (bytes),"
+        " inclusive-end, from-1, or crlf-as-1 (CR LF as one character)",
+    )
+    unaligned_spans: Literal["refuse", "expand", "drop"] = Field(
+        "refuse",
+        description="what to do about spans that begin or end inside a token: refuse the text, expand them to whole"
+        " tokens, or drop the span alone",
+    )
+    overlapping_spans: Literal["refuse", "longest"] = Field(
+        "refuse",
+        description="what to do about nested and overlapping spans: refuse the text, or keep the longest",
+    )
+    bad_lines: Literal["refuse", "skip"] = Field(
+        "refuse", description="what to do about sentences that cannot be read"
+    )
+    encoding: str = Field("utf-8", description="of text files")
+
+    @field_validator("scheme")
+    @classmethod
+    def _is_a_scheme(cls, scheme: Optional[str]) -> Optional[str]:
+        return scheme if scheme is None else scheme_named(scheme)
+
+
+DEFAULTS = ReadOptions()
