@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
@@ -63,4 +64,12 @@ def run_fn(fn_args: FnArgs) -> None:
         "epoch": fitted.best["epoch"],
         "calibration_error": calibration.error,
     }
-    card.write(card.Card(given.labels, config["version"], config["corpus"], settings, scores), path)
+    described = card.Card(
+        given.labels,
+        config["version"],
+        config["corpus"],
+        settings,
+        scores,
+        tensorflow=tf.__version__,
+    )
+    card.write(described, path)
