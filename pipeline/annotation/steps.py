@@ -21,7 +21,7 @@ from pipeline.annotation.output import Job, Output, put
 from pipeline.annotation.reading import Reading, Texts, read
 from pipeline.annotation.shards import Shard
 from pipeline.config import Beam
-from pipeline.schedule.processes import Process
+from pipeline.schedule.process import Process
 
 
 class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
@@ -89,7 +89,7 @@ def run(
 
 def _read(reading: Reading, starter: Process, shard: Shard) -> Texts:
     # A worker may outlive whoever started it, and who starts again would do the same shards.
-    if starter.here and not starter.alive:
+    if starter.is_local and not starter.is_alive:
         raise RuntimeError("the process that started this annotation has gone")
     return read(shard, reading)
 

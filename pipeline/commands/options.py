@@ -65,6 +65,25 @@ def until(help_text: str):
     )
 
 
+def reason(help_text: str, default: str = ""):
+    """`--reason`, with the hidden old name `--because`, which is read for one release."""
+
+    def use_old_name(context: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            warn("--because is now --reason")
+            context.default_map = {**(context.default_map or {}), "reason": value}
+
+    def add(command):
+        command = click.option(
+            "--because", callback=use_old_name, expose_value=False, hidden=True, is_eager=True
+        )(command)
+        return click.option(
+            "--reason", metavar="TEXT", default=default, show_default=bool(default), help=help_text
+        )(command)
+
+    return add
+
+
 def place(command):
     """Options that say which work folder a command is about, for `pipeline.history.place.find`."""
     for option in (

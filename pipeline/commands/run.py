@@ -41,13 +41,7 @@ from pipeline.commands import options
     metavar="N",
     help="Try N settings first, the present ones among them; the best on dev hold from then on.",
 )
-@click.option(
-    "--because",
-    metavar="TEXT",
-    default="by hand",
-    show_default=True,
-    help="Why it is run, for `tfx-ner runs`.",
-)
+@options.reason("Why it is run, for `tfx-ner runs`.", default="by hand")
 @click.option(
     "--force-baseline",
     is_flag=True,
@@ -67,7 +61,7 @@ def run(
     workdir: Optional[str],
     orchestrator: Optional[str],
     trials: int,
-    because: str,
+    reason: str,
     force_baseline: bool,
     until: Optional[str],
     json_file: Optional[str],
@@ -100,7 +94,7 @@ def run(
         label,
         console.RunConsole(screen),
         trials,
-        because,
+        reason,
         force_baseline,
         until or "",
     )

@@ -14,7 +14,7 @@ from pipeline.config import Config
 from pipeline.kubeflow.settings import Step
 from pipeline.nodes import STEPS
 
-BECAUSE = "Kubeflow"  # why it runs, for the history
+REASON = "Kubeflow"  # why it runs, for the history
 PASSWORD = "TFX_NER_METADATA_PASSWORD"
 # Kubeflow Pipelines knows success and failure only, and a model that is held back is no failure.
 _NO_FAILURE = f'tfx-ner "$@" || {{ code=$?; [ $code -eq {exits.REFUSED} ] || exit $code; }}'
@@ -74,7 +74,7 @@ def plan(config: Config) -> Plan:
             _task(
                 name,
                 until,
-                ("run", *place, *settings, "--because", BECAUSE),
+                ("run", *place, *settings, "--reason", REASON),
                 getattr(kubeflow, name),
             )
             for name, until in STEPS.items()

@@ -1,1 +1,1 @@
-"""Retraining on a schedule: when it is time, whether there is anything new, one run at a time, and who is told of it."""
+"""Retraining: when to check for new data, whether a run is needed, one run at a time, and notifications."""

@@ -1,4 +1,4 @@
-"""Who is told of a run's end: a command, or a webhook. One that fails is noted in the run's log, and changes nothing."""
+"""Notifications about the end of a run: a command or a webhook. A failed one changes nothing else."""
 
 import contextlib
 import json
@@ -6,83 +6,85 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Optional
 
-from pipeline.schedule.clock import Clock
+from pipeline.schedule.process import Clock
 
-WEB = ("http://", "https://")
-_TRIES = 3
-_BETWEEN = 5  # seconds
-_PASSING = (408, 425, 429)  # answers that may be others a little later, beside those from 500 on
+_WEBHOOK_SCHEMES = ("http://", "https://")
+_WEBHOOK_TRIES = 3
+_WEBHOOK_PAUSE_SECONDS = 5
+_TEMPORARY_STATUSES = (408, 425, 429)  # and all from 500
 
 
 def call(
-    hook: Sequence[str], facts: Mapping[str, object], seconds: float, clock: Clock, log: str
-) -> Optional[str]:
-    """Tells one who wants to know, and returns what went wrong, None if nothing did.
+    hook: Sequence[str], facts: Mapping[str, object], timeout: float, clock: Clock, log: str
+) -> str | None:
+    """Runs a command or calls a webhook.
 
     Args:
-      hook: a command with its arguments, run without a shell, or the address of a webhook.
-      facts: given to a command as `TFX_NER_…` in its environment and as JSON on its standard input, POSTed to a webhook.
-      seconds: the longest that it may take.
-      clock: to wait by between tries of a webhook.
-      log: a file for what a command prints, "" for none.
+      hook: A command with its arguments, run without a shell, or the address of a webhook.
+      facts: How the run ended. A command gets them as `TFX_NER_…` variables and as JSON on standard
+        input; a webhook gets the JSON by POST.
+      timeout: Seconds that a command or a request may take.
+      clock: Waits between the tries of a webhook.
+      log: Path of a file for the output of a command; "" to discard it.
+
+    Returns:
+      What went wrong, or None.
     """
-    return (
-        _post(hook[0], facts, seconds, clock)
-        if hook[0].startswith(WEB)
-        else _run(hook, facts, seconds, log)
-    )
+    if hook[0].startswith(_WEBHOOK_SCHEMES):
+        return _post(hook[0], facts, timeout, clock)
+    return _run(hook, facts, timeout, log)
 
 
 def _run(
-    command: Sequence[str], facts: Mapping[str, object], seconds: float, log: str
-) -> Optional[str]:
-    given = {
+    command: Sequence[str], facts: Mapping[str, object], timeout: float, log: str
+) -> str | None:
+    variables = {
         f"TFX_NER_{name.upper()}": "" if fact is None else str(fact) for name, fact in facts.items()
     }
-    with open(log or os.devnull, "ab") as out:
+    with open(log or os.devnull, "ab") as output:
         try:
             process = subprocess.Popen(
                 command,
-                env={**os.environ, **given},
+                env={**os.environ, **variables},
                 stdin=subprocess.PIPE,
-                stdout=out,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
             return f"{command[0]}: {error.strerror}"
         try:
-            process.communicate(json.dumps(facts).encode(), timeout=seconds)
+            process.communicate(json.dumps(facts).encode(), timeout=timeout)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            return f"{command[0]}: took longer than {seconds:g} s"
+            return f"{command[0]}: took longer than {timeout:g} s"
     return f"{command[0]}: ended with {process.returncode}" if process.returncode else None
 
 
-def _post(url: str, facts: Mapping[str, object], seconds: float, clock: Clock) -> Optional[str]:
+def _post(url: str, facts: Mapping[str, object], timeout: float, clock: Clock) -> str | None:
     import httpx
 
-    where = _without_secrets(url)
-    for left in reversed(range(_TRIES)):
+    host = _without_secrets(url)
+    for tries_left in reversed(range(_WEBHOOK_TRIES)):
         try:
-            status = httpx.post(url, json=facts, timeout=seconds).status_code
+            status = httpx.post(url, json=facts, timeout=timeout).status_code
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            problem = f"{where}: {str(error) or type(error).__name__}"
+            problem = f"{host}: {str(error) or type(error).__name__}"
         else:
             if status < 300:
                 return None
-            problem = f"{where}: answered {status}"
-            if status < 500 and status not in _PASSING:
+            problem = f"{host}: answered {status}"
+            if status < 500 and status not in _TEMPORARY_STATUSES:
                 return problem
-        if not left or clock.wait(_BETWEEN):
-            return problem
+        if not tries_left or clock.wait(_WEBHOOK_PAUSE_SECONDS):
+            break
+    return problem
 
 
 def _without_secrets(url: str) -> str:
-    """Only where it goes: paths of webhooks, and names before an @, are as good as passwords."""
+    """Scheme and host of an address: a webhook's path and user name are secrets."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"

@@ -1,14 +1,14 @@
-"""What a run would be made from: data, configuration and code, and whether any of it is new. Takes no TFX.
+"""What a run is made from: data, settings, schema and code; and what of it has changed. Needs no TFX.
 
-Files are told by size and times first, and by their content where only the times differ.
+Files are compared by size and times first, and by their hash only if the times differ.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from components.corpus.find_corpus import find_corpus
 from components.corpus.text_files import content_hash
@@ -17,12 +17,18 @@ from pipeline import code_hash, remote_inputs, starter
 from pipeline.config import Config
 from pipeline.workdir import Workdir
 
-# What says how, where or when a run is done, and not what comes of it.
-_NO_MATTER = ("schedule", "workdir", "orchestrator", "beam", "keep", "kubeflow")
+# Settings of how, where and when a run is done, which do not change its result.
+_IRRELEVANT_SETTINGS = ("schedule", "workdir", "orchestrator", "beam", "keep", "kubeflow")
 
 
-class File(BaseModel):
-    """A file's size, times (nanoseconds: of its content, and of anything about it) and, once it was read, content."""
+class FileState(BaseModel):
+    """A file as it was seen.
+
+    Attributes:
+      size: Bytes.
+      times: When its content and its metadata changed (mtime and ctime), in nanoseconds.
+      content: Hash of its content; "" if it was not read.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,79 +36,98 @@ class File(BaseModel):
     times: tuple[int, int]
     content: str = ""
 
+    @classmethod
+    def of(cls, path: str | Path) -> "FileState":
+        """The state of a file now, without its hash."""
+        status = os.stat(path)
+        return cls(size=status.st_size, times=(status.st_mtime_ns, status.st_ctime_ns))
+
+    def with_hash(self, path: str | Path) -> "FileState":
+        """The same with the hash of the file's content."""
+        return self.model_copy(update={"content": content_hash(path)})
+
+    def differs_from(self, before: "FileState", path: str | Path) -> bool:
+        """Whether the content of the file at `path` is another than before."""
+        if self.size != before.size:
+            return True
+        return self.times != before.times and content_hash(path) != before.content
+
 
 class Inputs(BaseModel):
-    """Settings by their whole name, a hash of the code, files by path, the spans that the data is of, each as text, and the
-    contract on it, None where the first run is still to make it.
+    """What a run is made from.
+
+    Attributes:
+      settings: Settings with dotted keys.
+      code: Hash of the code and its libraries.
+      files: Data files and word vectors by path.
+      spans: Spans of the data, as text.
+      schema_file: The curated schema; None before the first run has made it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     settings: Mapping[str, Any]
     code: str
-    files: Mapping[str, File]
+    files: Mapping[str, FileState]
     spans: tuple[str, ...] = ()
-    contract: Optional[File] = None
+    schema_file: FileState | None = Field(
+        None, validation_alias=AliasChoices("schema_file", "contract")
+    )
 
 
-def look(config: Config) -> Inputs:
-    """What a run of this configuration would be made from now; of files, what can be told without reading them.
+def snapshot(config: Config) -> Inputs:
+    """What a run would be made from now, without reading the files.
 
     Raises:
-      UserError: the data is missing, or not whole yet.
-      StorageError: it lies elsewhere and cannot be reached.
+      UserError: The data is missing or incomplete.
+      StorageError: The data is on remote storage that cannot be reached.
     """
-    here = remote_inputs.fetched(config, Workdir(Path(config.workdir).resolve(), config.name))
-    splits = find_corpus(here.data or starter.corpus(), here.choice)
-    kept = {
+    workdir = Workdir(Path(config.workdir).resolve(), config.name)
+    local_config = remote_inputs.fetched(config, workdir)
+    splits = find_corpus(local_config.data or starter.corpus(), local_config.choice)
+    settings = {
         key: value
         for key, value in config.model_dump(by_alias=True, mode="json").items()
-        if key not in _NO_MATTER
+        if key not in _IRRELEVANT_SETTINGS
     }
-    kept["metadata"].pop("password")
+    settings["metadata"].pop("password")
     paths = [path for files in splits.files.values() for path in files]
-    if here.vectors:
-        paths.append(os.path.abspath(here.vectors))
+    if local_config.vectors:
+        paths.append(os.path.abspath(local_config.vectors))
+    schema = schema_path(config)
     return Inputs(
-        settings=flatten(kept),
+        settings=flatten(settings),
         code=code_hash.whole_hash(),
-        files={path: _seen(path) for path in paths},
+        files={path: FileState.of(path) for path in paths},
         spans=tuple(map(str, splits.spans)),
-        contract=_seen(contract(config)) if contract(config).exists() else None,
+        schema_file=FileState.of(schema) if schema.exists() else None,
     )
 
 
-def contract(config: Config) -> Path:
-    """Where the contract lies that is in force, once there is one."""
-    return (
-        Path(config.schema_file)
-        if config.schema_file
-        else Workdir(Path(config.workdir), config.name).schema
-    )
+def schema_path(config: Config) -> Path:
+    """The path of the curated schema, which may not exist yet."""
+    if config.schema_file:
+        return Path(config.schema_file)
+    return Workdir(Path(config.workdir), config.name).schema
 
 
-def read(inputs: Inputs, config: Config) -> Inputs:
-    """The same with the content of every file, as it is to be kept for comparison."""
-    files = {path: _with_content(path, file) for path, file in inputs.files.items()}
-    made = inputs.contract and _with_content(contract(config), inputs.contract)
-    return inputs.model_copy(update={"files": files, "contract": made})
+def with_hashes(inputs: Inputs, config: Config) -> Inputs:
+    """The same with the hash of every file."""
+    files = {path: file.with_hash(path) for path, file in inputs.files.items()}
+    schema = inputs.schema_file and inputs.schema_file.with_hash(schema_path(config))
+    return inputs.model_copy(update={"files": files, "schema_file": schema})
 
 
-def with_contract(inputs: Inputs, config: Config) -> Inputs:
-    """The same after the run, which made the contract if there was none."""
-    path = contract(config)
-    if inputs.contract or not path.exists():
+def with_schema(inputs: Inputs, config: Config) -> Inputs:
+    """The same with the schema that the run made, if there was none before."""
+    path = schema_path(config)
+    if inputs.schema_file or not path.exists():
         return inputs
-    return inputs.model_copy(update={"contract": _with_content(path, _seen(path))})
+    return inputs.model_copy(update={"schema_file": FileState.of(path).with_hash(path)})
 
 
-def changes(now: Inputs, before: Inputs, config: Config) -> tuple[str, ...]:
-    """What is new in comparison with what was read before, a phrase for each, the data first; none if nothing is."""
-    return (*_data_changes(now, before), *_other_changes(now, before, config))
-
-
-def as_seen(before: Inputs, now: Inputs) -> Inputs:
-    """What was read before, with the times that files of the same content have now: they need not be read again."""
+def with_times_of(before: Inputs, now: Inputs) -> Inputs:
+    """The inputs `before` with the times that the files have now; their content has to be the same."""
     files = {
         path: file.model_copy(update={"times": now.files[path].times})
         for path, file in before.files.items()
@@ -110,58 +135,57 @@ def as_seen(before: Inputs, now: Inputs) -> Inputs:
     return before.model_copy(update={"files": files})
 
 
+def changes(now: Inputs, before: Inputs, config: Config) -> tuple[str, ...]:
+    """A phrase for each change, data first; empty if nothing has changed.
+
+    Args:
+      now: A snapshot.
+      before: Inputs with hashes.
+      config: Says where the schema is.
+    """
+    return (*_data_changes(now, before), *_other_changes(now, before, config))
+
+
 def _data_changes(now: Inputs, before: Inputs) -> Iterator[str]:
     if now.spans != before.spans:
         new = [span for span in now.spans if span not in before.spans]
-        yield f"new data: {_listed(new)}" if new else f"other spans: {_listed(now.spans)}"
+        yield f"new data: {_shorten(new)}" if new else f"other spans: {_shorten(now.spans)}"
     else:
-        for what, there, not_there in (("new data", now, before), ("data is gone", before, now)):
-            names = [os.path.basename(path) for path in there.files if path not in not_there.files]
+        for phrase, present, absent in (
+            ("new data", now, before),
+            ("data is gone", before, now),
+        ):
+            names = [os.path.basename(path) for path in present.files if path not in absent.files]
             if names:
-                yield f"{what}: {_listed(names)}"
-    other = [
+                yield f"{phrase}: {_shorten(names)}"
+    changed = [
         os.path.basename(path)
         for path, file in now.files.items()
-        if path in before.files and _differs(path, file, before.files[path])
+        if path in before.files and file.differs_from(before.files[path], path)
     ]
-    if other:
-        yield f"changed data: {_listed(other)}"
+    if changed:
+        yield f"changed data: {_shorten(changed)}"
 
 
 def _other_changes(now: Inputs, before: Inputs, config: Config) -> Iterator[str]:
     names = sorted(now.settings.keys() | before.settings.keys())
-    other = [name for name in names if now.settings.get(name) != before.settings.get(name)]
-    if other:
-        yield f"changed settings: {_listed(other)}"
-    if before.contract and not (
-        now.contract and not _differs(contract(config), now.contract, before.contract)
+    changed = [name for name in names if now.settings.get(name) != before.settings.get(name)]
+    if changed:
+        yield f"changed settings: {_shorten(changed)}"
+    if before.schema_file and (
+        not now.schema_file or now.schema_file.differs_from(before.schema_file, schema_path(config))
     ):
-        yield "changed contract"
+        yield "changed schema"
     if now.code != before.code:
         yield "changed code of tfx-ner or its libraries"
 
 
-def _differs(path: str | Path, now: File, before: File) -> bool:
-    if now.size != before.size:
-        return True
-    return now.times != before.times and content_hash(path) != before.content
+def _shorten(names: Sequence[str]) -> str:
+    """Lists four names at most.
 
-
-def _with_content(path: str | Path, file: File) -> File:
-    return file.model_copy(update={"content": content_hash(path)})
-
-
-def _seen(path: str | Path) -> File:
-    found = os.stat(path)
-    return File(size=found.st_size, times=(found.st_mtime_ns, found.st_ctime_ns))
-
-
-def _listed(names: Sequence[str]) -> str:
-    """At most four of the names.
-
-    >>> _listed(["a", "b", "c", "d", "e"])
+    >>> _shorten(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
-    return (
-        ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
-    )
+    if len(names) <= 4:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -1,41 +1,69 @@
-"""How a run ended: from what it left, for who reads it."""
+"""How a run ended: from its exit code, its log and the `outcome.json` in its folder."""
 
 import datetime
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import durations
 from pipeline.exits import BAD_INPUT, DONE, FAILED, REFUSED
-from pipeline.schedule import child
-from pipeline.schedule.state import Ended, Event, Flight
-from pipeline.workdir import HELD
+from pipeline.schedule.state import Event, RunInFlight, RunResult
+from pipeline.workdir import HELD, Workdir
 
 _EVENTS: dict[int, Event] = {DONE: "success", REFUSED: "refusal"}
+_LOG_TAIL_BYTES = 4_096
 
 
-def ended(
-    flight: Flight,
+def run_names(workdir: Workdir) -> tuple[str, ...]:
+    """The names of the folders of all runs, oldest first."""
+    return tuple(sorted(path.name for path in workdir.runs.glob("*") if path.is_dir()))
+
+
+def read_outcome(workdir: Workdir, runs_before: Collection[str]) -> tuple[str, Mapping[str, Any]]:
+    """Reads the outcome of the first run whose folder was not there before.
+
+    Returns:
+      The name of the run, or "" if there is no new one; and its outcome, empty if it left none.
+    """
+    run = next((name for name in run_names(workdir) if name not in runs_before), "")
+    if not run:
+        return "", {}
+    try:
+        return run, json.loads((workdir.runs / run / "outcome.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return run, {}
+
+
+def code_from_outcome(outcome: Mapping[str, Any]) -> int:
+    """The exit code of a run that ended while no scheduler waited for it."""
+    if not outcome:
+        return FAILED
+    return DONE if outcome.get("published") or outcome.get("until") else REFUSED
+
+
+def make_result(
+    flight: RunInFlight,
     now: datetime.datetime,
     code: int,
     note: str,
     run: str,
     outcome: Mapping[str, Any],
-) -> Ended:
-    """How a run ended.
+) -> RunResult:
+    """Describes how a run ended.
 
     Args:
-      flight: the run.
-      now: when it ended.
-      code: its exit code.
-      note: what is to be said about its end beside what it said itself, "" for nothing.
-      run: the name of its folder, "" if it made none.
-      outcome: what it left there, empty if it left none.
+      flight: The run.
+      now: When it ended.
+      code: Its exit code.
+      note: Why the scheduler stopped it, or "".
+      run: Name of its folder; "" if it made none.
+      outcome: Content of its `outcome.json`; empty if it left none.
     """
-    last_line = child.last_line(Path(flight.log))
+    last_line = _last_line(Path(flight.log))
     if code == BAD_INPUT and HELD in last_line:
-        code = FAILED  # another run was quicker: that passes
-    event, version, reason = _EVENTS.get(code, "failure"), "", ""
+        code = FAILED  # another run has the workdir: try again later
+    event: Event = _EVENTS.get(code, "failure")
+    version, reason = "", ""
     until = outcome.get("until", "") if code == DONE else ""
     if until:
         event, reason = "", f"{outcome['next']} is next"
@@ -48,11 +76,11 @@ def ended(
         if outcome.get("nothing_ran"):
             event = ""
     else:
-        reason = note or last_line or f"it ended with {code}"
-    return Ended(
+        reason = note or last_line or f"exit code {code}"
+    return RunResult(
         code=code,
         event=event,
-        because=flight.because,
+        trigger=flight.trigger,
         began=flight.began,
         seconds=round((now - flight.began).total_seconds(), 1),
         reason=reason,
@@ -66,22 +94,13 @@ def ended(
     )
 
 
-def summary(ended: Ended) -> str:
-    """How a run ended, in a line."""
-    if not ended.because:
-        return f"no run: {ended.reason}"
-    f1 = "" if ended.f1 is None else f", F1 {ended.f1:.4f}"
-    took = f", after {durations.shown(ended.seconds)}"
-    if ended.version:
-        return f"published: version {ended.version}{f1}{took}"
-    if ended.until:
-        return f"up to {ended.until}: {ended.reason}{took}"
-    what = {DONE: "nothing new to publish", REFUSED: "not live" if ended.held else "refused"}.get(
-        ended.code, "failed"
-    )
-    return f"{what}: {ended.reason}{f1}{took}"
-
-
-def as_dict(ended: Ended) -> dict[str, Any]:
-    """The same for programs."""
-    return {"exit": ended.code, **ended.model_dump(mode="json", exclude={"code", "inputs"})}
+def _last_line(log: Path) -> str:
+    """The last line of a log, where a command reports its error, without the program's name."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("tfx-ner: ") if lines else ""

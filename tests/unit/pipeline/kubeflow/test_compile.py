@@ -80,7 +80,7 @@ def test_kfp_loads_what_is_written(kfp, tfx_ner, tmp_path):
     assert {one["image"] for one in run_by.values()} == {IMAGE}
     for name, until in STEPS.items():
         assert run_by[name]["args"][-2:] == (
-            ["--until", until] if until else ["--because", "Kubeflow"]
+            ["--until", until] if until else ["--reason", "Kubeflow"]
         )
         assert run_by[name]["env"] == [{"name": "HOME", "value": "/tmp"}]
         assert run_by[name]["resources"]["resourceMemoryLimit"] == "4Gi"

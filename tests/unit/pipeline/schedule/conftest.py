@@ -1,4 +1,4 @@
-"""What the tests of the schedule share: a project with a small corpus, a clock of one's own, and a run that is only played."""
+"""Helpers for tests of retraining: a project with a small corpus, a clock that the test moves, and a fake run."""
 
 import datetime
 import json
@@ -14,21 +14,21 @@ from pathlib import Path
 import pytest
 
 from pipeline import code_hash, config
-from pipeline.schedule import state
-from pipeline.schedule.attempt import Job, turn
-from pipeline.schedule.clock import Clock, moment
-from pipeline.schedule.places import Places
+from pipeline.schedule.process import Clock, fixed_offset
+from pipeline.schedule.retraining import Retraining
+from pipeline.schedule.state import RunInFlight, ScheduleFolder
 from pipeline.workdir import Workdir
 
 ROOT = Path(__file__).resolve().parents[4]
-FAKE = Path(__file__).with_name("fake_run.py")
-LONGEST = 60  # seconds that a test waits for a process, however busy the machine is
+FAKE_RUN = Path(__file__).with_name("fake_run.py")
+TIMEOUT_SECONDS = 60
 
 PROGRAM = """
 import sys
 import pipeline.commands.schedule as schedule
-from pipeline import cli
-schedule._command = lambda *_: [sys.executable, {fake!r}, {work!r}]
+from pipeline import cli, code_hash
+code_hash.whole_hash = lambda: "the code"
+schedule._run_command = lambda *_: [sys.executable, {fake!r}, {work!r}]
 sys.argv = ["tfx-ner", "schedule", *sys.argv[1:]]
 cli.main()
 """
@@ -36,183 +36,170 @@ cli.main()
 
 @dataclass
 class FakeTime:
-    """Time that passes only while somebody waits; what is due at a moment happens then.
+    """Time that passes only while somebody waits.
 
-    `jumps`: conditions, each with the seconds that pass at once as soon as it holds.
+    Attributes:
+      events: Pairs of monotonic seconds and a function to call then.
+      jumps: Pairs of a condition and the seconds that pass as soon as it holds.
+      stops_at: Monotonic seconds after which `wait` says that the scheduler has to stop.
     """
 
     wall: datetime.datetime = datetime.datetime(2026, 11, 22, 2, 0, tzinfo=datetime.timezone.utc)
     zone: datetime.tzinfo = datetime.timezone.utc
-    steady: float = 0.0
+    monotonic: float = 0.0
     naps: list[float] = field(default_factory=list)
-    ends_at: float = float("inf")
+    stops_at: float = float("inf")
     events: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     jumps: list[tuple[Callable[[], object], float]] = field(default_factory=list)
 
     @property
     def clock(self) -> Clock:
         return Clock(
-            now=lambda: moment(self.wall.astimezone(self.zone)),
-            steady=lambda: self.steady,
+            now=lambda: fixed_offset(self.wall.astimezone(self.zone)),
+            monotonic=lambda: self.monotonic,
             wait=self._wait,
         )
 
     def _wait(self, seconds):
-        until = min(self.steady + seconds, self.ends_at)
+        until = min(self.monotonic + seconds, self.stops_at)
         self.naps.append(seconds)
         if seconds <= 1:
-            time.sleep(0.005)  # somebody waits for a process, and that takes its real time
+            time.sleep(0.005)  # a process is waited for, which needs real time
         while self.events and self.events[0][0] <= until:
             at, event = self.events.pop(0)
-            self._pass(at - self.steady)
+            self.advance(at - self.monotonic)
             event()
-        self._pass(until - self.steady)
+        self.advance(until - self.monotonic)
         if self.jumps and self.jumps[0][0]():
-            self._pass(self.jumps.pop(0)[1])
-        return self.steady >= self.ends_at
+            self.advance(self.jumps.pop(0)[1])
+        return self.monotonic >= self.stops_at
 
-    def _pass(self, seconds):
+    def advance(self, seconds):
         self.wall += datetime.timedelta(seconds=seconds)
-        self.steady += seconds
+        self.monotonic += seconds
 
     def set_wall(self, seconds):
         self.wall += datetime.timedelta(seconds=seconds)
 
-    def at(self, steady, event):
-        """Has something happen so many seconds after the start."""
-        self.events.append((steady, event))
-        self.events.sort(key=lambda one: one[0])
-
 
 class Project:
-    """A folder with a corpus in `data`, and the work folder `work` beside it."""
+    """A folder with a corpus in `data` and the workdir `work`."""
 
     def __init__(self, folder: Path):
         self.folder, self.data, self.work = folder, folder / "data", folder / "work"
         self.settings: list[str] = []
-        self.time, self.said = FakeTime(), []
-        self.places = Places(Workdir(self.work, "ner"))
+        self.time, self.messages = FakeTime(), []
+        self.schedule = ScheduleFolder(Workdir(self.work, "ner"))
         self.write("train.conll")
         self.plan({"code": 0, "published": "100", "f1": 0.75})
 
     def write(self, name, text="Ada\tB-PER\nspoke\tO\n\n", folder=None):
-        file = (folder or self.data) / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text * 20)
-        return file
+        path = (folder or self.data) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text * 20)
+        return path
 
     def plan(self, *endings):
-        """How the runs end that are started from now on."""
+        """Says how the next runs end; see fake_run.py."""
         (self.folder / "calls.jsonl").unlink(missing_ok=True)
         (self.folder / "plan.json").write_text(json.dumps(endings))
 
     @property
-    def reasons(self):
-        """Why each run started, by what it was given."""
+    def run_reasons(self):
+        """The `--reason` of each run since the last `plan`."""
         calls = self.folder / "calls.jsonl"
-        return (
-            [json.loads(line)[-1] for line in calls.read_text().splitlines()]
-            if calls.exists()
-            else []
-        )
+        if not calls.exists():
+            return []
+        return [json.loads(line)[-1] for line in calls.read_text().splitlines()]
 
     @property
-    def job(self):
-        return Job(
-            load=lambda: config.load(
-                None, self.settings, {"data": str(self.data), "workdir": str(self.work)}
-            ),
-            command=lambda because: [
-                sys.executable,
-                str(FAKE),
-                str(self.work),
-                "--because",
-                because,
-            ],
+    def retraining(self):
+        self.schedule.logs.mkdir(parents=True, exist_ok=True)
+        overrides = {"data": str(self.data), "workdir": str(self.work)}
+        command = [sys.executable, str(FAKE_RUN), str(self.work)]
+        return Retraining(
+            load_config=lambda: config.load(None, self.settings, overrides),
+            run_command=lambda trigger: [*command, "--reason", trigger],
             clock=self.time.clock,
-            say=self.said.append,
+            log=self.messages.append,
+            folder=self.schedule,
         )
 
     @property
     def state(self):
-        return state.read(self.places.state)
+        return self.schedule.read_state()
 
-    def turn(self):
-        self.places.logs.mkdir(parents=True, exist_ok=True)
-        return turn(self.job, self.places)
+    def retrain(self):
+        return self.retraining.run_if_changed()
+
+    def put_in_flight(self, result, **changes):
+        """Stores a run that has ended as one whose end nobody has recorded."""
+        facts = {"trigger": result.trigger, "began": result.began, "log": result.log}
+        facts |= {"runs": (), "versions": (), "inputs": result.inputs, **changes}
+        self.schedule.update_state(in_flight=RunInFlight(**facts))
 
     def arguments(self, *more):
-        return [
-            *more,
-            "--data",
-            self.data,
-            "--workdir",
-            self.work,
-            *(f"--set={one}" for one in self.settings),
-        ]
+        settings = (f"--set={assignment}" for assignment in self.settings)
+        return [*more, "--data", self.data, "--workdir", self.work, *settings]
 
 
 class Program:
-    """`tfx-ner schedule` as a process of its own."""
+    """`tfx-ner schedule` as a process."""
 
-    def __init__(self, project: Project, *more, **environment):
-        program = PROGRAM.format(fake=str(FAKE), work=str(project.work))
+    def __init__(self, project: Project, *more):
+        program = PROGRAM.format(fake=str(FAKE_RUN), work=str(project.work))
         self.popen = subprocess.Popen(
             [sys.executable, "-c", program, *map(str, project.arguments(*more))],
             cwd=ROOT,
-            env={**os.environ, **environment},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
-    def ended(self):
-        """Its exit code and what it said, once it has ended."""
-        out, err = self.popen.communicate(timeout=LONGEST)
+    def result(self):
+        """Exit code, standard output and standard error, once the process has ended."""
+        out, err = self.popen.communicate(timeout=TIMEOUT_SECONDS)
         return self.popen.returncode, out, err
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def stop(self):
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.communicate()
 
 
-def wait_for(condition):
-    until = time.monotonic() + LONGEST
-    while not condition():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    # Whoever works on the sources while the tests run would otherwise start runs.
+    # An edit of the sources while the tests run would otherwise start runs.
     monkeypatch.setattr(code_hash, "whole_hash", lambda: "the code")
     project = Project(tmp_path)
     yield project
-    flight = project.state.flight
-    if flight and flight.process and flight.process.alive:
+    flight = project.state.in_flight
+    if flight and flight.process and flight.process.is_alive:
         os.killpg(flight.process.pid, signal.SIGKILL)
 
 
 @pytest.fixture
 def program(project):
-    """Starts `tfx-ner schedule` on the project, and ends it with the test."""
+    """Starts `tfx-ner schedule` on the project; the process ends with the test."""
     started = []
 
-    def start(*more, **environment):
-        started.append(Program(project, *more, **environment))
+    def start(*more):
+        started.append(Program(project, *more))
         return started[-1]
 
     yield start
-    for one in started:
-        one.__exit__()
+    for process in started:
+        process.stop()
 
 
 @pytest.fixture
-def eventually():
-    """Waits until something holds."""
-    return wait_for
+def wait_until():
+    """Waits until a condition holds."""
+
+    def wait(condition):
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "the condition never held"
+            time.sleep(0.02)
+
+    return wait

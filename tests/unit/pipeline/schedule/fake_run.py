@@ -1,7 +1,7 @@
-"""Stands in for `tfx-ner run`: does what `PLAN`, a JSON file beside the work folder, says, and notes that it was called.
+"""A fake of `tfx-ner run` that ends as `plan.json` beside the workdir says, and records its arguments in `calls.jsonl`.
 
-The plan is a list of endings, the first for the first call, the last for all from there on: `{"code", "published", "says",
-"reasons", "held", "seconds", "deaf", "until"}`; with `until` the run stops there, before a Pusher.
+The plan is a list of endings; the last one is used for all further calls. An ending may have the keys `code`, `published`,
+`says`, `reasons`, `held`, `seconds`, `waits_for` (a file), `deaf` (ignores SIGTERM) and `until` (stops before the Pusher).
 """
 
 import datetime
@@ -24,6 +24,8 @@ def main(work: Path, arguments: list[str]) -> int:
     run = work / "runs" / datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     run.mkdir(parents=True)
     time.sleep(ending.get("seconds", 0))
+    while "waits_for" in ending and not Path(ending["waits_for"]).exists():
+        time.sleep(0.05)
     if ending["code"] in (0, 3):
         published = None
         if version := ending.get("published"):

@@ -44,8 +44,8 @@ def webhook(monkeypatch):
 @pytest.fixture
 def call(project):
     """Calls a hook with a clock that does not really wait."""
-    return lambda *hook, seconds=30, log="": hooks.call(
-        hook, FACTS, seconds, project.time.clock, log
+    return lambda *hook, timeout=30, log="": hooks.call(
+        hook, FACTS, timeout, project.time.clock, log
     )
 
 
@@ -112,10 +112,10 @@ def test_a_command_that_fails_says_how(call, command, problem):
     assert call(*command) == problem
 
 
-def test_a_command_that_hangs_is_killed_with_what_it_started(call, tmp_path, eventually):
+def test_a_command_that_hangs_is_killed_with_what_it_started(call, tmp_path, wait_until):
     pid = tmp_path / "pid"
     assert (
-        call("sh", "-c", f"sleep 600 & echo $! > {pid}; wait", seconds=1)
+        call("sh", "-c", f"sleep 600 & echo $! > {pid}; wait", timeout=1)
         == "sh: took longer than 1 s"
     )
     number = int(pid.read_text())
@@ -127,7 +127,7 @@ def test_a_command_that_hangs_is_killed_with_what_it_started(call, tmp_path, eve
         except OSError:
             return True
 
-    eventually(gone)
+    wait_until(gone)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether anything is new: data, settings, contract and code, each told from what it was."""
+"""`inputs.changes`: what has changed in data, settings, schema and code."""
 
 import os
 
@@ -20,11 +20,13 @@ def made(project):
             )
 
         def read(self, *settings):
-            return inputs.read(inputs.look(self.config(*settings)), self.config(*settings))
+            return inputs.with_hashes(
+                inputs.snapshot(self.config(*settings)), self.config(*settings)
+            )
 
         def changes(self, before, *settings):
             return inputs.changes(
-                inputs.look(self.config(*settings)), before, self.config(*settings)
+                inputs.snapshot(self.config(*settings)), before, self.config(*settings)
             )
 
     return Made()
@@ -58,8 +60,8 @@ def test_the_same_content_written_again_is_not_new(made, project):
 def test_a_file_is_read_again_only_until_its_new_time_is_kept(made, project, monkeypatch):
     before = made.read()
     os.utime(project.data / "train.conll", (1, 1))
-    now = inputs.look(made.config())
-    kept = inputs.as_seen(before, now)
+    now = inputs.snapshot(made.config())
+    kept = inputs.with_times_of(before, now)
     monkeypatch.setattr(inputs, "content_hash", lambda path: pytest.fail("it was read"))
     assert inputs.changes(now, kept, made.config()) == ()
 
@@ -122,12 +124,12 @@ def test_a_contract_that_the_run_made_is_not_new_but_a_later_edit_is(made, proje
     before = made.read()
     contract = project.write("schema.pbtxt", "feature {}", project.work / "schema")
     assert made.changes(before) == ()
-    after = inputs.with_contract(before, made.config())
+    after = inputs.with_schema(before, made.config())
     assert made.changes(after) == ()
     contract.write_text("feature { name: 'x' }")
-    assert made.changes(after) == ("changed contract",)
+    assert made.changes(after) == ("changed schema",)
     contract.unlink()
-    assert made.changes(after) == ("changed contract",)
+    assert made.changes(after) == ("changed schema",)
 
 
 def test_code_is_new_when_a_source_changes(made, monkeypatch):
