@@ -3,7 +3,7 @@
 import contextlib
 import datetime
 import os
-import queue
+import select
 import signal
 import socket
 import subprocess
@@ -41,25 +41,26 @@ class Clock:
 @contextlib.contextmanager
 def system_clock(zone: datetime.tzinfo) -> Iterator[Clock]:
     """The machine's clock in a time zone. SIGTERM and SIGINT end its `wait` while the context is open."""
-    # SimpleQueue.put may be called in a signal handler, unlike threading.Event.set.
-    stop_requests: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def wait(seconds: float) -> bool:
-        try:
-            stop_requests.put(stop_requests.get(timeout=max(seconds, 0)))  # for later waits
-        except queue.Empty:
-            return False
-        return True
-
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    # Python writes a byte to the pipe for each signal, even one that arrives just before `select`.
+    # It is never read, so that all later waits end at once too.
+    previous_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     previous_handlers = {
-        number: signal.signal(number, lambda received, _: stop_requests.put(received))
-        for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        yield Clock(lambda: fixed_offset(datetime.datetime.now(zone)), time.monotonic, wait)
+        yield Clock(
+            now=lambda: fixed_offset(datetime.datetime.now(zone)),
+            monotonic=time.monotonic,
+            wait=lambda seconds: bool(select.select([reader], [], [], max(seconds, 0))[0]),
+        )
     finally:
         for number, handler in previous_handlers.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(previous_fd)
+        os.close(reader)
+        os.close(writer)
 
 
 def fixed_offset(moment: datetime.datetime) -> datetime.datetime:

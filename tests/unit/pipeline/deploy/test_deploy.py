@@ -99,7 +99,12 @@ def commands(unit, cron_job, dag):
 
 
 def test_all_call_the_schedule_with_options_that_it_has(unit, cron_job, dag):
-    known = {option for parameter in schedule.params for option in parameter.opts}
+    known = {
+        option
+        for command in schedule.commands.values()
+        for parameter in command.params
+        for option in parameter.opts
+    }
     for where, (program, command, *arguments) in commands(unit, cron_job, dag).items():
         assert program.rpartition("/")[2] == "tfx-ner" and command == "schedule", where
         assert {argument for argument in arguments if argument.startswith("--")} <= known, where
