@@ -1,30 +1,32 @@
-"""ML Metadata: where it is, and how it is opened. Needs no TFX."""
+"""ML Metadata: where it is, and how it is opened. Does not import TFX."""
 
+import logging
 import os
 import re
 import sqlite3
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from components.errors import UserError
 from pipeline.config import Metadata
 from pipeline.workdir import Workdir
 
+if TYPE_CHECKING:  # importing it takes longer than a command that shows help may
+    from ml_metadata import MetadataStore
+    from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
+
 _PORTS = {"mysql": 3306, "postgresql": 5432}
-_LOCKED = (
-    "Concurrent writes aborted"  # what ML Metadata says of an SQLite file that somebody else holds
-)
-_HELD = "another program holds it locked; try again when that has ended"
-_PATIENCE = 10.0  # seconds to wait for whoever holds an SQLite file; ML Metadata itself waits up to a minute
+_LOCKED_ERROR = "Concurrent writes aborted"  # ML Metadata's error for a locked SQLite file
+_LOCKED = "another program has locked it; try again when that has ended"
+_LOCK_TIMEOUT = 10.0  # seconds to wait for a locked SQLite file; ML Metadata waits up to a minute
 
 
 class StoreError(Exception):
-    """ML Metadata cannot be read or written, for a reason that no setting is to blame for."""
+    """ML Metadata cannot be read or written, for a reason that is not in the settings."""
 
 
-def connection(settings: Metadata, workdir: Workdir):
-    """How to reach ML Metadata, as its `ConnectionConfig`. The password may come from the environment, as
-    TFX_NER_METADATA_PASSWORD.
-    """
+def connection(settings: Metadata, workdir: Workdir) -> "ConnectionConfig":
+    """How to reach ML Metadata. The environment variable TFX_NER_METADATA_PASSWORD may hold the password."""
     from ml_metadata.proto import metadata_store_pb2
 
     config = metadata_store_pb2.ConnectionConfig()
@@ -46,7 +48,7 @@ def connection(settings: Metadata, workdir: Workdir):
     return config
 
 
-def database_of(connection_config) -> str:
+def database_of(connection_config: "ConnectionConfig") -> str:
     """The database server that a connection goes to, as "mysql://HOST:PORT/NAME"; "" for SQLite."""
     kind = connection_config.WhichOneof("config")
     if kind == "sqlite":
@@ -56,56 +58,59 @@ def database_of(connection_config) -> str:
     return f"{kind}://{server.host}:{server.port}/{name}"
 
 
-def opened(connection_config):
-    """The `MetadataStore`; its tables are there from now on, before anything in parallel asks for them.
+def opened(connection_config: "ConnectionConfig") -> "MetadataStore":
+    """Opens ML Metadata, and makes its tables before several processes ask for them at once.
 
     Raises:
-      UserError: a server cannot be reached, or does not let us in.
+      UserError: a database server cannot be reached, or refuses the login.
       StoreError: the SQLite file is locked or damaged, or the disk is full.
     """
     import ml_metadata
-    from absl import logging
+    from absl import logging as absl_logging
 
-    logging.get_absl_logger().addFilter(_is_news)
+    absl_logging.get_absl_logger().addFilter(_is_not_repeated)
     kind = connection_config.WhichOneof("config")
     if kind == "sqlite":
-        _wait_until_free(connection_config.sqlite.filename_uri)
+        _wait_until_unlocked(connection_config.sqlite.filename_uri)
     try:
         store = ml_metadata.MetadataStore(connection_config)
         store.get_artifact_types()
         return store
-    except Exception as error:  # ml_metadata raises errors of its own, of several unrelated classes
+    except Exception as error:  # ml_metadata raises errors of several unrelated classes
         if kind != "sqlite":
             raise UserError(
-                f"metadata: cannot open the {kind} store ({reason(error)}); see the keys under metadata in the"
-                " configuration"
+                f"metadata: cannot open the {kind} store ({reason(error)}); see the keys under"
+                " metadata in the configuration"
             ) from None
         raise StoreError(
             f"{connection_config.sqlite.filename_uri}: cannot open ML Metadata ({reason(error)})"
         ) from None
 
 
-def _wait_until_free(file: str) -> None:
-    if not os.path.exists(file):
+def reason(error: BaseException) -> str:
+    """The message of an error of ML Metadata, without the SQL."""
+    text = " ".join(str(error).split())
+    if _LOCKED_ERROR in text:
+        return _LOCKED
+    match = re.search(r"Error when executing query: (.+?)\s+query:", text)
+    return match.group(1) if match else text[:300]
+
+
+def _wait_until_unlocked(path: str) -> None:
+    """Waits until no other program has locked the SQLite file. Raises StoreError after `_LOCK_TIMEOUT`."""
+    if not os.path.exists(path):
         return
     try:
-        with closing(sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)) as database:
+        with closing(
+            sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        ) as database:
             database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         if "locked" in str(error):
-            raise StoreError(f"{file}: cannot open ML Metadata ({_HELD})") from None
-        # Whatever else is wrong with it, ML Metadata tells.
+            raise StoreError(f"{path}: cannot open ML Metadata ({_LOCKED})") from None
+        # ML Metadata reports every other error.
 
 
-def _is_news(record) -> bool:
+def _is_not_repeated(record: logging.LogRecord) -> bool:
     """False for what ML Metadata logs before it raises the same."""
     return "after retrying" not in record.getMessage()
-
-
-def reason(error: BaseException) -> str:
-    """What ML Metadata means, without the SQL."""
-    text = " ".join(str(error).split())
-    if _LOCKED in text:
-        return _HELD
-    told = re.search(r"Error when executing query: (.+?)\s+query:", text)
-    return told.group(1) if told else text[:300]

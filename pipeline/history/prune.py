@@ -1,7 +1,8 @@
-"""Removes the artifacts of old runs, their reports among them: the folders, and ML Metadata in step.
+"""Pruning: removes the artifacts of old runs, with their reports, from the disk and from ML Metadata.
 
-What is needed stays: all that went into or came out of the nodes of the runs that are kept (a cached node's outputs are those of
-an older run), and the whole ancestry of every version that is published or withdrawn, with the report of the run that made it.
+Kept are the inputs and outputs of the nodes of the runs that are kept (a cached node's outputs are those of
+an older run), and everything from which a published or withdrawn version was made, with the report of the
+run that made it.
 """
 
 import time
@@ -17,14 +18,10 @@ from pipeline.workdir import Workdir
 
 _Event = metadata_store_pb2.Event
 _OUTPUTS = (_Event.OUTPUT, _Event.DECLARED_OUTPUT)
-_INTERNAL = (
-    _Event.INTERNAL_INPUT,
-    _Event.INTERNAL_OUTPUT,
-)  # a resolver's: it makes nothing of what it finds
-_COMPARED = (
-    "baseline",
-    "baseline_model",
-)  # inputs that a node only compares with; its outputs are not made from them
+# Events of resolvers, which find artifacts but make nothing of them.
+_INTERNAL = (_Event.INTERNAL_INPUT, _Event.INTERNAL_OUTPUT)
+# Inputs that a node only compares with; its outputs are not made from them.
+_COMPARED = ("baseline", "baseline_model")
 
 
 @dataclass(frozen=True)
@@ -61,90 +58,106 @@ def prune(
       older_than: seconds; younger runs keep everything too.
       set_aside_days: days after which files of unknown origin are removed; None keeps them.
     """
-    found = runs.load_runs(store, workdir)
-    youngest = time.time() - older_than if older_than else float("inf")
-    whole = [place for place, run in enumerate(found) if not run.facts.until]
-    first = (0 if keep >= len(whole) else whole[-keep]) if keep else len(found)
-    kept = [
-        run for place, run in enumerate(found) if place >= first or run.facts.started > youngest
-    ]
-    old = [run for run in found if run not in kept]
-    events = _Events(store, [one.id for run in found for one in runs.load_executions(store, run)])
-    needed = events.touched(one.id for run in kept for one in runs.load_executions(store, run))
-    needed |= events.ancestry(_published(store, workdir))
-    needed |= {
-        page for run in old if _made_a_version(run, workdir) for page in pages.of(store, run.name)
+    all_runs = runs.load_runs(store, workdir)
+    kept, old = _divide(all_runs, keep, older_than)
+    executions = {
+        run.name: [execution.id for execution in runs.load_executions(store, run)]
+        for run in all_runs
     }
-    candidates = (
-        events.touched(one.id for run in old for one in runs.load_executions(store, run)) - needed
-    )
-    gone = [
-        one
-        for one in artifacts.known(store, workdir)
-        if one.id in candidates and one.state == artifacts.Artifact.LIVE
+    lineage = _Lineage(store, [id for ids in executions.values() for id in ids])
+    needed = lineage.touched_by(id for run in kept for id in executions[run.name])
+    needed |= lineage.ancestry(_pushed_models(store, workdir))
+    needed |= {
+        page
+        for run in old
+        if _published_a_version(run, workdir)
+        for page in pages.of(store, run.name)
+    }
+    candidates = lineage.touched_by(id for run in old for id in executions[run.name]) - needed
+    unneeded = [
+        artifact
+        for artifact in artifacts.known(store, workdir)
+        if artifact.id in candidates and artifact.state == artifacts.Artifact.LIVE
     ]
-    size = sum(artifacts.size(Path(one.uri)) for one in gone)
-    artifacts.delete(store, gone)
+    size = sum(artifacts.size(Path(artifact.uri)) for artifact in unneeded)
+    artifacts.delete(store, unneeded)
     old_files = (
         set_aside.remove_older(workdir, set_aside_days) if set_aside_days is not None else []
     )
     return Removed(
-        tuple(one.uri for one in gone), size, tuple(str(entry.folder) for entry in old_files)
+        tuple(artifact.uri for artifact in unneeded),
+        size,
+        tuple(str(entry.folder) for entry in old_files),
     )
 
 
-def _made_a_version(run: runs.Run, workdir: Workdir) -> bool:
-    """Whether a version is there that the run made, and not only found to be there."""
-    return run.state != "unchanged" and run.facts.version in {
-        str(version) for version in workdir.versions.all
-    }
+def _divide(
+    all_runs: list[runs.Run], keep: int, older_than: float
+) -> tuple[list[runs.Run], list[runs.Run]]:
+    """The runs that keep everything, and the old ones."""
+    whole = [index for index, run in enumerate(all_runs) if not run.facts.until]
+    if not keep:
+        first = len(all_runs)
+    else:
+        first = whole[-keep] if keep < len(whole) else 0
+    newest_start = time.time() - older_than if older_than else float("inf")
+    kept, old = [], []
+    for index, run in enumerate(all_runs):
+        (kept if index >= first or run.facts.started > newest_start else old).append(run)
+    return kept, old
 
 
-def _published(store, workdir: Workdir) -> set[int]:
-    """The artifacts of the versions that are there."""
-    there = {str(version) for version in workdir.versions.all}
+def _published_a_version(run: runs.Run, workdir: Workdir) -> bool:
+    """Whether the run itself published a version that is still there."""
+    versions = {str(version) for version in workdir.versions.all}
+    return run.state != "unchanged" and run.facts.version in versions
+
+
+def _pushed_models(store: MetadataStore, workdir: Workdir) -> set[int]:
+    """The ids of the PushedModel artifacts of the versions that are there."""
+    versions = {str(version) for version in workdir.versions.all}
     return {
-        one.id
-        for one in store.get_artifacts_by_type("PushedModel")
-        if one.custom_properties["pushed_version"].string_value in there
+        artifact.id
+        for artifact in store.get_artifacts_by_type("PushedModel")
+        if artifact.custom_properties["pushed_version"].string_value in versions
     }
 
 
-class _Events:
-    """Which artifacts went into, and came out of, executions."""
+class _Lineage:
+    """Which artifacts went into, and came out of, some executions, all by id."""
 
-    def __init__(self, store, executions: list[int]):
-        self._in: dict[int, set[int]] = {}
-        self._out: dict[int, set[int]] = {}
+    def __init__(self, store: MetadataStore, executions: list[int]):
+        self._inputs: dict[int, set[int]] = {}
+        self._outputs: dict[int, set[int]] = {}
         self._compared: dict[int, set[int]] = {}
         self._makers: dict[int, set[int]] = {}
         for event in store.get_events_by_execution_ids(executions) if executions else ():
             if event.type in _OUTPUTS:
-                self._out.setdefault(event.execution_id, set()).add(event.artifact_id)
+                self._outputs.setdefault(event.execution_id, set()).add(event.artifact_id)
                 self._makers.setdefault(event.artifact_id, set()).add(event.execution_id)
             else:
                 key = event.path.steps[0].key if event.path.steps else ""
-                compared = key in _COMPARED or event.type in _INTERNAL
-                kind = self._compared if compared else self._in
+                only_compared = key in _COMPARED or event.type in _INTERNAL
+                kind = self._compared if only_compared else self._inputs
                 kind.setdefault(event.execution_id, set()).add(event.artifact_id)
 
-    def touched(self, executions: Iterable[int]) -> set[int]:
-        """What went into these executions or came out of them."""
+    def touched_by(self, executions: Iterable[int]) -> set[int]:
+        """The artifacts that went into these executions or came out of them."""
         return {
             artifact
             for execution in executions
-            for kind in (self._in, self._out, self._compared)
+            for kind in (self._inputs, self._outputs, self._compared)
             for artifact in kind.get(execution, ())
         }
 
-    def ancestry(self, of: set[int]) -> set[int]:
-        """These artifacts, those that came out beside them, and all from which they were made."""
-        found: set[int] = set()
-        waiting = list(of)
+    def ancestry(self, artifacts: Iterable[int]) -> set[int]:
+        """These artifacts, all from which they were made, and the other outputs of the same executions."""
+        ancestors: set[int] = set()
+        waiting = list(artifacts)
         while waiting:
             artifact = waiting.pop()
-            if artifact not in found:
-                found.add(artifact)
+            if artifact not in ancestors:
+                ancestors.add(artifact)
                 for maker in self._makers.get(artifact, ()):
-                    waiting.extend(self._out[maker] | self._in.get(maker, set()))
-        return found
+                    waiting.extend(self._outputs[maker] | self._inputs.get(maker, set()))
+        return ancestors

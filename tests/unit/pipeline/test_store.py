@@ -96,14 +96,14 @@ def test_what_ml_metadata_says_of_a_database_that_is_locked_or_full_is_told_with
 def test_a_database_that_somebody_holds_is_one_clear_line_and_opens_when_it_is_free(
     connection, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(metadata_store, "_PATIENCE", 0.2)
+    monkeypatch.setattr(metadata_store, "_LOCK_TIMEOUT", 0.2)
     metadata_store.opened(connection())
     command = [sys.executable, "-c", HOLD, str(tmp_path / "metadata.sqlite")]
     with subprocess.Popen(command, stdin=-1, stdout=-1) as holder:
         holder.stdout.readline()
         with pytest.raises(
             metadata_store.StoreError,
-            match="another program holds it locked; try again when that has ended",
+            match="another program has locked it; try again when that has ended",
         ):
             metadata_store.opened(connection())
         holder.communicate()
