@@ -23,6 +23,7 @@ OFFSET_UNITS = {
     "crlf-as-1": "a line end of CR LF as one character",
 }
 
+_CUT_REMEDY = "Expand such spans to whole tokens with --set unaligned_spans=expand, drop them with unaligned_spans=drop"
 TRIMMED = "spans with white space at an edge, trimmed"
 MERGED = "spans that are in the text twice, merged"
 EXPANDED = "spans that cut tokens, expanded to whole tokens"
@@ -67,6 +68,7 @@ def to_token_spans(
                 raise InvalidRecord(
                     f"{_shown(text, start, end)} which cuts the token {quote(cut)}",
                     "a span of whole tokens (runs of letters and digits, or single other characters)",
+                    remedy=_CUT_REMEDY,
                 )
             counts[EXPANDED if options.unaligned_spans == "expand" else UNALIGNED] += 1
             if options.unaligned_spans == "drop":
@@ -163,6 +165,7 @@ def _disjoint(
             raise InvalidRecord(
                 f"{_shown(text, *place)} which overlaps the one before it",
                 "spans that share no character",
+                remedy="Keep the longest with --set overlapping_spans=longest",
             )
         if span.start < reached:
             break

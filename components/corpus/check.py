@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from components.corpus.counts import Gathered
+from components.corpus.counts import CorpusCounts
 from components.corpus.data_spans import is_spans
 from components.corpus.find_corpus import find_corpus
-from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, judge, unseen_share
+from components.corpus.findings import (
+    FAILURE,
+    GOOD,
+    WARNING,
+    Finding,
+    judge,
+    unseen_share,
+    worst_first,
+)
 from components.corpus.reading import (
     DEFAULTS,
     SKIP,
     ReadOptions,
-    cut_of,
     make_plan,
+    offsets_remedy,
     read_records,
 )
 from components.corpus.records import Notice, Read, Rejected
 from components.corpus.split_files import Splits, find_splits
-from components.corpus.splits import split_of
 from components.errors import UserError
 
 __all__ = ["CheckReport", "Figures", "Finding", "check_corpus"]
@@ -74,16 +81,16 @@ class CheckReport:
 
 def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
     """Reads all of a corpus, past every problem. Raises UserError only where there is no corpus at all."""
-    found = find_corpus(path) if is_spans(path) else find_splits(path)
+    found = find_corpus(path) if is_spans(path) else find_splits(path, need_train=False)
     splits, unreadable = _readable(found, options)
     plan = make_plan(splits, options)
-    gathered = Gathered(splits.names)
+    gathered = CorpusCounts(splits.names)
     for name, files in splits.files.items():
-        cut = cut_of(name, splits)
+        rule = plan.rules.get(name)
         for file in files:
             for record in read_records(file, plan, options):
                 if isinstance(record, Read):
-                    split = split_of(record.sentence, cut) if cut else name
+                    split = rule.split_of(record.sentence) if rule else name
                     tag_format = plan.files[file].tag_format
                     scheme = tag_format.scheme if tag_format else None
                     gathered.add(split, record.sentence, record.tags, scheme)
@@ -93,6 +100,10 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
                     gathered.add_notice(record)
                 else:
                     gathered.unused.add(f"{record.file}:{record.line}")
+    gathered.unreadable_files = len(unreadable)
+    if gathered.first_bad:
+        bad = gathered.first_bad
+        gathered.remedy = offsets_remedy(bad.file, plan, options) or bad.remedy
     return CheckReport(
         path=splits.path,
         scheme=plan.scheme,
@@ -100,11 +111,11 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
         bad_sentences=gathered.bad.count,
         unused_texts=gathered.unused.count,
         notes=(*splits.notes, *plan.notes),
-        findings=(*unreadable, *judge(gathered, options.bad_lines == SKIP)),
+        findings=worst_first((*unreadable, *judge(gathered, options.bad_lines == SKIP))),
     )
 
 
-def _figures(gathered: Gathered, name: str) -> Figures:
+def _figures(gathered: CorpusCounts, name: str) -> Figures:
     counts = gathered.splits[name]
     types = dict(sorted(counts.types.items()))
     unseen = None if name == "train" else unseen_share(gathered, name)

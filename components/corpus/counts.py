@@ -52,7 +52,7 @@ class SplitCounts:
         return self.types.total()
 
 
-class Gathered:
+class CorpusCounts:
     """All counts of a corpus; `add` takes its sentences one by one."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -67,10 +67,18 @@ class Gathered:
         self.bad = Tally()
         self.first_bad: BadLine | None = None
         self.unused = Tally()
+        self.unreadable_files = 0
+        self.remedy = ""  # for sentences that cannot be read, where the cause is known
+        self.texts = 0  # sentences that came with a text
         self.notices: dict[str, Tally] = {}
         self._seen: dict[
             int, int
         ] = {}  # digest of tokens -> digest of spans, and in its low bits the splits it was in
+
+    @property
+    def train(self) -> SplitCounts:
+        """The counts of train; empty ones where a corpus has no train."""
+        return self.splits.get("train", SplitCounts())
 
     def add(
         self, split: str, sentence: Sentence, tags: Sequence[str] | None, scheme: str | None
@@ -78,6 +86,7 @@ class Gathered:
         """Counts a sentence, and what is wrong in its tags as the file has them."""
         counts = self.splits[split]
         counts.sentences += 1
+        self.texts += sentence.text is not None
         counts.tokens += len(sentence.tokens)
         counts.longest = max(counts.longest, len(sentence.tokens))
         if sentence.document != counts.document:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from components.corpus.counts import DUPLICATE_LENGTH, LONG_SENTENCE, Gathered, Tally
+from components.corpus.counts import DUPLICATE_LENGTH, LONG_SENTENCE, CorpusCounts, Tally
 
 GOOD, WARNING, FAILURE = "good", "warning", "failure"
+_ORDER = (FAILURE, WARNING, GOOD)
+_SHOWN_TYPES = 5
 
 # Entities of a type in train: with fewer it is hardly learnt. spaCy's `debug data` draws the same line.
 FEW_EXAMPLES = 50
@@ -29,12 +31,14 @@ class Finding:
     text: str
 
 
-def judge(found: Gathered, skip_bad: bool = False) -> tuple[Finding, ...]:
-    """All findings, in the order in which they are shown.
+def judge(found: CorpusCounts, skip_bad: bool = False) -> tuple[Finding, ...]:
+    """All findings: failures first, then warnings, then what is good.
 
-    With `skip_bad` a run leaves bad sentences out, and they are no failure.
+    Args:
+      found: the counts of the corpus.
+      skip_bad: whether a run leaves bad sentences out, so that they are no failure.
     """
-    checks: tuple[Callable[[Gathered], Iterator[Finding]], ...] = (
+    checks: tuple[Callable[[CorpusCounts], Iterator[Finding]], ...] = (
         _notices,
         _empty_splits,
         _sizes,
@@ -50,13 +54,19 @@ def judge(found: Gathered, skip_bad: bool = False) -> tuple[Finding, ...]:
         _edges,
         _odd,
     )
-    return (
+    findings = [
         *_bad_lines(found, skip_bad),
         *(finding for check in checks for finding in check(found)),
-    )
+    ]
+    return worst_first(findings)
 
 
-def _bad_lines(found: Gathered, skip_bad: bool) -> Iterator[Finding]:
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings in the order in which they are shown."""
+    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.level)))
+
+
+def _bad_lines(found: CorpusCounts, skip_bad: bool) -> Iterator[Finding]:
     if found.first_bad and skip_bad:
         yield Finding(
             WARNING,
@@ -64,11 +74,11 @@ def _bad_lines(found: Gathered, skip_bad: bool) -> Iterator[Finding]:
         )
     elif found.first_bad:
         text = (
-            f"{_number(found.bad, 'sentence')} cannot be read, the first: {found.first_bad}. Mend them, "
-            "or leave them out with --set bad_lines=skip."
+            f"{_number(found.bad, 'sentence')} cannot be read, the first: {found.first_bad}."
+            f" {found.remedy or 'Mend them'}, or leave them out with --set bad_lines=skip."
         )
         yield Finding(FAILURE, text)
-    else:
+    elif not found.unreadable_files:
         yield Finding(GOOD, "Every line can be read.")
     if found.unused.count:
         yield Finding(
@@ -78,12 +88,14 @@ def _bad_lines(found: Gathered, skip_bad: bool) -> Iterator[Finding]:
         )
 
 
-def _notices(found: Gathered) -> Iterator[Finding]:
+def _notices(found: CorpusCounts) -> Iterator[Finding]:
     for what, tally in found.notices.items():
         yield Finding(WARNING, f"{tally.count} {what}, the first at {tally.first}.")
 
 
-def _empty_splits(found: Gathered) -> Iterator[Finding]:
+def _empty_splits(found: CorpusCounts) -> Iterator[Finding]:
+    if found.unreadable_files or found.bad.count:
+        return  # which is why
     for name, counts in found.splits.items():
         if not counts.sentences:
             yield Finding(
@@ -91,68 +103,82 @@ def _empty_splits(found: Gathered) -> Iterator[Finding]:
                 f"{name} has no sentence. Add more sentences or documents, or a file with {name} in its name.",
             )
         elif not counts.entities:
-            yield Finding(
-                FAILURE,
-                f"{name} has no entity. Label some, or look whether the tags are in the last column.",
-            )
+            where = "" if found.texts else ", or name the columns of token and tag (--set columns=)"
+            yield Finding(FAILURE, f"{name} has no entity. Label some{where}.")
 
 
-def _sizes(found: Gathered) -> Iterator[Finding]:
-    sentences = found.splits["train"].sentences
+def _sizes(found: CorpusCounts) -> Iterator[Finding]:
+    sentences = found.train.sentences
     if 0 < sentences < FEW_SENTENCES:
         yield Finding(
             WARNING,
-            f"train has {sentences} sentences, fewer than {FEW_SENTENCES}. Scores will be low and vary "
-            "from run to run; label more.",
+            f"train has {sentences} sentence{'s' * (sentences > 1)}, fewer than {FEW_SENTENCES}. Scores will be low and"
+            " vary from run to run; label more.",
         )
     elif sentences:
         yield Finding(GOOD, f"train has {sentences} sentences.")
 
 
-def _types(found: Gathered) -> Iterator[Finding]:
-    train = found.splits["train"]
+def _types(found: CorpusCounts) -> Iterator[Finding]:
+    train = found.train
     few = {type_: count for type_, count in train.types.items() if count < FEW_EXAMPLES}
-    for type_, count in sorted(few.items()):
-        where = train.first_of_type[type_]
+    if few:
+        rarest = min(few, key=few.__getitem__)
         yield Finding(
             WARNING,
-            f"{type_} has {count} in train, fewer than {FEW_EXAMPLES}, the first at {where}. Label more "
-            "of it, or merge it with another.",
+            f"{_types_listed(few)} fewer than {FEW_EXAMPLES} times in train, the first {rarest} at"
+            f" {train.first_of_type[rarest]}. Label more, or merge types (--set map=OLD=NEW).",
         )
-    if train.types and not few:
+    elif train.types:
         yield Finding(
             GOOD,
             f"Each of the {len(train.types)} types has {FEW_EXAMPLES} examples in train, or more.",
         )
 
 
-def _measured_types(found: Gathered) -> Iterator[Finding]:
-    train = found.splits["train"].types
+def _measured_types(found: CorpusCounts) -> Iterator[Finding]:
+    train = found.train.types
     for name, counts in found.splits.items():
-        if name == "train" or not counts.entities:
+        if name == "train" or not counts.entities or not train:
             continue
-        for type_ in sorted(counts.types.keys() - train.keys()):
-            where = counts.first_of_type[type_]
+        new = {type_: counts.types[type_] for type_ in counts.types if type_ not in train}
+        if new:
+            first = min(new)
             yield Finding(
                 WARNING,
-                f"{type_} is in {name} ({counts.types[type_]}, the first at {where}), not in train: it cannot "
-                "be learnt. Label some there.",
+                f"{_types_listed(new)} in {name} and not in train, the first {first} at"
+                f" {counts.first_of_type[first]}: they cannot be learnt. Label some in train.",
             )
-        for type_ in sorted(train):
-            if not counts.types[type_]:
-                yield Finding(
-                    WARNING,
-                    f"{type_} is in train and not in {name}, where it goes unmeasured. Label some in {name}.",
-                )
-            elif counts.types[type_] < FEW_MEASURED:
-                text = (
-                    f"{type_} has {counts.types[type_]} in {name}, fewer than {FEW_MEASURED}: its score there is "
-                    "mostly chance. Label more."
-                )
-                yield Finding(WARNING, text)
+        absent = dict.fromkeys((type_ for type_ in train if not counts.types[type_]), 0)
+        if absent:
+            yield Finding(
+                WARNING,
+                f"{_types_listed(absent, counts=False)} in train and not in {name}, where they go unmeasured. Label some in"
+                f" {name}.",
+            )
+        few = {
+            type_: counts.types[type_] for type_ in train if 0 < counts.types[type_] < FEW_MEASURED
+        }
+        if few:
+            yield Finding(
+                WARNING,
+                f"{_types_listed(few)} fewer than {FEW_MEASURED} times in {name}: their scores there are mostly chance."
+                " Label more.",
+            )
 
 
-def _spellings_of_types(found: Gathered) -> Iterator[Finding]:
+def _types_listed(types: Mapping[str, int], counts: bool = True) -> str:
+    """Types with their counts, the rarest first, a few of them, with a verb."""
+    rarest = sorted(types, key=lambda type_: (types[type_], type_))
+    few = [f"{type_} ({types[type_]})" if counts else type_ for type_ in rarest[:_SHOWN_TYPES]]
+    if len(rarest) == 1:
+        return f"{few[0]} is"
+    if len(rarest) <= _SHOWN_TYPES:
+        return f"{', '.join(few[:-1])} and {few[-1]} are"
+    return f"{len(rarest)} types ({', '.join(few)}, …) are"
+
+
+def _spellings_of_types(found: CorpusCounts) -> Iterator[Finding]:
     spellings: dict[str, dict[str, str]] = {}
     for counts in found.splits.values():
         for type_, where in counts.first_of_type.items():
@@ -168,7 +194,7 @@ def _spellings_of_types(found: Gathered) -> Iterator[Finding]:
             )
 
 
-def _tags(found: Gathered) -> Iterator[Finding]:
+def _tags(found: CorpusCounts) -> Iterator[Finding]:
     text = (
         "read as CoNLL does (an entity opens at each tag that cannot go on). See whether the "
         "entities there are meant so."
@@ -176,12 +202,12 @@ def _tags(found: Gathered) -> Iterator[Finding]:
     yield _finding(found.ill_formed, "ill-formed tag", text, "No tag sequence is ill-formed.")
 
 
-def _conflicts(found: Gathered) -> Iterator[Finding]:
+def _conflicts(found: CorpusCounts) -> Iterator[Finding]:
     text = "with other entities than the same sentence before. Label them alike, or the model learns neither."
     yield _finding(found.conflicts, "sentence", text, "No sentence is labelled in two ways.")
 
 
-def _duplicates(found: Gathered) -> Iterator[Finding]:
+def _duplicates(found: CorpusCounts) -> Iterator[Finding]:
     text = (
         f"of {DUPLICATE_LENGTH} tokens or more that the same split had before. Take repetitions out, "
         "unless they are as frequent where the model is used."
@@ -189,7 +215,7 @@ def _duplicates(found: Gathered) -> Iterator[Finding]:
     yield _finding(found.duplicates, "sentence", text, "No sentence is in a split twice.")
 
 
-def _overlaps(found: Gathered) -> Iterator[Finding]:
+def _overlaps(found: CorpusCounts) -> Iterator[Finding]:
     for (left, right), tally in sorted(found.overlaps.items()):
         share = tally.count / max(1, found.splits[right].sentences)
         text = (
@@ -204,14 +230,14 @@ def _overlaps(found: Gathered) -> Iterator[Finding]:
         yield Finding(GOOD, "The splits share no sentence.")
 
 
-def _unseen(found: Gathered) -> Iterator[Finding]:
-    train = found.splits["train"].surfaces
+def _unseen(found: CorpusCounts) -> Iterator[Finding]:
+    train = found.train.surfaces
     for name, counts in found.splits.items():
-        if name == "train" or not counts.entities:
+        if name == "train" or not counts.entities or not train:
             continue
         share = unseen_share(found, name)
         text = f"{share:.0%} of the entities in {name} are not in train (type and words)"
-        if train and share < LITTLE_NEW:
+        if share < LITTLE_NEW:
             yield Finding(
                 WARNING, f"{text}: scores say little about new names. Split by document or by time."
             )
@@ -219,24 +245,23 @@ def _unseen(found: Gathered) -> Iterator[Finding]:
             yield Finding(GOOD, f"{text}.")
 
 
-def unseen_share(found: Gathered, name: str) -> float:
+def unseen_share(found: CorpusCounts, name: str) -> float:
     """The share, from 0 to 1, of a split's entities that train does not have with the same type and words."""
-    train, surfaces = found.splits["train"].surfaces, found.splits[name].surfaces
+    train, surfaces = found.train.surfaces, found.splits[name].surfaces
     return sum(count for surface, count in surfaces.items() if surface not in train) / max(
         1, surfaces.total()
     )
 
 
-def _long(found: Gathered) -> Iterator[Finding]:
-    text = (
-        f"of more than {LONG_SENTENCE} tokens. Look whether blank lines between sentences are "
-        "missing; long ones slow training down."
+def _long(found: CorpusCounts) -> Iterator[Finding]:
+    text = f"of more than {LONG_SENTENCE} tokens. Long ones slow training down" + (
+        "." if found.texts else "; look whether blank lines between sentences are missing."
     )
     longest = max(counts.longest for counts in found.splits.values())
     yield _finding(found.long, "sentence", text, f"The longest sentence has {longest} tokens.")
 
 
-def _edges(found: Gathered) -> Iterator[Finding]:
+def _edges(found: CorpusCounts) -> Iterator[Finding]:
     text = (
         "beginning or ending with white space or punctuation. Look whether their borders are right."
     )
@@ -245,7 +270,7 @@ def _edges(found: Gathered) -> Iterator[Finding]:
     )
 
 
-def _odd(found: Gathered) -> Iterator[Finding]:
+def _odd(found: CorpusCounts) -> Iterator[Finding]:
     for kind, tally in found.odd.items():
         if tally.count:
             text = (

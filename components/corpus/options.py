@@ -55,10 +55,37 @@ class ReadOptions(Settings):
         "refuse",
         description="what to do about nested and overlapping spans: refuse the text, or keep the longest",
     )
+    split_shares: str = Field(
+        "80,10,10",
+        description="shares of train, dev and test where the corpus has no splits of its own",
+    )
+    split_by: Optional[Literal["document", "sentence"]] = Field(
+        None,
+        description="what a corpus without splits is split by; without it by document where each split then has entities,"
+        " else by sentence",
+    )
     bad_lines: Literal["refuse", "skip"] = Field(
         "refuse", description="what to do about sentences that cannot be read"
     )
     encoding: str = Field("utf-8", description="of text files")
+
+    @field_validator("split_shares")
+    @classmethod
+    def _are_shares(cls, text: str) -> str:
+        try:
+            shares = [float(part) for part in text.split(",")]
+        except ValueError:
+            shares = []
+        if len(shares) != 3 or min(shares) <= 0:
+            raise ValueError("expected three positive numbers, as 80,10,10")
+        return text
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """The shares of train, dev and test, which add up to 1."""
+        train, dev, test = (float(part) for part in self.split_shares.split(","))
+        total = train + dev + test
+        return train / total, dev / total, test / total
 
     @field_validator("scheme")
     @classmethod

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
 from typing import Any
 
-from components.corpus.char_spans import to_token_spans
+from components.corpus.char_spans import (
+    CODE_POINTS,
+    OFFSET_UNITS,
+    likely_offsets,
+    to_token_spans,
+)
 from components.corpus.formats import Source, Survey, detect_format, format_named, rejected
 from components.corpus.options import DEFAULTS, REFUSE, SKIP, ReadOptions
 from components.corpus.records import (
@@ -23,7 +29,7 @@ from components.corpus.records import (
     quote,
 )
 from components.corpus.split_files import Splits, find_splits
-from components.corpus.splits import DEV_CUT, SHARES, split_of
+from components.corpus.splits import DEV_CUT, SplitRule, rule_for
 from components.corpus.tag_formats import (
     TagFormat,
     detect_tag_format,
@@ -31,8 +37,9 @@ from components.corpus.tag_formats import (
 )
 from components.corpus.text_files import base_name
 from components.errors import UserError
-from components.ner.sentence import Sentence
+from components.ner.sentence import Sentence, Span
 from components.ner.tags import misfits, prefixes, scheme_of_pairs, spans_of
+from components.ner.tokens import text_parts
 
 __all__ = [
     "DEFAULTS",
@@ -57,6 +64,9 @@ OnBad = Callable[[BadLine, str], None]
 _OWN_SCHEME = (
     0.05  # of a file's tags are ill-formed in the corpus's scheme: then the file has its own
 )
+CUT = "long texts, cut into parts at ends of sentences as the model cuts them"
+_SMALL_CORPUS = 1 << 21  # bytes: looked at before it is split by a hash
+_FEW_DOCUMENTS = 100
 _UNKNOWN_TAGS = ("-", "_", "?", "-X-", "UNK", "[UNK]", "-100")
 
 
@@ -96,9 +106,16 @@ class FilePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to be known of all files before the first is read: `files` by path, and `notes` for the user."""
+    """What has to be known of all files before the first is read.
+
+    Attributes:
+      files: how each file is read, by path.
+      rules: how the files under a name ("all", or "train" where dev is cut from it) are split by a hash.
+      notes: what was decided, for the user.
+    """
 
     files: Mapping[str, FilePlan] = field(default_factory=dict)
+    rules: Mapping[str, SplitRule] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -110,11 +127,15 @@ class Plan:
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> Plan:
         """The reverse of `as_dict`."""
-        return cls({path: FilePlan.of_dict(plan) for path, plan in values.items()})
+        files = {path: FilePlan.of_dict(plan) for path, plan in values["files"].items()}
+        return cls(files, {name: SplitRule.of_dict(rule) for name, rule in values["rules"].items()})
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON values, without the notes: what `of_dict` takes."""
-        return {path: plan.as_dict() for path, plan in self.files.items()}
+        return {
+            "files": {path: plan.as_dict() for path, plan in self.files.items()},
+            "rules": {name: asdict(rule) for name, rule in self.rules.items()},
+        }
 
 
 def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
@@ -170,7 +191,40 @@ def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     for oddity, count in odd.items():
         which = "" if count == len(formats) else f" in {count} of {len(formats)} files"
         notes.append(f"Found {oddity}{which}.")
-    return Plan(plans, tuple(notes))
+    documents = {path: found.documents for path, found in surveys.items()}
+    plan = Plan(plans, {}, tuple(notes))
+    return replace(plan, **_split_rules(splits, plan, documents, options))
+
+
+def _split_rules(
+    splits: Splits, plan: Plan, documents: Mapping[str, int], options: ReadOptions
+) -> dict[str, Any]:
+    """The rules of the files that a hash splits, and the notes with what there is to say about them."""
+    rules: dict[str, SplitRule] = {}
+    notes = [*plan.notes]
+    name = "all" if "all" in splits.files else "train"
+    if name == "all" or ("train" in splits.files and "dev" not in splits.files):
+        shares = options.shares if name == "all" else DEV_CUT
+        files = splits.files[name]
+        usual = SplitRule(shares, options.split_by != "sentence")
+        size = sum(os.path.getsize(path) for path in files)
+        few = sum(documents[path] for path in files if plan.files[path].has_documents) > 0
+        if size < _SMALL_CORPUS or (
+            few and sum(documents[path] for path in files) < _FEW_DOCUMENTS
+        ):
+            by_document = None if options.split_by is None else options.split_by == "document"
+            skip = options.model_copy(update={"bad_lines": SKIP})
+            rules[name] = rule_for(sentences_of(files, plan, skip), shares, by_document)
+        else:
+            rules[name] = usual
+        if rules[name] != usual:
+            how = (
+                "by sentence, those with entities apart from the others, so that each split has some"
+                if rules[name].with_entities
+                else "by sentence, and not by document, so that each split has entities"
+            )
+            notes.append(f"The corpus is small: it is split {how} (--set split_by=document).")
+    return {"rules": rules, "notes": tuple(notes)}
 
 
 def _schemes(pairs: Mapping[str, Counter[tuple[str, str]]], chosen: str | None) -> dict[str, str]:
@@ -205,7 +259,7 @@ def read_records(
         if isinstance(record, TokenRecord):
             yield builder.of_tokens(record)
         elif isinstance(record, TextRecord):
-            yield builder.of_text(record)
+            yield from builder.of_text(record)
             if builder.counts:
                 for what, count in builder.counts.items():
                     yield Notice(what, path, record.lines[0][0], count)
@@ -274,26 +328,43 @@ class _SentenceBuilder:
             " entity"
         )
 
-    def of_text(self, record: TextRecord) -> Read | Rejected:
-        """The sentence of a text with spans of characters."""
+    def of_text(self, record: TextRecord) -> Iterator[Read | Rejected]:
+        """The sentence of a text with spans of characters; several of a long text, which the model cuts too."""
         try:
             offsets, spans = to_token_spans(record.text, record.spans, self._options, self.counts)
         except InvalidRecord as error:
             self.counts.clear()
-            return rejected(error, self._path, list(record.lines))
+            yield rejected(error, self._path, list(record.lines))
+            return
         line = record.lines[0][0]
         text = record.text
-        sentence = Sentence(
-            tuple(text[start:end] for start, end in offsets),
-            spans,
-            record.document if self._has_documents else "",
-            f"{self._name}:{line}",
-            offsets,
-            text,
-            self._path,
-            line,
-        )
-        return Read(sentence, None, record)
+        document = record.document if self._has_documents else ""
+        parts = text_parts(text, offsets, spans)
+        if len(parts) > 1:
+            self.counts[CUT] += 1
+            # The parts of a text stay in one split.
+            document = document or blake2b(text.encode(), digest_size=8).hexdigest()
+        for number, (first, last) in enumerate(parts):
+            start, end = (
+                (0, len(text)) if len(parts) == 1 else (offsets[first][0], offsets[last - 1][1])
+            )
+            sentence = Sentence(
+                tuple(text[left:right] for left, right in offsets[first:last]),
+                spans
+                if len(parts) == 1
+                else tuple(
+                    Span(span.start - first, span.end - first, span.type)
+                    for span in spans
+                    if first <= span.start < last
+                ),
+                document,
+                f"{self._name}:{line}" + (f".{number + 1}" if len(parts) > 1 else ""),
+                tuple((left - start, right - start) for left, right in offsets[first:last]),
+                text[start:end],
+                self._path,
+                line,
+            )
+            yield Read(sentence, None, record if number == 0 else None)
 
 
 def read_sentences(
@@ -363,16 +434,9 @@ def _assigned(
 ) -> Iterator[tuple[str, Sentence]]:
     """The sentences of the files under `names`, each with its split."""
     for name in names:
-        cut = cut_of(name, splits)
+        rule = plan.rules.get(name)
         for sentence in sentences_of(splits.files[name], plan, options, on_bad):
-            yield (split_of(sentence, cut) if cut else name), sentence
-
-
-def cut_of(name: str, splits: Splits) -> tuple[float, float, float] | None:
-    """The shares in which the files under `name` are to be split by hash, None if they are a split as they are."""
-    if name == "all":
-        return SHARES
-    return DEV_CUT if name == "train" and "dev" not in splits.files else None
+            yield (rule.split_of(sentence) if rule else name), sentence
 
 
 def sentences_of(
@@ -385,11 +449,28 @@ def sentences_of(
                 yield record.sentence
             elif isinstance(record, Rejected):
                 if options.bad_lines == REFUSE:
+                    remedy = offsets_remedy(file, plan, options) or record.bad.remedy
                     raise UserError(
-                        f"{record.bad}. Mend the line, or leave such sentences out with --set bad_lines=skip"
+                        f"{record.bad}. {remedy or 'Mend the line'}, or leave such sentences out with --set bad_lines=skip"
                     )
                 if on_bad:
                     on_bad(record.bad, record.raw)
+
+
+def offsets_remedy(path: str, plan: Plan, options: ReadOptions) -> str:
+    """The setting by which all spans of a file fit its tokens, where their offsets are the cause that they do not."""
+    file_plan = plan.files[path]
+    known = format_named(file_plan.format)
+    if known.holds != "texts" or options.offsets:
+        return ""
+    evidence = likely_offsets(known.read(Source(path, options, file_plan.layout)))
+    unit = evidence.likely_unit
+    if unit is None:
+        return ""
+    return (
+        f"{evidence.misfits[CODE_POINTS]} of {evidence.texts} texts with spans do not fit, and all fit if offsets count"
+        f" {OFFSET_UNITS[unit]}: read them with --set offsets={unit}"
+    )
 
 
 def _counted(

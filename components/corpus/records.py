@@ -13,12 +13,21 @@ _LONGEST_QUOTE = 60
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """Why a sentence cannot be used: the file, the line (from 1), what was found and what was expected."""
+    """Why a sentence cannot be used.
+
+    Attributes:
+      file: the file.
+      line: the line, from 1.
+      found: what was found there.
+      expected: what was expected.
+      remedy: settings that would read it, "" where there are none.
+    """
 
     file: str
     line: int
     found: str
     expected: str
+    remedy: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: found {self.found}; expected {self.expected}"
@@ -27,12 +36,13 @@ class BadLine:
 class InvalidRecord(Exception):
     """Raised while a record is read: what was found, and what was expected.
 
-    `line` is the line of the file, where it is another one than the record's first line.
+    `line` is the line of the file, where it is another one than the record's first line; `remedy` names settings that
+    would read it.
     """
 
-    def __init__(self, found: str, expected: str, line: int = 0) -> None:
+    def __init__(self, found: str, expected: str, line: int = 0, remedy: str = "") -> None:
         super().__init__(found, expected)
-        self.found, self.expected, self.line = found, expected, line
+        self.found, self.expected, self.line, self.remedy = found, expected, line, remedy
 
 
 class CharSpan(NamedTuple):

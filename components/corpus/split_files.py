@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components.corpus.data_spans import DataSpan
-from components.corpus.text_files import base_name, content_hash
+from components.corpus.formats import looks_like_corpus, usual_endings
+from components.corpus.splits import SPLITS
+from components.corpus.text_files import base_name, content_hash, ending_of
 from components.errors import UserError
 
 _SPLIT_WORDS = {
@@ -29,28 +31,6 @@ _SPLIT_WORDS = {
     ),
     "test": ("test", "testing", "testset", "testb"),
 }
-_CONLL_ENDINGS = (
-    *(
-        "conll",
-        "conll02",
-        "conll03",
-        "conll2002",
-        "conll2003",
-        "conllu",
-        "txt",
-        "tsv",
-        "data",
-        "dat",
-    ),
-    *("iob", "iob1", "iob2", "bio", "bioes", "iobes", "bilou", "ner", "tags"),
-)
-_JSON_ENDINGS = ("jsonl", "ndjson", "jsonlines", "json")
-# CoNLL-2003 calls its files eng.train, eng.testa and eng.testb: a split may be the ending too.
-_ENDINGS = {
-    *_CONLL_ENDINGS,
-    *_JSON_ENDINGS,
-    *(word for words in _SPLIT_WORDS.values() for word in words),
-}
 _NO_CORPUS = {
     *(
         "readme",
@@ -63,12 +43,13 @@ _NO_CORPUS = {
         "authors",
         "citation",
     ),
-    *("requirements", "labels", "vocab"),
+    *("requirements", "labels", "vocab", "dataset_info", "dataset_infos", "dataset_dict", "state"),
 }
+_NO_CORPUS_ENDINGS = {"md", "rst", "py", "sh", "pdf", "html", "yaml", "yml", "toml", "cfg", "bib"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NO_DEV = "No dev is here: a hash cuts a tenth of train off as dev."
-_FORMATS = "in CoNLL columns or JSON Lines"
-_EXPECTED = f"files named after train, dev and test, or one file, {_FORMATS}"
+_EXPECTED = "files or folders named after train, dev and test, or one file of labelled text"
+_SHOWN = 6  # names in a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +69,12 @@ class Splits:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The splits that the sentences come in: train and dev always, test mostly."""
-        return (
-            ("train", "dev", "test")
-            if "all" in self.files or "test" in self.files
-            else ("train", "dev")
-        )
+        """The splits that the sentences come in: train and dev always, test mostly; a lone split where train is missing."""
+        if "all" in self.files:
+            return SPLITS
+        if "train" not in self.files:
+            return tuple(name for name in SPLITS if name in self.files)
+        return SPLITS if "test" in self.files else ("train", "dev")
 
     @property
     def evaluation(self) -> str:
@@ -121,14 +102,21 @@ class Splits:
         return cls(values["path"], files, (), spans, values["test_is"])
 
 
-def find_splits(path: str | os.PathLike[str], own_test: bool = True) -> Splits:
-    """The splits in a file or a folder, by the files' names.
+def find_splits(
+    path: str | os.PathLike[str], own_test: bool = True, need_train: bool = True
+) -> Splits:
+    """The splits in a file or a folder, by the names of files and of the folders that they are in.
+
+    A file is part of the corpus if its content is labelled text, whatever its ending. What is left aside is named in
+    the notes.
 
     Args:
       path: the file or folder.
       own_test: whether test comes from it too; where it comes from elsewhere, files named test are left aside.
+      need_train: whether there has to be a train split; `check` and `evaluate` take any.
 
-    Raises UserError where there is no corpus that a model could be trained on.
+    Raises:
+      UserError: there is no corpus that a model could be trained on, or the same data is there twice.
     """
     path = os.fspath(path)
     if os.path.isfile(path):
@@ -136,33 +124,41 @@ def find_splits(path: str | os.PathLike[str], own_test: bool = True) -> Splits:
         return Splits(path, files, (_hash_note(base_name(path)) if own_test else _NO_DEV,))
     if not os.path.isdir(path):
         raise UserError(f"{path}: there is no such file or folder; expected {_EXPECTED}")
-    names = {name: splits_named(name) for name in _candidates(path)}
-    if not names:
+    found = _corpus_in(path)
+    if not found.names:
         raise UserError(
             f"{path}: found no corpus in this folder ({_contents(path)}); expected {_EXPECTED}"
         )
-    notes = [
+    notes = []
+    if found.aside:
+        notes.append(f"Left aside, as no labelled text: {_listed(found.aside)}.")
+    notes += [
         f"{name} is left aside: its name holds both {' and '.join(splits)}."
-        for name, splits in names.items()
+        for name, splits in found.names.items()
         if len(splits) > 1
     ]
-    unnamed = tuple(name for name, splits in names.items() if not splits)
+    unnamed = tuple(name for name, splits in found.names.items() if not splits)
     named: dict[str, tuple[str, ...]] = {}
-    for name, splits in names.items():
+    for name, splits in found.names.items():
         if len(splits) == 1:
             named[splits[0]] = (*named.get(splits[0], ()), os.path.join(path, name))
     if named:
         notes += [
             f"{name} is left aside: its name holds no split, others' names do." for name in unnamed
         ]
+        for files in named.values():
+            _refuse_same_data(path, files)
+        if not need_train and "train" not in named:
+            return Splits(path, named, (*notes, f"Only {' and '.join(named)} is here."))
         return _complete(path, named, notes) if own_test else _without_test(path, named, notes)
     if unnamed:
         files = tuple(os.path.join(path, name) for name in unnamed)
+        _refuse_same_data(path, files)
         if not own_test:
             return _without_test(path, {"train": files}, notes)
         return Splits(path, {"all": files}, (*notes, _hash_note(*unnamed)))
     raise UserError(
-        f"{path}: found {', '.join(names)}, whose names hold more than one split; expected {_EXPECTED}"
+        f"{path}: found {', '.join(found.names)}, whose names hold more than one split; expected {_EXPECTED}"
     )
 
 
@@ -181,12 +177,12 @@ def corpus_files(path: str) -> tuple[str, ...]:
     """All labelled files of a path, whatever split their names hold. Raises UserError where there is none."""
     if os.path.isfile(path):
         return (path,)
-    names = _candidates(path) if os.path.isdir(path) else []
+    names = _corpus_in(path).names if os.path.isdir(path) else {}
     if not names:
         raise UserError(
-            f"{path}: found no labelled text there; expected a file or a folder of them, {_FORMATS}"
+            f"{path}: found no labelled text there; expected a file or a folder of labelled text"
         )
-    return tuple(os.path.join(path, name) for name in names if len(splits_named(name)) < 2)
+    return tuple(os.path.join(path, name) for name, splits in names.items() if len(splits) < 2)
 
 
 def splits_named(name: str) -> tuple[str, ...]:
@@ -244,23 +240,111 @@ def _refuse_without_train(path: str, named: Mapping[str, tuple[str, ...]]) -> No
         )
 
 
-def _candidates(folder: str) -> list[str]:
-    """The names in the folder that could be a corpus's, sorted."""
-    return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.is_file() and _is_corpus_name(entry.name)
+@dataclass
+class _FolderContents:
+    """What is in a folder: the splits of each file of labelled text, by its path in the folder, and names of other files."""
+
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    aside: list[str] = field(default_factory=list)
+
+
+def _corpus_in(folder: str) -> _FolderContents:
+    """The labelled files of a folder and of the folders in it that are named after a split.
+
+    Where there are none, those of its only other folder with labelled text in it.
+    """
+    contents = _FolderContents()
+    others = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name.startswith((".", "_")):
+            continue
+        if entry.is_file():
+            if is_corpus_file(entry.path):
+                contents.names[entry.name] = splits_named(entry.name)
+            elif not _is_companion(entry.path):
+                contents.aside.append(entry.name)
+        elif entry.is_dir():
+            splits = splits_named(entry.name)
+            if len(splits) != 1:
+                others.append(entry.name)
+                continue
+            inner = _all_files(entry.path)
+            contents.names.update((os.path.join(entry.name, name), splits) for name in inner.names)
+            contents.aside += [os.path.join(entry.name, name) for name in inner.aside]
+    if contents.names:
+        contents.aside += [f"{name}{os.sep}" for name in others]
+        return contents
+    inside = {name: found for name in others if (found := _corpus_in(_join(folder, name))).names}
+    if len(inside) == 1:
+        [(name, found)] = inside.items()
+        contents.names = {_join(name, inner): splits for inner, splits in found.names.items()}
+        contents.aside += [_join(name, inner) for inner in found.aside]
+        contents.aside += [f"{other}{os.sep}" for other in others if other != name]
+    elif len(inside) > 1:
+        raise UserError(
+            f"{folder}: found labelled text in the folders {_listed(list(inside))}; expected one corpus, name one of them"
+        )
+    return contents
+
+
+def _all_files(folder: str) -> _FolderContents:
+    """The labelled files of a folder and of all folders in it."""
+    contents = _FolderContents()
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in sorted(names):
+            full = _join(place, name)
+            if name.startswith((".", "_")) or _is_companion(full):
+                continue
+            inner = os.path.relpath(full, folder)
+            if is_corpus_file(full):
+                contents.names[inner] = ()
+            else:
+                contents.aside.append(inner)
+    return contents
+
+
+_join = os.path.join
+
+
+def is_corpus_file(path: str) -> bool:
+    """Whether a file is labelled text: by its ending where that is usual for corpora, else by its content."""
+    name = os.path.basename(path).lower()
+    stem = name.split(".")[0]
+    if stem in _NO_CORPUS or _is_companion(path):
+        return False
+    ending = ending_of(name)
+    if ending in _NO_CORPUS_ENDINGS:
+        return False
+    return ending in usual_endings() or bool(splits_named(ending)) or looks_like_corpus(path)
+
+
+def _is_companion(path: str) -> bool:
+    """Whether a file is the text that a standoff file (.ann) of the same name is about."""
+    stem, ending = os.path.splitext(path)
+    return ending.lower() == ".txt" and any(
+        os.path.exists(stem + annotation) for annotation in (".ann", ".a1", ".a2")
     )
 
 
-def _is_corpus_name(name: str) -> bool:
-    stem, _, ending = name.lower().rpartition(".")
-    return (
-        bool(stem)
-        and not name.startswith(".")
-        and ending in _ENDINGS
-        and stem.split(".")[0] not in _NO_CORPUS
-    )
+def _refuse_same_data(path: str, files: tuple[str, ...]) -> None:
+    """Raises UserError for files of one name in two formats: probably the same data twice."""
+    by_stem: dict[str, str] = {}
+    for file in files:
+        stem = os.path.join(os.path.dirname(file), base_name(file).lower().split(".")[0])
+        if any(ending_of(file) == word for words in _SPLIT_WORDS.values() for word in words):
+            continue  # eng.train and eng.testa
+        other = by_stem.setdefault(stem, file)
+        if other != file and ending_of(other) != ending_of(file):
+            raise UserError(
+                f"{path}: found {base_name(other)} and {base_name(file)}, probably the same data in two formats; expected"
+                " it once. Move one of them out of the folder, or rename it if it holds other data"
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    few = ", ".join(names[:_SHOWN])
+    return few if len(names) <= _SHOWN else f"{few} and {len(names) - _SHOWN} more"
 
 
 def _contents(folder: str) -> str:
@@ -277,4 +361,4 @@ def _contents(folder: str) -> str:
 
 def is_json_name(path: str) -> bool:
     """Whether the file's ending says JSON."""
-    return path.lower().rpartition(".")[2] in _JSON_ENDINGS
+    return ending_of(path) in ("jsonl", "ndjson", "jsonlines", "json")

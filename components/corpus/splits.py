@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 from components.ner.sentence import Sentence
 
@@ -11,32 +13,116 @@ SPLITS = ("train", "dev", "test")
 SHARES = (0.8, 0.1, 0.1)  # of train, dev and test, where a corpus comes without splits
 DEV_CUT = (0.9, 0.1, 0.0)  # where it comes with train and test only
 
+Shares = tuple[float, float, float]
 
-def split_of(sentence: Sentence, shares: tuple[float, float, float] = SHARES) -> str:
-    """The split of a sentence: its document's, or where it has none, that of its tokens. `shares` add up to 1."""
-    place = _place(sentence)
-    train, dev, test = shares
-    if place < train:
-        return "train"
-    return "dev" if place < train + dev or not test else "test"
+
+@dataclass(frozen=True, slots=True)
+class SplitRule:
+    """How files are split by a hash.
+
+    Attributes:
+      shares: of train, dev and test; they add up to 1.
+      by_document: whether the sentences of a document stay together.
+      with_entities: shares of sentences that have entities, where these are split apart from the others so that each
+        split has some (small corpora); None otherwise.
+    """
+
+    shares: Shares = SHARES
+    by_document: bool = True
+    with_entities: Shares | None = None
+
+    def split_of(self, sentence: Sentence) -> str:
+        """The split of a sentence."""
+        shares = self.with_entities if self.with_entities and sentence.spans else self.shares
+        return _split_at(hash_position(sentence, self.by_document), shares)
+
+    @classmethod
+    def of_dict(cls, values: dict[str, Any]) -> SplitRule:
+        """The reverse of `dataclasses.asdict`, from JSON."""
+        with_entities = values["with_entities"]
+        return cls(
+            tuple(values["shares"]),
+            values["by_document"],
+            tuple(with_entities) if with_entities else None,
+        )
 
 
 def split_by_hash(
-    sentences: Iterable[Sentence], shares: tuple[float, float, float] = SHARES
+    sentences: Iterable[Sentence], rule: SplitRule = SplitRule()
 ) -> Iterator[tuple[str, Sentence]]:
     """Each sentence with its split."""
     for sentence in sentences:
-        yield split_of(sentence, shares), sentence
+        yield rule.split_of(sentence), sentence
 
 
-def _place(sentence: Sentence) -> float:
+def hash_position(sentence: Sentence, by_document: bool = True) -> float:
     """A number in [0, 1) that depends on the document, or on the tokens, and on nothing else."""
     key = (
         f"document {sentence.document}"
-        if sentence.document
+        if sentence.document and by_document
         else "tokens " + "\n".join(sentence.tokens)
     )
-    digest = blake2b(
-        key.encode("utf-8", "surrogatepass"), digest_size=6
-    ).digest()  # 48 bits, which a float holds exactly
-    return int.from_bytes(digest, "big") / 2**48
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / 2**48  # 48 bits, which a float holds exactly
+
+
+def _split_at(position: float, shares: Shares) -> str:
+    train, dev, test = shares
+    if position < train:
+        return "train"
+    return "dev" if position < train + dev or not test else "test"
+
+
+@dataclass(slots=True)
+class _SplitCounts:
+    """Sentences and sentences with entities of each split."""
+
+    sentences: dict[str, int]
+    with_entities: dict[str, int]
+
+    def lacks_entities(self, names: Iterable[str]) -> bool:
+        return any(not self.with_entities[name] for name in names)
+
+
+def rule_for(
+    sentences: Iterable[Sentence], shares: Shares, by_document: bool | None = None
+) -> SplitRule:
+    """A rule under which each split of a small corpus has entities, if that is possible.
+
+    By document, else by sentence, else with the sentences that have entities split apart from the others.
+
+    Args:
+      sentences: the whole corpus.
+      shares: of train, dev and test.
+      by_document: what the user asks for, None for what works.
+    """
+    names = [name for name, share in zip(SPLITS, shares, strict=True) if share]
+    rules = [SplitRule(shares, by) for by in (True, False) if by_document in (None, by)]
+    counts = [_SplitCounts(dict.fromkeys(SPLITS, 0), dict.fromkeys(SPLITS, 0)) for _ in rules]
+    positions: list[float] = []
+    for sentence in sentences:
+        for rule, count in zip(rules, counts, strict=True):
+            split = rule.split_of(sentence)
+            count.sentences[split] += 1
+            count.with_entities[split] += bool(sentence.spans)
+        if sentence.spans:
+            positions.append(hash_position(sentence, by_document=False))
+    for rule, count in zip(rules, counts, strict=True):
+        if not count.lacks_entities(names):
+            return rule
+    distinct = sorted(set(positions))
+    if len(distinct) < len(names) or by_document:
+        return rules[0]
+    return SplitRule(shares, False, _shares_of(distinct, shares))
+
+
+def _shares_of(positions: list[float], shares: Shares) -> Shares:
+    """Shares that give each split its part of some positions, and one at least."""
+    total = len(positions)
+    test = max(1, round(shares[2] * total)) if shares[2] else 0
+    dev = max(1, round(shares[1] * total))
+    train = total - dev - test
+    # Between two positions, so that rounding moves none of them.
+    first = (positions[train - 1] + positions[train]) / 2
+    second = (positions[train + dev - 1] + positions[train + dev]) / 2 if test else 1.0
+    return first, second - first, 1.0 - second if test else 0.0

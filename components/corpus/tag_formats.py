@@ -85,6 +85,14 @@ class TagFormat:
             raise ValueError(f"{tag!r} is not written as {self.pattern}")
         return f"{prefix}-{type_}"
 
+    def accepts(self, tag: str) -> bool:
+        """Whether a tag is in the format, whatever the scheme."""
+        try:
+            self.split(tag)
+        except ValueError:
+            return False
+        return True
+
     @property
     def expected(self) -> str:
         """The tags that there may be, for an error message."""
@@ -184,7 +192,7 @@ def _with_flags(
     any_case = 2 * lower > letters.total() or outside == "o"
     bmes = upper["M"] > 0 and (upper["E"] > 0 or upper["S"] > 0 or upper["W"] > 0)
     found = TagFormat(pattern, "IOB2", outside, entity_type, (), any_case, bmes)
-    return found, sum(count for tag, count in tagged.items() if _fits(tag, found))
+    return found, sum(count for tag, count in tagged.items() if found.accepts(tag))
 
 
 def _prefix(tag: str, tag_format: TagFormat) -> str:
@@ -225,14 +233,6 @@ def is_any_tag(tag: str) -> bool:
 def _is_tag_of(tag: str, scheme: str) -> bool:
     try:
         parse(tag, scheme)
-    except ValueError:
-        return False
-    return True
-
-
-def _fits(tag: str, tag_format: TagFormat) -> bool:
-    try:
-        tag_format.split(tag)
     except ValueError:
         return False
     return True

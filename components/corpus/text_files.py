@@ -152,3 +152,15 @@ def _undecodable(path: str, codec: str) -> str:
 def base_name(path: str) -> str:
     """The file's name without its folders, which sentence ids begin with."""
     return os.path.basename(path)
+
+
+def ending_of(path: str) -> str:
+    """The ending of a file's name in lower case, without that of its compression.
+
+    >>> ending_of("a/TRAIN.Conll.gz"), ending_of("a.b/train")
+    ('conll', '')
+    """
+    parts = os.path.basename(path).lower().split(".")
+    while len(parts) > 2 and parts[-1] in ("gz", "bz2", "xz"):
+        parts.pop()
+    return parts[-1] if len(parts) > 1 else ""

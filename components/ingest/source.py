@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
-from components.corpus import reading, splits
+from components.corpus import reading
 from components.ingest import examples, features
 from components.ner.novelty import surface
 
@@ -22,9 +22,9 @@ class ReadSplit(beam.DoFn):
 
     def process(self, element: tuple[str, str]) -> Iterator[tuple[str, object]]:
         name, file = element
-        cut = reading.cut_of(name, self._found)
+        rule = self._plan.rules.get(name)
         for sentence in reading.sentences_of([file], self._plan, self._options):
-            yield (splits.split_of(sentence, cut) if cut else name), sentence
+            yield (rule.split_of(sentence) if rule else name), sentence
 
 
 def examples_of(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
-from components.corpus.counts import Gathered
+from components.corpus.counts import CorpusCounts
 from components.corpus.findings import unseen_share
 from components.ner.sentence import Sentence
 from components.report.figures import LengthBin, Overlap, SplitFigures
@@ -22,7 +22,7 @@ def split_figures(
 
     Train is read first, because the other splits are compared with it.
     """
-    gathered = Gathered(tuple(sentences))
+    gathered = CorpusCounts(tuple(sentences))
     lengths: dict[str, Counter[int]] = {name: Counter() for name in sentences}
     unknown_tokens: Counter[str] = Counter()
     vocabulary: set[str] = set()
@@ -41,7 +41,7 @@ def split_figures(
 
 
 def _figures(
-    gathered: Gathered, name: str, lengths: Counter[int], unknown_tokens: int
+    gathered: CorpusCounts, name: str, lengths: Counter[int], unknown_tokens: int
 ) -> SplitFigures:
     counts = gathered.splits[name]
     return SplitFigures(
@@ -69,7 +69,7 @@ def _length_bins(lengths: Counter[int]) -> tuple[LengthBin, ...]:
     )
 
 
-def _overlap(gathered: Gathered, left: str, right: str) -> Overlap:
+def _overlap(gathered: CorpusCounts, left: str, right: str) -> Overlap:
     shared = gathered.overlaps.get((left, right))
     left_surfaces, right_surfaces = gathered.splits[left].surfaces, gathered.splits[right].surfaces
     entities = sum(count for key, count in right_surfaces.items() if key in left_surfaces)

@@ -84,7 +84,7 @@ def _sentences(data: str, reading) -> Iterator:
     from components.corpus.reading import find_splits, read_sentences, read_split
 
     if os.path.isdir(data):
-        splits = find_splits(data)
+        splits = find_splits(data, need_train=False)
         return read_split(splits, splits.evaluation, reading)
     return read_sentences(data, reading)
 

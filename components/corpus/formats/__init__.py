@@ -53,7 +53,7 @@ indented values alike, one record at a time.
 from __future__ import annotations
 
 from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
-from components.corpus.formats.conll import ConllColumns
+from components.corpus.formats.conll import ConllColumns, looks_like_columns
 from components.corpus.formats.jsonl import JsonTexts
 from components.errors import UserError
 
@@ -66,7 +66,9 @@ __all__ = [
     "Survey",
     "detect_format",
     "format_named",
+    "looks_like_corpus",
     "rejected",
+    "usual_endings",
 ]
 
 FORMATS: tuple[Format, ...] = (
@@ -98,6 +100,29 @@ def detect_format(path: str, encoding: str = "utf-8") -> Format:
             break
         raise UserError(f"{path}: found no format that is known here")
     raise UserError(f"{path}: found nothing but blank lines; expected a corpus ({titles()})")
+
+
+def looks_like_corpus(path: str) -> bool:
+    """Whether a file is in one of the formats by its content alone; columns need tags in their last column."""
+    try:
+        sample = Sample.of_file(path)
+    except UserError:
+        return False
+    known = next((known for known in FORMATS if known.detect(sample)), None)
+    if isinstance(known, JsonTexts):
+        return _has_texts(sample.json_item)
+    return looks_like_columns(sample.lines) if isinstance(known, ConllColumns) else bool(known)
+
+
+def usual_endings() -> frozenset[str]:
+    """The endings that corpus files usually have, by all formats."""
+    return frozenset(ending for known in FORMATS for ending in known.endings)
+
+
+def _has_texts(item: object) -> bool:
+    if isinstance(item, list):
+        return len(item) == 2 and isinstance(item[0], str)
+    return isinstance(item, dict) and "text" in item
 
 
 def titles() -> str:

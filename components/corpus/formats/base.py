@@ -13,6 +13,7 @@ from typing import IO, Any, ClassVar, Literal
 
 from components.corpus.options import ReadOptions
 from components.corpus.records import (
+    BadLine,
     InvalidRecord,
     Notice,
     Read,
@@ -21,7 +22,7 @@ from components.corpus.records import (
     TokenRecord,
     Unused,
 )
-from components.corpus.text_files import codec_name, lines, read_head
+from components.corpus.text_files import codec_name, ending_of, lines, read_head
 
 Record = TokenRecord | TextRecord | Rejected | Unused | Notice
 
@@ -52,10 +53,7 @@ class Sample:
     @property
     def ending(self) -> str:
         """The file's ending in lower case, without that of its compression: "conll" of "a.CONLL.gz"."""
-        parts = self.path.lower().replace("\\", "/").rpartition("/")[2].split(".")
-        while len(parts) > 1 and parts[-1] in ("gz", "bz2", "xz"):
-            parts.pop()
-        return parts[-1] if len(parts) > 1 else ""
+        return ending_of(self.path)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -174,7 +172,5 @@ class Format(abc.ABC):
 
 def rejected(error: InvalidRecord, path: str, rows: list[tuple[int, str]]) -> Rejected:
     """The record of lines that raised `error`."""
-    from components.corpus.records import BadLine
-
-    bad = BadLine(path, error.line or rows[0][0], error.found, error.expected)
+    bad = BadLine(path, error.line or rows[0][0], error.found, error.expected, error.remedy)
     return Rejected(bad, "\n".join(line.rstrip("\r\n") for _, line in rows))

@@ -25,7 +25,7 @@ from typing import IO, Any
 from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
 from components.corpus.options import ReadOptions
 from components.corpus.records import InvalidRecord, Read, TokenRecord, quote
-from components.corpus.tag_formats import is_any_tag
+from components.corpus.tag_formats import detect_tag_format, is_any_tag
 from components.errors import UserError
 from components.ner.sentence import Sentence, Span
 from components.ner.tags import tags_of
@@ -39,6 +39,18 @@ _NEWDOC = "newdoc"
 _MAIN_SHARE = 0.7  # of the lines have the width of the file; with fewer the width varies
 _NUMBERED_SHARE = 0.98  # of the sentences have running numbers in the first column
 _UNBROKEN = 1000  # tokens in a file without a blank line, which is then no sentence
+
+
+def looks_like_columns(lines: Sequence[str]) -> bool:
+    """Whether some lines are columns with tags in the last: for files whose ending does not say it."""
+    rows = [_cells(line.rstrip()) for line in lines[:200] if _kind_of(line.rstrip()) == _TOKEN]
+    if not rows or any(len(cells) < 2 for cells in rows[:-1]):
+        return False
+    tags = [cells[-1] for cells in rows if len(cells) > 1]
+    pairs = Counter(pairwise(("", *tags, "")))
+    tag_format = detect_tag_format(pairs)
+    fitting = sum(tag_format.accepts(tag) for tag in tags)
+    return fitting > 0.8 * len(tags)
 
 
 class ConllColumns(Format):

@@ -75,8 +75,7 @@ def test_files_that_are_no_corpus_are_passed_over(found):
         "LICENSE.txt",
         ".hidden.conll",
         "labels.txt",
-        "model.bin",
-        "train/notes.txt",
+        "other/notes.txt",
     )
     assert files == {"all": ["wiki.conll.txt"]}
 
@@ -133,7 +132,6 @@ def test_files_that_fit_no_split_beside_others_are_left_aside_with_a_note(found)
         ("dev.conll", "test.conll"),
         ("train_dev.conll",),
         ("README.md",),
-        ("span-1/train.conll",),
         (),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.corpus.reading import ReadOptions, find_splits, make_plan, read_corpus, read_split
-from components.corpus.splits import DEV_CUT, split_by_hash, split_of
+from components.corpus.splits import DEV_CUT, SplitRule, split_by_hash
 from components.ner.sentence import Sentence
 
 
@@ -48,7 +48,7 @@ def test_documents_are_not_torn():
 
 @given(st.lists(st.text(max_size=3), max_size=4))
 def test_a_dev_cut_gives_no_test(tokens):
-    assert split_of(Sentence(tuple(tokens), ()), DEV_CUT) in ("train", "dev")
+    assert SplitRule(DEV_CUT).split_of(Sentence(tuple(tokens), ())) in ("train", "dev")
 
 
 @pytest.mark.parametrize("document", ["", "-DOCSTART-\tO\n\n"])
