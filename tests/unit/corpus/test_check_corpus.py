@@ -64,7 +64,11 @@ def test_figures_are_by_split_and_type(check):
         (
             "test",
             column("x\tB-ORG"),
-            ["ORG (1) is in test and not in train, the first ORG at", "test.conll:3601", "cannot be learnt"],
+            [
+                "ORG (1) is in test and not in train, the first ORG at",
+                "test.conll:3601",
+                "cannot be learnt",
+            ],
         ),
         ("train", column(*["x\tB-ORG"] * 60), ["ORG is in train and not in dev", "unmeasured"]),
         (
