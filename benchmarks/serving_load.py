@@ -78,9 +78,9 @@ def main() -> None:
         json.dump(taken, sys.stdout)
         return
 
-    from components.export.published_model import find
+    from components.export.published_model import find_version
 
-    model, transports = find(options.base_path), options.transports.split(",")
+    model, transports = find_version(options.base_path), options.transports.split(",")
     stolen, rows = _stolen(), []
     with tempfile.TemporaryDirectory() as folder:
         server, ports = _server(options.base_path, Path(folder))

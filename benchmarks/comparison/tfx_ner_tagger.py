@@ -41,11 +41,9 @@ def measure(corpus: str, options: str, path: str) -> None:
 
     pace.answer(
         {
-            "text_tokens_per_second": lambda: paced(model.recognise, texts),
+            "text_tokens_per_second": lambda: paced(model.predict, texts),
             "tokens_per_second": lambda: paced(model.tag, [one.tokens for one in several]),
-            "milliseconds": lambda: pace.milliseconds(
-                lambda text: list(model.recognise([text])), short
-            ),
+            "milliseconds": lambda: pace.milliseconds(model.predict_one, short),
         },
         version=__version__,
         model_mb=sum(file.stat().st_size for file in model.path.rglob("*") if file.is_file()) / 1e6,

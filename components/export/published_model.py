@@ -1,4 +1,7 @@
-"""A published model in this process: entities in text, and tags for tokens. Needs TensorFlow, not TFX."""
+"""A published model, loaded in this process: predicts entities of texts and of tokens.
+
+Needs TensorFlow, not TFX.
+"""
 
 import os
 from collections import deque
@@ -11,7 +14,7 @@ from typing import Any, TypeVar
 from components import tf_runtime
 from components.errors import UserError
 from components.export import card
-from components.export.entity import Entity
+from components.export.entity import Entity, with_minimum_score
 from components.ner import tags
 from components.ner.sentence import Span
 from components.publishing.versions import version_folders
@@ -19,38 +22,42 @@ from components.storage import copies
 from components.storage.remote import Remote, is_remote
 
 _T = TypeVar("_T")
-_BATCH, _CHARACTERS = 512, 200_000
+_MAX_ITEMS, _MAX_CHARACTERS = 512, 200_000  # in a batch
 _SIGNATURES = {"serving_default", "examples"}
-_AT_ONCE = 8  # batches at most: each takes memory
+_MAX_CONCURRENCY = 8  # batches: each takes memory
 
 
-def find(path: str | os.PathLike) -> Path:
-    """The folder of a SavedModel: `path` itself, or the newest version in a folder of versions; of one elsewhere, its copy.
+def find_version(path: str | os.PathLike) -> Path:
+    """Finds the folder of a SavedModel.
 
-    Raises UserError where there is none.
+    Args:
+      path: the folder itself, or a folder of versions, of which the newest is taken. It may be an
+        address in remote storage.
+
+    Returns:
+      The folder, or the local copy of a remote one.
+
+    Raises:
+      UserError: there is no SavedModel.
     """
-    address = newest_elsewhere(path)
+    address = find_remote_version(path)
     folder = Path(copies.local(address) if address else path)
     if (folder / "saved_model.pb").is_file():
         return folder
-    versions = (
-        [
-            version
-            for version in version_folders(folder).values()
-            if (version / "saved_model.pb").is_file()
-        ]
-        if folder.is_dir()
-        else []
-    )
+    versions = [
+        version
+        for version in (version_folders(folder).values() if folder.is_dir() else ())
+        if (version / "saved_model.pb").is_file()
+    ]
     if not versions:
         raise _no_model(path)
     return versions[-1]
 
 
-def newest_elsewhere(path: str | os.PathLike) -> str | None:
-    """The address of a SavedModel elsewhere, found as `find` does; None for a path of this machine.
+def find_remote_version(path: str | os.PathLike) -> str | None:
+    """Finds the address of a SavedModel in remote storage, as `find_version`.
 
-    Raises UserError where there is none.
+    Returns None for a path of this machine. Raises UserError where there is no SavedModel.
     """
     if not is_remote(path):
         return None
@@ -65,43 +72,48 @@ def newest_elsewhere(path: str | os.PathLike) -> str | None:
 
 def _no_model(path: str | os.PathLike) -> UserError:
     return UserError(
-        f"{path}: no published model here; expected a folder that holds saved_model.pb, or folders of"
-        " versions that do, as WORKDIR/serving/ner"
+        f"{path}: no published model here; expected a folder that holds saved_model.pb, or folders"
+        " of versions that do, such as WORKDIR/serving/ner"
     )
 
 
-def identify(path: str | os.PathLike) -> tuple[Path, card.Card]:
-    """The folder of a published model, found as `find` does, and its card.
+def find_model(path: str | os.PathLike) -> tuple[Path, card.Card]:
+    """Finds the folder of a published model, as `find_version`, and reads its card.
 
-    Raises UserError where there is none, or one of another project.
+    Raises UserError where there is no model, or one of another project.
     """
-    folder = find(path)
-    found = card.read(folder)
-    if found is None or found.interface != card.INTERFACE:
+    folder = find_version(path)
+    model_card = card.read(folder)
+    if model_card is None or model_card.interface != card.INTERFACE:
         raise UserError(
-            f"{folder}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a model"
-            " that tfx-ner run published"
+            f"{folder}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a"
+            " model that tfx-ner run published"
         )
-    return folder, found
+    return folder, model_card
 
 
 class PublishedModel:
-    """A SavedModel with this project's signatures.
+    """A published model, loaded in this process.
 
     Args:
-      path: the folder of a version, or of versions: the newest is taken.
-      threads: how many TensorFlow is to take in this process, if it has not begun yet, and how many batches run at once;
-        0 for one a core.
+      path: the folder of a version, or of versions, of which the newest is taken.
+      threads: how many threads TensorFlow takes in this process, if it has not started yet, and how
+        many batches run at once; 0 for one a core.
 
-    Raises UserError where the folder holds none, or one of another project.
+    Attributes:
+      path: the folder of the version.
+      card: the version's card.
+
+    Raises:
+      UserError: the folder holds no model, or one of another project.
     """
 
     def __init__(self, path: str | os.PathLike, threads: int = 0):
-        self.path, self.card = identify(path)
-        # Only here: it takes longer than a user waits for an error in the path.
+        self.path, self.card = find_model(path)
+        # Imported after the path is checked, so that a wrong path is reported at once.
         self._tf = tf = tf_runtime.import_tensorflow(threads)
-        self._at_once = min(threads or tf_runtime.available_cores(), _AT_ONCE)
-        self._pool = ThreadPoolExecutor(self._at_once)
+        self._concurrency = min(threads or tf_runtime.available_cores(), _MAX_CONCURRENCY)
+        self._pool = ThreadPoolExecutor(self._concurrency)
         from components.export import saved_model
 
         try:
@@ -113,57 +125,70 @@ class PublishedModel:
                 f"{self.path}: cannot load the model ({str(error).splitlines()[0]})"
             ) from None
 
-    def recognise(self, texts: Iterable[str]) -> Iterator[tuple[Entity, ...]]:
-        """The entities of each text, in order; texts are taken in batches."""
-        return (entities for _, entities in self.recognised(texts))
+    def predict(
+        self, texts: Iterable[str], *, minimum_score: float = 0.0
+    ) -> list[tuple[Entity, ...]]:
+        """The entities of each text, in order; those with a lower score are left out."""
+        return [entities for _, entities in self.predict_iter(texts, minimum_score=minimum_score)]
 
-    def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, tuple[Entity, ...]]]:
-        """Each text with its entities. Lone surrogates, which UTF-8 cannot hold, are read as question marks."""
-        for batch, found in self._side_by_side(_batches(texts, len), self._found):
-            yield from _entities(batch, found)
+    def predict_one(self, text: str, *, minimum_score: float = 0.0) -> tuple[Entity, ...]:
+        """The entities of one text; those with a lower score are left out."""
+        return self.predict([text], minimum_score=minimum_score)[0]
 
-    def _found(self, texts: Sequence[str]) -> dict[str, Any]:
+    def predict_iter(
+        self, texts: Iterable[str], *, minimum_score: float = 0.0
+    ) -> Iterator[tuple[str, tuple[Entity, ...]]]:
+        """Yields each text with its entities, in order, while texts are read in batches.
+
+        Args:
+          texts: the texts. Lone surrogates, which UTF-8 cannot encode, are read as question marks.
+          minimum_score: entities with a lower score are left out.
+        """
+        for batch, outputs in self._run_batches(_batches(texts, len), self._run_texts):
+            for text, entities in _entities(batch, outputs):
+                yield text, with_minimum_score(entities, minimum_score)
+
+    def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
+        """Yields the entities of each sentence, given as tokens, as spans of those tokens."""
+        return (spans for spans, _ in self.tag_with_scores(sentences))
+
+    def tag_with_scores(
+        self, sentences: Iterable[Sequence[str]]
+    ) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
+        """Yields the entities of each sentence, as `tag`, and the score of each entity."""
+        batches = _batches(sentences, lambda tokens: sum(map(len, tokens)))
+        for batch, outputs in self._run_batches(batches, self._run_tokens):
+            for tokens, row, scores in zip(batch, outputs["tags"], outputs["scores"]):
+                spans = tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
+                yield spans, tuple(float(scores[span.start]) for span in spans)
+
+    def _run_texts(self, texts: Sequence[str]) -> dict[str, Any]:
         return self._model.run(
             "serving_default", {"text": [text.encode("utf-8", "replace") for text in texts]}
         )
 
-    def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
-        """The entities of each sentence given as tokens, as spans of those tokens."""
-        return (spans for spans, _ in self.tagged(sentences))
-
-    def tagged(
-        self, sentences: Iterable[Sequence[str]]
-    ) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
-        """As `tag`, with the score of each entity."""
-        batches = _batches(sentences, lambda tokens: sum(map(len, tokens)))
-        for batch, found in self._side_by_side(batches, self._tags):
-            for tokens, row, scores in zip(batch, found["tags"], found["scores"]):
-                spans = tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
-                yield spans, tuple(float(scores[span.start]) for span in spans)
-
-    def _tags(self, sentences: Sequence[Sequence[str]]) -> dict[str, Any]:
+    def _run_tokens(self, sentences: Sequence[Sequence[str]]) -> dict[str, Any]:
         return self._model.run(
             "examples", {"examples": [self._example(tokens) for tokens in sentences]}
         )
 
-    def _side_by_side(
+    def _run_batches(
         self, batches: Iterator[list[_T]], run: Callable[[list[_T]], dict[str, Any]]
     ) -> Iterator[tuple[list[_T], dict[str, Any]]]:
-        """Each batch with what `run` makes of it, in order; some run at once."""
+        """Yields each batch with the model's outputs, in order; several batches run at once."""
         first = list(islice(batches, 2))
-        if (
-            len(first) == 1
-        ):  # nothing to run beside it: to wake a thread takes longer than a step of the model
+        if len(first) == 1:
+            # Waking a thread takes longer than a step of the model.
             yield first[0], run(first[0])
             return
         running: deque[tuple[list[_T], Future]] = deque()
         for batch in chain(first, batches):
             running.append((batch, self._pool.submit(run, batch)))
-            if len(running) > self._at_once:
-                batch, found = running.popleft()
-                yield batch, found.result()
-        for batch, found in running:
-            yield batch, found.result()
+            if len(running) > self._concurrency:
+                batch, future = running.popleft()
+                yield batch, future.result()
+        for batch, future in running:
+            yield batch, future.result()
 
     def _example(self, tokens: Sequence[str]) -> bytes:
         train = self._tf.train
@@ -174,28 +199,28 @@ class PublishedModel:
 
 
 def _entities(
-    texts: Sequence[str], found: Mapping[str, Any]
+    texts: Sequence[str], outputs: Mapping[str, Any]
 ) -> Iterator[tuple[str, tuple[Entity, ...]]]:
-    """Each text with its entities, from the dense outputs of the signature."""
-    for row, text in enumerate(texts):
-        values = zip(*(found[key][row] for key in ("start", "end", "type", "score")))
+    """Yields each text with its entities, from the dense outputs of the signature."""
+    for index, text in enumerate(texts):
+        columns = zip(*(outputs[name][index] for name in ("start", "end", "type", "score")))
         yield (
             text,
             tuple(
                 Entity(text[start:end], type_.decode(), int(start), int(end), float(score))
-                for start, end, type_, score in islice(values, int(found["count"][row]))
+                for start, end, type_, score in islice(columns, int(outputs["count"][index]))
             ),
         )
 
 
 def _batches(items: Iterable[_T], characters: Callable[[_T], int]) -> Iterator[list[_T]]:
-    """Items in batches of limited number and length: what the model needs of memory grows with both."""
+    """Yields items in batches of limited number and length, which bound the model's memory."""
     batch: list[_T] = []
     length = 0
     for item in items:
         batch.append(item)
         length += characters(item)
-        if len(batch) == _BATCH or length >= _CHARACTERS:
+        if len(batch) == _MAX_ITEMS or length >= _MAX_CHARACTERS:
             yield batch
             batch, length = [], 0
     if batch:

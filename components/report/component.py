@@ -95,7 +95,7 @@ def _evaluation(
     predictions = [
         Prediction(sentence, *spans_and_scores)
         for sentence, spans_and_scores in zip(
-            sentences, model.tagged(sentence.tokens for sentence in sentences)
+            sentences, model.tag_with_scores(sentence.tokens for sentence in sentences)
         )
     ]
     baseline = None

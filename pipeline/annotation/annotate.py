@@ -10,7 +10,7 @@ from rich.console import Console
 
 from components import stdio
 from components.errors import UserError
-from components.export.published_model import identify, newest_elsewhere
+from components.export.published_model import find_model, find_remote_version
 from components.publishing.versions import content_hash
 from components.storage.remote import Remote
 from pipeline.annotation import output as outputs
@@ -62,8 +62,8 @@ def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
     if form == cutting.PARQUET:
         for source in sources:
             refuse_without_column(source.path, wanted.field)
-    folder = identify(wanted.model)[0].resolve()
-    model = newest_elsewhere(wanted.model) or str(
+    folder = find_model(wanted.model)[0].resolve()
+    model = find_remote_version(wanted.model) or str(
         folder
     )  # workers on other machines have no copy from this one
     reading = Reading(form, wanted.field, wanted.longest)

@@ -14,7 +14,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.export.entity import Entity, with_minimum_score
+from components.export.entity import Entity
 from components.export.published_model import PublishedModel
 from pipeline import exits
 from pipeline.annotation.output import Job, Output, put
@@ -54,10 +54,7 @@ class Recogniser(ModelHandler[Texts, PredictionResult, PublishedModel]):
         return [PredictionResult(texts, self._entities(texts, model)) for texts in batch]
 
     def _entities(self, texts: Texts, model: PublishedModel) -> list[tuple[Entity, ...]]:
-        return [
-            with_minimum_score(entities, self._minimum_score)
-            for entities in model.recognise(texts.texts)
-        ]
+        return model.predict(texts.texts, minimum_score=self._minimum_score)
 
     def batch_elements_kwargs(self) -> Mapping[str, Any]:
         return {"min_batch_size": 1, "max_batch_size": 1}  # the model takes its texts in batches

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.export import formats
+from components.export import output_formats
 from components.export.entity import Entity
 from pipeline.annotation.reading import Texts
 
@@ -24,7 +24,7 @@ def _jsonl(path: Path, texts: Texts, found: Found) -> None:
     """Each text's fields as they came, and `entities`."""
     with path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
         for fields, entities in zip(_fields(texts), found, strict=True):
-            file.write(_json({**fields, ENTITIES: formats.objects(entities)}) + "\n")
+            file.write(_json({**fields, ENTITIES: output_formats.json_entities(entities)}) + "\n")
 
 
 def _conll(path: Path, texts: Texts, found: Found) -> None:
@@ -33,7 +33,7 @@ def _conll(path: Path, texts: Texts, found: Found) -> None:
         for text, fields, entities in zip(texts.texts, _fields(texts), found, strict=True):
             if fields.get(ID) is not None:
                 file.write(f"# id = {' '.join(str(fields[ID]).split())}\n")
-            file.writelines(formats.conll([(text, entities)]))
+            file.writelines(output_formats.conll([(text, entities)]))
 
 
 def _parquet(path: Path, texts: Texts, found: Found) -> None:
@@ -62,7 +62,9 @@ def _parquet(path: Path, texts: Texts, found: Found) -> None:
         [("text", pyarrow.string()), ("type", pyarrow.string())]
         + [("start", pyarrow.int64()), ("end", pyarrow.int64()), ("score", pyarrow.float64())]
     )
-    column = pyarrow.array([formats.objects(entities) for entities in found], pyarrow.list_(entity))
+    column = pyarrow.array(
+        [output_formats.json_entities(entities) for entities in found], pyarrow.list_(entity)
+    )
     if ENTITIES in table.column_names:
         table = table.drop([ENTITIES])
     parquet.write_table(table.append_column(ENTITIES, column), path)

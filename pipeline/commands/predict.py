@@ -99,12 +99,12 @@ def predict(
 
     source = Texts(texts, input_file and options.fetched(input_file))
     if model:
-        from components.export import formats
+        from components.export import output_formats
         from components.export.published_model import PublishedModel
 
         loaded = PublishedModel(model)
-        predictions = _with_minimum_score(loaded.recognised(source), minimum_score)
-        _write(formats.WRITERS[form](with_bar(predictions, source)))
+        predictions = loaded.predict_iter(source, minimum_score=minimum_score)
+        _write(output_formats.WRITERS[form](with_bar(predictions, source)))
         return
 
     from serving.client import Client, SettingsError
@@ -140,18 +140,6 @@ def _write(pieces: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def _with_minimum_score(
-    predictions: Iterable[tuple[str, Any]], minimum_score: float
-) -> Iterator[tuple[str, Any]]:
-    """Removes entities with a score below the minimum; the error of a text that failed stays."""
-    from components.export.entity import with_minimum_score
-
-    for text, prediction in predictions:
-        if isinstance(prediction, tuple):
-            prediction = with_minimum_score(prediction, minimum_score)
-        yield text, prediction
-
-
 class _Tally:
     """Counts texts and those that failed, and reports these on standard error by their place."""
 
@@ -183,7 +171,7 @@ class _Tally:
 
 def _pieces(form: str, attempts: Iterable[tuple[str, Any]]) -> Iterator[str]:
     """What is written of texts with their entities or their error."""
-    from components.export import formats
+    from components.export import output_formats
     from serving.client import ServerError
 
     if form == "jsonl":
@@ -191,8 +179,8 @@ def _pieces(form: str, attempts: Iterable[tuple[str, Any]]) -> Iterator[str]:
             if isinstance(found, ServerError):
                 yield json.dumps({"text": text, "error": found.message}, ensure_ascii=False) + "\n"
             else:
-                yield from formats.jsonl([(text, found)])
+                yield from output_formats.jsonl([(text, found)])
     else:
-        yield from formats.WRITERS[form](
+        yield from output_formats.WRITERS[form](
             pair for pair in attempts if not isinstance(pair[1], ServerError)
         )

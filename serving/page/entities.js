@@ -5,7 +5,7 @@ export function codePoints(text) {
   return Array.from(text, (point) => (/^\p{Surrogate}$/u.test(point) ? "\uFFFD" : point));
 }
 
-/** A hue for a type without one in entities.css: FNV-1a of its UTF-8, in 24 steps; components/export/formats.py has the same. */
+/** A hue for a type without one in entities.css: FNV-1a of its UTF-8, in 24 steps; components/export/output_formats.py has the same. */
 export function otherHue(type) {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(type)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from components.export.output_formats import STYLESHEET
 from serving.server import rest_json
 from serving.server.grpc_api import refuse_other_method
 from serving.server.metrics import CONTENT_TYPE, PATH
@@ -68,7 +69,10 @@ def make_app(
             and "model" not in request.query_params
         ):
             return RedirectResponse(f"/?{urlencode({'model': model})}")
-        path = (page / (request.path_params["path"] or "index.html")).resolve()
+        name = request.path_params["path"] or "index.html"
+        if name == STYLESHEET.name:
+            return FileResponse(STYLESHEET, headers=_PAGE_HEADERS)
+        path = (page / name).resolve()
         if (
             not path.is_relative_to(page.resolve())
             or not path.is_file()

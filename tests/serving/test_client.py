@@ -96,7 +96,7 @@ def url(request, served):
 @pytest.fixture(scope="module")
 def expected(base):
     """What the model finds in this process."""
-    return [rounded(entities) for entities in PublishedModel(base).recognise(TEXTS)]
+    return [rounded(entities) for entities in PublishedModel(base).predict(TEXTS)]
 
 
 def rounded(entities):

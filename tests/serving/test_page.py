@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from components.export import formats
+from components.export import output_formats
 from components.export.entity import Entity
 
-PAGE = Path(formats.__file__).parent / "page"
+PAGE = Path(__file__).resolve().parents[2] / "serving" / "page"
 TYPES = {
     ".html": "text/html",
     ".css": "text/css",
@@ -48,8 +48,9 @@ class Rest(BaseHTTPRequestHandler):
         if self.path == "/v1/models/ner":
             return self.answer(200, {"model_version_status": self.server.versions})
         name = self.path.partition("?")[0].strip("/") or "index.html"
-        if (PAGE / name).is_file():
-            return self.answer(200, (PAGE / name).read_bytes(), TYPES[Path(name).suffix])
+        path = output_formats.STYLESHEET if name == "entities.css" else PAGE / name
+        if path.is_file():
+            return self.answer(200, path.read_bytes(), TYPES[path.suffix])
         return self.answer(
             404, {"error": f"Servable not found for request: Latest({name.rpartition('/')[2]})"}
         )
@@ -445,7 +446,7 @@ def test_the_file_of_predict_looks_the_same(visit, rest, tmp_path):
         place += 2
     text += " x" * len(types)
     file = tmp_path / "out.html"
-    file.write_text("".join(formats.page([(text, tuple(entities))])), encoding="utf-8")
+    file.write_text("".join(output_formats.html_page([(text, tuple(entities))])), encoding="utf-8")
     looks = """(all) => all.map((mark) => {
       const { backgroundColor, color, boxShadow, fontSize } = getComputedStyle(mark);
       const { type, note } = mark.dataset;

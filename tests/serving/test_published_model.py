@@ -1,4 +1,4 @@
-"""A published model in this process: batches run side by side, and their answers come in order."""
+"""A published model in this process: batches run at once, and results are in order."""
 
 from itertools import chain, count, islice
 
@@ -24,26 +24,26 @@ def published(tmp_path_factory):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(components.export.published_model, "_BATCH", 3)
+    monkeypatch.setattr(components.export.published_model, "_MAX_ITEMS", 3)
 
 
-def recognised(model, texts):
+def predict_texts(model, texts):
     """What was found in each text, and the scores."""
     return [
         (
             (text, [(one.text, one.type, one.start, one.end) for one in entities]),
             [one.score for one in entities],
         )
-        for text, entities in model.recognised(texts)
+        for text, entities in model.predict_iter(texts)
     ]
 
 
-def tagged(model, texts):
-    return list(model.tagged(text.split() for text in texts))
+def tag_tokens(model, texts):
+    return list(model.tag_with_scores(text.split() for text in texts))
 
 
-@pytest.mark.parametrize("asked", [recognised, tagged])
-def test_many_batches_are_answered_as_each_alone(published, small_batches, asked):
+@pytest.mark.parametrize("asked", [predict_texts, tag_tokens])
+def test_batches_that_run_at_once_give_the_results_of_single_texts(published, small_batches, asked):
     facts, scores = zip(*(answer for text in SENTENCES for answer in asked(published, [text])))
     assert len(set(map(str, facts))) > 10  # an answer at another's place would be seen
     found_facts, found_scores = zip(*asked(published, SENTENCES))
@@ -52,14 +52,14 @@ def test_many_batches_are_answered_as_each_alone(published, small_batches, asked
     assert asked(published, []) == []
 
 
-@pytest.mark.parametrize("asked", ["recognised", "tagged"])
-def test_an_endless_stream_is_answered_as_it_comes(published, small_batches, asked):
+@pytest.mark.parametrize("asked", ["predict_iter", "tag_with_scores"])
+def test_results_of_an_endless_stream_are_yielded_as_they_come(published, small_batches, asked):
     taken = []
 
     def endless():
         for n in count():
             taken.append(n)
-            yield SENTENCES[n % 40] if asked == "recognised" else SENTENCES[n % 40].split()
+            yield SENTENCES[n % 40] if asked == "predict_iter" else SENTENCES[n % 40].split()
 
     assert len(list(islice(getattr(published, asked)(endless()), 30))) == 30
     assert len(taken) < 100

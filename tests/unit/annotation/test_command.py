@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from components.export import card
-from components.export.entity import Entity
+from components.export.entity import Entity, with_minimum_score
 from pipeline.annotation import annotate as annotation
 from pipeline.annotation import output as outputs
 from pipeline.annotation import reading, shards
@@ -161,9 +161,9 @@ def test_entities_below_the_minimum_score_are_left_out(read_all, write):
     from pipeline.annotation.steps import Recogniser
 
     class Model:
-        def recognise(self, texts):
-            for text in texts:
-                yield tuple(Entity(text, "NAME", 0, 3, score) for score in (0.2, 0.5, 0.9))
+        def predict(self, texts, minimum_score):
+            entities = [Entity("Ada", "NAME", 0, 3, score) for score in (0.2, 0.5, 0.9)]
+            return [with_minimum_score(entities, minimum_score) for _ in texts]
 
     [texts] = read_all(write("a.txt", "Ada\nBea\n"))
     handler = Recogniser("model", 1, steps.Process.of(1), minimum_score=0.5)

@@ -17,11 +17,11 @@ def lines(objects):
 
 
 def test_text_comes_as_predict_writes_it(write, annotate, parts):
-    from components.export import formats
+    from components.export import output_formats
 
     texts = ["so Ada spoke", "", "nothing"]
     output, _, _ = annotate(write("a.txt", "\n".join(texts) + "\n"))
-    assert parts(output) == "".join(formats.jsonl(zip(texts, find_names(texts))))
+    assert parts(output) == "".join(output_formats.jsonl(zip(texts, find_names(texts))))
 
 
 def test_objects_come_back_with_their_entities(write, annotate, parts):

@@ -143,7 +143,8 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
     }
     by_commands_only = {
         *(f"components.corpus.{name}" for name in ("check", "find_corpus", "window")),
-        "components.publishing.changes",
+        "components.export.evaluation",
+        "components.export.output_formats",
     }
     after_the_run = {name for name in modules if name.startswith("components.report.page")} | {
         "components.report.card"
@@ -154,11 +155,15 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
 
 
 def test_no_module_is_imported_relatively():
-    """`reachable` does not follow relative imports: there must be none."""
+    """`reachable` does not follow relative imports: there must be none.
+
+    The client has them, as it is installed under another name too; no step imports it.
+    """
     relative = [
         path
         for name in ("components", "serving", "pipeline")
         for path in (ROOT / name).rglob("*.py")
+        if path.parent != ROOT / "serving" / "client"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and node.level
     ]

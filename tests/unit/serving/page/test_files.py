@@ -2,13 +2,14 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from components.export import formats
+from components.export import output_formats
 
-PAGE = formats.STYLE.parent
-FILES = sorted(PAGE.iterdir())
+PAGE = Path(__file__).resolve().parents[4] / "serving" / "page"
+FILES = sorted([*PAGE.iterdir(), output_formats.STYLESHEET])
 
 
 class Elements(HTMLParser):

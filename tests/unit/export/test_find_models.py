@@ -7,7 +7,7 @@ import pytest
 
 from components.errors import UserError
 from components.export import card
-from components.export.published_model import PublishedModel, find
+from components.export.published_model import PublishedModel, find_version
 
 
 @pytest.fixture
@@ -25,30 +25,30 @@ def version(tmp_path):
 def test_a_version_is_found_as_itself(version):
     version("ner/18")
     path = version("ner/17")
-    assert find(path) == find(str(path)) == path
+    assert find_version(path) == find_version(str(path)) == path
 
 
 def test_the_newest_version_is_the_highest_number_not_the_last_name(version, tmp_path):
     for name in ("ner/9", "ner/10", "ner/2"):
         version(name)
-    assert find(tmp_path / "ner").name == "10"
+    assert find_version(tmp_path / "ner").name == "10"
 
 
-def test_what_is_no_version_is_passed_over(version, tmp_path):
+def test_folders_that_are_no_versions_are_ignored(version, tmp_path):
     version("ner/3")
     for name in ("ner/.partial-9", "ner/x", "ner/٩"):
         version(name)
     (tmp_path / "ner" / "8").mkdir()  # without a model in it
-    assert find(tmp_path / "ner").name == "3"
+    assert find_version(tmp_path / "ner").name == "3"
 
 
 @pytest.mark.parametrize("place", ["nowhere", "empty", "file", "ner"])
-def test_a_place_without_a_model_is_refused(tmp_path, place):
+def test_a_path_without_a_model_is_refused(tmp_path, place):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "ner" / "1").mkdir(parents=True)
     with pytest.raises(UserError, match=f"{place}: no published model here; expected a folder"):
-        find(tmp_path / place)
+        find_version(tmp_path / place)
 
 
 CARD = card.Card(
@@ -60,7 +60,7 @@ CARD = card.Card(
 )
 
 
-def test_a_card_reads_back_as_it_was_written(tmp_path):
+def test_a_card_is_read_back_as_written(tmp_path):
     card.write(CARD, tmp_path)
     assert card.read(tmp_path) == CARD
     assert (tmp_path / "assets.extra" / "ner.json").is_file()

@@ -1,10 +1,10 @@
-"""How recognised texts are written: table, JSON Lines, CoNLL and a page."""
+"""Predictions as a table, JSON Lines, CoNLL and HTML."""
 
 import json
 
 import pytest
 
-from components.export import formats
+from components.export import output_formats
 from components.export.entity import Entity
 
 
@@ -13,8 +13,8 @@ def entity(text, surface, type_="PER", score=0.987654321):
     return Entity(surface, type_, start, start + len(surface), score)
 
 
-def written(form, *recognised):
-    return "".join(formats.WRITERS[form](recognised))
+def written(form, *predictions):
+    return "".join(output_formats.WRITERS[form](predictions))
 
 
 TEXT = "Zoë 👍🏽 met Ada in Basel."
@@ -31,7 +31,7 @@ def test_the_table_has_a_line_for_each_entity_below_its_text():
     ]
 
 
-def test_the_table_says_where_there_is_nothing():
+def test_the_table_says_where_there_are_no_entities():
     assert written("table", ("Nothing", ())) == "Nothing\n  no entities\n"
 
 
@@ -49,7 +49,7 @@ def test_json_lines_count_code_points():
 
 
 @pytest.mark.parametrize("text", ["", "two\nlines", "a\u2028b\u0085c", '"quoted" \\ and \t'])
-def test_json_lines_are_one_line_a_text_whatever_is_in_it(text):
+def test_a_text_with_line_breaks_is_one_json_line(text):
     out = written("jsonl", (text, ()))
     assert out.count("\n") == 1 and json.loads(out) == {"text": text, "entities": []}
 
@@ -63,7 +63,7 @@ def test_conll_has_a_tag_for_each_token_and_a_blank_line_after_each_text():
     )
 
 
-def test_conll_keeps_entities_apart_that_touch():
+def test_conll_separates_adjacent_entities():
     text = "Ada Bea"
     assert (
         written("conll", (text, (entity(text, "Ada"), entity(text, "Bea"))))
@@ -71,7 +71,7 @@ def test_conll_keeps_entities_apart_that_touch():
     )
 
 
-def test_conll_reads_back_as_it_was(write):
+def test_conll_output_is_read_back_with_the_same_entities(write):
     from components.corpus.reading import ReadOptions, read_sentences
 
     path = write("a.conll", written("conll", (TEXT, FOUND), ("Nothing here", ())))
@@ -96,7 +96,7 @@ def test_the_page_escapes_texts_entities_and_types():
     )
 
 
-def test_the_page_holds_the_whole_text_in_order():
+def test_the_page_has_the_whole_text_in_order():
     import re
     from html import unescape
 
@@ -104,7 +104,7 @@ def test_the_page_holds_the_whole_text_in_order():
     assert unescape(re.sub(r"<small>.*?</small>|<[^>]*>", "", body)) == TEXT
 
 
-def test_the_page_needs_nothing_from_outside():
+def test_the_page_loads_nothing():
     page = written("html", (TEXT, FOUND))
     assert (
         page.startswith("<!doctype html>")
@@ -119,22 +119,22 @@ def test_the_page_needs_nothing_from_outside():
 )
 def test_the_hue_of_a_type_is_fnv_1a_of_its_name(name, value):
     """The hashes are those published with the algorithm."""
-    assert formats.other_hue(name) == value % 24 * 15
+    assert output_formats.hue(name) == value % 24 * 15
 
 
 def test_the_page_marks_a_type_the_same_way_each_time():
     page = written("html", (TEXT, FOUND), (TEXT, FOUND))
-    assert page.count(f'data-type="PER" style="--other: {formats.other_hue("PER")}"') == 4
+    assert page.count(f'data-type="PER" style="--other: {output_formats.hue("PER")}"') == 4
 
 
-@pytest.mark.parametrize("form", formats.WRITERS)
-def test_texts_are_written_as_they_come(form):
+@pytest.mark.parametrize("form", output_formats.WRITERS)
+def test_output_begins_before_the_last_text_is_read(form):
     """A stream of texts is not held back until its end."""
 
     def texts():
         yield TEXT, FOUND
         raise AssertionError("asked for the second text before the first was written")
 
-    pieces = formats.WRITERS[form](texts())
+    pieces = output_formats.WRITERS[form](texts())
     first = next(pieces) if form != "html" else next(pieces) and next(pieces)
     assert "Zoë" in first

@@ -1,4 +1,4 @@
-"""Entities of a text laid over tokens that others have cut."""
+"""Entities of a text as spans of given tokens."""
 
 from itertools import pairwise
 
@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.export.entity import Entity
-from components.export.evaluation import on_tokens
+from components.export.entity import Entity, token_spans
 from components.ner.sentence import Span
 
 TOKENS = ((0, 3), (4, 9), (10, 11), (11, 14))
@@ -37,12 +36,12 @@ def entity(start, end, type_="PER"):
         ([entity(14, 20)], []),
     ],
 )
-def test_an_entity_covers_the_tokens_that_it_touches(entities, spans):
-    assert on_tokens(entities, TOKENS) == tuple(spans)
+def test_an_entity_covers_the_tokens_that_it_overlaps(entities, spans):
+    assert token_spans(entities, TOKENS) == tuple(spans)
 
 
 def test_no_tokens_have_no_entities():
-    assert on_tokens([entity(0, 3)], ()) == ()
+    assert token_spans([entity(0, 3)], ()) == ()
 
 
 @given(
@@ -58,7 +57,7 @@ def test_spans_are_sorted_disjoint_and_within_the_tokens(lengths, steps):
     for gap, length in steps:
         entities.append(entity(place + gap, place + gap + length))
         place += gap + length
-    spans = on_tokens(entities, offsets)
+    spans = token_spans(entities, offsets)
     assert all(0 <= span.start < span.end <= len(offsets) for span in spans)
     assert all(one.end <= other.start for one, other in pairwise(spans))
 
@@ -70,4 +69,4 @@ def test_entities_that_are_whole_tokens_come_back_as_they_were(pieces):
         offsets.append((place, place + length))
         place += length + 1
     spans = tuple(Span(n, n + 1, "X") for n, (_, is_entity) in enumerate(pieces) if is_entity)
-    assert on_tokens([entity(*offsets[span.start], "X") for span in spans], offsets) == spans
+    assert token_spans([entity(*offsets[span.start], "X") for span in spans], offsets) == spans
