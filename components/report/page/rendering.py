@@ -9,7 +9,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from components.export.formats import STYLE, other_hue
+from components.export.output_formats import STYLESHEET, hue
 from components.report.figures import Figures
 from components.report.page import charts, comparison, pictures, sections, wording
 from components.report.page.highlights import KIND_NAMES, highlights
@@ -37,7 +37,7 @@ def _page(template: str, script: str, **values: object) -> str:
         _environment()
         .get_template(template)
         .render(
-            style=Markup(STYLE.read_text(encoding="utf-8") + _read("report.css")),
+            style=Markup(STYLESHEET.read_text(encoding="utf-8") + _read("report.css")),
             script=Markup(script),
             script_source=f"'sha256-{digest}'" if script else "'none'",
             **values,
@@ -66,7 +66,7 @@ def _environment() -> jinja2.Environment:
             for name in ("breakable", "count", "percent", "score", "seconds", "signed", "when")
         },
         anchor=anchor,
-        hue=other_hue,
+        hue=hue,
         parts=parts,
         short=lambda text: wording.cut(str(text), _LONGEST_NAME),
     )
