@@ -15,6 +15,7 @@ _COMMANDS = {
     "schedule": "Run the pipeline whenever there is something new.",
     "compile": "Write the pipeline for another orchestrator: as YAML for Kubeflow Pipelines.",
     "check": "Look at a corpus before time is spent on it.",
+    "convert": "Convert a corpus file to another format.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",
     "annotate": "Find the entities in many texts: a batch, in shards, by Apache Beam.",

@@ -39,6 +39,11 @@ class ReadOptions(Settings):
     outside_tag: Optional[str] = Field(
         None, min_length=1, description="tag of tokens outside entities; without it O, o or 0"
     )
+    label_names: Optional[str] = Field(
+        None,
+        description="names of integer labels, in their order from 0, as O,B-PER,I-PER; without it taken from the"
+        " features of the Parquet file or from dataset_info.json beside the file",
+    )
     offsets: Optional[
         Literal["code-points", "utf16", "utf8", "inclusive-end", "from-1", "crlf-as-1"]
     ] = Field(

@@ -54,7 +54,14 @@ from __future__ import annotations
 
 from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
 from components.corpus.formats.conll import ConllColumns, looks_like_columns
+from components.corpus.formats.conll_variants import Conll2012Brackets, ConlluMisc, PipeTokens
+from components.corpus.formats.inline_xml import InlineXml
 from components.corpus.formats.jsonl import JsonTexts
+from components.corpus.formats.label_studio import LabelStudioJson
+from components.corpus.formats.spacy_docs import SpacyDocBin
+from components.corpus.formats.standoff import BratStandoff, WebannoTsv
+from components.corpus.formats.tables import CsvTable
+from components.corpus.formats.token_json import GlinerJson, HuggingFaceTokens, ParquetTokens
 from components.errors import UserError
 
 __all__ = [
@@ -72,8 +79,22 @@ __all__ = [
 ]
 
 FORMATS: tuple[Format, ...] = (
-    # JSON, from the most particular to the least.
+    # Binary formats, by their magic numbers.
+    ParquetTokens(),
+    SpacyDocBin(),
+    # JSON, from the most specific to the least.
+    GlinerJson(),
+    HuggingFaceTokens(),
+    LabelStudioJson(),
     JsonTexts(),
+    # Text with a mark of its own.
+    BratStandoff(),
+    WebannoTsv(),
+    Conll2012Brackets(),
+    ConlluMisc(),
+    InlineXml(),
+    PipeTokens(),
+    CsvTable(),
     # Anything else that is text.
     ConllColumns(),
 )

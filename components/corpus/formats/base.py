@@ -128,13 +128,17 @@ class Format(abc.ABC):
       title: what messages call it, as in "CoNLL columns".
       endings: endings of files that are usually in the format; a hint where the content fits several formats.
       holds: whether the records are tokens with tags or texts with spans of characters.
-      has_tags: whether `survey` has to count tags before the file can be read.
+      keeps: what `write` keeps of a sentence besides tokens and entities: "documents", "ids", "metadata", "texts" (the
+        white space between tokens).
+      binary: whether `write` gets a binary file.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     endings: ClassVar[tuple[str, ...]] = ()
     holds: ClassVar[Literal["tokens", "texts"]] = "tokens"
+    keeps: ClassVar[frozenset[str]] = frozenset()
+    binary: ClassVar[bool] = False
 
     @abc.abstractmethod
     def detect(self, sample: Sample) -> bool:

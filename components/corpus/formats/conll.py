@@ -63,6 +63,7 @@ class ConllColumns(Format):
         *("dat", "iob", "iob1", "iob2", "bio", "bioes", "iobes", "bilou", "bmes", "ner", "tags"),
     )
     holds = "tokens"
+    keeps = frozenset({"documents"})
 
     def detect(self, sample: Sample) -> bool:
         """Any text may be columns: this format is the last one that is tried."""

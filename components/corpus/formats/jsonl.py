@@ -5,7 +5,13 @@
     Prodigy  {"text": …, "spans": [{"start": …, "end": …, "label": …}, …], "answer": "accept"}
     doccano  {"text": …, "label": [[start, end, label], …]}, or under "labels"
              {"text": …, "entities": [{"start_offset": …, "end_offset": …, "label": …}, …]}
+             {"text": …, "annotations": [{"label": …, "start_offset": …, "end_offset": …}, …]}
+    spaCy    {"text": …, "ents": [{"start": …, "end": …, "label": …}, …]}, from Doc.to_json
+    Dataturks  {"content": …, "annotation": [{"label": […], "points": [{"start": …, "end": …}]}]}
     tfx-ner  {"text": …, "entities": [{"start": …, "end": …, "type": …, "score": …}, …]}
+
+The text may also be under "data" or "content". Dataturks' ends are inclusive. Integer labels, as in
+doccano's old exports, become types named by their number.
 
 One record a line, or in a JSON array. Offsets count Unicode code points, end excluded. A string or number under
 "document" is the identity of the text's document.
@@ -30,11 +36,12 @@ from components.corpus.records import (
 )
 from components.ner.sentence import Sentence, Span, text_of
 
-SPAN_KEYS = ("entities", "spans", "label", "labels")
+TEXT_KEYS = ("text", "data", "content")
+SPAN_KEYS = ("entities", "spans", "label", "labels", "ents", "annotations", "annotation")
 JSONL_STYLES = ("spacy", "prodigy", "doccano")
 _SHAPE = 'an object with "text" and one of "entities", "spans", "label" or "labels"'
 _SPAN_SHAPE = "[start, end, label], or an object with start, end and label"
-_KNOWN = {"text", "document", "answer", "id", "entities", "spans", "label", "labels"}
+_KNOWN = {*TEXT_KEYS, *SPAN_KEYS, "document", "answer", "id"}
 
 
 class JsonTexts(Format):
@@ -44,6 +51,7 @@ class JsonTexts(Format):
     title = "JSON Lines"
     endings = ("jsonl", "ndjson", "jsonlines", "json")
     holds = "texts"
+    keeps = frozenset({"documents", "ids", "metadata", "texts"})
 
     def detect(self, sample: Sample) -> bool:
         """Any JSON that no other format claims, and a file that is called JSON, so that errors speak of that."""
@@ -60,8 +68,22 @@ class JsonTexts(Format):
                 yield rejected(error, source.path, [row])
 
     def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes spaCy's style."""
-        return write_jsonl(file, (item.sentence for item in items))
+        """Writes spaCy's style, with the id and the further fields of the record."""
+        count = 0
+        for item in items:
+            count += 1
+            text, offsets = text_of(item.sentence)
+            spans = [char_span(span, text, offsets, item.sentence) for span in item.sentence.spans]
+            record = item.record
+            entry: dict[str, object] = {"text": text, "entities": spans}
+            if item.sentence.document:
+                entry["document"] = item.sentence.document
+            if record and record.id:
+                entry["id"] = record.id
+            if record and record.metadata:
+                entry |= {key: record.metadata[key] for key in record.metadata if key not in _KNOWN}
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        return count
 
 
 def write_jsonl(file: IO[str], sentences: Iterable[Sentence], style: str = "spacy") -> int:
@@ -186,12 +208,20 @@ def _records(value: object, row: tuple[int, str], path: str) -> Iterator[Record]
             raise InvalidRecord(f"the answer {quote(answer)}", '"accept", "reject" or "ignore"')
         yield Unused(path, row[0], str(answer))
         return
+    items = _items(entry)
+    if items and all(isinstance(item, str) for item in items):
+        yield Unused(path, row[0], "labelled as a whole, without spans")  # doccano, classification
+        return
     spans, dropped = [], 0
-    for item in _items(entry):
+    for item in items:
         if isinstance(item, dict) and item.get("answer", "accept") != "accept":
             dropped += 1
         else:
             spans.append(_span(item))
+    numbered = sum(span.label.isdigit() for span in spans)
+    if numbered:
+        what = "spans with a number as label, as in old exports of doccano, read as a type of that name"
+        yield Notice(what, path, row[0], numbered)
     if dropped:
         yield Notice("spans rejected by an annotator, left out", path, row[0], dropped)
     metadata = {key: entry[key] for key in entry if key not in _KNOWN} or None
@@ -211,11 +241,12 @@ def _text_and_entry(value: object) -> tuple[str, dict[str, object]]:
     if isinstance(value, list) and len(value) == 2 and isinstance(value[1], dict):
         text, entry = value
     elif isinstance(value, dict):
-        if "text" not in value:
+        key = next((key for key in TEXT_KEYS if key in value), None)
+        if key is None:
             raise InvalidRecord(
                 f'an object without "text" (its keys: {quote(", ".join(value))})', _SHAPE
             )
-        text, entry = value["text"], value
+        text, entry = value[key], value
     else:
         raise InvalidRecord(f"{kind_of(value)}, {quote(value)}", _SHAPE)
     return check_text(text), entry
@@ -245,10 +276,25 @@ def _items(entry: dict[str, object]) -> list[Any]:
 
 
 def _span(item: Any) -> CharSpan:
-    if isinstance(item, list) and len(item) == 3:
+    if isinstance(item, list) and len(item) in (3, 4):
         return check_span(*item)
+    if isinstance(item, dict) and "points" in item:
+        return _dataturks_span(item)
     if isinstance(item, dict):
         start, end = (item.get(key, item.get(f"{key}_offset")) for key in ("start", "end"))
         label = item.get("label", item.get("type"))
+        if isinstance(label, int) and not isinstance(label, bool):
+            label = str(label)
         return check_span(start, end, label, item.get("text", ""))
     raise InvalidRecord(f"{kind_of(item)} as a span, {quote(item)}", _SPAN_SHAPE)
+
+
+def _dataturks_span(item: dict[str, Any]) -> CharSpan:
+    """A span of Dataturks, whose end is inclusive."""
+    labels, points = item.get("label"), item.get("points")
+    if isinstance(labels, list) and len(labels) == 1:
+        labels = labels[0]
+    if not isinstance(points, list) or len(points) != 1 or not isinstance(points[0], dict):
+        raise InvalidRecord(f"the points {quote(points)} of a span", "one pair of start and end")
+    span = check_span(points[0].get("start"), points[0].get("end"), labels, points[0].get("text"))
+    return span._replace(end=span.end + 1)

@@ -1,0 +1,248 @@
+"""Relatives of CoNLL columns: CoNLL-U with entities in MISC, CoNLL-2012 brackets, and word|POS|TAG lines.
+
+CoNLL-U     1<TAB>Ada<TAB>_<TAB>PROPN<TAB>…<TAB>NER=B-PER|SpaceAfter=No
+CoNLL-2012  bc/cctv/00/cctv_0000   0   0   Ada   NNP   …   (PERSON*   -
+pipes       Ada|NNP|B-PER met|VBD|O
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+from components.corpus.formats.base import Format, Record, Sample, Source, rejected
+from components.corpus.formats.token_json import disjoint_spans
+from components.corpus.records import InvalidRecord, Notice, Read, TokenRecord, quote
+from components.corpus.tag_formats import is_any_tag
+from components.ner.sentence import Span
+from components.ner.tags import tags_of
+
+_MISC_KEYS = ("NER", "Entity", "NE", "ner", "entity", "ne", "BIO", "bio")
+_CONLLU_WIDTH = 10
+_OVERLAPPING = "spans that overlap a longer one, left out"
+_BRACKETS = re.compile(r"\(([^()*\s]+)|(\*)|(\))")
+
+
+class ConlluMisc(Format):
+    """CoNLL-U whose last column, MISC, has the tag of each token, as NER=B-PER."""
+
+    name = "conllu"
+    title = "CoNLL-U with entities in MISC"
+    endings = ("conllu",)
+    holds = "tokens"
+    keeps = frozenset({"documents", "ids"})
+
+    def detect(self, sample: Sample) -> bool:
+        """Token lines have ten columns, and one of them has a tag in MISC."""
+        rows = [line.split("\t") for line in sample.lines[:2000] if not line.startswith("#")]
+        rows = [row for row in rows if len(row) == _CONLLU_WIDTH and row[0][:1].isdigit()]
+        return any(_misc_tag(row[9]) for row in rows)
+
+    def read(self, source: Source) -> Iterator[Record]:
+        """Yields the sentences of the file. Multiword tokens and empty nodes are skipped."""
+        rows: list[tuple[int, str]] = []
+        document = sentence_id = ""
+        for number, line in enumerate(source.lines(), start=1):
+            stripped = line.rstrip("\r\n")
+            if stripped.startswith("#"):
+                key, _, value = stripped[1:].partition("=")
+                key = key.strip()
+                if key.startswith("newdoc"):
+                    document = value.strip() or f"document {number}"
+                elif key == "sent_id":
+                    sentence_id = value.strip()
+            elif stripped.strip():
+                rows.append((number, stripped))
+            elif rows:
+                yield _conllu_sentence(rows, document, sentence_id, source.path)
+                rows, sentence_id = [], ""
+        if rows:
+            yield _conllu_sentence(rows, document, sentence_id, source.path)
+
+    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+        """Writes form and MISC, and an underscore in the other columns."""
+        count = 0
+        document = ""
+        for item in items:
+            sentence, count = item.sentence, count + 1
+            if sentence.document != document:
+                document = sentence.document
+                file.write(f"# newdoc id = {document}\n")
+            identity = item.record.id if item.record and item.record.id else str(count)
+            file.write(f"# sent_id = {identity}\n")
+            tags = tags_of(sentence.spans, len(sentence.tokens), "IOB2")
+            for index, (token, tag) in enumerate(zip(sentence.tokens, tags, strict=True), start=1):
+                if not token or "\t" in token or "\n" in token:
+                    raise ValueError(f"{sentence.id}: the token {token!r} does not fit into a line")
+                file.write("\t".join([str(index), token, *"_" * 7, f"NER={tag}"]) + "\n")
+            file.write("\n")
+        return count
+
+
+def _misc_tag(misc: str) -> str:
+    for field in misc.split("|"):
+        key, separator, value = field.partition("=")
+        if separator and key in _MISC_KEYS and is_any_tag(value):
+            return value
+    return ""
+
+
+def _conllu_sentence(
+    rows: list[tuple[int, str]], document: str, sentence_id: str, path: str
+) -> Record:
+    tokens, tags, token_rows = [], [], []
+    for number, row in rows:
+        cells = row.split("\t")
+        if len(cells) != _CONLLU_WIDTH:
+            error = InvalidRecord(f"{len(cells)} columns", f"{_CONLLU_WIDTH} columns", number)
+            return rejected(error, path, rows)
+        if not cells[0].isdigit():
+            continue
+        tokens.append(cells[1])
+        tags.append(_misc_tag(cells[9]) or "O")
+        token_rows.append((number, row))
+    return TokenRecord(tokens, tags, token_rows, document, sentence_id)
+
+
+class Conll2012Brackets(Format):
+    """CoNLL-2012 (OntoNotes): entities as brackets in a column, documents between #begin and #end."""
+
+    name = "conll2012"
+    title = "CoNLL-2012 brackets"
+    holds = "tokens"
+    keeps = frozenset({"documents"})
+
+    def detect(self, sample: Sample) -> bool:
+        """The file has a `#begin document` line, or its token lines have CoNLL-2012's columns."""
+        return any(line.startswith("#begin document") for line in sample.lines[:5])
+
+    def read(self, source: Source) -> Iterator[Record]:
+        """Yields the sentences of the file."""
+        rows: list[tuple[int, str]] = []
+        document = ""
+        for number, line in enumerate(source.lines(), start=1):
+            stripped = line.strip()
+            if stripped.startswith("#begin document"):
+                document = stripped.removeprefix("#begin document").strip()
+            elif stripped and not stripped.startswith("#"):
+                rows.append((number, stripped))
+            elif rows:
+                yield from _bracket_sentence(rows, document, source.path)
+                rows = []
+        if rows:
+            yield from _bracket_sentence(rows, document, source.path)
+
+    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+        """Writes documents of one part, and a hyphen in the columns that are not known."""
+        count = 0
+        document: str | None = None
+        for item in items:
+            sentence, count = item.sentence, count + 1
+            if sentence.document != document:
+                if document is not None:
+                    file.write("#end document\n")
+                document = sentence.document
+                name = re.sub(r"\s+", "_", document.strip("()")) or "document"
+                file.write(f"#begin document ({name}); part 000\n")
+            starts = {span.start: f"({span.type}" for span in sentence.spans}
+            ends = {span.end - 1 for span in sentence.spans}
+            for index, token in enumerate(sentence.tokens):
+                if not token or re.search(r"\s", token):
+                    raise ValueError(
+                        f"{sentence.id}: the token {token!r} does not fit into a column"
+                    )
+                if any(character in "()*" for character in starts.get(index, "(")[1:]):
+                    raise ValueError(f"{sentence.id}: the type {starts[index]!r} has a bracket")
+                closed = ")" if index in ends else ""
+                bracket = (
+                    starts.get(index, "") + ("" if closed and index in starts else "*") + closed
+                )
+                columns = ["document", "0", str(index), token, *"-" * 6, bracket, "-"]
+                file.write("   ".join(columns) + "\n")
+            file.write("\n")
+        if document is not None:
+            file.write("#end document\n")
+        return count
+
+
+def _bracket_sentence(rows: list[tuple[int, str]], document: str, path: str) -> Iterator[Record]:
+    tokens: list[str] = []
+    spans: list[Span] = []
+    open_spans: list[tuple[int, str]] = []
+    for index, (number, row) in enumerate(rows):
+        cells = row.split()
+        if len(cells) < 12:
+            error = InvalidRecord(
+                f"{len(cells)} columns", "at least 12 columns, entities in the eleventh", number
+            )
+            yield rejected(error, path, rows)
+            return
+        tokens.append(cells[3])
+        for opened, _, closed in _BRACKETS.findall(cells[10]):
+            if opened:
+                open_spans.append((index, opened))
+            elif closed:
+                if not open_spans:
+                    error = InvalidRecord(
+                        f"the bracket {quote(cells[10])}", "an open bracket", number
+                    )
+                    yield rejected(error, path, rows)
+                    return
+                start, label = open_spans.pop()
+                spans.append(Span(start, index + 1, label))
+    if open_spans:
+        error = InvalidRecord("a bracket that is not closed", "brackets in pairs", rows[0][0])
+        yield rejected(error, path, rows)
+        return
+    kept, dropped = disjoint_spans(spans)
+    if dropped:
+        yield Notice(_OVERLAPPING, path, rows[0][0], dropped)
+    yield TokenRecord(tokens, (), rows, document, "", kept)
+
+
+class PipeTokens(Format):
+    """A sentence a line, each token as word|tag or word|POS|tag."""
+
+    name = "pipes"
+    title = "word|POS|tag lines"
+    holds = "tokens"
+
+    def detect(self, sample: Sample) -> bool:
+        """Every word of the first lines ends in a tag after a |."""
+        complete = sample.lines[:20]
+        return bool(complete) and all(
+            "|" in word and is_any_tag(word.rpartition("|")[2])
+            for line in complete
+            for word in line.split()[:50]
+        )
+
+    def read(self, source: Source) -> Iterator[Record]:
+        """Yields the sentences of the file, one a line."""
+        for number, line in enumerate(source.lines(), start=1):
+            if not line.strip():
+                continue
+            rows = [(number, line)]
+            cells = [word.split("|") for word in line.split()]
+            short = next((parts for parts in cells if len(parts) < 2), None)
+            if short is not None:
+                error = InvalidRecord(f"a word without a tag, {quote(short[0])}", "word|tag")
+                yield rejected(error, source.path, rows)
+                continue
+            # The word itself may be a |, as in |||O.
+            width = min(len(parts) for parts in cells)
+            tokens = ["|".join(parts[: len(parts) - width + 1]) for parts in cells]
+            yield TokenRecord(tokens, [parts[-1] for parts in cells], rows)
+
+    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+        """Writes word|tag with IOB2 tags."""
+        count = 0
+        for item in items:
+            sentence, count = item.sentence, count + 1
+            tags = tags_of(sentence.spans, len(sentence.tokens), "IOB2")
+            for token in sentence.tokens:
+                if not token or re.search(r"\s", token):
+                    raise ValueError(f"{sentence.id}: the token {token!r} does not fit into a line")
+            pairs = zip(sentence.tokens, tags, strict=True)
+            file.write(" ".join(f"{token}|{tag}" for token, tag in pairs) + "\n")
+        return count
