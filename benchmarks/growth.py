@@ -12,7 +12,6 @@ it. JSON and plot are written anew after each node, and figures that the JSON ha
 import argparse
 import contextlib
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -152,21 +151,16 @@ def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) ->
 
 
 def _measure(folder: Path, last: str) -> None:
-    from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
-    from tfx.orchestration.pipeline import RunOptions
-
     from components import progress
     from components.corpus.reading import ReadOptions
-    from pipeline import graph, metadata_store, orchestrators, preflight
+    from pipeline import graph, launch, metadata_store, preflight
     from pipeline.config import Config
-    from pipeline.observe import observed
     from pipeline.workdir import Workdir
 
     config = Config.model_validate({"training": {"epochs": 1}, "gate": {"minimum_f1": 0.0}})
     workdir = Workdir(folder / "work", "ner")
     workdir.make()
     watch = _Watch(workdir.artifacts)
-    progress.LOGGER.addHandler(watch)
     watch.begin()
     found = preflight.look(str(folder / "corpus"), ReadOptions(), folder / "left-out.jsonl")
     watch.end("survey")
@@ -174,13 +168,10 @@ def _measure(folder: Path, last: str) -> None:
     whole = graph.create_pipeline(
         config, workdir, corpus, metadata_store.connection(config.metadata, workdir)
     )
-    orchestrators.StandardOptions.DEFAULT_RUNNER = (
-        orchestrators.LOCAL_RUNNER
-    )  # as `orchestrators.execute` has it
     watch.begin()
     watch.end("before")
-    with observed(workdir.root):
-        BeamDagRunner().run(whole, run_options=RunOptions(to_nodes=[last]))
+    with progress.listening(watch.handle):
+        launch.run_graph(whole, "beam", "growth", until=last)
     sys.stdout.flush()
     os._exit(0)
 
@@ -250,11 +241,10 @@ def _disk_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-class _Watch(logging.Handler):
+class _Watch:
     """Prints seconds, processor, memory and disk of each node when it ends; memory is sampled twenty times a second."""
 
     def __init__(self, artifacts: Path):
-        super().__init__()
         self._artifacts = artifacts
         self._began, self._processor, self._peak = 0.0, 0.0, 0.0
         threading.Thread(target=self._sample, daemon=True).start()
@@ -276,15 +266,13 @@ class _Watch(logging.Handler):
         }
         print(json.dumps({name: facts}), flush=True)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.kind == "node_started":
+    def handle(self, event) -> None:
+        from components import progress
+
+        if isinstance(event, progress.NodeStarted):
             self.begin()
-        elif (
-            record.kind == "node_ended"
-            and record.facts["node"] in _KEPT
-            and not record.facts["cached"]
-        ):
-            self.end(record.facts["node"])
+        elif isinstance(event, progress.NodeEnded) and event.node in _KEPT and not event.cached:
+            self.end(event.node)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from components.errors import UserError
+from components.errors import BusyError, UserError
 from components.stdio import discard_stdout
 from pipeline import __version__, exits
 
@@ -50,7 +50,7 @@ def cli() -> None:
     """Trains, checks, publishes and runs a named-entity recogniser.
 
     Exit codes: 0 done (for run: a model was published), 1 a failure of the program or its surroundings, 2 bad input or
-    usage, 3 the run finished and the gate let nothing through.
+    usage, 3 the run finished and the gate let nothing through, 75 another run holds the workdir: try again later.
     """
 
 
@@ -66,7 +66,7 @@ def main() -> None:
         code = exits.STOPPED
     except UserError as error:
         print(f"tfx-ner: {error}", file=sys.stderr)
-        code = exits.BAD_INPUT
+        code = exits.BUSY if isinstance(error, BusyError) else exits.BAD_INPUT
     except BrokenPipeError:
         discard_stdout()
         code = exits.FAILED

@@ -38,7 +38,7 @@ LOCAL_RUNNER = "FnApiRunner"
 _NOTHING_TO_PACK = "--sdk_container_image=none"
 
 _RUNNERS = {  # as a user writes them, and as Beam does
-    "flink": "pipeline.flink.FlinkRunner",
+    "flink": "pipeline.engines.FlinkRunner",
     "spark": "SparkRunner",
     "portable": "PortableRunner",
     "dataflow": "DataflowRunner",

@@ -11,14 +11,30 @@ from urllib.parse import urlsplit
 import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from apache_beam.portability.api import (
+    beam_job_api_pb2,
+    beam_job_api_pb2_grpc,
+    beam_runner_api_pb2,
+)
+from apache_beam.runners.portability import flink_runner
 from apache_beam.runners.runner import create_runner
 
+from components.compat import beam_private
 from components.errors import UserError
 from pipeline.config import Beam
 
 _PATIENCE = 10  # seconds for a part of a cluster to answer
 _WITH_JOB_SERVER = ("flink", "spark", "portable")
+
+
+class FlinkRunner(flink_runner.FlinkRunner):
+    """Beam's Flink runner, with every worker reading files of a split; see `components.compat.beam_private`."""
+
+    def run_portable_pipeline(
+        self, pipeline: beam_runner_api_pb2.Pipeline, options: PipelineOptions
+    ):
+        shuffled = beam_private.shuffle_files_of_sources(pipeline)
+        return super().run_portable_pipeline(shuffled, options)
 
 
 def pipeline_options(settings: Beam) -> PipelineOptions:

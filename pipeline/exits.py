@@ -10,6 +10,7 @@ FAILED = 1  # a failure of the program or its surroundings
 BAD_INPUT = 2  # bad input or usage
 REFUSED = 3  # the run finished, and the gate let nothing through
 NOTHING_NEW = 4  # said by `schedule look` alone
+BUSY = 75  # another run holds the workdir; EX_TEMPFAIL of sysexits.h
 STOPPED = 130  # by the user, as shells count it
 
 

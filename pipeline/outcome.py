@@ -1,32 +1,47 @@
 """The outcome of a run, as plain values: what was measured, what the gate decided and what was published."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
+from components.progress import NodeEnded
 from pipeline import exits
 from pipeline.nodes import LOOKS_UP, following
+
+Scores = Mapping[str, float]  # precision, recall, f1 and support
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Scores are dicts of precision, recall, f1 and support; those of the model before are None where there was none.
+    """The outcome of a run that went to the end.
 
-    `recall_by_novelty` is the recall of entities that train has (`seen`), has with another type (`seen_as_other`) or
-    has not (`unseen`); `incomparable` says that another model serves, which cannot be measured on the same data
-    because its signatures are others or it is not of this workdir's runs; `published` is the version's folder, None
-    where the gate let nothing through or the version must not serve: then `held` says why. `version` is its number
-    wherever it is; `canary` says that it is on trial. `spans` are the numbers and versions of those that the data is
-    of; `report` is the path of the run's report, "" if there is none; `drift` is what
-    `components.validation.drift.Drift` says, and whether it is `past` the contract's threshold; `forced` says that
-    the user wanted no comparison with the model that serves.
+    Attributes:
+      overall: scores over all types.
+      per_type: scores by type.
+      by_length: scores by length of the sentence, in groups.
+      recall_by_novelty: recall of entities that train has (`seen`), has with another type only (`seen_as_other`), or
+        lacks (`unseen`).
+      before: overall scores of the serving model on the same data; None if it was not evaluated.
+      incomparable: whether a model serves that cannot be evaluated on the same data.
+      blessed: whether the gate let the model through.
+      reasons: why it did not.
+      published: folder of the published version; None if nothing was published or the version must not serve.
+      report: path of the report's page, "" if there is none.
+      version: number of the version, also where it is withdrawn.
+      held: why the version must not serve, "" if it may.
+      canary: whether the version is a canary.
+      evaluated_on: name of the evaluated split.
+      spans: number and version of the spans of data.
+      drift: fields of `components.validation.drift.Drift`, and whether each is `past` its threshold.
+      forced: whether the comparison with the serving model was switched off by --force-baseline.
+      nodes: the nodes in the order in which they ended.
     """
 
-    overall: Mapping[str, float]
-    per_type: Mapping[str, Mapping[str, float]]
-    by_length: Mapping[str, Mapping[str, float]]
+    overall: Scores
+    per_type: Mapping[str, Scores]
+    by_length: Mapping[str, Scores]
     recall_by_novelty: Mapping[str, float]
-    before: Optional[Mapping[str, float]]
+    before: Optional[Scores]
     incomparable: bool
     blessed: bool
     reasons: tuple[str, ...]
@@ -37,19 +52,19 @@ class Outcome:
     canary: bool = False
     evaluated_on: str = ""
     spans: tuple[Mapping[str, int], ...] = ()
-    drift: tuple[Mapping[str, object], ...] = ()
+    drift: tuple[Mapping[str, Any], ...] = ()
     forced: bool = False
-    nodes: tuple[Mapping[str, object], ...] = field(default=())
+    nodes: tuple[NodeEnded, ...] = ()
 
     @property
     def nothing_ran(self) -> bool:
-        """Whether every step came from the cache. Resolvers, which only look up, do not count."""
-        steps = [node for node in self.nodes if node["reason"] != LOOKS_UP]
-        return bool(steps) and all(node["cached"] for node in steps)
+        """Whether all nodes came from the cache. Resolvers do not count: they run each time."""
+        nodes = [node for node in self.nodes if node.reason != LOOKS_UP]
+        return bool(nodes) and all(node.cached for node in nodes)
 
     @property
     def verdict(self) -> str:
-        """What came of it, in a word, for the history."""
+        """The outcome in one word, for the history."""
         if self.published:
             return "unchanged" if self.nothing_ran else "canary" if self.canary else "published"
         return "held" if self.held else "refused"
@@ -59,14 +74,14 @@ class Outcome:
         """The exit code."""
         return exits.DONE if self.published else exits.REFUSED
 
-    @property
-    def remembered(self) -> dict:
-        """What the history keeps of it."""
+    def history_fields(self) -> dict[str, Any]:
+        """The fields that the history keeps."""
         kept = ("overall", "per_type", "before", "reasons", "evaluated_on", "version", "nodes")
-        return {name: getattr(self, name) for name in kept}
+        return {name: self.as_dict()[name] for name in kept}
 
-    def as_dict(self) -> dict:
-        return {**asdict(self), "nothing_ran": self.nothing_ran}
+    def as_dict(self) -> dict[str, Any]:
+        nodes = tuple(node.as_dict() for node in self.nodes)
+        return {**asdict(self), "nodes": nodes, "nothing_ran": self.nothing_ran}
 
 
 @dataclass(frozen=True)
@@ -75,11 +90,11 @@ class PartialOutcome:
 
     Attributes:
       until: the node after which it stopped.
-      nodes: as in `Outcome`.
+      nodes: the nodes in the order in which they ended.
     """
 
     until: str
-    nodes: tuple[Mapping[str, Any], ...]
+    nodes: tuple[NodeEnded, ...]
 
     @property
     def next(self) -> str:
@@ -96,10 +111,10 @@ class PartialOutcome:
         """The exit code."""
         return exits.DONE
 
-    @property
-    def remembered(self) -> dict[str, Any]:
+    def history_fields(self) -> dict[str, Any]:
         """The fields that the history keeps."""
-        return {"until": self.until, "nodes": self.nodes}
+        return {"until": self.until, "nodes": self.as_dict()["nodes"]}
 
     def as_dict(self) -> dict[str, Any]:
-        return {"until": self.until, "next": self.next, "published": None, "nodes": self.nodes}
+        nodes = tuple(node.as_dict() for node in self.nodes)
+        return {"until": self.until, "next": self.next, "published": None, "nodes": nodes}

@@ -12,6 +12,7 @@ from tfx.orchestration import metadata
 
 from components.corpus.split_files import Splits
 from components.evaluation import entity_metric, resolvers, results, type_gate
+from components.progress import NodeEnded
 from components.publishing import hold
 from components.publishing.versions import Folders
 from components.report import component, figures
@@ -79,7 +80,7 @@ def read(
     splits: Splits,
     serves: Optional[int],
     forced: bool,
-    nodes: tuple[Mapping[str, object], ...],
+    nodes: tuple[NodeEnded, ...],
 ) -> Outcome:
     """The outcome of a run.
 
@@ -154,12 +155,12 @@ def _reasons(path: str) -> list[str]:
             elif threshold.HasField("change_threshold"):
                 allowed = -threshold.change_threshold.absolute.value
                 phrases.append(
-                    f"F1 is {-value:.4f} lower than the model's before it; {allowed:g} is allowed (gate.tolerance)"
+                    f"F1 is {-value:.4f} lower than the serving model's; {allowed:g} is allowed (gate.tolerance)"
                 )
             else:
                 lowest = threshold.value_threshold.lower_bound.value
                 phrases.append(
-                    f"F1 is {value:.4f}; at least {lowest:g} is asked for (gate.minimum_f1)"
+                    f"F1 is {value:.4f}; at least {lowest:g} is required (gate.minimum_f1)"
                 )
     return phrases
 

@@ -1,13 +1,14 @@
 """The report of a run: what its Report node measured, with what only the run knows, as JSON and as a page. Needs no TFX."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from components.errors import UserError
+from components.progress import NodeEnded
 from components.report import card, figures
 from pipeline.config import Config
 from pipeline.history.facts import Facts
@@ -162,8 +163,8 @@ def _earlier(before: Iterable[Facts]) -> Iterable[figures.EarlierRun]:
             )
 
 
-def _node(node: Mapping[str, object]) -> figures.Node:
-    return figures.Node(node["node"], node["seconds"], node["cached"], node["reason"])
+def _node(node: NodeEnded) -> figures.Node:
+    return figures.Node(node.node, round(node.seconds, 2), node.cached, node.reason)
 
 
 def _moment(seconds: float) -> str:

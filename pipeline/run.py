@@ -1,20 +1,19 @@
-"""One run of the pipeline, from a configuration to an outcome."""
+"""One run of the pipeline, from a request to an outcome."""
 
-import contextlib
 import datetime
 import json
 import logging
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import yaml
 
-from components import tf_runtime
+from components import atomic_io, progress, tf_runtime
 from components.corpus.reading import ReadOptions
 from components.corpus.text_files import content_hash
-from components.errors import UserError
+from components.errors import UserError, find_user_error, last_line
 from components.publishing import versions
 from components.settings import Training
 from components.tagger import vectors
@@ -24,318 +23,401 @@ from pipeline import metadata_store, nodes, preflight, remote_inputs, report
 from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
 from pipeline.history import cleanup, record
-from pipeline.history.facts import Facts
-from pipeline.outcome import PartialOutcome
+from pipeline.outcome import Outcome, PartialOutcome
 from pipeline.workdir import Workdir
 
-_CAUSED_BY = "Caused by: "
+if TYPE_CHECKING:
+    from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
+    from tfx.orchestration.pipeline import Pipeline
+
+    from pipeline.graph import Corpus
+
+_RUN_NAME = "%Y%m%d-%H%M%S-%f"
 
 
 class Failure(Exception):
-    """A node failed for a reason that is not the user's data; says which, why, and where the whole story is."""
+    """A node failed, and not by the user's data. The message names the node, the reason and the log."""
 
     def __init__(self, node: str, error: str, log: Path):
-        super().__init__(f"{node} failed: {error}. The log has the whole story: {log}")
+        super().__init__(f"{node} failed: {error}. Details are in the log: {log}")
 
 
-def run(
-    config: Config,
-    corpus_path: str,
-    label: str,
-    console: RunConsole,
-    trials: int = 0,
-    because: str = record.BY_HAND,
-    force_baseline: bool = False,
-    until: str = "",
-):
-    """Runs the pipeline once and returns its `pipeline.outcome.Outcome`; with `until`, a `pipeline.outcome.PartialOutcome`.
+@dataclass(frozen=True)
+class RunRequest:
+    """What the user asks of a run.
+
+    Attributes:
+      config: the configuration as given.
+      corpus_path: the corpus, a file or a folder.
+      label: the name of the corpus.
+      trials: how many settings to try first; the best are used by this run and later ones. 0 for no search.
+      reason: why the run starts, for the history.
+      force_baseline: whether to skip the comparison with the serving model.
+      until: the node to stop after, one of `pipeline.nodes.NODES`; "" to run all.
+    """
+
+    config: Config
+    corpus_path: str
+    label: str
+    trials: int = 0
+    reason: str = record.BY_HAND
+    force_baseline: bool = False
+    until: str = ""
+
+
+@dataclass(frozen=True)
+class ResolvedConfig:
+    """The configuration of a run.
+
+    Attributes:
+      asked: as given, with absolute paths; kept with the run.
+      local: with local copies in place of remote files; what the nodes get.
+    """
+
+    asked: Config
+    local: Config
+
+    def with_settings(self, settings: dict[str, float | int]) -> "ResolvedConfig":
+        """The configuration with some settings replaced, by dotted key."""
+        return ResolvedConfig(
+            with_settings(self.asked, settings), with_settings(self.local, settings)
+        )
+
+
+@dataclass(frozen=True)
+class _RunContext:
+    """What the steps of one run share.
+
+    Attributes:
+      request: what the user asks.
+      workdir: where the pipeline lives.
+      connection: how to reach ML Metadata.
+      folder: the run's own folder in the workdir.
+      survey: what the preflight found out about the corpus.
+      options: how the corpus is read.
+      serving_version: the version that serves before the run, None if there is none.
+      console: shows progress.
+    """
+
+    request: RunRequest
+    workdir: Workdir
+    connection: "ConnectionConfig"
+    folder: Path
+    survey: preflight.Survey
+    options: ReadOptions
+    serving_version: Optional[int]
+    console: RunConsole
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+
+class NodeRecorder:
+    """Keeps what became of the nodes.
+
+    Attributes:
+      nodes: those that ended, in that order.
+      failure: the first failure, None if there was none.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: tuple[progress.NodeEnded, ...] = ()
+        self.failure: Optional[progress.NodeFailed] = None
+
+    @property
+    def executions(self) -> dict[str, int]:
+        """The id in ML Metadata of each node's execution."""
+        return {node.node: node.execution for node in self.nodes}
+
+    def handle(self, event: progress.Event) -> None:
+        """Takes an event of `components.progress`."""
+        if isinstance(event, progress.NodeEnded):
+            self.nodes += (event,)
+        elif isinstance(event, progress.NodeFailed):
+            self.failure = self.failure or event
+
+
+def run(request: RunRequest, console: RunConsole) -> Outcome | PartialOutcome:
+    """Runs the pipeline once.
 
     Args:
-      config: the configuration, kept with the run.
-      corpus_path: the corpus, a file or a folder.
-      label: what to call the corpus.
-      console: tells the user how far it is.
-      trials: how many settings to try before, on the same data; the best ones are used, and kept for later runs.
-      because: why it is run, for the history.
-      force_baseline: whether the new model is not to be compared with the one that serves.
-      until: the node to stop after, one of `pipeline.nodes.NODES`; "" to go to the end.
+      request: what to run.
+      console: shows progress.
+
+    Returns:
+      The outcome; a PartialOutcome if the request says where to stop.
 
     Raises:
-      UserError: bad data, or data that breaks the contract.
-      Failure: any other failure of a node.
-      StorageError: what lies elsewhere cannot be reached; a version that was published is copied there by the next run.
+      BusyError: another run holds the workdir.
+      UserError: bad settings or data, or data that does not fit the curated schema.
+      Failure: a node failed for another reason.
+      StorageError: remote storage cannot be reached. A version that was published is copied there by the next run.
       StoreError: ML Metadata cannot be read or written.
     """
-    if until and trials:
+    if request.until and request.trials:
         raise UserError(
-            f"--until {until}: found --tune beside it; the search goes before a whole run, expected one of them"
+            f"--until {request.until}: found --tune beside it; a search precedes a whole run, expected one of them"
         )
-    workdir = Workdir(Path(config.workdir).resolve(), config.name)
-    given, config = config, remote_inputs.fetched(config, workdir, console.elsewhere)
-    corpus_path = config.data or corpus_path
-    config = _with_checked_vectors(_with_checked_schema(config, workdir))
-    if config.training.distribute == "multi-worker":
-        _refuse_unless_chief(trials)
+    workdir = Workdir(Path(request.config.workdir).resolve(), request.config.name)
+    config = resolve_config(request, workdir, console)
     workdir.make()
-    connection = metadata_store.connection(config.metadata, workdir)
-    with workdir.locked(), cleanup.around_run(connection, workdir, config.keep):
-        folder = _new_folder(workdir.runs)
-        kept, asked = folder / "config.yaml", remote_inputs.as_given(config, given)
-        kept.write_text(asked.dump(), encoding="utf-8")
-        data = os.path.abspath(corpus_path) if asked.data == config.data else asked.data
-        remembered = record.begun(
-            connection, folder.name, asked, str(workdir.root), label, data, because
+    connection = metadata_store.connection(config.local.metadata, workdir)
+    with workdir.locked(), cleanup.around_run(connection, workdir, config.local.keep):
+        folder = _make_run_folder(workdir.runs)
+        _write_config(config, folder)
+        history = record.begun(
+            connection,
+            folder.name,
+            config.asked,
+            str(workdir.root),
+            request.label,
+            _data_path(request, config),
+            request.reason,
         )
-        with record.ending(remembered):
-            options = config.read_options
-            found = preflight.look(corpus_path, options, folder / "left-out.jsonl", config.choice)
-            spans = [
-                {"number": span.number, "version": span.version} for span in found.splits.spans
-            ]
-            remembered.add(data_hash=found.fingerprint, sentences=found.sentences, spans=spans)
-            console.surveyed(found, label, folder)
-            with console.capturing(folder / "log.txt"):
-                serves = versions.serving(workdir.versions)
-                work = _Work(
-                    workdir,
-                    connection,
-                    found,
-                    options,
-                    label,
-                    console,
-                    folder,
-                    serves,
-                    force_baseline,
-                    until,
-                )
-                if trials:
-                    config = _tune(config, work, trials)
-                    kept.write_text(remote_inputs.as_given(config, given).dump(), encoding="utf-8")
-                outcome = _run(config, work)
-            _keep(outcome, folder)
-            if not until:
-                remote_inputs.publish(workdir.versions, config.publish.copy_to, console.elsewhere)
-        remembered.end(outcome.verdict, outcome.code, **outcome.remembered)
-        if until:
-            return outcome
-        with console.capturing(folder / "log.txt"):
-            outcome = _with_report(outcome, remembered.facts, config, work)
-        _keep(outcome, folder)
+        with record.ending(history):
+            context = _preflight(request, config.local, workdir, connection, folder, console)
+            history.add(
+                data_hash=context.survey.fingerprint,
+                sentences=context.survey.sentences,
+                spans=[
+                    {"number": span.number, "version": span.version}
+                    for span in context.survey.splits.spans
+                ],
+            )
+            if request.trials:
+                config = _tune(config, context)
+                _write_config(config, folder)
+            outcome, recorder = _execute(config.local, context)
+            _write_outcome(outcome, folder)
+            if isinstance(outcome, Outcome):
+                address = config.local.publish.copy_to
+                remote_inputs.publish(workdir.versions, address, console.show_transfer)
+        history.end(outcome.verdict, outcome.code, **outcome.history_fields())
+        if isinstance(outcome, Outcome):
+            outcome = _with_report(outcome, recorder, history, config.local, context)
+            _write_outcome(outcome, folder)
         return outcome
 
 
-def _with_checked_schema(config: Config, workdir: Workdir) -> Config:
-    """The configuration with the whole path of its schema. Raises UserError if that is none, before time is spent."""
-    if config.schema_file is None:
-        if workdir.schema.exists():
-            curated_schema.read(workdir.schema)
-        return config
-    path = Path(config.schema_file).resolve()
-    curated_schema.read(path)
-    return config.model_copy(update={"schema_file": str(path)})
+def resolve_config(request: RunRequest, workdir: Workdir, console: RunConsole) -> ResolvedConfig:
+    """Fetches remote inputs and checks, before time is spent, that schema and vectors can be read.
 
-
-def _with_checked_vectors(config: Config) -> Config:
-    """The configuration with the whole path of its vectors. Raises UserError if the file holds none, as its first lines show."""
-    if config.vectors is None:
-        return config
-    path = str(Path(config.vectors).resolve())
-    vectors.dimensions_of(path)
-    return config.model_copy(update={"vectors": path})
+    Raises:
+      UserError: one of them cannot, or this machine is not the chief of the cluster.
+      StorageError: remote storage cannot be reached.
+    """
+    local = remote_inputs.fetched(request.config, workdir, console.show_transfer)
+    if local.schema_file is not None:
+        local = local.model_copy(update={"schema_file": str(Path(local.schema_file).resolve())})
+    if local.schema_file is not None or workdir.schema.exists():
+        curated_schema.read(local.schema_file or workdir.schema)
+    if local.vectors is not None:
+        local = local.model_copy(update={"vectors": str(Path(local.vectors).resolve())})
+        vectors.dimensions_of(local.vectors)
+    if local.training.distribute == "multi-worker":
+        _refuse_unless_chief(request.trials)
+    return ResolvedConfig(remote_inputs.as_given(local, request.config), local)
 
 
 def _refuse_unless_chief(trials: int) -> None:
-    """Raises UserError unless TF_CONFIG gives the run other machines to train with, and it can have them."""
     place = cluster.place(os.environ.get(cluster.VARIABLE))
     if place.number:
         raise UserError(
-            f"{cluster.VARIABLE} says that this is not the chief; expected `tfx-ner worker` here, and the run on {place.chief}"
+            f"{cluster.VARIABLE}: this machine is not the chief; expected `tfx-ner worker` here, and the run on {place.chief}"
         )
     if trials:
         raise UserError(
-            "--tune: the other machines train along once and no more; expected training.distribute=none or mirrored beside it"
+            "--tune: found training.distribute=multi-worker; expected none or mirrored, since workers train only once"
         )
 
 
-def _new_folder(runs: Path) -> Path:
-    """A folder for this run, named by the time it starts; its name is behind those there, also when the clock was set back."""
-    now, form = datetime.datetime.now(), "%Y%m%d-%H%M%S-%f"
+def _data_path(request: RunRequest, config: ResolvedConfig) -> str:
+    """The address of remote data, or the absolute path of local data."""
+    if config.asked.data != config.local.data:
+        return str(config.asked.data)
+    return os.path.abspath(config.local.data or request.corpus_path)
+
+
+def _preflight(
+    request: RunRequest,
+    config: Config,
+    workdir: Workdir,
+    connection: "ConnectionConfig",
+    folder: Path,
+    console: RunConsole,
+) -> _RunContext:
+    """Reads the corpus once, so that bad lines are refused before TFX is imported."""
+    options = config.read_options
+    left_out = folder / "left-out.jsonl"
+    survey = preflight.look(config.data or request.corpus_path, options, left_out, config.choice)
+    console.show_corpus(survey, request.label, left_out)
+    serving_version = versions.serving(workdir.versions)
+    return _RunContext(
+        request, workdir, connection, folder, survey, options, serving_version, console
+    )
+
+
+def _tune(config: ResolvedConfig, context: _RunContext) -> ResolvedConfig:
+    """Searches for settings, keeps the best in the workdir, and returns the configuration with them."""
+    with context.console.logging_to(context.log):
+        corpus = _import_tfx(config.local, context)
+        from pipeline import graph, outcome_reader
+
+        pipeline = graph.create_tuning(
+            config.local, context.workdir, corpus, context.connection, context.request.trials
+        )
+        recorder = _run_nodes(pipeline, config.local, f"{context.folder.name}.tuning", context)
+        best = outcome_reader.best_settings(context.connection, recorder.executions)
+        groups: dict[str, dict[str, float | int]] = {}
+        for key, value in best.items():
+            group, _, name = key.partition(".")
+            groups.setdefault(group, {})[name] = value
+        atomic_io.write_text(context.workdir.tuned, yaml.safe_dump(groups, sort_keys=True))
+        context.console.show_tuned(context.workdir.tuned)
+    return config.with_settings(dict(best))
+
+
+def _execute(config: Config, context: _RunContext) -> tuple[Outcome | PartialOutcome, NodeRecorder]:
+    """Runs the pipeline and reads its outcome."""
+    request = context.request
+    with context.console.logging_to(context.log):
+        corpus = _import_tfx(config, context)
+        from pipeline import graph, outcome_reader
+
+        pipeline = graph.create_pipeline(
+            config,
+            context.workdir,
+            corpus,
+            context.connection,
+            context.serving_version,
+            not request.force_baseline,
+        )
+        recorder = _run_nodes(pipeline, config, context.folder.name, context)
+        if request.until:
+            return PartialOutcome(request.until, recorder.nodes), recorder
+        outcome = outcome_reader.read(
+            context.connection,
+            context.workdir.versions,
+            recorder.executions,
+            context.survey.splits,
+            context.serving_version,
+            request.force_baseline,
+            recorder.nodes,
+        )
+        return outcome, recorder
+
+
+def _import_tfx(config: Config, context: _RunContext) -> "Corpus":
+    """Imports what runs nodes, and describes the corpus to it.
+
+    Late, since TFX takes longer to import than a user should wait for an error in the configuration; and after the
+    environment variables that TensorFlow reads at its import.
+    """
+    context.console.show_status("starting TFX")
+    _prepare_tensorflow(config.training)
+    from pipeline import engines, graph
+
+    engines.pipeline_options(config.beam)  # refuses bad options here, before the first node does
+    survey = context.survey
+    vectors_content = content_hash(config.vectors) if config.vectors else ""
+    return graph.Corpus(
+        survey.splits,
+        context.options,
+        survey.fingerprint,
+        context.request.label,
+        vectors_content,
+        survey.plan,
+    )
+
+
+def _prepare_tensorflow(training: Training) -> None:
+    tf_runtime.limit_threads(training.threads)
+    if training.distribute != "none":
+        # Another process trains; this one must not take all memory of the GPUs.
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+
+def _run_nodes(
+    pipeline: "Pipeline", config: Config, run_id: str, context: _RunContext
+) -> NodeRecorder:
+    """Runs the nodes of a pipeline, and raises UserError or Failure if one fails, unless that is the report."""
+    from pipeline import launch
+
+    recorder = NodeRecorder()
+    with progress.listening(recorder.handle), progress.listening(context.console.handle):
+        try:
+            launch.run_graph(pipeline, config.orchestrator, run_id, context.request.until)
+        except Exception as error:  # what a node raised, perhaps wrapped by Beam
+            failure = recorder.failure
+            if failure and failure.node == nodes.REPORT:
+                return (
+                    recorder  # the model is published; `_with_report` says that there is no report
+                )
+            cause = failure.error if failure else error
+            message = find_user_error(cause)
+            if message:
+                raise UserError(message) from error
+            logging.getLogger().exception("the run failed")
+            node = failure.node if failure else "the orchestrator"
+            raise Failure(node, last_line(cause), context.log) from error
+    return recorder
+
+
+def _with_report(
+    outcome: Outcome,
+    recorder: NodeRecorder,
+    history: record.Record,
+    config: Config,
+    context: _RunContext,
+) -> Outcome:
+    """The outcome with its report. An error here is shown and does not change how the run ended."""
+    from pipeline import outcome_reader
+    from pipeline.history import pages, runs
+
+    with context.console.logging_to(context.log):
+        context.console.show_status("writing the report")
+        try:
+            if recorder.failure:
+                raise recorder.failure.error
+            store = metadata_store.opened(context.connection)
+            facts = history.facts
+            earlier = [
+                other.facts
+                for other in runs.load_runs(store, context.workdir)
+                if other.name != facts.run
+            ]
+            measured = outcome_reader.measured(context.connection, recorder.executions)
+            spans = context.survey.spans
+            figures = report.assemble(measured, spans, facts, config, outcome, earlier)
+            page = report.write(figures, context.workdir.reports)
+            pages.keep(store, facts.run, recorder.executions[nodes.REPORT], page.parent)
+        except Exception as error:
+            logging.getLogger().exception("no report")
+            context.console.show_missing_report(last_line(error), context.log)
+            return outcome
+    return replace(outcome, report=str(page))
+
+
+def _make_run_folder(runs: Path) -> Path:
+    """Makes a folder named by the time. The name sorts after all others, also when the clock was set back."""
+    now = datetime.datetime.now()
     for name in sorted((path.name for path in runs.iterdir()), reverse=True):
-        with contextlib.suppress(ValueError):  # a folder that is not a run's
-            now = max(
-                now, datetime.datetime.strptime(name, form) + datetime.timedelta(microseconds=1)
-            )
-            break
-    folder = runs / now.strftime(form)
+        try:
+            newest = datetime.datetime.strptime(name, _RUN_NAME)
+        except ValueError:  # not a run's folder
+            continue
+        now = max(now, newest + datetime.timedelta(microseconds=1))
+        break
+    folder = runs / now.strftime(_RUN_NAME)
     folder.mkdir()
     return folder
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a run is done with, beside its configuration."""
-
-    workdir: Workdir
-    connection: object  # of ML Metadata
-    found: preflight.Survey
-    options: ReadOptions
-    label: str
-    console: RunConsole
-    folder: Path
-    serves: Optional[int]  # the version that does, before the run
-    force_baseline: bool
-    until: str  # the node to stop after, "" for none
+def _write_config(config: ResolvedConfig, folder: Path) -> None:
+    atomic_io.write_text(folder / "config.yaml", config.asked.dump())
 
 
-def _run(config: Config, work: _Work):
-    """Executes the pipeline and reads its outcome."""
-    _execute(config, work)
-    console = work.console
-    if work.until:
-        return PartialOutcome(work.until, console.nodes)
-    from pipeline import outcome_reader
-
-    return outcome_reader.read(
-        work.connection,
-        work.workdir.versions,
-        console.executions,
-        work.found.splits,
-        work.serves,
-        work.force_baseline,
-        console.nodes,
-    )
-
-
-def _keep(outcome, folder: Path) -> None:
-    """Writes the outcome into the run's folder; it is there whole or not at all."""
-    partial = folder / "outcome.partial"
-    partial.write_text(
-        json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    partial.replace(folder / "outcome.json")
-
-
-def _with_report(outcome, facts: Facts, config: Config, work: _Work):
-    """The outcome with its report. Where there can be none, that is told and no more: the run has ended as it has."""
-    from pipeline import outcome_reader
-    from pipeline.history import pages, runs
-
-    console = work.console
-    console.working("writing the report")
-    try:
-        if console.failure:
-            raise console.failure.error
-        earlier = [
-            one.facts
-            for one in runs.load_runs(metadata_store.opened(work.connection), work.workdir)
-            if one.name != facts.run
-        ]
-        measured = outcome_reader.measured(work.connection, console.executions)
-        page = report.write(
-            report.assemble(measured, work.found.spans, facts, config, outcome, earlier),
-            work.workdir.reports,
-        )
-        pages.keep(
-            metadata_store.opened(work.connection),
-            facts.run,
-            console.executions[nodes.REPORT],
-            page.parent,
-        )
-    except Exception as error:  # whatever it is
-        logging.getLogger().exception("no report")
-        console.no_report(last_line(error), work.folder / "log.txt")
-        return outcome
-    return replace(outcome, report=str(page))
-
-
-def _tune(config: Config, work: _Work, trials: int) -> Config:
-    """Searches for settings, keeps the best in the workdir, and returns the configuration with them."""
-    _execute(config, work, trials)
-    from pipeline import outcome_reader
-
-    best = outcome_reader.best_settings(work.connection, work.console.executions)
-    groups: dict[str, dict] = {}
-    for key, value in best.items():
-        group, _, name = key.partition(".")
-        groups.setdefault(group, {})[name] = value
-    partial = work.workdir.tuned.with_suffix(".partial")
-    partial.write_text(yaml.safe_dump(groups, sort_keys=True), encoding="utf-8")
-    partial.replace(work.workdir.tuned)
-    work.console.tuned(work.workdir.tuned)
-    return with_settings(config, best)
-
-
-def _execute(config: Config, work: _Work, trials: int = 0) -> None:
-    """Runs every node of the pipeline, or of the search over `trials` settings."""
-    # Imported here: TFX takes longer to import than a user waits for an error in the configuration.
-    console = work.console
-    console.working("starting TFX")
-    _prepare_tensorflow(config.training)
-    from pipeline import engines, graph, orchestrators
-
-    engines.pipeline_options(config.beam)  # refused here, not by the first node
-    vectors_content = content_hash(config.vectors) if config.vectors else ""
-    corpus = graph.Corpus(
-        work.found.splits,
-        work.options,
-        work.found.fingerprint,
-        work.label,
-        vectors_content,
-        work.found.plan,
-    )
-    steps = (
-        graph.create_tuning(config, work.workdir, corpus, work.connection, trials)
-        if trials
-        else graph.create_pipeline(
-            config, work.workdir, corpus, work.connection, work.serves, not work.force_baseline
-        )
-    )
-    try:
-        run_name = f"{work.folder.name}{'.tuning' if trials else ''}"
-        orchestrators.execute(steps, config.orchestrator, run_name, work.until)
-    except Exception as error:  # whatever a node raised, through Beam or not
-        cause = console.failure.error if console.failure else error
-        if console.failure and console.failure.node == nodes.REPORT:
-            return  # the last one, and what came of the run is there without it
-        told = user_error(cause)
-        if told:
-            raise UserError(told) from error
-        logging.getLogger().exception("the run failed")
-        node = console.failure.node if console.failure else "the orchestrator"
-        raise Failure(node, last_line(cause), work.folder / "log.txt") from error
-
-
-def _prepare_tensorflow(training: Training) -> None:
-    """Tells TensorFlow what it takes from the environment, before it is imported: how many threads it may have and, where another
-    process trains, not to take all memory of the GPUs."""
-    tf_runtime.limit_threads(training.threads)
-    if training.distribute != "none":
-        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-
-
-def user_error(error: Optional[BaseException]) -> Optional[str]:
-    """The message of the UserError behind an exception, None if there is none.
-
-    Beam raises errors of its workers anew, as text with the place in its graph behind it.
-    """
-    marker = f"{UserError.__name__}: "
-    while error is not None:
-        if isinstance(error, UserError):
-            return _without_beam(str(error))
-        text = str(error)
-        if marker in text:
-            return _without_beam(text[text.rindex(marker) + len(marker) :])
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _without_beam(text: str) -> str:
-    return text.partition(" [while running")[0].partition("\n")[0].strip()
-
-
-def last_line(error: BaseException) -> str:
-    """What an exception says in the end: Beam puts the whole traceback of a worker before it. A trace of Java's, as from Flink, ends
-    with calls, and says last by what it was caused."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line.removeprefix(_CAUSED_BY) for line in lines if line.startswith(_CAUSED_BY)]
-    return (causes or lines or [type(error).__name__])[-1]
+def _write_outcome(outcome: Outcome | PartialOutcome, folder: Path) -> None:
+    text = json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False) + "\n"
+    atomic_io.write_text(folder / "outcome.json", text)

@@ -12,11 +12,9 @@ from pathlib import Path
 import filelock
 
 from components import atomic_io
-from components.errors import UserError
+from components.errors import BusyError, UserError
 from components.publishing import canary
 from components.publishing.versions import Folders
-
-HELD = "is at work here"  # said by a run that finds another one at work; the scheduler tells it by this from bad input
 
 
 @dataclass(frozen=True)
@@ -143,15 +141,15 @@ class Workdir:
     def locked(self) -> Iterator[None]:
         """Holds the work folder for one run; it is free again when the process ends, however it ends.
 
-        Raises UserError at once if another run holds it.
+        Raises BusyError at once if another run holds it.
         """
         lock = filelock.FileLock(self.root / ".lock", blocking=False)
         try:
             lock.acquire()
         except filelock.Timeout:
             who = f"process {self.holder}" if self.holder else "another run"
-            raise UserError(
-                f"{self.root}: {who} {HELD}; wait until it ends, or give another --workdir"
+            raise BusyError(
+                f"{self.root}: {who} is at work here; wait until it ends, or give another --workdir"
             ) from None
         except OSError as error:
             raise UserError(

@@ -5,7 +5,7 @@ It lies under `assets.extra/ner.json`, where TensorFlow Serving keeps what it do
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,7 @@ _PLACE = Path("assets.extra") / "ner.json"
 
 @dataclass(frozen=True)
 class Card:
-    """What a published model says about itself.
-
-    labels: IOB2 tags by number.
-    version: version of tfx-ner that trained the model.
-    corpus: the name of the corpus.
-    settings: the settings of the training.
-    dev: entity scores of the kept weights on dev, over the model's tokens.
-    interface: counts up when the signatures change.
-    tensorflow: version of TensorFlow that exported the model, "" if that is not recorded.
-    """
+    """`labels`: IOB2 tags by number; `dev`: entity scores on dev of the kept weights, over the known way's tokens."""
 
     labels: tuple[str, ...]
     version: str
@@ -33,16 +24,6 @@ class Card:
     settings: Mapping[str, Any] = field(default_factory=dict)
     dev: Mapping[str, float] = field(default_factory=dict)
     interface: int = INTERFACE
-    tensorflow: str = ""
-
-    @property
-    def lowest_server(self) -> str:
-        """The lowest TensorFlow Serving that is promised to load the model, as "2.16".
-
-        TensorFlow promises that newer releases load older models, not the reverse. "" if the version
-        that exported the model is not recorded.
-        """
-        return ".".join(self.tensorflow.split(".")[:2])
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -64,7 +45,6 @@ def read(model: str | Path) -> Card | None:
     """The card of a SavedModel, or None where it has none that can be read."""
     try:
         values = json.loads((Path(model) / _PLACE).read_text(encoding="utf-8"))
-        known = {one.name: values[one.name] for one in fields(Card) if one.name in values}
-        return Card(**{**known, "labels": tuple(values["labels"])})
+        return Card(**{**values, "labels": tuple(values["labels"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 from components import progress
 from components.errors import UserError
@@ -12,7 +13,7 @@ from components.training import worker
 from components.training.material import Job
 
 
-def train(job: Job, report: Callable[[dict], None]) -> None:
+def train(job: Job, report: progress.Listener) -> None:
     """As `components.training.epochs.train`, but for the tagger: what is left of it are its best weights, in `checkpoints`.
 
     Raises UserError where the process refuses, and RuntimeError where it fails.
@@ -30,7 +31,7 @@ def train(job: Job, report: Callable[[dict], None]) -> None:
             process.stdin.write(worker.written(job) + "\n")
             process.stdin.flush()
             for line in process.stdout:
-                _tell(report, **json.loads(line))
+                _handle(json.loads(line), report)
             process.wait()
         finally:
             process.kill()
@@ -38,12 +39,13 @@ def train(job: Job, report: Callable[[dict], None]) -> None:
         raise RuntimeError(f"the process that trains ended with {process.returncode}")
 
 
-def _tell(report: Callable[[dict], None], kind: str, facts: dict) -> None:
-    if kind == worker.REFUSED:
-        raise UserError(facts["message"])
-    if kind == worker.FAILED:
-        raise RuntimeError(facts["message"])
-    if kind == "epoch":
-        report(facts)
-    elif kind != "vectors":  # told by the run itself, which has them too
-        progress.report(kind, **facts)
+def _handle(line: Mapping[str, Any], report: progress.Listener) -> None:
+    if worker.REFUSED in line:
+        raise UserError(line[worker.REFUSED])
+    if worker.FAILED in line:
+        raise RuntimeError(line[worker.FAILED])
+    event = progress.from_json(line)
+    if isinstance(event, progress.EpochEnded):
+        report(event)
+    elif not isinstance(event, progress.VectorsLoaded):  # the run loads them too, and says so
+        progress.emit(event)

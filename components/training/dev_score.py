@@ -1,12 +1,12 @@
 """Entity scores on dev after each epoch: what early stopping goes by and what the user sees."""
 
 import time
-from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from components import progress
 from components.ner import scores
 from components.tagger.packing import pack
 from components.tagger.sentences import vocables_of_sentences
@@ -26,7 +26,7 @@ class DevScore(keras.callbacks.Callback):
         self,
         dev: tf.data.Dataset,
         labels: tuple[str, ...],
-        report: Callable[[dict], None],
+        report: progress.Listener,
         epochs: int,
     ):
         """`dev` with the tags that `components.training.dataset` gives `as_corpus`."""
@@ -47,15 +47,15 @@ class DevScore(keras.callbacks.Callback):
         )
         logs[SECONDS] = trained
         self._report(
-            {
-                "epoch": epoch + 1,
-                "epochs": self._epochs,
-                "loss": logs["loss"],
-                "seconds": trained,
-                "f1": result.f1,
-                "precision": result.precision,
-                "recall": result.recall,
-            }
+            progress.EpochEnded(
+                epoch=epoch + 1,
+                epochs=self._epochs,
+                loss=float(logs["loss"]),
+                seconds=trained,
+                f1=result.f1,
+                precision=result.precision,
+                recall=result.recall,
+            )
         )
 
     def _decoded(self):

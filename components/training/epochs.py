@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -26,7 +25,7 @@ _FEWEST_STEPS = (
 )
 
 
-def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None = None) -> Tagger:
+def train(job: Job, report: progress.Listener, team: replicas.Team | None = None) -> Tagger:
     """Fits a new tagger until dev's entity F1 no longer rises, and returns it as it then is.
 
     An epoch is a pass over train, or as many as make `_FEWEST_STEPS`, where train is small.
@@ -53,7 +52,7 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
     if given.start:
         vocabularies = (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
         names = {name: given.transform.vocabulary_by_name(name) for name in vocabularies}
-        progress.report("warm_start", **warm_start.take_over(tagger, names, given.start)._asdict())
+        progress.emit(progress.WarmStarted(*warm_start.take_over(tagger, names, given.start)))
     passes = math.ceil(_FEWEST_STEPS / counts.steps)
     schedule = keras.optimizers.schedules.PolynomialDecay(
         training.learning_rate, counts.steps * passes * training.epochs, training.learning_rate / 10
@@ -62,10 +61,11 @@ def train(job: Job, report: Callable[[dict], None], team: replicas.Team | None =
         learner = Learner(tagger, training.foretelling)
         learner.compile(SparseAdam(schedule, training.gradient_norm))
     if team and team.number:
-        told = {"epochs": training.epochs}
         callbacks = [
             keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: report({**told, "epoch": epoch + 1, **logs})
+                on_epoch_end=lambda epoch, logs: report(
+                    progress.WorkerEpochEnded(epoch + 1, training.epochs, logs["loss"])
+                )
             )
         ]
     else:

@@ -1,11 +1,11 @@
 """Fits a tagger on Transform's output, as the Trainer and the Tuner both do."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
 
+from components import progress
 from components.tagger.tagger import Tagger
 from components.training import apart, record
 from components.training.best_weights import BestWeights
@@ -26,7 +26,7 @@ class Fitted:
     epochs: list[dict[str, float]]
 
 
-def fit(job: Job, report: Callable[[dict], None]) -> Fitted:
+def fit(job: Job, report: progress.Listener) -> Fitted:
     """Fits until dev's entity F1 no longer rises; the checkpoints are gone when training is done. `report` gets the figures of each
     epoch.
 

@@ -72,12 +72,8 @@ def new_tagger(given: Material, settings: Model) -> Tagger:
     vocabulary = given.transform.vocabulary_by_name(preprocessing.WORDS)
     words = {word.decode(): number for number, word in enumerate(vocabulary)}
     found = vectors.read(given.vectors, words, settings.other_words)
-    progress.report(
-        "vectors",
-        known=len(found.known),
-        words=len(words),
-        others=len(found.others),
-        dimensions=found.dimensions,
+    progress.emit(
+        progress.VectorsLoaded(len(found.known), len(words), len(found.others), found.dimensions)
     )
     tagger = Tagger(sizes._replace(vectors=found.dimensions), given.labels, settings, found.others)
     tagger.network.start_from(

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
@@ -31,15 +30,16 @@ def run_fn(fn_args: FnArgs) -> None:
         Path(config["checkpoints"]),
         fn_args.model_run_dir,
     )
-    fitted = fit(job, progress.epoch)
+    fitted = fit(job, progress.emit)
     calibration = calibrate(fitted.tagger, fitted.dev)
-    progress.report(
-        "calibration",
-        boldness=calibration.boldness,
-        temperature=calibration.temperature,
-        odds=calibration.odds,
-        f1=calibration.dev.f1,
-        error=calibration.error,
+    progress.emit(
+        progress.Calibrated(
+            outside_bias=calibration.boldness,
+            temperature=calibration.temperature,
+            odds=calibration.odds,
+            f1=calibration.dev.f1,
+            error=calibration.error,
+        )
     )
     record.write(
         fn_args.model_run_dir,
@@ -64,12 +64,4 @@ def run_fn(fn_args: FnArgs) -> None:
         "epoch": fitted.best["epoch"],
         "calibration_error": calibration.error,
     }
-    described = card.Card(
-        given.labels,
-        config["version"],
-        config["corpus"],
-        settings,
-        scores,
-        tensorflow=tf.__version__,
-    )
-    card.write(described, path)
+    card.write(card.Card(given.labels, config["version"], config["corpus"], settings, scores), path)

@@ -78,9 +78,7 @@ class _Search(keras_tuner.Tuner):
             job = Job(self._given, model, training, Path(folder, "checkpoints"))
             best = fit(job, report=lambda _: None).best
         number = int(trial.trial_id) + 1
-        progress.report(
-            "trial", number=number, of=self.oracle.max_trials, f1=best[_F1], settings=dict(chosen)
-        )
+        progress.emit(progress.TrialEnded(number, self.oracle.max_trials, best[_F1], dict(chosen)))
         return {_F1: best[_F1]}
 
 

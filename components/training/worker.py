@@ -9,9 +9,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components import progress
 from components.errors import UserError
@@ -22,7 +21,7 @@ from components.training import cluster
 if TYPE_CHECKING:
     from components.training.material import Job
 
-REFUSED, FAILED = "refused", "failed"  # what it tells at its end, if that is no good one
+REFUSED, FAILED = "refused", "failed"  # keys of the line that it writes last if training fails
 
 
 def written(job: "Job") -> str:
@@ -44,25 +43,26 @@ def written(job: "Job") -> str:
 
 def main() -> None:
     """The chief. Takes the job from standard input, whose end is its own; what it has to tell goes to standard output, lines of
-    JSON with `kind` and `facts`."""
+    JSON, as `components.progress.to_json` writes them."""
     output = take_stdout()
 
-    def tell(kind: str, facts: Mapping[str, Any]) -> None:
-        print(json.dumps({"kind": kind, "facts": facts}, default=float), file=output, flush=True)
+    def send(text: str) -> None:
+        print(text, file=output, flush=True)
 
     line = sys.stdin.readline()
     threading.Thread(target=_end_with_input, daemon=True).start()
     code = 0
     try:
-        progress.LOGGER.addHandler(_Telling(tell))
-        _lead(line)
+        with progress.listening(lambda event: send(progress.to_json(event))):
+            _lead(line)
     except UserError as error:
         code = 2
-        tell(REFUSED, {"message": str(error)})
+        send(json.dumps({REFUSED: str(error)}))
     except Exception as error:  # whatever TensorFlow raises
         code = 1
         logging.getLogger().exception("training failed")
-        tell(FAILED, {"message": str(error).strip().partition("\n")[0] or type(error).__name__})
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
+        send(json.dumps({FAILED: message}))
     output.flush()
     os._exit(code)  # without waiting for the machines that have gone
 
@@ -70,17 +70,6 @@ def main() -> None:
 def _end_with_input() -> None:
     sys.stdin.read()
     os._exit(1)
-
-
-class _Telling(logging.Handler):
-    """Passes on what is reported of progress."""
-
-    def __init__(self, tell: Callable[[str, Mapping[str, Any]], None]):
-        super().__init__()
-        self._tell = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._tell(record.kind, record.facts)
 
 
 def _lead(line: str) -> None:
@@ -91,13 +80,13 @@ def _lead(line: str) -> None:
         team = replicas.mirrored(training.replicas)
     else:
         place = cluster.place(os.environ.get(cluster.VARIABLE))
-        progress.report("gathering", others=place.of - 1)
+        progress.emit(progress.WaitingForWorkers(place.of - 1))
         team = replicas.multi_worker(place.number)
-    progress.report("team", replicas=team.strategy.num_replicas_in_sync)
-    _train(team.told(line), team, progress.epoch)
+    progress.emit(progress.ReplicasReady(team.strategy.num_replicas_in_sync))
+    _train(team.told(line), team, progress.emit)
 
 
-def follow(place: cluster.Place, report: Callable[[dict], None]) -> None:
+def follow(place: cluster.Place, report: progress.Listener) -> None:
     """Trains along with the chief; the process can do nothing else with TensorFlow after it.
 
     Raises UserError if this machine does not see the chief's files.
@@ -108,7 +97,7 @@ def follow(place: cluster.Place, report: Callable[[dict], None]) -> None:
     _train(team.told(), team, report)
 
 
-def _train(line: str, team, report: Callable[[dict], None]) -> None:
+def _train(line: str, team, report: progress.Listener) -> None:
     import tensorflow as tf
     import tensorflow_transform as tft
 

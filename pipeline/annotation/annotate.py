@@ -9,7 +9,7 @@ from typing import Any, Optional
 from rich.console import Console
 
 from components import stdio
-from components.errors import UserError
+from components.errors import UserError, find_user_error, last_line
 from components.export.published_model import find_model, find_remote_version
 from components.publishing.versions import content_hash
 from components.storage.remote import Remote
@@ -19,7 +19,6 @@ from pipeline.annotation.output import Job, Output
 from pipeline.annotation.progress import watched
 from pipeline.annotation.reading import Reading, refuse_without_column
 from pipeline.config import Beam
-from pipeline.run import last_line, user_error
 
 
 class Failure(Exception):
@@ -121,7 +120,7 @@ def _run(left, shards: int, job: Job, output: Output, beam: Beam, console: Conso
         except Exception as error:  # whatever a worker raised, through Beam
             if _stopped(error):
                 raise KeyboardInterrupt from error
-            if told := user_error(error):
+            if told := find_user_error(error):
                 raise UserError(told) from error
             logging.getLogger().exception("the annotation failed")
             raise Failure(

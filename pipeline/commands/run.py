@@ -86,18 +86,14 @@ def run(
         path, label = settings.data, Path(settings.data).resolve().name
 
     temporary.own()
+    from pipeline.run import RunRequest
     from pipeline.run import run as run_pipeline
 
-    outcome = run_pipeline(
-        settings,
-        path,
-        label,
-        console.RunConsole(screen),
-        trials,
-        reason,
-        force_baseline,
-        until or "",
-    )
-    (console.show_part if until else console.show_outcome)(screen, outcome)
+    request = RunRequest(settings, path, label, trials, reason, force_baseline, until or "")
+    outcome = run_pipeline(request, console.RunConsole(screen))
+    if until:
+        console.show_partial_outcome(screen, outcome)
+    else:
+        console.show_outcome(screen, outcome)
     options.write_json(outcome.as_dict(), json_file)
     exits.leave(outcome.code)

@@ -50,8 +50,8 @@ def worker(wait: Optional[str]) -> None:
 
     follow(
         place,
-        lambda told: screen.print(
-            f"  epoch {told['epoch']:>3}/{told['epochs']}  loss {told['loss']:.4f}"
+        lambda event: screen.print(
+            f"  epoch {event.epoch:>3}/{event.epochs}  loss {event.loss:.4f}"
         ),
     )
     screen.print("done; the chief has the model")

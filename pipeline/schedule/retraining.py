@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from components.errors import UserError
+from components.errors import BusyError, UserError
 from pipeline import durations
 from pipeline.config import Config
 from pipeline.exits import BAD_INPUT, DONE, NOTHING_NEW, STOPPED
@@ -12,7 +12,6 @@ from pipeline.schedule import hooks, inputs, process, run_result
 from pipeline.schedule.inputs import Inputs
 from pipeline.schedule.process import Clock, Process
 from pipeline.schedule.state import RunInFlight, RunResult, ScheduleFolder, State
-from pipeline.workdir import HELD
 
 LONGEST_BACKOFF_SECONDS = 3_600
 _RERUN = " (once more: the run before was cut off)"
@@ -180,12 +179,12 @@ class Retraining:
                 self.folder.workdir.make()
                 with self.folder.workdir.locked():
                     return True
-            except UserError as error:
-                if HELD not in str(error):
-                    return True
+            except BusyError as error:
                 if not message_shown:
                     self.log(f"waiting: {error}")
                     message_shown = True
+            except UserError:
+                return True  # the run reports what is wrong
             if self.clock.wait(_BUSY_POLL_SECONDS):
                 return False
         return True

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.exits import BAD_INPUT, DONE, FAILED, REFUSED
+from pipeline.exits import BUSY, DONE, FAILED, REFUSED
 from pipeline.schedule.state import Event, RunInFlight, RunResult
-from pipeline.workdir import HELD, Workdir
+from pipeline.workdir import Workdir
 
 _EVENTS: dict[int, Event] = {DONE: "success", REFUSED: "refusal"}
 _LOG_TAIL_BYTES = 4_096
@@ -60,7 +60,7 @@ def make_result(
       outcome: Content of its `outcome.json`; empty if it left none.
     """
     last_line = _last_line(Path(flight.log))
-    if code == BAD_INPUT and HELD in last_line:
+    if code == BUSY:
         code = FAILED  # another run has the workdir: try again later
     event: Event = _EVENTS.get(code, "failure")
     version, reason = "", ""

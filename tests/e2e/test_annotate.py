@@ -208,5 +208,5 @@ def test_settings_come_to_flinks_runner_as_its_options():
     flink = pipeline_options(
         Beam(runner="flink", options=("--flink_master=[local]", "--flink_version=1.19"))
     )
-    assert flink.view_as(StandardOptions).runner == "pipeline.flink.FlinkRunner"
+    assert flink.view_as(StandardOptions).runner == "pipeline.engines.FlinkRunner"
     assert flink.view_as(FlinkRunnerOptions).flink_master == "[local]"

@@ -133,7 +133,7 @@ def test_without_the_comparison_it_is_published_and_said_so(kept):
     assert forced.code == 0 and len(forced.versions) == 2
     assert forced.nodes["Trainer"][0] == "cached" and forced.nodes["Evaluator"][0] == "ran"
     assert outcome(forced)["forced"] and outcome(forced)["before"] is None
-    assert "by --force-baseline: the lower bound alone decides" in forced.out
+    assert "as --force-baseline asks: gate.minimum_f1 alone decides" in forced.out
 
 
 def test_after_a_rollback_the_model_that_serves_again_is_what_is_compared_with(kept):

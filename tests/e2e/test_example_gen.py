@@ -195,7 +195,7 @@ def test_bad_sentences_are_left_out_where_the_user_says_so(corpora, through_beam
 
 
 def test_a_bad_sentence_is_the_users_error_also_behind_beam(corpora, through_beam):
-    from pipeline.run import user_error
+    from components.errors import find_user_error
 
     (corpora / "refused").mkdir()
     for split in ("train", "dev", "test"):
@@ -204,7 +204,7 @@ def test_a_bad_sentence_is_the_users_error_also_behind_beam(corpora, through_bea
         )
     with pytest.raises(Exception) as caught:
         through_beam("refused", scheme="IOB2")
-    message = user_error(caught.value)
+    message = find_user_error(caught.value)
     assert (
         message.startswith(str(corpora / "refused"))
         and ".conll:3: found the tag 'WRONG'" in message

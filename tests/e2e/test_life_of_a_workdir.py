@@ -214,8 +214,7 @@ def test_a_fault_in_the_report_loses_nothing_else(kept):
     run = kept["metric edited"]
     assert (run.code, run.err, run.nodes["Report"]) == (0, "", ("failed", ""))
     assert (
-        "Published: " in run.out
-        and "\nNo report: out of ink. The log has the whole story: " in run.out
+        "Published: " in run.out and "\nNo report: out of ink. Details are in the log: " in run.out
     )
     assert "out of ink" in run.kept("log.txt") and json.loads(run.kept("outcome.json"))["published"]
 
@@ -332,7 +331,7 @@ def test_a_bound_that_is_missed_refuses_the_model(kept):
     assert refused.code == 3 and refused.err == ""
     assert (
         "Not published: F1 is 0." in refused.out
-        and "at least 1 is asked for (gate.minimum_f1)" in refused.out
+        and "at least 1 is required (gate.minimum_f1)" in refused.out
     )
     assert refused.versions == kept["first"].versions
 
@@ -403,8 +402,7 @@ def test_a_model_on_changed_data_is_compared_with_the_one_before(kept):
     outcome = json.loads(kept["allowed"].kept("outcome.json"))
     assert outcome["before"] and outcome["before"]["support"] == outcome["overall"]["support"]
     assert (
-        f"The model that serves: F1 {outcome['before']['f1']:.4f} on the same data"
-        in kept["allowed"].out
+        f"Serving model: F1 {outcome['before']['f1']:.4f} on the same data" in kept["allowed"].out
     )
 
 
@@ -419,7 +417,7 @@ def test_beside_another_model_the_scores_are_of_the_types_alone(kept):
 def test_a_much_worse_model_is_refused_against_the_one_before(kept):
     swapped = kept["swapped"]
     assert swapped.code == 3
-    assert "lower than the model's before it; 0.02 is allowed (gate.tolerance)" in swapped.out
+    assert "lower than the serving model's; 0.02 is allowed (gate.tolerance)" in swapped.out
     assert swapped.versions == kept["allowed"].versions
 
 

@@ -41,9 +41,9 @@ def graph(tmp_path):
 
 @pytest.fixture
 def apart(graph):
-    from pipeline.flink import with_files_shuffled
+    from components.compat.beam_private import shuffle_files_of_sources
 
-    return with_files_shuffled(graph)
+    return shuffle_files_of_sources(graph)
 
 
 def test_files_are_shuffled_between_listing_and_reading(apart):
@@ -86,11 +86,10 @@ def test_it_reads_what_the_graph_reads(apart, tmp_path):
 
 
 def test_flink_gets_such_graphs():
-    from pipeline import flink
     from pipeline.config import Beam
     from pipeline.engines import pipeline_options
 
     options = pipeline_options(
         Beam(runner="flink", options=("--job_endpoint=embed", "--flink_submit_uber_jar"))
     )
-    assert options.get_all_options()["runner"] == f"{flink.__name__}.FlinkRunner"
+    assert options.get_all_options()["runner"] == "pipeline.engines.FlinkRunner"

@@ -220,11 +220,11 @@ LOCAL = ("--runner=FnApiRunner", "--sdk_container_image=none")
         ),
         (
             ("beam.runner=FlinkRunner", "beam.options=[--flink_master=local]"),
-            ["--runner=pipeline.flink.FlinkRunner", "--flink_master=local"],
+            ["--runner=pipeline.engines.FlinkRunner", "--flink_master=local"],
         ),
         (("beam.options=[--temp_location=/t]",), [*LOCAL, "--temp_location=/t"]),
         (("beam.runner=Direct",), list(LOCAL)),
-        (("beam.runner=FLINK",), ["--runner=pipeline.flink.FlinkRunner"]),
+        (("beam.runner=FLINK",), ["--runner=pipeline.engines.FlinkRunner"]),
         (("beam.runner=sparkrunner",), ["--runner=SparkRunner"]),
         (("beam.runner=some.module.Runner",), ["--runner=some.module.Runner"]),
     ],

@@ -1,11 +1,10 @@
 """What a user sees of a run, and that the libraries' own lines go to the log."""
 
 import io
+import json
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
 
 import pytest
 from rich.cells import cell_len
@@ -13,9 +12,10 @@ from rich.console import Console
 
 from components import progress
 from pipeline.console import RunConsole, score_table, show_outcome
+from pipeline.run import NodeRecorder
+from tests.unit.pipeline.made_outcomes import SCORES, make_outcome
 
 ROOT = Path(__file__).resolve().parents[3]
-SCORES = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 1234}
 
 
 @pytest.fixture
@@ -31,77 +31,86 @@ def shown(screen):
 def console(screen):
     """A run's console that listens to progress and writes to the screen."""
     console = RunConsole(screen)
-    progress.LOGGER.addHandler(console)
-    yield console
-    progress.LOGGER.removeHandler(console)
+    with progress.listening(console.handle):
+        yield console
 
 
-def test_a_node_that_ran_says_so_and_why(console, screen):
-    progress.report("node_started", node="Trainer")
-    progress.report(
-        "node_ended",
-        node="Trainer",
-        execution=7,
-        cached=False,
-        reason="changed: code",
-        seconds=61.234,
-    )
+def test_a_node_that_ran_shows_its_reason(console, screen):
+    progress.emit(progress.NodeStarted("Trainer"))
+    progress.emit(progress.NodeEnded("Trainer", 7, False, "changed: code", 61.234))
     assert shown(screen) == "✓ Trainer                     61.2 s  ran: changed: code\n"
-    assert console.executions == {"Trainer": 7}
-    assert console.nodes == (
-        {
-            "node": "Trainer",
-            "execution": 7,
-            "cached": False,
-            "reason": "changed: code",
-            "seconds": 61.23,
-        },
-    )
 
 
-def test_a_cached_node_says_so(console, screen):
-    progress.report(
-        "node_ended", node="Trainer", execution=7, cached=True, reason="same as before", seconds=0.1
-    )
+def test_a_cached_node_is_marked(console, screen):
+    progress.emit(progress.NodeEnded("Trainer", 7, True, "same as before", 0.1))
     assert shown(screen) == "= Trainer                      0.1 s  cached: same as before\n"
 
 
-def test_the_first_failure_is_the_one_that_counts(console, screen):
-    first, second = ValueError("first"), ValueError("second")
-    progress.report("node_failed", node="Trainer", error=first, seconds=1.0)
-    progress.report("node_failed", node="Pusher", error=second, seconds=2.0)
-    assert (console.failure.node, console.failure.error) == ("Trainer", first)
-    assert shown(screen).count("failed") == 1
-
-
 def test_an_epoch_shows_its_figures(console, screen):
-    progress.epoch(
-        {
-            "epoch": 3,
-            "epochs": 15,
-            "loss": 0.12345,
-            "seconds": 4.56,
-            "f1": 0.5,
-            "precision": 0.4,
-            "recall": 0.66666,
-        }
-    )
+    progress.emit(progress.EpochEnded(3, 15, 0.12345, 4.56, 0.5, 0.4, 0.66666))
     assert (
         shown(screen)
         == "  epoch   3/15    4.6 s  loss 0.1235  dev F1 0.5000 (precision 0.4000, recall 0.6667)\n"
     )
 
 
-def test_what_no_one_knows_is_passed_over(console, screen):
-    progress.report("something_new", value=1)
+def test_brackets_in_a_reason_are_not_markup(console, screen):
+    progress.emit(progress.NodeEnded("A", 1, False, "changed: [red]x[/red]", 0))
+    assert "[red]x[/red]" in shown(screen)
+
+
+EVENTS = (
+    progress.NodeStarted("A"),
+    progress.NodeEnded("A", 1, True, "same as before", 0.0),
+    progress.NodeFailed("A", ValueError(), 0.0),
+    progress.VectorsLoaded(900, 1_000, 20_000, 50),
+    progress.WarmStarted(12, 14, 900, 1_000),
+    progress.WaitingForWorkers(1),
+    progress.ReplicasReady(2),
+    progress.EpochEnded(1, 2, 0.5, 1.0, 0.5, 0.5, 0.5),
+    progress.WorkerEpochEnded(1, 2, 0.5),
+    progress.Calibrated(0.1, 1.2, 1.5, 0.5, 0.01),
+    progress.TrialEnded(1, 2, 0.5, {"model.dropout": 0.4}),
+)
+
+
+def test_there_is_an_example_of_each_event():
+    assert {type(event) for event in EVENTS} == set(progress.Event.__subclasses__())
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_takes_one_line_at_most(console, screen, event):
+    progress.emit(event)
+    assert shown(screen).count("\n") <= 1
+
+
+def test_without_a_listener_an_event_is_dropped(screen):
+    progress.emit(progress.NodeEnded("A", 1, True, "same as before", 0.0))
     assert shown(screen) == ""
 
 
-def test_brackets_in_a_reason_are_no_markup(console, screen):
-    progress.report(
-        "node_ended", node="A", execution=1, cached=False, reason="changed: [red]x[/red]", seconds=0
-    )
-    assert "[red]x[/red]" in shown(screen)
+@pytest.mark.parametrize("kind", progress._JSON_EVENTS.values())
+def test_events_of_training_pass_through_json(kind):
+    [event] = [event for event in EVENTS if type(event) is kind]
+    assert progress.from_json(json.loads(progress.to_json(event))) == event
+
+
+def test_the_recorder_keeps_nodes_and_the_first_failure():
+    recorder = NodeRecorder()
+    first, second = ValueError("first"), ValueError("second")
+    with progress.listening(recorder.handle):
+        progress.emit(progress.NodeEnded("Trainer", 7, False, "changed: code", 61.234))
+        progress.emit(progress.NodeFailed("Pusher", first, 1.0))
+        progress.emit(progress.NodeFailed("Report", second, 1.0))
+    assert recorder.executions == {"Trainer": 7}
+    assert recorder.nodes[0].as_dict() == {
+        "node": "Trainer",
+        "execution": 7,
+        "cached": False,
+        "reason": "changed: code",
+        "seconds": 61.23,
+    }
+    assert (recorder.failure.node, recorder.failure.error) == ("Pusher", first)
 
 
 def test_the_score_table_ends_with_all_types(screen):
@@ -137,57 +146,35 @@ def test_check_keeps_its_table_within_80_columns(tfx_ner, write, monkeypatch, na
     assert any(line.split()[1:] == ["400", "400", "400", "█" * 10] for line in table)
 
 
-@dataclass
-class Outcome:
-    """As `pipeline.outcome.Outcome`, which needs TFX."""
-
-    nothing_ran: bool = False
-
-    published: Optional[str] = "/w/serving/ner/17"
-    before: Optional[dict] = None
-    incomparable: bool = False
-    forced: bool = False
-    version: str = ""
-    held: str = ""
-    canary: bool = False
-    drift: tuple = ()
-    reasons: tuple = ()
-    overall: dict = field(default_factory=lambda: SCORES)
-    per_type: dict = field(default_factory=lambda: {"LOC": SCORES})
-    recall_by_novelty: dict = field(default_factory=lambda: {"seen": 0.9, "seen_as_other": 0.5})
-    evaluated_on: str = "test"
-    report: str = ""
-
-
 def test_the_outcome_ends_with_where_the_report_is(screen):
-    show_outcome(screen, Outcome(report="/w/reports/17/index.html"))
+    show_outcome(screen, make_outcome(report="/w/reports/17/index.html"))
     assert shown(screen).endswith("\nReport: /w/reports/17/index.html\n")
 
 
 def test_the_outcome_says_where_the_model_is(screen):
-    show_outcome(screen, Outcome())
+    show_outcome(screen, make_outcome())
     assert "Published: /w/serving/ner/17\n" in shown(screen)
-    assert "seen 0.9000, seen as other 0.5000" in shown(screen)
+    assert "seen in train 0.9000, seen with another type 0.5000" in shown(screen)
 
 
 def test_the_outcome_says_that_there_was_nothing_to_compare_with(screen):
-    show_outcome(screen, Outcome())
-    assert "No earlier model to compare with: the lower bound alone decides." in shown(screen)
+    show_outcome(screen, make_outcome())
+    assert "No earlier model to compare with: gate.minimum_f1 alone decides." in shown(screen)
 
 
 def test_the_outcome_says_that_the_model_before_cannot_be_compared(screen):
-    show_outcome(screen, Outcome(incomparable=True))
-    assert "other signatures" in shown(screen) and "the lower bound alone decides." in shown(screen)
+    show_outcome(screen, make_outcome(incomparable=True))
+    assert "other signatures" in shown(screen) and "gate.minimum_f1 alone decides." in shown(screen)
 
 
 def test_the_outcome_compares_with_the_model_before(screen):
-    show_outcome(screen, Outcome(before={**SCORES, "f1": 0.5}))
-    assert "The model that serves: F1 0.5000 on the same data, -0.1667" in shown(screen)
+    show_outcome(screen, make_outcome(before={**SCORES, "f1": 0.5}))
+    assert "Serving model: F1 0.5000 on the same data; change -0.1667" in shown(screen)
 
 
 def test_the_outcome_says_that_no_comparison_was_wanted(screen):
-    show_outcome(screen, Outcome(forced=True))
-    assert "Not compared with the model that serves, by --force-baseline" in shown(screen)
+    show_outcome(screen, make_outcome(forced=True))
+    assert "Not compared with the serving model, as --force-baseline asks" in shown(screen)
 
 
 def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
@@ -199,7 +186,7 @@ def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
         "between": "span 3 against those before it",
     }
     words = {**tags, "of": "token frequencies", "value": 0.25, "past": True}
-    show_outcome(screen, Outcome(drift=(tags, words)))
+    show_outcome(screen, make_outcome(drift=(tags, words)))
     expected = "Drift, span 3 against those before it: tags 0.012 of 0.1; token frequencies 0.250, past 0.1"
     assert expected in shown(screen)
 
@@ -207,23 +194,26 @@ def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
 def test_while_held_the_outcome_says_since_when_and_how_to_go_on(screen):
     show_outcome(
         screen,
-        Outcome(
+        make_outcome(
             published=None, version="18", held="held since the rollback from 17 to 16 on Monday"
         ),
     )
     assert "Not live: held since the rollback from 17 to 16 on Monday." in shown(screen)
-    assert "`tfx-ner models promote 18` puts version 18 live and lifts the hold." in shown(screen)
+    assert (
+        "`tfx-ner models promote 18` makes version 18 the serving one and ends the hold."
+        in shown(screen)
+    )
 
 
 def test_a_canary_is_told_from_what_serves(screen):
-    show_outcome(screen, Outcome(canary=True))
+    show_outcome(screen, make_outcome(canary=True))
     assert "Published as canary: /w/serving/ner/17" in shown(
         screen
     ) and "`tfx-ner models promote`" in shown(screen)
 
 
 def test_the_outcome_says_why_nothing_was_published(screen):
-    show_outcome(screen, Outcome(published=None, reasons=("F1 is 0.1", "and worse")))
+    show_outcome(screen, make_outcome(published=None, reasons=("F1 is 0.1", "and worse")))
     assert "Not published: F1 is 0.1; and worse" in shown(screen) and "Published:" not in shown(
         screen
     )
@@ -237,12 +227,12 @@ from components import progress
 from pipeline.console import RunConsole
 
 console = RunConsole(Console(stderr=len(sys.argv) > 2))
-with console.capturing(Path(sys.argv[1])):
+with console.logging_to(Path(sys.argv[1])), progress.listening(console.handle):
     print("printed")
     print("printed to stderr", file=sys.stderr)
     os.write(2, b"written by C++\\n")
     subprocess.run(["echo", "said by a child"])
-    progress.report("node_ended", node="A", execution=1, cached=False, reason="first run", seconds=0)
+    progress.emit(progress.NodeEnded("A", 1, False, "first run", 0.0))
 print("after")
 print("after, to stderr", file=sys.stderr)
 """
@@ -277,7 +267,9 @@ def test_where_standard_output_is_for_figures_progress_goes_to_standard_error(tm
 
 
 def test_the_outcome_says_that_nothing_had_to_run(screen):
-    show_outcome(screen, Outcome(nothing_ran=True))
+    show_outcome(
+        screen, make_outcome(nodes=(progress.NodeEnded("Trainer", 7, True, "same as before", 0.1),))
+    )
     assert "Everything was cached" in shown(screen)
-    show_outcome(screen, Outcome())
+    show_outcome(screen, make_outcome())
     assert shown(screen).count("Everything was cached") == 1

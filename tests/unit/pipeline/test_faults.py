@@ -61,7 +61,7 @@ def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(
     settings, console = Config(workdir=str(small_disk / "work")), RunConsole(Console(quiet=True))
     fill(small_disk, leave)
     with pytest.raises((OSError, UserError, metadata_store.StoreError)) as caught:
-        runs.run(settings, str(corpus(tmp_path)), "a", console)
+        runs.run(runs.RunRequest(settings, str(corpus(tmp_path)), "a"), console)
     told = str(caught.value)
     assert (
         ("No space left" in told or "disk is full" in told)
@@ -70,7 +70,7 @@ def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(
     )
     (small_disk / "fill").unlink()
     with pytest.raises(UserError, match=r"a\.conll:2"):
-        runs.run(settings, str(corpus(tmp_path)), "a", console)
+        runs.run(runs.RunRequest(settings, str(corpus(tmp_path)), "a"), console)
 
 
 @pytest.fixture

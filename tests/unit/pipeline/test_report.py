@@ -1,7 +1,7 @@
 """The report of a run: put together, written, found again and compared; without TFX."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -9,44 +9,21 @@ import pytest
 from components.report import figures
 from pipeline import config, report
 from pipeline.history.facts import Facts
+from tests.unit.pipeline.made_outcomes import make_outcome
 from tests.unit.pipeline.test_help import HEAVY, RUN
 from tests.unit.report import made_figures
 
 OLD, NEW = "20261121-020000-000000", "20261122-020000-000000"
 
 
-@dataclass
-class Outcome:
-    """As `pipeline.outcome.Outcome`, which needs TFX."""
-
-    published: str | None = "/w/serving/ner/17"
-    reasons: tuple = ()
-    held: str = ""
-    version: str = "17"
-    nothing_ran: bool = False
-    incomparable: bool = False
-    evaluated_on: str = "test"
-    drift: tuple = (
-        {
-            "of": "tags",
-            "measure": "L1",
-            "value": 0.1,
-            "threshold": 0.2,
-            "between": "a and b",
-            "past": False,
-        },
-    )
-    nodes: tuple = field(
-        default=(
-            {
-                "node": "Trainer",
-                "execution": 7,
-                "cached": True,
-                "reason": "same as before",
-                "seconds": 1.5,
-            },
-        )
-    )
+DRIFT = {
+    "of": "tags",
+    "measure": "L1",
+    "value": 0.1,
+    "threshold": 0.2,
+    "between": "a and b",
+    "past": False,
+}
 
 
 def facts(run=NEW, **more):
@@ -78,7 +55,9 @@ def assembled(outcome=None, settings=(), before=()):
     )
     spans = (figures.SpanFigures(4, 1, 9, {"PER": 3}),)
     values = config.load(None, ["workdir=/w", *settings], {})
-    return report.assemble(measured, spans, facts(), values, outcome or Outcome(), before), measured
+    return report.assemble(
+        measured, spans, facts(), values, outcome or make_outcome(drift=(DRIFT,)), before
+    ), measured
 
 
 def test_a_report_has_what_was_measured_and_what_only_the_run_knows():
@@ -94,7 +73,7 @@ def test_a_report_has_what_was_measured_and_what_only_the_run_knows():
         0.7,
     )
     assert found.provenance.hashes == {"data": "d0", "configuration": "c0", "code": "c1"}
-    assert found.provenance.nodes == (figures.Node("Trainer", 1.5, True, "same as before"),)
+    assert found.provenance.nodes == (figures.Node("Trainer", 1.5, False, "first run"),)
     assert found.data.drift == (figures.Drift("tags", "L1", 0.1, 0.2, "a and b"),)
     assert [span.number for span in found.data.spans] == [4]
     assert (found.card.details.version, found.card.details.licence) == ("17", "CC BY 4.0")
@@ -107,7 +86,9 @@ def test_a_report_holds_no_password():
 
 def test_a_refused_run_has_its_reasons():
     found, _ = assembled(
-        Outcome(published=None, version="", reasons=("F1 is 0.1",), held="held since the rollback")
+        make_outcome(
+            published=None, version="", reasons=("F1 is 0.1",), held="held since the rollback"
+        )
     )
     assert found.verdict.published is None and found.verdict.reasons == (
         "F1 is 0.1",

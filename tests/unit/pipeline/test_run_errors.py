@@ -6,10 +6,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from components.errors import UserError
+from components.errors import BusyError, UserError, find_user_error, last_line
 from pipeline.config import Config
 from pipeline.console import RunConsole
-from pipeline.run import Failure, last_line, run, user_error
+from pipeline.run import Failure, RunRequest, run
 from pipeline.workdir import Workdir
 
 
@@ -35,14 +35,14 @@ def raised_from(error, cause):
     ],
 )
 def test_what_the_user_can_mend_is_found_behind_beams_and_tfxs_errors(error):
-    assert user_error(error) == "a.conll:3: found x"
+    assert find_user_error(error) == "a.conll:3: found x"
 
 
 @pytest.mark.parametrize(
     "error", [None, RuntimeError("the disk is full"), raised_from(KeyError("a"), OSError("b"))]
 )
 def test_other_errors_are_not_taken_for_the_users(error):
-    assert user_error(error) is None
+    assert find_user_error(error) is None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_error_is_told_by_the_line_that_says_why(text, last):
 
 def test_a_failure_names_the_node_the_reason_and_the_log(tmp_path):
     assert str(Failure("Trainer", "out of memory", tmp_path / "log.txt")) == (
-        f"Trainer failed: out of memory. The log has the whole story: {tmp_path / 'log.txt'}"
+        f"Trainer failed: out of memory. Details are in the log: {tmp_path / 'log.txt'}"
     )
 
 
@@ -70,7 +70,10 @@ def test_a_run_that_is_refused_keeps_its_configuration(tmp_path):
     corpus, work = tmp_path / "a.conll", tmp_path / "work"
     corpus.write_text("Anna B-PER\nleft\n\n")
     with pytest.raises(UserError, match=r"a\.conll:"):
-        run(Config(workdir=str(work)), str(corpus), "a", RunConsole(Console(quiet=True)))
+        run(
+            RunRequest(Config(workdir=str(work)), str(corpus), "a"),
+            RunConsole(Console(quiet=True)),
+        )
     [folder] = (work / "runs").iterdir()
     assert Config.model_validate(
         yaml.safe_load((folder / "config.yaml").read_text())
@@ -81,7 +84,7 @@ def test_a_workdir_that_is_held_says_by_whom(tmp_path):
     workdir = Workdir(tmp_path, "ner")
     with (
         workdir.locked(),
-        pytest.raises(UserError, match=f"process {os.getpid()} is at work here"),
+        pytest.raises(BusyError, match=f"process {os.getpid()} is at work here"),
         workdir.locked(),
     ):
         pass

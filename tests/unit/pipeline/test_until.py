@@ -4,6 +4,7 @@ import io
 
 from rich.console import Console
 
+from components.progress import NodeEnded
 from pipeline import console
 from pipeline.nodes import LAST, NODES, STEPS
 from pipeline.outcome import PartialOutcome
@@ -11,24 +12,33 @@ from pipeline.outcome import PartialOutcome
 
 def test_what_comes_next_is_told():
     file = io.StringIO()
-    console.show_part(Console(file=file), PartialOutcome("Transform", ()))
+    console.show_partial_outcome(Console(file=file), PartialOutcome("Transform", ()))
     assert (
-        "Stopped after Transform, as --until asks. Nothing is published; the next step is Trainer."
+        "Stopped after Transform (--until). Nothing is published; the next node is Trainer."
         in file.getvalue()
     )
     assert PartialOutcome(NODES[-1], ()).next == LAST[0]
 
 
 def test_it_is_remembered_as_what_it_is():
-    nodes = ({"node": "CorpusExampleGen"},)
+    nodes = (NodeEnded("CorpusExampleGen", 7, False, "first run", 1.234),)
+    as_json = (
+        {
+            "node": "CorpusExampleGen",
+            "execution": 7,
+            "cached": False,
+            "reason": "first run",
+            "seconds": 1.23,
+        },
+    )
     part = PartialOutcome("CorpusExampleGen", nodes)
     assert (part.verdict, part.code) == ("up to CorpusExampleGen", 0)
-    assert part.remembered == {"until": "CorpusExampleGen", "nodes": nodes}
+    assert part.history_fields() == {"until": "CorpusExampleGen", "nodes": as_json}
     assert part.as_dict() == {
         "until": "CorpusExampleGen",
         "next": "StatisticsGen",
         "published": None,
-        "nodes": nodes,
+        "nodes": as_json,
     }
 
 

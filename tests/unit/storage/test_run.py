@@ -1,7 +1,5 @@
 """A run whose data is elsewhere and whose model goes there: what it gets to read, remembers, and brings there."""
 
-from types import SimpleNamespace
-
 import pytest
 import yaml
 from rich.console import Console
@@ -11,6 +9,7 @@ from components.storage.remote import Remote, StorageError
 from pipeline import run as running
 from pipeline.config import Config
 from pipeline.console import RunConsole
+from tests.unit.pipeline.made_outcomes import make_outcome
 
 
 @pytest.fixture
@@ -20,14 +19,14 @@ def run(bucket, put, tmp_path, monkeypatch):
         put(f"corpus/{split}.conll", "Ada\tB-PER\nspoke\tO\n\n" * 9)
     seen = []
 
-    def graph(config, work):
+    def execute(config, work):
         seen.append((config, work))
         version = work.workdir.serving / "7"
         version.mkdir(parents=True, exist_ok=True)
         (version / "saved_model.pb").write_text("model")
-        return SimpleNamespace(verdict="published", code=0, remembered={}, as_dict=dict)
+        return make_outcome(published=str(version), version="7"), running.NodeRecorder()
 
-    monkeypatch.setattr(running, "_run", graph)
+    monkeypatch.setattr(running, "_execute", execute)
     monkeypatch.setattr(running, "_with_report", lambda outcome, *_: outcome)
     settings = {
         "data": "s3://bucket/corpus",
@@ -37,9 +36,7 @@ def run(bucket, put, tmp_path, monkeypatch):
 
     def once():
         running.run(
-            Config.model_validate(settings),
-            settings["data"],
-            "corpus",
+            running.RunRequest(Config.model_validate(settings), settings["data"], "corpus"),
             RunConsole(Console(quiet=True)),
         )
         return seen[-1]
@@ -49,12 +46,14 @@ def run(bucket, put, tmp_path, monkeypatch):
 
 def test_its_steps_read_copies_and_its_folder_remembers_the_address(run, tmp_path):
     _, work = run()
-    files = [file for group in work.found.splits.files.values() for file in group]
+    files = [file for group in work.survey.splits.files.values() for file in group]
     assert len(files) == 3 and all(
         file.startswith(str(tmp_path / "w" / "fetched")) for file in files
     )
     assert yaml.safe_load((work.folder / "config.yaml").read_text())["data"] == "s3://bucket/corpus"
-    assert run()[1].found == work.found  # the same files at the same place, so that the cache holds
+    assert (
+        run()[1].survey == work.survey
+    )  # the same files at the same place, so that the cache holds
 
 
 def test_what_it_publishes_is_there_afterwards(run, bucket):

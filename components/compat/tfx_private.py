@@ -1,0 +1,161 @@
+"""Private parts of TFX: runners that launch each node by a function of ours.
+
+TFX's public runners tell nobody when a node starts, ends or fails, and count Beam's options as part of a node's cache key,
+so that a cluster's new address would run every node again. What is used here and not in `tfx.v1`:
+
+- `BeamDagRunner._PIPELINE_NODE_DO_FN_CLS`, which TFX has for runners derived from it;
+- `tfx.orchestration.portable` (Launcher with `custom_executor_operators`, IrBasedRunner, partial runs, the run's id).
+
+Seen with TFX 1.16 and 1.21. Contract test: tests/model/test_tfx_contract.py.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from absl import logging
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import (
+    beam_executor_operator,
+    launcher,
+    partial_run_utils,
+    runtime_parameter_utils,
+)
+from tfx.orchestration.portable.tfx_runner import IrBasedRunner
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a compiled pipeline, and what it takes to launch it. Beam pickles it.
+
+    Attributes:
+      pipeline_node: the node.
+      mlmd_connection_config: of ML Metadata.
+      pipeline_info: of the pipeline.
+      pipeline_runtime_spec: of the pipeline; holds the run's id.
+      executor_spec: what executes the node; None for a resolver.
+      custom_driver_spec: None unless the node has a driver of its own.
+    """
+
+    pipeline_node: pipeline_pb2.PipelineNode
+    mlmd_connection_config: Any
+    pipeline_info: pipeline_pb2.PipelineInfo
+    pipeline_runtime_spec: pipeline_pb2.PipelineRuntimeSpec
+    executor_spec: Any
+    custom_driver_spec: Any
+
+    @property
+    def id(self) -> str:
+        return self.pipeline_node.node_info.id
+
+    def metadata(self) -> metadata.Metadata:
+        """ML Metadata, a context manager."""
+        return metadata.Metadata(self.mlmd_connection_config)
+
+    def launch(self) -> int:
+        """Runs the node, or takes its outputs from the cache. Returns the id of its execution."""
+        spec, operators = self.executor_spec, {}
+        if isinstance(spec, executable_spec_pb2.BeamExecutableSpec):
+            # The launcher hashes the spec that it is given into the cache key; the operator gets the one with Beam's options.
+            full, spec = spec, executable_spec_pb2.BeamExecutableSpec()
+            spec.python_executor_spec.CopyFrom(full.python_executor_spec)
+            operators[type(spec)] = lambda executor_spec, platform_config: (
+                beam_executor_operator.BeamExecutorOperator(full, platform_config)
+            )
+        info = launcher.Launcher(
+            pipeline_node=self.pipeline_node,
+            mlmd_connection=self.metadata(),
+            pipeline_info=self.pipeline_info,
+            pipeline_runtime_spec=self.pipeline_runtime_spec,
+            executor_spec=spec,
+            custom_driver_spec=self.custom_driver_spec,
+            custom_executor_operators=operators,
+        ).launch()
+        return info.execution_id
+
+
+LaunchNode = Callable[[Node], None]
+
+
+def make_runner(orchestrator: str, launch: LaunchNode, run_id: str) -> IrBasedRunner:
+    """A runner of TFX pipelines.
+
+    Args:
+      orchestrator: "beam", as TFX's BeamDagRunner, or "local", as its LocalDagRunner.
+      launch: called with each node in an order in which they can run; a function of a module, since Beam pickles it.
+      run_id: the run's name in ML Metadata.
+    """
+    runner = _BeamRunner() if orchestrator == "beam" else _LocalRunner()
+    runner.launch, runner.run_id = launch, run_id
+    return runner
+
+
+class _RunnerMixin:
+    launch: LaunchNode
+    run_id: str
+
+    def _set_run_id(self, pipeline: pipeline_pb2.Pipeline) -> None:
+        """Before TFX's own runners do it, which use the time."""
+        parameters = {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
+        runtime_parameter_utils.substitute_runtime_parameter(pipeline, parameters)
+
+
+@beam.typehints.with_input_types(Any)
+@beam.typehints.with_output_types(Any)
+class _NodeDoFn(beam.DoFn):
+    """Takes the keyword arguments that BeamDagRunner gives its own DoFn."""
+
+    def __init__(self, launch: LaunchNode, deployment_config: Any, pipeline: Any, **node: Any):
+        self._launch, self._node = launch, Node(**node)
+
+    def process(self, element: Any, *signals: Any) -> None:
+        for signal in signals:  # empty: there when the nodes upstream have ended
+            list(signal)
+        logging.info("node %s is running.", self._node.id)
+        self._launch(self._node)
+        logging.info("node %s is finished.", self._node.id)
+
+
+class _BeamRunner(_RunnerMixin, BeamDagRunner):
+    def run_with_ir(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        run_options: pipeline_pb2.RunOptions | None = None,
+    ) -> None:
+        self._set_run_id(pipeline)
+        self._PIPELINE_NODE_DO_FN_CLS = functools.partial(_NodeDoFn, self.launch)
+        super().run_with_ir(pipeline, run_options)
+
+
+class _LocalRunner(_RunnerMixin, IrBasedRunner):
+    def run_with_ir(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        run_options: pipeline_pb2.RunOptions | None = None,
+        **_: Any,
+    ) -> None:
+        self._set_run_id(pipeline)
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        connection = deployment.metadata_connection_config
+        if run_options:
+            partial_run_utils.mark_pipeline(pipeline, to_nodes=run_options.partial_run.to_nodes)
+        for item in pipeline.nodes:
+            node = item.pipeline_node
+            if node.execution_options.HasField("skip"):
+                continue
+            self.launch(
+                Node(
+                    node,
+                    getattr(connection, connection.WhichOneof("connection_config")),
+                    pipeline.pipeline_info,
+                    pipeline.runtime_spec,
+                    runner_utils.extract_executor_spec(deployment, node.node_info.id),
+                    runner_utils.extract_custom_driver_spec(deployment, node.node_info.id),
+                )
+            )

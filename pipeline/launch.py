@@ -1,0 +1,145 @@
+"""Runs the pipeline's graph, and tells of each node when it starts and ends, whether it was cached, and why."""
+
+import functools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration.pipeline import Pipeline, RunOptions
+
+from components import progress
+from components.compat import beam_private, tfx_private
+from pipeline.cache_key import portable_cache_keys, portable_parameters
+from pipeline.config import LOCAL_RUNNER
+from pipeline.nodes import LOOKS_UP
+
+_Execution = metadata_store_pb2.Execution
+_DONE = (_Execution.COMPLETE, _Execution.CACHED)
+
+
+def run_graph(
+    graph: Pipeline, orchestrator: Literal["beam", "local"], run_id: str, until: str = ""
+) -> None:
+    """Runs every node, or those that the node `until` needs and itself. Events go to `components.progress`.
+
+    Args:
+      graph: the pipeline.
+      orchestrator: what runs it.
+      run_id: the run's name in ML Metadata.
+      until: the id of the last node to run, "" to run all.
+
+    Raises:
+      Exception: what a node raised.
+    """
+    root = Path(graph.pipeline_info.pipeline_root).parent  # the workdir
+    runner = tfx_private.make_runner(orchestrator, functools.partial(_launch, root), run_id)
+    with beam_private.default_runner(LOCAL_RUNNER), portable_cache_keys(root):
+        runner.run(graph, run_options=RunOptions(to_nodes=[until]) if until else None)
+
+
+def _launch(root: Path, node: tfx_private.Node) -> None:
+    progress.emit(progress.NodeStarted(node.id))
+    start = time.monotonic()
+    try:
+        execution = node.launch()
+    except BaseException as error:
+        progress.emit(progress.NodeFailed(node.id, error, time.monotonic() - start))
+        raise
+    with node.metadata() as handle:
+        cached, reason = _cached_and_reason(handle.store, node.id, execution, root)
+    seconds = time.monotonic() - start
+    progress.emit(progress.NodeEnded(node.id, execution, cached, reason, seconds))
+
+
+def _cached_and_reason(
+    store: MetadataStore, node: str, execution_id: int, root: Path
+) -> tuple[bool, str]:
+    """Whether an execution was cached, and why it ran or did not; `root` is the workdir."""
+    [execution] = store.get_executions_by_id([execution_id])
+    execution_type = _type_name(store, execution)
+    if execution_type.endswith("Resolver"):
+        return False, LOOKS_UP
+    if execution.last_known_state == _Execution.CACHED:
+        return True, "same inputs, settings and code as before"
+    earlier = [
+        other
+        for other in store.get_executions_by_type(execution_type)
+        if other.id < execution_id
+        and other.last_known_state != _Execution.CANCELED
+        and _node(store, other) == node
+    ]
+    if not earlier:
+        return False, "first run"
+    last = max(earlier, key=lambda other: other.id)
+    if last.last_known_state not in _DONE:
+        return False, "it did not finish the last time"
+    changes = _changed_settings(last, execution, root) + _changed_inputs(store, last, execution)
+    return False, f"changed: {', '.join(changes)}" if changes else "its earlier output is gone"
+
+
+def _type_name(store: MetadataStore, execution: _Execution) -> str:
+    [execution_type] = store.get_execution_types_by_id([execution.type_id])
+    return execution_type.name
+
+
+def _node(store: MetadataStore, execution: _Execution) -> str:
+    names = [
+        context.name
+        for context in store.get_contexts_by_execution(execution.id)
+        if "." in context.name and context.type == "node"
+    ]
+    return names[0].partition(".")[2] if names else ""
+
+
+def _changed_settings(before: _Execution, now: _Execution, root: Path) -> list[str]:
+    old, new = (
+        portable_parameters(
+            {
+                key: getattr(value, value.WhichOneof("value"))
+                for key, value in execution.custom_properties.items()
+                if not key.startswith("__")
+            },
+            root,
+        )
+        for execution in (before, now)
+    )
+    return sorted(
+        {name for key in {*old, *new} for name in _differences(key, old.get(key), new.get(key))}
+    )
+
+
+def _differences(name: str, old: Any, new: Any) -> Iterator[str]:
+    """Names of the values that differ; looks into JSON objects."""
+    if old == new:
+        return
+    old, new = (_parse_json(value) for value in (old, new))
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {*old, *new}:
+            yield from _differences(key, old.get(key), new.get(key))
+    elif old != new:
+        yield name
+
+
+def _parse_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _changed_inputs(store: MetadataStore, before: _Execution, now: _Execution) -> list[str]:
+    old, new = _inputs(store, before.id), _inputs(store, now.id)
+    return sorted(f"input {key}" for key in {*old, *new} if old.get(key) != new.get(key))
+
+
+def _inputs(store: MetadataStore, execution_id: int) -> dict[str, set[int]]:
+    """The ids of an execution's input artifacts, by key."""
+    inputs: dict[str, set[int]] = {}
+    for event in store.get_events_by_execution_ids([execution_id]):
+        if event.type in (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT):
+            inputs.setdefault(event.path.steps[0].key, set()).add(event.artifact_id)
+    return inputs
