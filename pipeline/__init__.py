@@ -1,3 +1,3 @@
 """What runs, in which order and when: configuration, the graph, the orchestrators and the command line."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

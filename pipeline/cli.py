@@ -25,6 +25,14 @@ _COMMANDS = {
     "models": "Show what is published, and roll back, promote or remove versions.",
 }
 
+_EXTRAS = {
+    "apscheduler": "schedule",
+    "grpc_health": "serve",
+    "prometheus_client": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
+}  # by the package that is imported: the extra of tfx-ner that installs it
+
 
 class _Commands(click.Group):
     """Imports a command when it is asked for; the list needs none of them."""
@@ -67,6 +75,11 @@ def main() -> None:
     except UserError as error:
         print(f"tfx-ner: {error}", file=sys.stderr)
         code = exits.BUSY if isinstance(error, BusyError) else exits.BAD_INPUT
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        remedy = f"; pip install 'tfx-ner[{extra}]' installs it" if extra else ""
+        print(f"tfx-ner: {error}{remedy}", file=sys.stderr)
+        code = exits.FAILED
     except BrokenPipeError:
         discard_stdout()
         code = exits.FAILED

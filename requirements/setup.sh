@@ -19,7 +19,8 @@ esac
 made_from() {
     echo "$stack in $PWD"
     {
-        cat "$lock" requirements/uv.txt requirements/setup.sh requirements/runtime.in setup.py
+        cat "$lock" requirements/uv.txt requirements/setup.sh setup.py
+        cat requirements/runtime.in requirements/serve.in requirements/schedule.in
         sed '/^\[tool\.pytest/q' pyproject.toml
     } | sha256sum
 }

@@ -65,7 +65,7 @@ def compile(
     there. kubeflow.STEP.cpu, .memory and .gpu say what each of data, transform, train, evaluate and publish gets.
 
     \b
-      tfx-ner compile --target kubeflow --image registry.example.org/tfx-ner:0.1.0 \\
+      tfx-ner compile --target kubeflow --image registry.example.org/tfx-ner:0.2.0 \\
         --data /srv/tfx-ner/data --workdir /srv/tfx-ner/work --set kubeflow.train.gpu=1 --output ner.yaml
     """
     from pipeline import config

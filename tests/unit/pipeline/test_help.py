@@ -62,3 +62,20 @@ def test_check_needs_no_tensorflow(in_a_process, write):
     path = write("a.conll", "Ada\tB-PER\nspoke\tO\n\n" * 20)
     said = in_a_process(RUN.format(arguments=["check", path], heavy=HEAVY))
     assert "sentences" in said and "heavy: []" in said
+
+
+@pytest.mark.parametrize(("module", "extra"), [("starlette", "serve"), ("apscheduler", "schedule")])
+def test_a_missing_optional_package_is_named_with_the_extra_that_installs_it(
+    in_a_process, module, extra
+):
+    program = f"""
+import contextlib, sys
+import click
+from pipeline import cli
+sys.modules[{module!r}] = None
+sys.argv, sys.stderr = ["tfx-ner", "a-command"], sys.stdout
+cli.cli.get_command = lambda context, name: click.Command(name, callback=lambda: __import__({module!r}))
+with contextlib.suppress(SystemExit):
+    cli.main()
+"""
+    assert f"pip install 'tfx-ner[{extra}]' installs it" in in_a_process(program)

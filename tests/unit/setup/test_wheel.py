@@ -1,5 +1,6 @@
 """What a wheel holds, made the way a Beam worker makes it: from the source distribution."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from email import message_from_string
 from pathlib import Path
 
 import pytest
+
+import pipeline
 
 PACKAGES = ("components", "pipeline", "serving")
 SHIPPED = ("data", "schema")
@@ -29,7 +32,7 @@ def wheel(tmp_path_factory):
     work = tmp_path_factory.mktemp("wheel")
     checkout = work / "checkout"
     checkout.mkdir()
-    for name in ("setup.py", "pyproject.toml", "MANIFEST.in"):
+    for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(project / name, checkout)
     for name in (*PACKAGES, *SHIPPED, "requirements", "tests"):
         if (project / name).is_dir():
@@ -75,11 +78,37 @@ def test_ships_the_starter_corpus_and_the_schema_inside_pipeline(wheel, project)
     assert {path for path in wheel.namelist() if path.startswith("pipeline/shipped/")} == files
 
 
-def test_needs_what_runtime_in_names(wheel, project):
+@pytest.mark.parametrize(
+    ("file", "extra"), [("runtime", None), ("serve", "serve"), ("schedule", "schedule")]
+)
+def test_needs_what_the_requirements_name(wheel, project, file, extra):
     needed = message_from_string(metadata(wheel, "METADATA")).get_all("Requires-Dist")
-    asked = (project / "requirements/runtime.in").read_text().splitlines()
-    assert len(needed) == sum(1 for line in asked if line and not line.startswith("#"))
+    of_extra = [
+        line for line in needed if line.partition("extra == ")[2].strip("\"'") == (extra or "")
+    ]
+    asked = (project / f"requirements/{file}.in").read_text().splitlines()
+    assert len(of_extra) == sum(1 for line in asked if line and not line.startswith("#"))
+
+
+def test_has_the_licence_and_the_version(wheel):
+    described = message_from_string(metadata(wheel, "METADATA"))
+    assert (described["License-Expression"], described["License-File"]) == ("Apache-2.0", "LICENSE")
+    assert described["Version"] == pipeline.__version__
 
 
 def test_brings_the_command(wheel):
     assert "tfx-ner = pipeline.cli:main" in metadata(wheel, "entry_points.txt")
+
+
+def test_the_version_is_the_same_wherever_it_is_written(project):
+    files = {
+        "CHANGELOG.md": r"^## (\d\S+)",
+        "serving/client/pyproject.toml": r'^version = "(.+)"',
+        "pipeline/deploy/kubernetes/kustomization.yaml": r"newTag: ([\d.]+)",
+        "pipeline/deploy/Dockerfile": r"tfx-ner:([\d.]+)",
+    }
+    found = {
+        name: re.search(pattern, (project / name).read_text(), re.MULTILINE)[1]
+        for name, pattern in files.items()
+    }
+    assert found == dict.fromkeys(files, pipeline.__version__)
