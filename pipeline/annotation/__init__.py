@@ -1,1 +1,1 @@
-"""Batch annotation: what a published model finds in many texts, read and written in shards by a Beam pipeline."""
+"""Batch annotation: entities in the texts of many files, by Apache Beam, in shards that a restart continues."""

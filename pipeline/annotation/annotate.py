@@ -1,10 +1,12 @@
-"""One annotation, from a pattern of files to a folder of shards; goes on where an earlier start of the same one ended."""
+"""Batch annotation: finds the entities in the texts of many files, and writes them in shards."""
 
+import contextlib
 import logging
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from rich.console import Console
 
@@ -13,142 +15,245 @@ from components.errors import UserError, find_user_error, last_line
 from components.export.published_model import find_model, find_remote_version
 from components.publishing.versions import content_hash
 from components.storage.remote import Remote
-from pipeline.annotation import output as outputs
-from pipeline.annotation import shards as cutting
-from pipeline.annotation.output import Job, Output
-from pipeline.annotation.progress import watched
-from pipeline.annotation.reading import Reading, refuse_without_column
+from pipeline.annotation import output as output_files
+from pipeline.annotation import shards as sharding
+from pipeline.annotation.output import AnnotationSpec, Location, OutputFolder
+from pipeline.annotation.shard_io import InputFormat, check_text_column
+from pipeline.annotation.shards import Shard, SourceFile
 from pipeline.config import Beam
+from pipeline.text_bar import text_bar
+
+_BAR_SECONDS, _LINE_SECONDS = 0.5, 60.0  # between updates on a terminal, and without one
 
 
-class Failure(Exception):
-    """The pipeline failed for a reason that is not the user's data."""
+class AnnotationError(Exception):
+    """The annotation failed for a reason other than the user's data."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be annotated by which model, and how it is to be written.
+class AnnotationRequest:
+    """What to annotate, with which model, and what to write.
 
-    `input` is a file, a folder or a pattern; `form` None is found out; `shard_bytes` 0 leaves the size of shards to the program.
+    Attributes:
+      input: A file, a folder or a pattern.
+      output: The output folder.
+      model: A published version, or the folder of versions.
+      format: Output format: jsonl, conll or parquet.
+      input_format: text, jsonl or parquet; None to detect it from the files' names.
+      field: The field or column that holds the text.
+      longest: Characters of the longest text that is accepted.
+      shard_bytes: Bytes of a shard; 0 for the default.
+      minimum_score: Entities with a lower score are left out.
     """
 
     input: str
-    output: outputs.Place
+    output: Location
     model: str
     format: str
-    form: Optional[str]
+    input_format: str | None
     field: str
     longest: int
     shard_bytes: int
     minimum_score: float = 0.0
 
 
-def annotate(wanted: Wanted, beam: Beam, console: Console) -> Mapping[str, Any]:
-    """Annotates what is not annotated yet, and returns the summary of all.
+def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mapping[str, Any]:
+    """Annotates the shards that are not finished yet.
 
     Args:
-      beam: where it runs.
-      console: tells the user how far it is.
+      request: What to annotate.
+      beam: Settings of the Beam runner.
+      console: Shows the progress.
+
+    Returns:
+      The summary: see `output.finish`.
 
     Raises:
-      UserError: bad input or usage, or the output is another annotation's; nothing was written then.
-      Failure: any other failure. Shards that are done are kept.
+      UserError: Bad input or usage, or an output of another annotation.
+      AnnotationError: Any other failure. Finished shards are kept.
     """
-    sources = cutting.find(wanted.input)
-    form = wanted.form or cutting.form_of(sources)
-    size = wanted.shard_bytes or cutting.default_size(sources)
-    shards = cutting.cut(sources, form, size)
-    if form == cutting.PARQUET:
+    sources = sharding.find_sources(request.input)
+    form = request.input_format or sharding.detect_format(sources)
+    size = request.shard_bytes or sharding.default_size(sources)
+    shards = sharding.cut_shards(sources, form, size)
+    if form == sharding.PARQUET:
         for source in sources:
-            refuse_without_column(source.path, wanted.field)
-    folder = find_model(wanted.model)[0].resolve()
-    model = find_remote_version(wanted.model) or str(
-        folder
-    )  # workers on other machines have no copy from this one
-    reading = Reading(form, wanted.field, wanted.longest)
-    job = Job(
-        sources, reading, wanted.format, model, content_hash(folder), size, wanted.minimum_score
+            check_text_column(source.path, request.field)
+    model_folder = find_model(request.model)[0].resolve()
+    # Workers on other machines fetch a remote model themselves.
+    model = find_remote_version(request.model) or str(model_folder)
+    spec = AnnotationSpec(
+        input=sources,
+        reading=InputFormat(form, request.field, request.longest),
+        format=request.format,
+        model=model,
+        model_hash=content_hash(model_folder),
+        shard_bytes=size,
+        minimum_score=request.minimum_score,
     )
-    root = wanted.output if isinstance(wanted.output, Remote) else wanted.output.resolve()
-    output = Output(root, wanted.format, len(shards))
-    with outputs.held(output.root, job):
-        began, done = time.monotonic(), output.done(shards)
-        left = [shard for shard in shards if shard.number not in done]
-        _begin(console, sources, shards, len(done))
-        if left:
-            output.summary.unlink(missing_ok=True)  # it says that everything is done
-            _run(left, len(shards), job, output, beam, console)
-            if missing := len(shards) - len(output.done(shards)):
-                raise Failure(
-                    f"{missing:,} shards did not appear in {output.root}, though Beam is done; expected workers that see the"
-                    " input, the model and the output under the same paths"
+    root = request.output if isinstance(request.output, Remote) else request.output.resolve()
+    output = OutputFolder(root, request.format, len(shards))
+    with output_files.locked(output.root, spec):
+        began, finished = time.monotonic(), output.finished(shards)
+        remaining = [shard for shard in shards if shard.number not in finished]
+        _show_start(console, sources, len(shards), len(finished))
+        if remaining:
+            output.summary.unlink(missing_ok=True)  # it exists only if all shards are finished
+            _run_beam(remaining, len(shards), spec, output, beam, console)
+            if missing := len(shards) - len(output.finished(shards)):
+                raise AnnotationError(
+                    f"{missing:,} shards are missing in {output.root}, though Beam has finished; expected"
+                    " workers that see the input, the model and the output under the same paths"
                 )
-        if changed := [one.path for one in sources if cutting.Source.of(one.path) != one]:
+        changed = [source.path for source in sources if SourceFile.of(source.path) != source]
+        if changed:
             raise UserError(
-                f"{changed[0]}: changed while it was read; annotate it anew, into another --output"
+                f"{changed[0]}: changed while it was read; annotate it into another --output"
             )
-        if not left and output.summary.exists():
-            return outputs.summary(output)
-        return outputs.finish(output, shards, time.monotonic() - began, wanted.minimum_score)
+        if not remaining and output.summary.exists():
+            return output.read_summary()
+        seconds = time.monotonic() - began
+        return output_files.finish(output, shards, seconds, request.minimum_score)
 
 
-def _begin(console: Console, sources, shards, done: int) -> None:
+def _show_start(
+    console: Console, sources: Sequence[SourceFile], shards: int, finished: int
+) -> None:
     size = sum(source.size for source in sources)
     files = f"{len(sources):,} files" if len(sources) > 1 else sources[0].path
-    plural = "s" if len(shards) > 1 else ""
+    plural = "s" if shards > 1 else ""
     console.print(
-        f"{files}: {size:,} bytes in {len(shards):,} shard{plural}", soft_wrap=True, markup=False
+        f"{files}: {size:,} bytes in {shards:,} shard{plural}", soft_wrap=True, markup=False
     )
-    if done:
-        left = len(shards) - done
-        more = f"; {left:,} to go" if left else "; nothing is left to do"
-        console.print(f"{done:,} of them are there from an earlier start{more}", soft_wrap=True)
+    if finished:
+        remaining = shards - finished
+        rest = f"{remaining:,} to go" if remaining else "nothing is left to do"
+        console.print(
+            f"{finished:,} of them are finished from an earlier start; {rest}", soft_wrap=True
+        )
 
 
-def _run(left, shards: int, job: Job, output: Output, beam: Beam, console: Console) -> None:
-    with stdio.log_to_file(output.log, console.stderr) as shown:
+def _run_beam(
+    remaining: Sequence[Shard],
+    shards: int,
+    spec: AnnotationSpec,
+    output: OutputFolder,
+    beam: Beam,
+    console: Console,
+) -> None:
+    with stdio.log_to_file(output.log, console.stderr) as stream:
         screen = Console(
-            file=shown, no_color=console.no_color, width=console.width, highlight=False
+            file=stream, no_color=console.no_color, width=console.width, highlight=False
         )
         try:
-            with watched(screen, output, left, shards):
-                # Imported here: Beam takes longer to import than a user waits for an error in the input.
+            with progress_shown(screen, output, remaining, shards):
+                # Beam takes seconds to import: errors in the input are reported before.
                 from pipeline import engines
-                from pipeline.annotation import steps
+                from pipeline.annotation.beam_pipeline import annotate_shards
 
-                steps.run(left, job, output, beam, engines.pipeline_options(beam))
-        except Exception as error:  # whatever a worker raised, through Beam
-            if _stopped(error):
+                options = engines.pipeline_options(beam)
+                annotate_shards(remaining, spec, output, beam, options)
+        except Exception as error:  # Beam raises what a worker raised
+            if _is_interrupt(error):
                 raise KeyboardInterrupt from error
-            if told := find_user_error(error):
-                raise UserError(told) from error
+            if message := find_user_error(error):
+                raise UserError(message) from error
             logging.getLogger().exception("the annotation failed")
-            raise Failure(
-                f"{last_line(error)}. What is done is kept: start it again to go on. The log has the whole story: {output.log}"
+            raise AnnotationError(
+                f"{last_line(error)}. Finished shards are kept: start it again to continue."
+                f" Log: {output.log}"
             ) from error
 
 
-def _stopped(error: Optional[BaseException]) -> bool:
-    """Whether the user stopped it: Beam raises that anew, too, as an error of the step that was at work."""
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether the user pressed Ctrl-C, which Beam may raise as an error of a step."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
-def show(summary: Mapping[str, Any], output: outputs.Place, console: Console) -> None:
+def show_summary(summary: Mapping[str, Any], output: Location, console: Console) -> None:
     """Prints how much was annotated, and what was left out."""
     entities = summary["entities"]
     by_type = ", ".join(f"{name} {count:,}" for name, count in entities.items())
-    console.print(
-        f"{summary['texts']:,} texts, {sum(entities.values()):,} entities{f' ({by_type})' if by_type else ''}",
-        soft_wrap=True,
-        markup=False,
-    )
-    if summary["bad_lines"]:
+    total = f"{sum(entities.values()):,} entities{f' ({by_type})' if by_type else ''}"
+    console.print(f"{summary['texts']:,} texts, {total}", soft_wrap=True, markup=False)
+    if count := summary["bad_lines"]:
         console.print(
-            f"Left out: {summary['bad_lines']:,} bad lines; they are in {output / '_bad-lines.jsonl'}",
+            f"Left out: {count:,} bad lines; they are in {output / '_bad-lines.jsonl'}",
             soft_wrap=True,
             markup=False,
             style="yellow",
         )
     console.print(f"Shards: {output / 'part-*'}", soft_wrap=True, markup=False)
+
+
+class Progress:
+    """Counts finished shards and their texts by looking into the output folder, wherever the workers are.
+
+    Attributes:
+      total: Shards that were missing at the start.
+      finished: How many of them are finished.
+      texts: Texts in these.
+    """
+
+    def __init__(self, output: OutputFolder, remaining: Sequence[Shard]) -> None:
+        self._output, self._missing = output, {shard.number for shard in remaining}
+        self.total, self.finished, self.texts = len(remaining), 0, 0
+        # Time and texts when the first shards were finished: starting workers takes long.
+        self._began, self._texts_before = 0.0, 0
+
+    def update(self) -> None:
+        """Counts the shards that have been finished since the last call."""
+        names = self._output.part_names()
+        for number in sorted(self._missing):
+            if self._output.has_part(number, names):
+                self._missing.discard(number)
+                self.finished += 1
+                self.texts += self._output.read_record(number)["texts"]
+        if self.finished and not self._began:
+            self._began, self._texts_before = time.monotonic(), self.texts
+
+    @property
+    def speed(self) -> float:
+        """Texts a second since the first shards were finished."""
+        return (self.texts - self._texts_before) / max(time.monotonic() - self._began, 1e-9)
+
+
+@contextlib.contextmanager
+def progress_shown(
+    console: Console, output: OutputFolder, remaining: Sequence[Shard], shards: int
+) -> Iterator[None]:
+    """Shows the progress meanwhile: a bar on a terminal, else a line a minute."""
+    ended = threading.Event()
+    show = _show_bar if console.is_terminal else _show_lines
+    arguments = (console, Progress(output, remaining), shards, ended)
+    thread = threading.Thread(target=show, args=arguments, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _show_bar(console: Console, progress: Progress, shards: int, ended: threading.Event) -> None:
+    finished_before = shards - progress.total
+    with text_bar(console, redirect_stderr=False) as bar:
+        task = bar.add_task("", total=shards, completed=finished_before, lines=0, speed=0.0)
+        is_over = False
+        while not is_over:
+            is_over = ended.wait(_BAR_SECONDS)
+            progress.update()
+            completed = finished_before + progress.finished
+            bar.update(task, completed=completed, lines=progress.texts, speed=progress.speed)
+
+
+def _show_lines(console: Console, progress: Progress, shards: int, ended: threading.Event) -> None:
+    while not ended.wait(_LINE_SECONDS):
+        progress.update()
+        finished = shards - progress.total + progress.finished
+        console.print(
+            f"{finished:,} of {shards:,} shards, {progress.texts:,} texts,"
+            f" {progress.speed:,.0f} a second"
+        )

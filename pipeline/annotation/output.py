@@ -1,19 +1,18 @@
-"""The folder that is written to: which shards are done, whose it is, who is at work in it, and what came of it in the end.
+"""The output folder of an annotation: its files, its lock, which shards are finished, and its summary.
 
-    part-00003-of-00090.jsonl   a shard, whole; in the order of their names they are in the order of the input
+    part-00003-of-00090.jsonl   a complete shard; sorted by name, the shards have the input's order
     _bad-lines.jsonl            lines that were left out
-    _summary.json               how much was annotated; there when everything is done
-    _annotation/                what a second start needs
+    _summary.json               figures; written when all shards are finished
+    _annotation/                what a restart needs
 
-Names that begin with `_` are passed over by readers of folders of Parquet.
+Readers of Parquet folders skip names that begin with `_`.
 
-On storage elsewhere the same files appear by one request each. There is no lock: two starts of one annotation write the same
-shards twice, and the later start of two different ones is refused as soon as it can be told.
+On remote storage each file appears by one request. There is no lock: two starts of one annotation
+write the same shards twice, and of two different ones the later start is refused when it is noticed.
 """
 
 import contextlib
 import json
-import os
 import tempfile
 import uuid
 from collections import Counter
@@ -29,22 +28,31 @@ from components import atomic_io
 from components.errors import UserError
 from components.storage import copies
 from components.storage.remote import Remote
-from pipeline.annotation import writing
-from pipeline.annotation.reading import Reading, Texts
-from pipeline.annotation.shards import Shard, Source
+from pipeline.annotation.shard_io import EntityLists, InputFormat, ShardTexts, write_shard
+from pipeline.annotation.shards import Shard, SourceFile
 
 _DIGITS = 5
-_AT_ONCE = 16  # notes read at a time: elsewhere each takes a request
+_CONCURRENT_REQUESTS = 16  # for records on remote storage
 
-Place = Path | Remote
+Location = Path | Remote
 
 
 @dataclass(frozen=True)
-class Job:
-    """What an output is of. Another one's is not gone on with."""
+class AnnotationSpec:
+    """What an output folder was made from. A start with another specification is refused.
 
-    input: Sequence[Source]
-    reading: Reading
+    Attributes:
+      input: The input files.
+      reading: How they are read.
+      format: Output format: jsonl, conll or parquet.
+      model: Path or address of the published version.
+      model_hash: Hash of its content.
+      shard_bytes: Bytes of a shard, as the user gave them; 0 for the default.
+      minimum_score: Entities with a lower score are left out.
+    """
+
+    input: Sequence[SourceFile]
+    reading: InputFormat
     format: str
     model: str
     model_hash: str
@@ -56,257 +64,261 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Output:
-    """Paths in the folder `root`, of `shards` shards in the form `form`."""
+class OutputFolder:
+    """Paths in an output folder.
 
-    root: Place
+    Attributes:
+      root: The folder.
+      form: Output format, which is the ending of the shards' names.
+      shards: Number of shards.
+    """
+
+    root: Location
     form: str
     shards: int
 
-    def part(self, number: int) -> Place:
+    def part(self, number: int) -> Location:
         """The file of a shard."""
-        return self.root / self._part(number)
+        return self.root / self._part_name(number)
 
-    def _part(self, number: int) -> str:
-        return f"part-{self._name(number)}-of-{self._name(self.shards)}.{self.form}"
-
-    def note(self, number: int) -> Place:
-        """What is remembered of a shard."""
-        return kept(self.root) / f"{self._name(number)}.json"
+    def record(self, number: int) -> Location:
+        """The file with the counts and bad lines of a shard."""
+        return internal_folder(self.root) / f"{self._padded(number)}.json"
 
     @property
-    def bad_lines(self) -> Place:
+    def bad_lines(self) -> Location:
         return self.root / "_bad-lines.jsonl"
 
     @property
-    def summary(self) -> Place:
+    def summary(self) -> Location:
         return self.root / "_summary.json"
 
     @property
     def log(self) -> Path:
-        """The log, on this machine."""
+        """The log, always on this machine."""
         if isinstance(self.root, Remote):
             folder = copies.folder_for(self.root, copies.kept())
             folder.mkdir(parents=True, exist_ok=True)
             return folder / "log.txt"
-        return kept(self.root) / "log.txt"
+        return internal_folder(self.root) / "log.txt"
 
-    def whole(self) -> set[str]:
-        """The names of the shards that are there."""
+    def part_names(self) -> set[str]:
+        """The names of the finished shards."""
         return {path.name for path in self.root.iterdir() if path.name.startswith("part-")}
 
-    def has(self, number: int, whole: set[str]) -> bool:
-        """Whether a shard is one of those."""
-        return self._part(number) in whole
+    def has_part(self, number: int, part_names: set[str]) -> bool:
+        """Whether a shard is among the finished ones."""
+        return self._part_name(number) in part_names
 
-    def read_note(self, number: int) -> Mapping[str, Any]:
-        """What is remembered of a shard that is there."""
-        return json.loads(self.note(number).read_text(encoding="utf-8"))
+    def read_record(self, number: int) -> Mapping[str, Any]:
+        """The counts and bad lines of a finished shard."""
+        return json.loads(self.record(number).read_text(encoding="utf-8"))
 
-    def done(self, shards: Sequence[Shard]) -> dict[int, Mapping[str, Any]]:
-        """What is remembered of the shards that are whole, by number."""
-        there, elsewhere = self.whole(), isinstance(self.root, Remote)
+    def finished(self, shards: Sequence[Shard]) -> dict[int, Mapping[str, Any]]:
+        """The records of the finished shards, by number."""
+        names, is_remote = self.part_names(), isinstance(self.root, Remote)
         numbers = [
             shard.number
             for shard in shards
-            if self.has(shard.number, there) and (elsewhere or self.note(shard.number).exists())
+            if self.has_part(shard.number, names)
+            and (is_remote or self.record(shard.number).exists())
         ]
-        return dict(zip(numbers, self._notes(numbers), strict=True))
+        return dict(zip(numbers, self.records(numbers), strict=True))
 
-    def notes(self, shards: Sequence[Shard]) -> Iterator[Mapping[str, Any]]:
-        """What is remembered of shards that are all there, in order."""
-        return self._notes([shard.number for shard in shards])
-
-    def _notes(self, numbers: Sequence[int]) -> Iterator[Mapping[str, Any]]:
+    def records(self, numbers: Sequence[int]) -> Iterator[Mapping[str, Any]]:
+        """The records of shards that are all finished, in order."""
         if not isinstance(self.root, Remote):
-            yield from map(self.read_note, numbers)
+            yield from map(self.read_record, numbers)
             return
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            yield from pool.map(self.read_note, numbers)
+        with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
+            yield from pool.map(self.read_record, numbers)
 
-    def _name(self, number: int) -> str:
+    def read_summary(self) -> Mapping[str, Any]:
+        """The summary of a finished annotation."""
+        return json.loads(self.summary.read_text(encoding="utf-8"))
+
+    def _part_name(self, number: int) -> str:
+        return f"part-{self._padded(number)}-of-{self._padded(self.shards)}.{self.form}"
+
+    def _padded(self, number: int) -> str:
         return f"{number:0{max(_DIGITS, len(str(self.shards)))}}"
 
 
-def kept(root: Place) -> Place:
-    """The folder of what a second start needs."""
+def internal_folder(root: Location) -> Location:
+    """The folder with what a restart needs."""
     return root / "_annotation"
 
 
 @contextlib.contextmanager
-def held(root: Place, job: Job) -> Iterator[None]:
-    """Makes the folder `root` for a job, or goes on with one of the same job; nobody else works in it meanwhile.
+def locked(root: Location, spec: AnnotationSpec) -> Iterator[None]:
+    """Creates an output folder, or continues one of the same specification, and locks it.
 
-    Raises UserError where the folder is another job's or nobody's, where somebody is at work in it, and where it cannot be
-    written.
+    Raises:
+      UserError: The folder holds another annotation or other files, another process works in it, or
+        it cannot be written.
     """
     if root.exists() and not root.is_dir():
         raise UserError(
             f"{root}: found a file; expected a folder to write to; give another --output"
         )
-    if root.is_dir() and any(root.iterdir()) and not kept(root).is_dir():
+    if root.is_dir() and any(root.iterdir()) and not internal_folder(root).is_dir():
         raise UserError(
             f"{root}: the folder holds other files; give another --output, or an empty folder"
         )
     if isinstance(root, Remote):
-        _claim(root, job)
+        _claim(root, spec)
         yield
-        _claim(root, job)
+        _claim(root, spec)
         return
     try:
-        kept(root).mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(kept(root) / ".lock", blocking=False)
+        internal_folder(root).mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(internal_folder(root) / ".lock", blocking=False)
         lock.acquire()
     except filelock.Timeout:
         raise UserError(
-            f"{root}: another process is at work here; wait until it ends, or give another --output"
+            f"{root}: another process works here; wait until it ends, or give another --output"
         ) from None
     except OSError as error:
         raise UserError(
             f"{root}: cannot write there ({error.strerror}); give another --output"
         ) from None
     try:
-        _claim(root, job)
-        for partial in kept(root).glob("*.partial"):
+        _claim(root, spec)
+        for partial in internal_folder(root).glob("*.partial"):
             partial.unlink()
         yield
     finally:
         lock.release()
 
 
-def _claim(root: Place, job: Job) -> None:
-    """Notes whose the folder is. Raises UserError where there are shards of another's."""
-    path = kept(root) / "job.json"
-    if not path.exists() or not any(one.name.startswith("part-") for one in root.iterdir()):
-        _write(path, json.dumps(job.as_dict(), ensure_ascii=False, indent=1) + "\n")
+def _claim(root: Location, spec: AnnotationSpec) -> None:
+    """Stores the specification. Raises UserError if there are shards of another one."""
+    path = internal_folder(root) / "job.json"
+    has_shards = any(entry.name.startswith("part-") for entry in root.iterdir())
+    if not has_shards or not path.exists():
+        _write_text(path, json.dumps(spec.as_dict(), ensure_ascii=False, indent=1) + "\n")
         return
     # An output of an earlier version has no minimum score: it holds all entities.
-    there = {"minimum_score": 0.0, **json.loads(path.read_text(encoding="utf-8"))}
-    wanted = job.as_dict()
+    stored = {"minimum_score": 0.0, **json.loads(path.read_text(encoding="utf-8"))}
+    wanted = spec.as_dict()
     for key in wanted:
-        if there.get(key) != wanted[key]:
-            found, now = _difference(key, there, wanted)
+        if stored.get(key) != wanted[key]:
+            there, now = _describe_difference(key, stored, wanted)
             raise UserError(
-                f"{root}: belongs to another annotation, with {found}, not {now}; give that again to go on with it, or"
-                " another --output"
+                f"{root}: belongs to another annotation, with {there}, not {now}; give that again to"
+                " continue it, or another --output"
             )
 
 
-def _difference(key: str, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, str]:
-    """In words what is different."""
+def _describe_difference(
+    key: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Describes the stored and the wanted value of a field of `AnnotationSpec`."""
     if key == "input":
-        return tuple(f"the input {_inputs(one.get(key, ()))}" for one in (there, wanted))
+        return _describe_input(stored.get(key, ())), _describe_input(wanted[key])
     if key == "reading":
-        key = next(
-            name
-            for name in wanted["reading"]
-            if there["reading"].get(name) != wanted["reading"][name]
-        )
-        option = {"form": "--input-format", "field": "--text-field", "longest": "--longest"}[key]
-        return tuple(f"{option} {one['reading'].get(key)}" for one in (there, wanted))
+        stored, wanted = stored["reading"], wanted["reading"]
+        key = next(name for name in wanted if stored.get(name) != wanted[name])
     if key == "model_hash":
         return f"the model that was in {wanted['model']} before", "the one that is there now"
-    named = {
+    label = {
+        "form": "--input-format",
+        "field": "--text-field",
+        "longest": "--longest",
         "format": "--format",
         "model": "the model",
         "shard_bytes": "shards, in bytes, of",
         "minimum_score": "--minimum-score",
     }[key]
-    return tuple(f"{named} {one.get(key)}" for one in (there, wanted))
+    return f"{label} {stored.get(key)}", f"{label} {wanted[key]}"
 
 
-def _inputs(files: Sequence[Mapping[str, Any]]) -> str:
+def _describe_input(files: Sequence[Mapping[str, Any]]) -> str:
     size = sum(file["size"] for file in files)
     more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
-    newest = max((file["modified"] for file in files), default=0)
-    return f"{files[0]['path']}{more} ({size:,} bytes, last changed at {newest / 1e9:.3f})"
+    newest = max((file["modified"] for file in files), default=0) / 1e9
+    return f"the input {files[0]['path']}{more} ({size:,} bytes, last changed at {newest:.3f})"
 
 
-def put(output: Output, texts: Texts, found: writing.Found) -> None:
-    """Writes a shard and what is to be remembered of it: the shard last, by one rename, when all else is on the disk."""
+def store_shard(output: OutputFolder, texts: ShardTexts, entity_lists: EntityLists) -> None:
+    """Writes a shard and its record. The shard gets its name last, when all is on the disk."""
     number = texts.shard.number
-    types = Counter(entity.type for entities in found for entity in entities)
-    note = {
+    types = Counter(entity.type for entities in entity_lists for entity in entities)
+    record = {
         "path": texts.shard.path,
         "lines": texts.lines,
         "texts": len(texts.texts),
         "entities": dict(sorted(types.items())),
-        "bad": [left_out._asdict() for left_out in texts.bad],
+        "bad": [bad_line._asdict() for bad_line in texts.bad],
     }
     if isinstance(output.root, Remote):
         with tempfile.TemporaryDirectory() as folder:
-            written = Path(folder) / "part"
-            writing.write(written, output.form, texts, found)
-            output.note(number).write_text(json.dumps(note))
-            output.part(number).put(written)
+            part = Path(folder) / "part"
+            write_shard(part, output.form, texts, entity_lists)
+            output.record(number).write_text(json.dumps(record))
+            output.part(number).put(part)
         return
-    # A name of its own: a runner may try a shard twice, and at the same time.
-    written, noted = (kept(output.root) / f"{uuid.uuid4().hex}.partial" for _ in range(2))
-    writing.write(written, output.form, texts, found)
-    noted.write_text(json.dumps(note), encoding="utf-8")
-    for path in (written, noted):
+    # Unique names: a runner may process a shard twice at the same time.
+    internal = internal_folder(output.root)
+    part, record_file = (internal / f"{uuid.uuid4().hex}.partial" for _ in range(2))
+    write_shard(part, output.form, texts, entity_lists)
+    record_file.write_text(json.dumps(record), encoding="utf-8")
+    for path in (part, record_file):
         atomic_io.sync(path)
-    noted.replace(output.note(number))
-    atomic_io.sync(kept(output.root))
-    written.replace(output.part(number))
+    record_file.replace(output.record(number))
+    atomic_io.sync(internal)
+    part.replace(output.part(number))
     atomic_io.sync(output.root)
 
 
-def summary(output: Output) -> Mapping[str, Any]:
-    """The summary that is there."""
-    return json.loads(output.summary.read_text(encoding="utf-8"))
-
-
 def finish(
-    output: Output, shards: Sequence[Shard], seconds: float, minimum_score: float = 0.0
+    output: OutputFolder, shards: Sequence[Shard], seconds: float, minimum_score: float = 0.0
 ) -> Mapping[str, Any]:
-    """Gathers the lines that were left out, writes the summary and returns it.
+    """Writes the bad lines and the summary of a finished annotation.
 
-    It has `shards`, `lines`, `texts`, `bad_lines`, `entities` by type, the `minimum_score` of an entity, and the `seconds`
-    that the last start took.
+    Args:
+      output: The folder.
+      shards: All shards.
+      seconds: How long the last start took.
+      minimum_score: The lowest score of an entity.
+
+    Returns:
+      The summary: `shards`, `lines`, `texts`, `bad_lines`, `entities` by type, `minimum_score` and
+      `seconds`.
     """
-    lines = texts = bad = before = 0
+    records = list(output.records([shard.number for shard in shards]))
+    bad_lines = list(_bad_lines(shards, records))
+    if bad_lines:
+        _write_text(output.bad_lines, "".join(f"{line}\n" for line in bad_lines))
     types: Counter[str] = Counter()
-    path = ""
-    elsewhere = isinstance(output.root, Remote)
-    folder = Path(tempfile.mkdtemp()) if elsewhere else kept(output.root)
-    partial = folder / "bad-lines.partial"
-    with partial.open("w", encoding="utf-8") as file:
-        for shard, note in zip(shards, output.notes(shards), strict=True):
-            before = before if path == shard.path else 0
-            path = shard.path
-            for one in note["bad"]:
-                file.write(
-                    json.dumps(
-                        {"file": path, **one, "line": before + one["line"]}, ensure_ascii=False
-                    )
-                    + "\n"
-                )
-            before += note["lines"]
-            lines, texts, bad = lines + note["lines"], texts + note["texts"], bad + len(note["bad"])
-            types.update(note["entities"])
-    if bad and not elsewhere:
-        atomic_io.sync(partial)
-        os.replace(partial, output.bad_lines)
-    elif bad:
-        output.bad_lines.put(partial)
-    partial.unlink(missing_ok=True)
-    if elsewhere:
-        folder.rmdir()
-    figures = {
+    for record in records:
+        types.update(record["entities"])
+    summary = {
         "shards": len(shards),
-        "lines": lines,
-        "texts": texts,
-        "bad_lines": bad,
+        "lines": sum(record["lines"] for record in records),
+        "texts": sum(record["texts"] for record in records),
+        "bad_lines": len(bad_lines),
         "entities": dict(sorted(types.items())),
         "minimum_score": minimum_score,
         "seconds": round(seconds, 3),
     }
-    _write(output.summary, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
-    return figures
+    _write_text(output.summary, json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+    return summary
 
 
-def _write(path: Place, text: str) -> None:
+def _bad_lines(shards: Sequence[Shard], records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The bad lines as JSON, with their numbers in their files instead of their shards."""
+    path, lines_before = "", 0
+    for shard, record in zip(shards, records, strict=True):
+        lines_before = lines_before if path == shard.path else 0
+        path = shard.path
+        for bad_line in record["bad"]:
+            line = {"file": path, **bad_line, "line": lines_before + bad_line["line"]}
+            yield json.dumps(line, ensure_ascii=False)
+        lines_before += record["lines"]
+
+
+def _write_text(path: Location, text: str) -> None:
     if isinstance(path, Remote):
         path.write_text(text)
     else:

@@ -1,4 +1,4 @@
-"""What is to be annotated: the files that a pattern names, and the shards that they are cut into."""
+"""The input of an annotation: the files of a pattern, and the shards that they are cut into."""
 
 import glob
 import os
@@ -10,33 +10,37 @@ from components.corpus.text_files import COMPRESSED
 from components.errors import UserError
 from components.storage import remote
 
-TEXT, JSONL, PARQUET = FORMS = ("text", "jsonl", "parquet")
-_SMALLEST, _LARGEST = (
-    2**18,
-    2**23,
-)  # bytes of a shard where nobody says how many; each is in memory as a whole
+TEXT, JSONL, PARQUET = FORMATS = ("text", "jsonl", "parquet")
+# Bytes of a shard, unless the user gives a size. A shard is in memory as a whole.
+_SMALLEST_SHARD, _LARGEST_SHARD = 2**18, 2**23
 _SHARDS = 100
-_HEAD = 64
+_MAGIC_BYTES = 64
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file as it was when it was found: `size` in bytes, `modified` in nanoseconds since 1970."""
+class SourceFile:
+    """An input file as it was when it was found.
+
+    Attributes:
+      path: Path or address.
+      size: Bytes.
+      modified: Nanoseconds since 1970.
+    """
 
     path: str
     size: int
     modified: int
 
     @classmethod
-    def of(cls, path: str) -> "Source":
-        """The file as it is now. Raises UserError where it cannot be read."""
+    def of(cls, path: str) -> "SourceFile":
+        """The file as it is now. Raises UserError if it cannot be read."""
         if remote.is_remote(path):
-            found = remote.Remote(path).info()
-            if not found.is_file:
+            info = remote.Remote(path).info()
+            if not info.is_file:
                 raise UserError(
                     f"{path}: cannot read (no such file); expected a file that can be read"
                 )
-            return cls(path, found.size, found.mtime_ns)
+            return cls(path, info.size, info.mtime_ns)
         try:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
@@ -49,7 +53,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Shard:
-    """Part of a file: the lines that begin at the bytes `first` to `end`, or of Parquet these rows; `end` excluded."""
+    """Part of a file.
+
+    Attributes:
+      number: Index of the shard in the whole input.
+      path: The file.
+      first: First byte of the range in which its lines begin; for Parquet, its first row.
+      end: End of the range, excluded.
+    """
 
     number: int
     path: str
@@ -57,95 +68,106 @@ class Shard:
     end: int
 
 
-def find(pattern: str) -> tuple[Source, ...]:
-    """The files that a pattern, a folder or a name means, by name; hidden ones, and those named `_…`, only by their full name.
+def find_sources(pattern: str) -> tuple[SourceFile, ...]:
+    """The files of a pattern, a folder or a path, sorted by name.
 
-    Raises UserError where there are none.
+    Names that begin with `.` or `_` are skipped unless the path names the file itself.
+
+    Raises:
+      UserError: There are none.
     """
     if remote.is_remote(pattern):
-        return _sources(pattern, remote.find(pattern))
-    if os.path.isdir(pattern):
-        pattern = os.path.join(glob.escape(pattern), "*")
-    found = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
-    if glob.has_magic(pattern):
-        found = [path for path in found if not os.path.basename(path).startswith(("_", "."))]
-    return _sources(pattern, found)
-
-
-def _sources(pattern: str, found: Sequence[str]) -> tuple[Source, ...]:
-    if not found:
+        paths = remote.find(pattern)
+    else:
+        if os.path.isdir(pattern):
+            pattern = os.path.join(glob.escape(pattern), "*")
+        paths = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
+        if glob.has_magic(pattern):
+            paths = [path for path in paths if not os.path.basename(path).startswith(("_", "."))]
+    if not paths:
         raise UserError(
-            f"{pattern}: no such file; expected one, a folder of them, or a pattern as 'texts/*.jsonl'"
+            f"{pattern}: no such file; expected a file, a folder of files, or a pattern as"
+            " 'texts/*.jsonl'"
         )
-    return tuple(Source.of(path) for path in sorted(found))
+    return tuple(SourceFile.of(path) for path in sorted(paths))
 
 
-def form_of(sources: Sequence[Source]) -> str:
-    """The form of the files, by their names. Raises UserError where they have several."""
-    by_form = {_form(source.path): source.path for source in sources}
-    if len(by_form) > 1:
-        found = ", ".join(f"{path} ({form})" for form, path in by_form.items())
+def detect_format(sources: Sequence[SourceFile]) -> str:
+    """The format of the files by their names, one of `FORMATS`. Raises UserError if they differ."""
+    path_by_format = {_format_of_name(source.path): source.path for source in sources}
+    if len(path_by_format) > 1:
+        found = ", ".join(f"{path} ({form})" for form, path in path_by_format.items())
         raise UserError(
-            f"found files of several forms: {found}; name those of one form, or give --input-format"
+            f"found files of several formats: {found}; expected files of one format,"
+            " or --input-format"
         )
-    return next(iter(by_form))
+    return next(iter(path_by_format))
 
 
-def cut(sources: Sequence[Source], form: str, size: int) -> tuple[Shard, ...]:
-    """The shards of all files, in order, of about `size` bytes each (`default_size` for 0); always the same ones.
+def cut_shards(sources: Sequence[SourceFile], form: str, size: int) -> tuple[Shard, ...]:
+    """Cuts files into shards; the same files and size always give the same shards.
 
-    Raises UserError for a file that is not of the form, and where there is nothing in any.
+    Args:
+      sources: The files.
+      form: Their format, one of `FORMATS`.
+      size: Bytes of a shard; 0 for `default_size`.
+
+    Raises:
+      UserError: A file is not of the format, or all are empty.
     """
     size = size or default_size(sources)
-    ranges = _of_rows if form == PARQUET else _of_bytes
+    ranges = _row_ranges if form == PARQUET else _byte_ranges
     pieces = [(source.path, *piece) for source in sources for piece in ranges(source, size)]
     if not pieces:
-        raise UserError(f"{sources[0].path}: nothing in it; expected at least one text")
+        raise UserError(f"{sources[0].path}: empty; expected at least one text")
     return tuple(Shard(number, *piece) for number, piece in enumerate(pieces))
 
 
-def default_size(sources: Sequence[Source]) -> int:
-    """Bytes of a shard: small ones, unless there would be very many."""
-    return min(max(sum(source.size for source in sources) // _SHARDS, _SMALLEST), _LARGEST)
+def default_size(sources: Sequence[SourceFile]) -> int:
+    """Bytes of a shard: about a hundredth of the input, within limits."""
+    total = sum(source.size for source in sources)
+    return min(max(total // _SHARDS, _SMALLEST_SHARD), _LARGEST_SHARD)
 
 
-def _form(path: str) -> str:
+def _format_of_name(path: str) -> str:
     if path.lower().endswith((".parquet", ".pq")):
         return PARQUET
     return JSONL if is_json_name(path) else TEXT
 
 
-def _of_bytes(source: Source, size: int) -> Iterator[tuple[int, int]]:
+def _byte_ranges(source: SourceFile, size: int) -> Iterator[tuple[int, int]]:
     with remote.opened(source.path) as file:
-        head = file.read(_HEAD)
+        head = file.read(_MAGIC_BYTES)
     if head.startswith((*COMPRESSED, b"PAR1", b"\xff\xfe", b"\xfe\xff")):
         raise UserError(
             f"{source.path}: found a compressed or binary file, or UTF-16; expected text in UTF-8"
         )
-    yield from _evenly(source.size, size)
+    yield from _even_ranges(source.size, size)
 
 
-def _of_rows(source: Source, size: int) -> Iterator[tuple[int, int]]:
+def _row_ranges(source: SourceFile, size: int) -> Iterator[tuple[int, int]]:
     import pyarrow
     from pyarrow import parquet
 
     try:
         with remote.opened(source.path) as file:
-            facts = parquet.read_metadata(file)
+            metadata = parquet.read_metadata(file)
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(
-            f"{source.path}: found no Parquet ({str(error).splitlines()[0]}); expected that"
+            f"{source.path}: not a Parquet file ({str(error).splitlines()[0]}); expected Parquet"
         ) from None
-    total = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
-    yield from _evenly(facts.num_rows, max(1, size * facts.num_rows // max(total, 1)))
+    groups = range(metadata.num_row_groups)
+    total_bytes = sum(metadata.row_group(group).total_byte_size for group in groups)
+    rows_per_shard = max(1, size * metadata.num_rows // max(total_bytes, 1))
+    yield from _even_ranges(metadata.num_rows, rows_per_shard)
 
 
-def _evenly(total: int, most: int) -> Iterator[tuple[int, int]]:
-    """Ranges of nearly the same length, none longer than `most`.
+def _even_ranges(total: int, longest: int) -> Iterator[tuple[int, int]]:
+    """Ranges of nearly the same length, none longer than `longest`.
 
-    >>> list(_evenly(10, 4))
+    >>> list(_even_ranges(10, 4))
     [(0, 3), (3, 6), (6, 10)]
     """
-    count = -(-total // most)
-    for number in range(count):
-        yield number * total // count, (number + 1) * total // count
+    count = -(-total // longest)
+    for index in range(count):
+        yield index * total // count, (index + 1) * total // count

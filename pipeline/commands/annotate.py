@@ -1,7 +1,5 @@
 """`tfx-ner annotate`."""
 
-from typing import Optional
-
 import click
 
 from components.errors import UserError
@@ -79,14 +77,14 @@ def annotate(
     output: str,
     model: str,
     form: str,
-    input_format: Optional[str],
+    input_format: str | None,
     text_field: str,
     longest: int,
-    shard_mb: Optional[float],
+    shard_mb: float | None,
     minimum_score: float,
-    config_file: Optional[str],
+    config_file: str | None,
     assignments: tuple[str, ...],
-    json_file: Optional[str],
+    json_file: str | None,
 ) -> None:
     """Find the entities in many texts: a batch, in shards, by Apache Beam.
 
@@ -111,7 +109,8 @@ def annotate(
 
     from components.storage import remote
     from pipeline import config
-    from pipeline.annotation import annotate as annotation
+    from pipeline.annotation.annotate import AnnotationRequest, show_summary
+    from pipeline.annotation.annotate import annotate as annotate_texts
 
     for assignment in assignments:
         if not assignment.startswith("beam."):
@@ -120,19 +119,19 @@ def annotate(
             )
     beam = config.load(config_file, assignments, {}).beam
     console = Console(stderr=json_file == "-", highlight=False)
-    wanted = annotation.Wanted(
-        input_,
-        remote.place(output),
-        model,
-        form,
-        input_format,
-        text_field,
-        longest,
-        round((shard_mb or 0) * 1e6),
-        minimum_score,
+    request = AnnotationRequest(
+        input=input_,
+        output=remote.place(output),
+        model=model,
+        format=form,
+        input_format=input_format,
+        field=text_field,
+        longest=longest,
+        shard_bytes=round((shard_mb or 0) * 1e6),
+        minimum_score=minimum_score,
     )
     temporary.own()
-    summary = annotation.annotate(wanted, beam, console)
-    annotation.show(summary, wanted.output, console)
+    summary = annotate_texts(request, beam, console)
+    show_summary(summary, request.output, console)
     options.write_json(summary, json_file)
     exits.leave(exits.BAD_INPUT if summary["bad_lines"] and not summary["texts"] else exits.DONE)

@@ -92,7 +92,7 @@ class Process(BaseModel):
         """The identity of the process that has this number now."""
         try:
             created = psutil.Process(pid).create_time()
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             created = 0.0
         return cls(pid=pid, host=socket.gethostname(), created=created)
 
@@ -110,7 +110,7 @@ class Process(BaseModel):
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) <= _CREATED_TOLERANCE_SECONDS
             return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             return False
 
 

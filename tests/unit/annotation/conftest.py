@@ -6,9 +6,9 @@ import pytest
 
 from components.export.entity import Entity
 from pipeline.annotation import output as outputs
-from pipeline.annotation import reading, shards
-from pipeline.annotation.output import Job, Output
-from pipeline.annotation.reading import Reading
+from pipeline.annotation import shard_io, shards
+from pipeline.annotation.output import AnnotationSpec, OutputFolder
+from pipeline.annotation.shard_io import InputFormat
 
 
 def find_names(texts):
@@ -29,8 +29,8 @@ def read_all():
     """Reads a file in shards of `size` bytes, and gives what is in each."""
 
     def read(path, form="text", size=1000, field="text", longest=1000):
-        cut = shards.cut([shards.Source.of(path)], form, size)
-        return [reading.read(shard, Reading(form, field, longest)) for shard in cut]
+        cut = shards.cut_shards([shards.SourceFile.of(path)], form, size)
+        return [shard_io.read_shard(shard, InputFormat(form, field, longest)) for shard in cut]
 
     return read
 
@@ -47,7 +47,9 @@ def job():
             "shard_bytes": 1000,
             **changes,
         }
-        return Job(tuple(map(shards.Source.of, paths)), Reading(form, "text", 1000), **facts)
+        return AnnotationSpec(
+            tuple(map(shards.SourceFile.of, paths)), InputFormat(form, "text", 1000), **facts
+        )
 
     return make
 
@@ -57,13 +59,13 @@ def annotate(tmp_path, read_all, job):
     """Annotates files into the folder `out` there without a model; gives the output, its shards, and the summary."""
 
     def run(*paths, form="text", to="jsonl", size=1000, without=()):
-        cut = shards.cut(list(map(shards.Source.of, paths)), form, size)
-        output = Output(tmp_path / "out", to, len(cut))
-        with outputs.held(output.root, job(*paths, form=form, format=to, shard_bytes=size)):
+        cut = shards.cut_shards(list(map(shards.SourceFile.of, paths)), form, size)
+        output = OutputFolder(tmp_path / "out", to, len(cut))
+        with outputs.locked(output.root, job(*paths, form=form, format=to, shard_bytes=size)):
             for shard in cut:
                 if shard.number not in without:
-                    texts = reading.read(shard, Reading(form, "text", 1000))
-                    outputs.put(output, texts, find_names(texts.texts))
+                    texts = shard_io.read_shard(shard, InputFormat(form, "text", 1000))
+                    outputs.store_shard(output, texts, find_names(texts.texts))
             return output, cut, None if without else outputs.finish(output, cut, 0.5)
 
     return run
@@ -73,7 +75,7 @@ def annotate(tmp_path, read_all, job):
 def parts():
     """What the shards hold, one behind the other."""
 
-    def read(output: Output) -> str:
+    def read(output: OutputFolder) -> str:
         return "".join(
             path.read_text(encoding="utf-8") for path in sorted(Path(output.root).glob("part-*"))
         )

@@ -9,7 +9,7 @@ from components.export import card
 from components.export.entity import Entity, with_minimum_score
 from pipeline.annotation import annotate as annotation
 from pipeline.annotation import output as outputs
-from pipeline.annotation import reading, shards
+from pipeline.annotation import shard_io, shards
 from tests.unit.annotation.conftest import find_names
 from tests.unit.pipeline.conftest import tfx_ner  # noqa: F401 - a fixture
 
@@ -32,10 +32,10 @@ def without_model(monkeypatch):
     def run(left, of, job, output, beam, console):
         asked.append([shard.number for shard in left])
         for shard in left:
-            texts = reading.read(shard, job.reading)
-            outputs.put(output, texts, find_names(texts.texts))
+            texts = shard_io.read_shard(shard, job.reading)
+            outputs.store_shard(output, texts, find_names(texts.texts))
 
-    monkeypatch.setattr(annotation, "_run", run)
+    monkeypatch.setattr(annotation, "_run_beam", run)
     monkeypatch.setattr("pipeline.exits.leave", lambda code: sys.exit(code))
     return asked
 
@@ -60,7 +60,7 @@ def annotate(tfx_ner, tmp_path, model):  # noqa: F811
             ("--set", "beam.wrokers=3"),
             "unknown key beam.wrokers; expected one of runner, workers, options",
         ),
-        (("--input-format", "parquet"), "found no Parquet"),
+        (("--input-format", "parquet"), "not a Parquet file"),
         (("--json", "/nowhere/a.json"), "/nowhere/a.json: cannot write there"),
     ],
 )
@@ -100,10 +100,10 @@ def test_the_second_time_only_what_is_missing_is_done(annotate, write, without_m
     path, size = write("a.txt", "so Ada\n" * 100), ("--shard-mb", "0.0002")
     assert annotate(path, *size).code == 0
     (tmp_path / "out" / "part-00002-of-00004.jsonl").unlink()
-    assert "3 of them are there from an earlier start; 1 to go" in annotate(path, *size).out
+    assert "3 of them are finished from an earlier start; 1 to go" in annotate(path, *size).out
     again = annotate(path, *size)
     assert (
-        "4 of them are there from an earlier start; nothing is left to do" in again.out
+        "4 of them are finished from an earlier start; nothing is left to do" in again.out
         and again.code == 0
     )
     assert without_model == [[0, 1, 2, 3], [2]]
@@ -115,9 +115,9 @@ def test_while_something_is_missing_there_is_no_summary(
     path, size = write("a.txt", "so Ada\n" * 100), ("--shard-mb", "0.0002")
     assert annotate(path, *size).code == 0
     (tmp_path / "out" / "part-00002-of-00004.jsonl").unlink()
-    monkeypatch.setattr(annotation, "_run", lambda *arguments: None)
+    monkeypatch.setattr(annotation, "_run_beam", lambda *arguments: None)
     answer = annotate(path, *size)
-    assert answer.code == 1 and "1 shards did not appear in" in answer.err
+    assert answer.code == 1 and "1 shards are missing in" in answer.err
     assert not (tmp_path / "out" / "_summary.json").exists()
 
 
@@ -157,8 +157,7 @@ def test_the_summary_has_the_minimum_score(annotate, write, without_model, tmp_p
 
 
 def test_entities_below_the_minimum_score_are_left_out(read_all, write):
-    from pipeline.annotation import steps
-    from pipeline.annotation.steps import Recogniser
+    from pipeline.annotation.beam_pipeline import ShardModelHandler
 
     class Model:
         def predict(self, texts, minimum_score):
@@ -166,7 +165,7 @@ def test_entities_below_the_minimum_score_are_left_out(read_all, write):
             return [with_minimum_score(entities, minimum_score) for _ in texts]
 
     [texts] = read_all(write("a.txt", "Ada\nBea\n"))
-    handler = Recogniser("model", 1, steps.Process.of(1), minimum_score=0.5)
+    handler = ShardModelHandler("model", 1, minimum_score=0.5)
     [result] = handler.run_inference([texts], Model())
     assert [[entity.score for entity in entities] for entities in result.inference] == [
         [0.5, 0.9],
@@ -187,10 +186,10 @@ def test_figures_as_json(annotate, write, without_model):
 
 def test_input_that_changes_meanwhile_is_refused(annotate, write, without_model, monkeypatch):
     path = write("a.txt", "so Ada\n")
-    done = annotation._run
+    done = annotation._run_beam
     monkeypatch.setattr(
         annotation,
-        "_run",
+        "_run_beam",
         lambda *arguments: (done(*arguments), write("a.txt", "so Ada and Bea\n")),
     )
     answer = annotate(path)
@@ -199,7 +198,7 @@ def test_input_that_changes_meanwhile_is_refused(annotate, write, without_model,
 
 def test_no_file_is_too_small_or_too_large_a_shard(write):
     def size(of):
-        return shards.default_size([shards.Source("a", of, 0)])
+        return shards.default_size([shards.SourceFile("a", of, 0)])
 
     assert size(10) == size(2**24) == 2**18
     assert size(10**9) == 2**23

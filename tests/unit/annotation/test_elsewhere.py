@@ -6,9 +6,9 @@ import pytest
 
 from components.errors import UserError
 from pipeline.annotation import output as outputs
-from pipeline.annotation import reading, shards
-from pipeline.annotation.output import Job, Output
-from pipeline.annotation.reading import Reading
+from pipeline.annotation import shard_io, shards
+from pipeline.annotation.output import AnnotationSpec, OutputFolder
+from pipeline.annotation.shard_io import InputFormat
 from tests.unit.annotation.conftest import find_names
 from tests.unit.storage.conftest import bucket, put  # noqa: F401 - fixtures
 
@@ -20,15 +20,15 @@ def annotate(bucket):  # noqa: F811
     """Annotates what a pattern means into s3://bucket/out, but for the shards `without`; gives output, shards and summary."""
 
     def run(pattern, form="text", to="jsonl", size=300, without=(), model="s3://bucket/ner/1"):
-        cut = shards.cut(sources := shards.find(str(pattern)), form, size)
-        read = Reading(form, "text", 1000)
-        output = Output(bucket / "out", to, len(cut))
-        with outputs.held(output.root, Job(sources, read, to, model, "abc", size)):
-            done = output.done(cut)
+        cut = shards.cut_shards(sources := shards.find_sources(str(pattern)), form, size)
+        read = InputFormat(form, "text", 1000)
+        output = OutputFolder(bucket / "out", to, len(cut))
+        with outputs.locked(output.root, AnnotationSpec(sources, read, to, model, "abc", size)):
+            done = output.finished(cut)
             for shard in cut:
                 if shard.number not in (*done, *without):
-                    texts = reading.read(shard, read)
-                    outputs.put(output, texts, find_names(texts.texts))
+                    texts = shard_io.read_shard(shard, read)
+                    outputs.store_shard(output, texts, find_names(texts.texts))
             return output, cut, None if without else outputs.finish(output, cut, 0.5)
 
     return run
@@ -48,7 +48,7 @@ def test_shards_one_behind_the_other_are_the_input(annotate, put):  # noqa: F811
         json.loads(line)["text"] for line in parts(output).splitlines()
     ] == LINES.splitlines() * 2
     assert (summary["texts"], summary["entities"]) == (400, {"NAME": 200})
-    assert outputs.summary(output) == summary
+    assert output.read_summary() == summary
 
 
 def test_bad_lines_are_set_aside_there(annotate, put):  # noqa: F811
@@ -67,7 +67,7 @@ def test_parquet_is_read_and_written_there(annotate, put, bucket, write):  # noq
     rows = pyarrow.table({"id": list(range(50)), "text": [f"Ada {n}" for n in range(50)]})
     parquet.write_table(rows, path := write("rows.parquet", ""))
     (bucket / "rows.parquet").put(path)
-    reading.refuse_without_column("s3://bucket/rows.parquet", "text")
+    shard_io.check_text_column("s3://bucket/rows.parquet", "text")
     output, cut, _ = annotate("s3://bucket/rows.parquet", form="parquet", to="parquet", size=100)
     assert len(cut) > 1
     tables = []
@@ -82,7 +82,7 @@ def test_parquet_is_read_and_written_there(annotate, put, bucket, write):  # noq
 def test_what_is_missing_is_done_at_the_next_start(annotate, put):  # noqa: F811
     put("a.txt", LINES)
     output, cut, _ = annotate("s3://bucket/a.txt", without=(1, 3))
-    assert set(output.done(cut)) == {shard.number for shard in cut} - {1, 3}
+    assert set(output.finished(cut)) == {shard.number for shard in cut} - {1, 3}
     annotate("s3://bucket/a.txt")
     assert [json.loads(line)["text"] for line in parts(output).splitlines()] == LINES.splitlines()
 
@@ -98,12 +98,17 @@ def test_the_output_of_another_annotation_is_refused(annotate, put):  # noqa: F8
 
 def test_another_annotation_that_began_meanwhile_is_told(annotate, put, bucket):  # noqa: F811
     put("a.txt", LINES)
-    job = Job(
-        shards.find("s3://bucket/a.txt"), Reading("text", "text", 1000), "jsonl", "m", "abc", 300
+    job = AnnotationSpec(
+        shards.find_sources("s3://bucket/a.txt"),
+        InputFormat("text", "text", 1000),
+        "jsonl",
+        "m",
+        "abc",
+        300,
     )
     with (
         pytest.raises(UserError, match="belongs to another annotation"),
-        outputs.held(bucket / "out", job),
+        outputs.locked(bucket / "out", job),
     ):
         annotate("s3://bucket/a.txt")
 

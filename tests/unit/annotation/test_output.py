@@ -32,7 +32,7 @@ def test_shards_one_behind_the_other_are_the_input(write, annotate, parts):
         "minimum_score": 0.0,
         "seconds": 0.5,
     }
-    assert json.loads(output.summary.read_text()) == summary == outputs.summary(output)
+    assert json.loads(output.summary.read_text()) == summary == output.read_summary()
 
 
 def test_bad_lines_have_their_number_in_their_file(write, annotate):
@@ -62,13 +62,15 @@ def test_without_bad_lines_there_is_no_file_of_them(write, annotate):
 
 def test_what_is_done_is_known_the_next_time(write, annotate):
     output, cut, _ = annotate(write("a.txt", MANY), size=300, without=(1, 3))
-    assert sorted(output.done(cut)) == [shard.number for shard in cut if shard.number not in (1, 3)]
+    assert sorted(output.finished(cut)) == [
+        shard.number for shard in cut if shard.number not in (1, 3)
+    ]
 
 
 def test_a_shard_that_was_removed_is_not_done(write, annotate):
     output, cut, _ = annotate(write("a.txt", MANY), size=300)
     output.part(2).unlink()
-    assert 2 not in output.done(cut)
+    assert 2 not in output.finished(cut)
 
 
 class Killed(BaseException):
@@ -96,14 +98,14 @@ def test_a_shard_is_there_whole_or_not_at_all_whenever_it_is_killed(
     whole_shard.unlink()
     with monkeypatch.context() as patched:
         patched.setattr(components.atomic_io, "sync", step(components.atomic_io.sync))
-        patched.setattr(outputs.writing, "write", step(outputs.writing.write))
+        patched.setattr(outputs, "write_shard", step(outputs.write_shard))
         patched.setattr(Path, "replace", step(Path.replace))
         with pytest.raises(Killed):
             annotate(path, size=10**6)
     assert not whole_shard.exists() or whole_shard.read_text() == expected
     output, cut, _ = annotate(path, size=10**6)
-    assert whole_shard.read_text() == expected and len(output.done(cut)) == 1
-    assert not list(outputs.kept(output.root).glob("*.partial"))
+    assert whole_shard.read_text() == expected and len(output.finished(cut)) == 1
+    assert not list(outputs.internal_folder(output.root).glob("*.partial"))
 
 
 @pytest.mark.parametrize(
@@ -124,19 +126,19 @@ def test_the_output_of_another_annotation_is_refused(write, annotate, job, chang
     output, _, _ = annotate(path)
     with (
         pytest.raises(UserError, match=f"belongs to another annotation, {said}"),
-        outputs.held(output.root, job(path, **change)),
+        outputs.locked(output.root, job(path, **change)),
     ):
         pass
-    with outputs.held(output.root, job(path)):
+    with outputs.locked(output.root, job(path)):
         pass
 
 
 def test_a_folder_without_a_shard_is_free_for_another(write, annotate, job):
     path = write("a.txt", MANY)
     output, cut, _ = annotate(path, without=range(1000))
-    with outputs.held(output.root, job(path, model="/models/ner/2")):
-        assert output.done(cut) == {}
-    with outputs.held(output.root, job(path)):
+    with outputs.locked(output.root, job(path, model="/models/ner/2")):
+        assert output.finished(cut) == {}
+    with outputs.locked(output.root, job(path)):
         pass
 
 
@@ -146,7 +148,7 @@ def test_the_output_of_other_input_is_refused(write, annotate, job):
     os.utime(path, ns=(1, 1))
     with (
         pytest.raises(UserError, match=r"with the input .*a\.txt \(.* bytes, last changed"),
-        outputs.held(output.root, job(path)),
+        outputs.locked(output.root, job(path)),
     ):
         pass
 
@@ -155,13 +157,13 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(write, tmp_path, jo
     path = write("there/mine.txt", "x")
     with (
         pytest.raises(UserError, match="the folder holds other files"),
-        outputs.held(tmp_path / "there", job(path)),
+        outputs.locked(tmp_path / "there", job(path)),
     ):
         pass
     assert [one.name for one in (tmp_path / "there").iterdir()] == ["mine.txt"]
     with (
         pytest.raises(UserError, match="found a file; expected a folder"),
-        outputs.held(Path(path), job(path)),
+        outputs.locked(Path(path), job(path)),
     ):
         pass
 
@@ -172,17 +174,17 @@ def test_two_at_once_are_refused(write, tmp_path, job):
         "import sys; from pathlib import Path; import filelock\n"
         "lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); sys.stdin.read()"
     )
-    outputs.kept(tmp_path / "out").mkdir(parents=True)
-    command = [sys.executable, "-c", program, outputs.kept(tmp_path / "out") / ".lock"]
+    outputs.internal_folder(tmp_path / "out").mkdir(parents=True)
+    command = [sys.executable, "-c", program, outputs.internal_folder(tmp_path / "out") / ".lock"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline() == "held\n"
         with (
-            pytest.raises(UserError, match="another process is at work here"),
-            outputs.held(tmp_path / "out", job(path)),
+            pytest.raises(UserError, match="another process works here"),
+            outputs.locked(tmp_path / "out", job(path)),
         ):
             pass
         other.stdin.close()
-    with outputs.held(tmp_path / "out", job(path)):
+    with outputs.locked(tmp_path / "out", job(path)):
         pass

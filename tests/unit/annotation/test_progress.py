@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from pipeline.annotation import progress
+from pipeline.annotation import annotate as progress
 
 
 def shown(annotate, write, monkeypatch, **terminal):
@@ -14,9 +14,9 @@ def shown(annotate, write, monkeypatch, **terminal):
     output, cut, _ = annotate(path, size=200, without=(1, 3))
     screen = Console(file=io.StringIO(), width=100, **terminal)
     left = [cut[1], cut[3]]
-    monkeypatch.setattr(progress, "_OFTEN", 0.01)
-    monkeypatch.setattr(progress, "_SELDOM", 0.01)
-    with progress.watched(screen, output, left, len(cut)):
+    monkeypatch.setattr(progress, "_BAR_SECONDS", 0.01)
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.01)
+    with progress.progress_shown(screen, output, left, len(cut)):
         annotate(path, size=200)
         for _ in range(1000):
             if " 4 of 4" in screen.file.getvalue() or "100%" in screen.file.getvalue():
@@ -41,12 +41,12 @@ def test_texts_a_second_are_counted_from_the_first_shard_on(annotate, write, mon
     now = [1000.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     output, cut, _ = annotate(write("a.txt", "so Ada\n" * 100), size=200, without=(1, 2, 3))
-    look = progress._Look(output, cut)
+    look = progress.Progress(output, cut)
     now[0] += 60  # the start
-    look.again()
+    look.update()
     first = look.texts
     assert look.speed == 0 and first > 0
     annotate(cut[0].path, size=200)
     now[0] += 5
-    look.again()
-    assert (look.done, look.texts, look.speed) == (4, 100, (100 - first) / 5)
+    look.update()
+    assert (look.finished, look.texts, look.speed) == (4, 100, (100 - first) / 5)

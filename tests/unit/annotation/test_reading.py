@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from components.errors import UserError
-from pipeline.annotation.reading import refuse_without_column
+from pipeline.annotation.shard_io import check_text_column
 
 
 def bad(texts):
@@ -98,7 +98,7 @@ def test_rows_keep_their_columns_and_types(tmp_path, read_all):
 def test_a_dictionary_of_strings_is_a_column_of_texts(tmp_path, read_all):
     table = pyarrow.table({"text": pyarrow.array(["Ada", "Bea", "Ada"]).dictionary_encode()})
     parquet.write_table(table, tmp_path / "a.parquet")
-    refuse_without_column(tmp_path / "a.parquet", "text")
+    check_text_column(tmp_path / "a.parquet", "text")
     [texts] = read_all(tmp_path / "a.parquet", form="parquet", size=10**6)
     assert list(texts.texts) == ["Ada", "Bea", "Ada"]
 
@@ -108,6 +108,6 @@ def test_parquet_without_the_column_is_refused(tmp_path):
     with pytest.raises(
         UserError, match=r"no column 'text' \(its columns: body, n\); .* --text-field"
     ):
-        refuse_without_column(tmp_path / "a.parquet", "text")
+        check_text_column(tmp_path / "a.parquet", "text")
     with pytest.raises(UserError, match="the column 'n' holds int64; expected strings"):
-        refuse_without_column(tmp_path / "a.parquet", "n")
+        check_text_column(tmp_path / "a.parquet", "n")

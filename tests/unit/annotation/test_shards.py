@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from components.errors import UserError
-from pipeline.annotation.reading import Reading, read
-from pipeline.annotation.shards import Source, cut, find, form_of
+from pipeline.annotation.shard_io import InputFormat, read_shard
+from pipeline.annotation.shards import SourceFile, cut_shards, detect_format, find_sources
 
 
 def names(sources):
@@ -20,22 +20,22 @@ def names(sources):
 def test_a_pattern_names_files_in_the_order_of_their_names(write, tmp_path):
     for name in ("b.txt", "a.txt", "c.jsonl", "d/e.txt"):
         write(name, "x\n")
-    assert names(find(str(tmp_path / "*.txt"))) == ["a.txt", "b.txt"]
-    assert names(find(str(tmp_path / "**" / "*.txt"))) == ["a.txt", "b.txt", "e.txt"]
+    assert names(find_sources(str(tmp_path / "*.txt"))) == ["a.txt", "b.txt"]
+    assert names(find_sources(str(tmp_path / "**" / "*.txt"))) == ["a.txt", "b.txt", "e.txt"]
 
 
 def test_a_folder_is_all_its_files_but_hidden_ones(write, tmp_path):
     for name in ("[x]/a.txt", "[x]/_SUCCESS", "[x]/.hidden", "[x]/inner/b.txt"):
         write(name, "x\n")
-    assert names(find(str(tmp_path / "[x]"))) == ["a.txt"]
+    assert names(find_sources(str(tmp_path / "[x]"))) == ["a.txt"]
 
 
 @pytest.mark.parametrize("pattern", ["nothing", "*.txt"])
 def test_a_pattern_without_files_is_refused(tmp_path, pattern):
     with pytest.raises(
-        UserError, match="no such file; expected one, a folder of them, or a pattern"
+        UserError, match="no such file; expected a file, a folder of files, or a pattern"
     ):
-        find(str(tmp_path / pattern))
+        find_sources(str(tmp_path / pattern))
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_a_pattern_without_files_is_refused(tmp_path, pattern):
     ],
 )
 def test_the_name_says_the_form(write, name, form):
-    assert form_of([Source.of(write(name, "x"))]) == form
+    assert detect_format([SourceFile.of(write(name, "x"))]) == form
 
 
 def test_files_of_several_forms_are_refused(write):
     with pytest.raises(
         UserError,
-        match=r"several forms: .*a\.txt \(text\), .*b\.jsonl \(jsonl\); .* --input-format",
+        match=r"several formats: .*a\.txt \(text\), .*b\.jsonl \(jsonl\); .* --input-format",
     ):
-        form_of([Source.of(write("a.txt", "x")), Source.of(write("b.jsonl", "{}"))])
+        detect_format([SourceFile.of(write("a.txt", "x")), SourceFile.of(write("b.jsonl", "{}"))])
 
 
 @pytest.mark.parametrize("content", [b"\x1f\x8b\x08rest", b"PAR1rest", "no".encode("utf-16")])
@@ -65,24 +65,26 @@ def test_what_is_no_text_is_refused(write, content):
     with pytest.raises(
         UserError, match="found a compressed or binary file, or UTF-16; expected text in UTF-8"
     ):
-        cut([Source.of(write("a.txt", content))], "text", 100)
+        cut_shards([SourceFile.of(write("a.txt", content))], "text", 100)
 
 
 def test_what_is_no_parquet_is_refused(write):
-    with pytest.raises(UserError, match="found no Parquet"):
-        cut([Source.of(write("a.parquet", "text\n"))], "parquet", 100)
+    with pytest.raises(UserError, match="not a Parquet file"):
+        cut_shards([SourceFile.of(write("a.parquet", "text\n"))], "parquet", 100)
 
 
 def test_nothing_to_annotate_is_refused(write):
-    with pytest.raises(UserError, match="nothing in it; expected at least one text"):
-        cut([Source.of(write("a.txt", ""))], "text", 100)
+    with pytest.raises(UserError, match="empty; expected at least one text"):
+        cut_shards([SourceFile.of(write("a.txt", ""))], "text", 100)
 
 
 def test_shards_are_numbered_over_all_files(write):
     files = [
-        Source.of(write(name, "x" * size)) for name, size in (("a", 250), ("b", 0), ("c", 100))
+        SourceFile.of(write(name, "x" * size)) for name, size in (("a", 250), ("b", 0), ("c", 100))
     ]
-    assert [(one.number, one.path[-1], one.first, one.end) for one in cut(files, "text", 100)] == [
+    assert [
+        (one.number, one.path[-1], one.first, one.end) for one in cut_shards(files, "text", 100)
+    ] == [
         (0, "a", 0, 83),
         (1, "a", 83, 166),
         (2, "a", 166, 250),
@@ -109,7 +111,8 @@ def test_wherever_a_file_is_cut_each_line_is_in_one_shard_in_order(
     if not content:
         return
     found = [
-        read(shard, Reading("text", "text", 100)) for shard in cut([Source.of(path)], "text", size)
+        read_shard(shard, InputFormat("text", "text", 100))
+        for shard in cut_shards([SourceFile.of(path)], "text", size)
     ]
     expected = (
         lines if last or lines[-1] else lines[:-1]
@@ -134,8 +137,8 @@ def test_wherever_parquet_is_cut_each_row_is_in_one_shard_in_order(tmp_path_fact
             )
             number += size
     found = [
-        read(shard, Reading("parquet", "text", 100))
-        for shard in cut([Source.of(path)], "parquet", most)
+        read_shard(shard, InputFormat("parquet", "text", 100))
+        for shard in cut_shards([SourceFile.of(path)], "parquet", most)
     ]
     assert [text for texts in found for text in texts.texts] == list(map(str, range(number)))
     assert all(
