@@ -14,14 +14,15 @@ _COMMANDS = {
     "worker": "Train along with a run on another machine.",
     "schedule": "Run the pipeline whenever there is something new.",
     "compile": "Write the pipeline for another orchestrator: as YAML for Kubeflow Pipelines.",
+    "init-config": "Write a commented YAML file of all settings.",
     "check": "Look at a corpus before time is spent on it.",
-    "convert": "Convert a corpus file to another format.",
+    "convert": "Convert the corpus file IN to another format.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",
     "annotate": "Find the entities in many texts: a batch, in shards, by Apache Beam.",
     "serve": "Serve a folder of published versions, by REST and gRPC.",
     "report": "Write the report of a run again, or show two runs side by side.",
-    "runs": "Show what ran, why, and what came of it.",
+    "runs": "Show the runs, check that metadata and files agree, and remove old artifacts.",
     "models": "Show what is published, and roll back, promote or remove versions.",
 }
 
@@ -41,8 +42,9 @@ class _Commands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str):
+        module = name.replace("-", "_")
         return (
-            getattr(importlib.import_module(f"pipeline.commands.{name}"), name)
+            getattr(importlib.import_module(f"pipeline.commands.{module}"), module)
             if name in _COMMANDS
             else None
         )

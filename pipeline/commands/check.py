@@ -45,7 +45,7 @@ def check(
     sys.exit(BAD_INPUT if report.failed else DONE)
 
 
-def _show(console: Console, report: CheckReport, show_all: bool) -> None:
+def _show(console: Console, report: "CheckReport", show_all: bool) -> None:
     scheme = f", {report.scheme}" if report.scheme else ""
     console.print(f"[bold]{escape(str(report.path))}[/]{scheme}", soft_wrap=True)
     for note in report.notes if show_all else report.notes[:_SHOWN_NOTES]:

@@ -52,7 +52,9 @@ from pipeline.commands import options
 )
 @options.json_file
 @click.option(
-    "--show-settings", is_flag=True, help="List every setting with its default, and stop."
+    "--show-settings",
+    is_flag=True,
+    help="Print all settings with their defaults as YAML, and stop.",
 )
 def run(
     data: Optional[str],
@@ -68,12 +70,12 @@ def run(
     show_settings: bool,
 ) -> None:
     """Run the pipeline once: from labelled text to a published model."""
-    from pipeline import config, console, starter
+    from pipeline import config, console, settings_reference, starter
 
-    screen = Console(highlight=False, stderr=json_file == "-")
     if show_settings:
-        console.show_settings(screen, config.Config)
+        click.echo(settings_reference.as_yaml(), nl=False)
         return
+    screen = Console(highlight=False, stderr=json_file == "-")
     options.refuse_unwritable(json_file)
     settings = config.load(
         config_file, assignments, {"data": data, "workdir": workdir, "orchestrator": orchestrator}

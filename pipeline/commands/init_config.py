@@ -1,0 +1,34 @@
+"""`tfx-ner init-config`."""
+
+from pathlib import Path
+
+import click
+
+from components.errors import UserError
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def init_config(file: Path | None) -> None:
+    """Write a commented YAML file of all settings with their defaults.
+
+    FILE must not exist yet; standard output if not given. `tfx-ner run --config FILE` takes it.
+    """
+    from pipeline import settings_reference
+
+    text = settings_reference.as_yaml()
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UserError(f"{file}: there is a file already; name a new one") from None
+    except OSError as error:
+        raise UserError(
+            f"{file}: cannot write ({error.strerror}); name a file in a folder that exists"
+        ) from None
+    click.echo(
+        f"{file}: all settings with their defaults; use it with `tfx-ner run --config {file}`"
+    )
