@@ -1,15 +1,16 @@
-"""Beam's steps on this machine and on a Flink cluster, one after the other: seconds, memory, and whether the results are equal.
+"""Runs Beam's steps on this machine and on a Flink cluster, and compares time, memory and results.
 
     python benchmarks/engines.py CORPUS [--size N] [--shares N] [--until NODE] [--model DIR] [--folder DIR]
                                  [--json FILE]
 
-Runs the pipeline on CORPUS with its default settings (and no gate), or on its train split repeated until it has N sentences (eight
-tenths of them train, in 32 files), as far as NODE, and annotates the corpus's train sentences, as texts, with a model:
---model, else the one that the local run published. Then it does the same on the cluster of tests/flink/cluster.py, which
-needs what `make flink` fetches, and whose parts share this machine's cores; there a stage is divided into so many --shares.
-Compared are examples, statistics, vocabularies, transformed examples and annotations, each one by one; of a whole run also
-the Evaluator's figures on the cluster with those of `evaluate` for the same model. Memory is the peak of the sum of all
-processes, sampled twice a second: the command's own, and the cluster's Java and Python.
+Runs the pipeline on CORPUS with default settings (and no gate) up to NODE, and annotates the train
+sentences as texts with --model or with the model that the local run published. With --size, the train
+split is repeated until it has N sentences (80 % train, in 32 files). Then it does the same on the
+cluster of tests/flink/cluster.py, which needs what `make flink` fetches and shares this machine's
+cores; --shares is the parallelism there. Examples, statistics, vocabularies, transformed examples and
+annotations are compared one by one, and for a whole run the Evaluator's figures on the cluster with
+those of `evaluate` for the same model. Memory is the peak of the sum over all processes, sampled twice
+a second: the command's own, and the cluster's Java and Python.
 """
 
 import argparse
@@ -33,7 +34,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from benchmarks import growth  # noqa: E402
 
 _TRAIN_FILES = 32
-_WORKDIRS = {"here": "work", "flink": "flink"}
+_WORKDIRS = {"local": "work", "flink": "flink"}
 _NODE = re.compile(r"^[✓=] (\w+) +([\d.]+) s  ran", re.MULTILINE)
 
 
@@ -44,23 +45,27 @@ def main() -> None:
     parser.add_argument("corpus")
     parser.add_argument("--size", type=int, metavar="N")
     parser.add_argument(
-        "--shares", type=int, default=2, metavar="N", help="more than four take turns"
+        "--shares",
+        type=int,
+        default=2,
+        metavar="N",
+        help="parallelism; more than four shares take turns",
     )
     parser.add_argument("--until", metavar="NODE")
     parser.add_argument("--model", metavar="DIR")
     parser.add_argument(
         "--folder",
         metavar="DIR",
-        help="keeps what the runs leave; started again with it, goes on where it was",
+        help="keep the results here, or continue from there",
     )
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
     from tests.flink.cluster import Cluster, missing
 
     if reason := missing():
-        sys.exit(f"there can be no cluster here: {reason}")
+        sys.exit(f"a cluster cannot be started: {reason}")
     if options.until and not options.model:
-        sys.exit("a run that ends early publishes no model: name one with --model")
+        sys.exit("a run that stops early publishes no model; name one with --model")
     with contextlib.ExitStack() as stack:
         folder = Path(
             options.folder
@@ -70,12 +75,12 @@ def main() -> None:
         data, texts = _inputs(options.corpus, options.size, folder)
         model = options.model or str(folder / "work" / "serving" / "ner")
         kept = folder / "figures.json"
-        found = (
+        figures = (
             json.loads(kept.read_text())
             if kept.exists()
-            else {"here": _nothing(), "flink": _nothing()}
+            else {"local": _no_figures(), "flink": _no_figures()}
         )
-        found |= {
+        figures |= {
             "cores": os.cpu_count(),
             "corpus": Path(options.corpus).name,
             "sentences": options.size,
@@ -84,7 +89,7 @@ def main() -> None:
         def measure(where: str, *arguments) -> None:
             try:
                 _do(
-                    found[where],
+                    figures[where],
                     folder / _WORKDIRS[where],
                     data,
                     texts,
@@ -93,33 +98,33 @@ def main() -> None:
                     *arguments,
                 )
             finally:
-                kept.write_text(json.dumps(found, indent=1) + "\n")
+                kept.write_text(json.dumps(figures, indent=1) + "\n")
 
-        if "annotate" not in found["here"]["seconds"]:
-            measure("here", [], {})
-        if "annotate" not in found["flink"]["seconds"]:
+        if "annotate" not in figures["local"]["seconds"]:
+            measure("local", [], {})
+        if "annotate" not in figures["flink"]["seconds"]:
             with Cluster(folder / "cluster", options.shares) as cluster:
                 measure(
                     "flink",
                     cluster.settings,
-                    {name: one.pid for name, one in cluster.processes.items()},
+                    {name: process.pid for name, process in cluster.processes.items()},
                 )
-        found["equal"] = {}
+        figures["equal"] = {}
         for name, equal in _compared(folder, data, whole=not options.until):
-            found["equal"][name] = equal
+            figures["equal"][name] = equal
             print(f"{name}: {'equal' if equal else 'NOT EQUAL'}", flush=True)
-    _show(found)
+    _show(figures)
     if options.json:
-        Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
-    sys.exit(0 if all(found["equal"].values()) else 1)
+        Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
+    sys.exit(0 if all(figures["equal"].values()) else 1)
 
 
-def _nothing() -> dict:
+def _no_figures() -> dict:
     return {"seconds": {}, "peak_mb": {}}
 
 
 def _inputs(corpus: str, size: int | None, folder: Path) -> tuple[Path, Path]:
-    """The corpus to run on, and a file of its texts."""
+    """Returns the corpus to run on, and a file of its texts."""
     if size:
         growth.repeat_corpus(corpus, size, folder, _TRAIN_FILES)
         return folder / "corpus", folder / "texts.jsonl"
@@ -141,9 +146,9 @@ def _do(
     settings: list[str],
     parts: dict[str, int],
 ) -> None:
-    """Runs and annotates in one place; `figures` get the seconds of each step and the peaks of memory in MB.
+    """Runs and annotates, and adds the seconds of each step and the peak memory in MB to `figures`.
 
-    A run that goes on from an earlier one adds the steps that are new.
+    A run that continues an earlier one adds only new steps.
     """
     run = [
         "run",
@@ -169,8 +174,8 @@ def _do(
         ("run", [*run, *(["--until", until] if until else [])]),
         ("annotate", annotate),
     ):
-        code, said, seconds, peaks = _watched(command, parts)
-        steps = {node: float(took) for node, took in _NODE.findall(said)}
+        code, output, seconds, peaks = _watched(command, parts)
+        steps = {node: float(took) for node, took in _NODE.findall(output)}
         if name == "annotate" and not code:
             steps["annotate"] = seconds
         figures["seconds"] |= steps
@@ -178,13 +183,13 @@ def _do(
             part: max(peak, figures["peak_mb"].get(part, 0.0)) for part, peak in peaks.items()
         }
         if code:
-            sys.exit(said[-3_000:])
+            sys.exit(output[-3_000:])
 
 
 def _watched(
     arguments: list[str], parts: dict[str, int]
 ) -> tuple[int, str, float, dict[str, float]]:
-    """A command's exit code, what it printed, its seconds, and the peaks of memory of itself and of the cluster's parts."""
+    """Runs a command and returns its exit code, output, seconds and the peak memory of each part."""
     began = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli", *arguments],
@@ -201,14 +206,14 @@ def _watched(
         }
         sampler = threading.Thread(target=_sample, args=(process, roots, peaks), daemon=True)
         sampler.start()
-        said = []
+        lines = []
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if _NODE.match(line):
                 print(f"{time.monotonic() - began:8.1f}  {line.rstrip()}", flush=True)
         process.wait()
         sampler.join()
-    return process.returncode, "".join(said), time.monotonic() - began, peaks
+    return process.returncode, "".join(lines), time.monotonic() - began, peaks
 
 
 def _sample(
@@ -216,33 +221,33 @@ def _sample(
 ) -> None:
     while process.poll() is None:
         for name, pids in roots.items():
-            now = sum(growth.resident(one) for pid in pids for one in growth.tree(pid))
+            now = sum(growth.resident(child) for pid in pids for child in growth.tree(pid))
             peaks[name] = max(peaks[name], now)
         time.sleep(0.5)
 
 
 def _compared(folder: Path, data: Path, whole: bool) -> Iterator[tuple[str, bool]]:
-    """Names of what was compared, with whether it is equal."""
+    """Yields the name of each comparison and whether the results are equal."""
     from tests.flink import artifacts
 
-    here, flink = folder / "work", folder / "flink"
+    local, flink = folder / "work", folder / "flink"
 
     def same(read: Callable[..., dict], *arguments) -> bool:
-        first, second = read(here, *arguments), read(flink, *arguments)
+        first, second = read(local, *arguments), read(flink, *arguments)
         return bool(first) and first == second
 
     yield "examples", same(artifacts.examples, "CorpusExampleGen", "examples")
     yield "statistics", same(artifacts.statistics)
     yield "vocabularies", same(artifacts.vocabularies)
     yield "transformed examples", same(artifacts.examples, "Transform", "transformed_examples")
-    first, second = (artifacts.annotations(Path(f"{where}-annotated")) for where in (here, flink))
+    first, second = (artifacts.annotations(Path(f"{where}-annotated")) for where in (local, flink))
     yield "annotations", bool(first) and first == second
     if whole:
         yield "the Evaluator's figures", _evaluates_alike(flink, data, folder / "evaluated.json")
 
 
 def _evaluates_alike(workdir: Path, data: Path, file: Path) -> bool:
-    """Whether the Evaluator gave the run's model the figures that `evaluate` gives it without Beam."""
+    """Whether the Evaluator's figures equal those of `evaluate`, which does not use Beam."""
     from components.corpus import reading
 
     (test,) = reading.find_splits(str(data)).files["test"]
@@ -255,9 +260,9 @@ def _evaluates_alike(workdir: Path, data: Path, file: Path) -> bool:
         "--json",
         str(file),
     ]
-    code, said, _, _ = _watched(evaluate, {})
+    code, output, _, _ = _watched(evaluate, {})
     if code:
-        sys.exit(said[-3_000:])
+        sys.exit(output[-3_000:])
     run = max(path for path in (workdir / "runs").iterdir() if (path / "outcome.json").exists())
     evaluator, alone = (json.loads(path.read_text()) for path in (run / "outcome.json", file))
     return all(
@@ -266,14 +271,14 @@ def _evaluates_alike(workdir: Path, data: Path, file: Path) -> bool:
     )
 
 
-def _show(found: dict) -> None:
-    print(f"\n{found['cores']} cores\n{'':>24} {'here':>10} {'Flink':>10}")
-    for step, seconds in found["flink"]["seconds"].items():
-        here = found["here"]["seconds"].get(step)
-        print(f"{step:>24} {'' if here is None else f'{here:8.1f} s'} {seconds:8.1f} s")
-    for part, peak in found["flink"]["peak_mb"].items():
-        here = found["here"]["peak_mb"].get(part)
-        print(f"{part:>24} {'' if here is None else f'{here:7,.0f} MB'} {peak:7,.0f} MB")
+def _show(figures: dict) -> None:
+    print(f"\n{figures['cores']} cores\n{'':>24} {'this machine':>10} {'Flink':>10}")
+    for step, seconds in figures["flink"]["seconds"].items():
+        local = figures["local"]["seconds"].get(step)
+        print(f"{step:>24} {'' if local is None else f'{local:8.1f} s'} {seconds:8.1f} s")
+    for part, peak in figures["flink"]["peak_mb"].items():
+        local = figures["local"]["peak_mb"].get(part)
+        print(f"{part:>24} {'' if local is None else f'{local:7,.0f} MB'} {peak:7,.0f} MB")
 
 
 if __name__ == "__main__":

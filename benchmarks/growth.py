@@ -1,12 +1,13 @@
-"""How time, memory and disk of each node, and of annotation, grow with the number of sentences.
+"""Measures how time, memory and disk of each node, and of annotation, grow with the corpus.
 
     python benchmarks/growth.py CORPUS [--sizes 10000,100000,1000000] [--json FILE] [--plot FILE.svg]
 
-Repeats the train split of CORPUS until it has so many sentences (eight tenths train, one dev, one test), runs the graph up to
-the Evaluator on it, with one epoch, and annotates as many texts with the model by one process and by two. Each size runs in
-processes of its own. Of each node it gives seconds, seconds of processor (user and system, of every process), peak resident
-memory, and what it leaves on the disk. The memory includes TFX itself; `before` is what the process takes once it has imported
-it. JSON and plot are written anew after each node, and figures that the JSON has and that are not measured again are kept.
+Repeats the train split of CORPUS until it has the given number of sentences (80 % train, 10 % dev,
+10 % test), runs the graph on it up to the Evaluator with one epoch, and annotates the same number of
+texts with one process and with two. Each size runs in its own processes. For each node it reports
+seconds, processor seconds (user and system, of all processes), peak resident memory, and disk usage.
+The memory includes TFX; `before` is the memory of a process that has imported TFX. JSON and plot are
+written after each node. Figures in the JSON that are not measured again are kept.
 """
 
 import argparse
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
-_KEPT = ("CorpusExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator")
+_MEASURED_NODES = ("CorpusExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator")
 _WORKERS = (1, 2)
 
 
@@ -42,16 +43,16 @@ def main() -> None:
     parser.add_argument(
         "--last",
         metavar="NODE",
-        default=_KEPT[-1],
-        help="the last node to run, none for annotation alone",
+        default=_MEASURED_NODES[-1],
+        help="the last node to run; none for annotation alone",
     )
     parser.add_argument(
-        "--model", metavar="DIR", help="the model to annotate with, where the Trainer is not run"
+        "--model", metavar="DIR", help="the model to annotate with if the Trainer does not run"
     )
     parser.add_argument(
         "--folder",
         metavar="DIR",
-        help="of one size: goes on from what lies there, which is not measured again",
+        help="continue an earlier run of one size in this folder",
     )
     parser.add_argument("--child", metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -60,20 +61,21 @@ def main() -> None:
         return
     sizes = [int(size) for size in options.sizes.split(",")]
     if options.folder and len(sizes) > 1:
-        parser.error("--folder is of one size; name one with --sizes")
-    rows = _earlier(options.json)
+        parser.error("--folder needs exactly one size; name it with --sizes")
+    rows = _load_rows(options.json)
     for size in sizes:
         row = next(
-            (one for one in rows if one["sentences"] == size), {"sentences": size, "nodes": {}}
+            (row for row in rows if row["sentences"] == size), {"sentences": size, "nodes": {}}
         )
         rows = sorted(
-            [*(one for one in rows if one is not row), row], key=lambda one: one["sentences"]
+            [*(other for other in rows if other is not row), row],
+            key=lambda other: other["sentences"],
         )
         with contextlib.ExitStack() as stack:
             folder = options.folder or stack.enter_context(
                 tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
             )
-            for name, facts in _of_size(
+            for name, facts in _measure_size(
                 options.corpus, size, Path(folder), options.last, options.model
             ):
                 row["nodes"][name] = facts
@@ -82,14 +84,14 @@ def main() -> None:
                     f"  {facts['peak_mb']:>7,.0f} MB  disk {facts['disk_mb']:>8,.1f} MB",
                     flush=True,
                 )
-                _keep(rows, options.json, options.plot)
+                _save(rows, options.json, options.plot)
 
 
-def _earlier(file: str | None) -> list[dict]:
+def _load_rows(file: str | None) -> list[dict]:
     return json.loads(Path(file).read_text())["rows"] if file and Path(file).exists() else []
 
 
-def _keep(rows: list[dict], file: str | None, plot: str | None) -> None:
+def _save(rows: list[dict], file: str | None, plot: str | None) -> None:
     from benchmarks import growth_plot
 
     if file:
@@ -98,10 +100,10 @@ def _keep(rows: list[dict], file: str | None, plot: str | None) -> None:
         Path(plot).write_text(growth_plot.svg(rows), encoding="utf-8")
 
 
-def _of_size(
+def _measure_size(
     corpus: str, size: int, folder: Path, last: str, model: str | None
 ) -> Iterator[tuple[str, dict]]:
-    """Measures one size: names of nodes with their figures, as each is done."""
+    """Yields the name and the figures of each node when it ends."""
     repeat_corpus(corpus, size, folder)
     if last != "none":
         command = [sys.executable, __file__, corpus, "--last", last, "--child", str(folder)]
@@ -124,7 +126,14 @@ def _of_size(
 
 
 def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) -> None:
-    """Writes `size` sentences in the folder, unless they are there: as a corpus, its train in so many files, and as texts."""
+    """Writes `size` sentences into the folder, as a corpus and as texts, unless they exist.
+
+    Args:
+      corpus: the corpus to repeat.
+      size: the number of sentences.
+      folder: the folder to write to.
+      train_files: the number of files of the train split.
+    """
     from components.corpus import reading
     from components.corpus.formats import conll
 
@@ -177,9 +186,9 @@ def _measure(folder: Path, last: str) -> None:
 
 
 def _annotated(folder: Path, workers: int, model: str) -> dict:
-    """Annotates the texts by so many processes; the command that starts them is measured with them."""
-    output = folder / f"found-{workers}"
-    shutil.rmtree(output, ignore_errors=True)  # annotation goes on where it was, too
+    """Annotates the texts with `workers` processes; the command itself is measured too."""
+    output = folder / f"annotated-{workers}"
+    shutil.rmtree(output, ignore_errors=True)  # annotation would continue there
     command = [
         sys.executable,
         "-m",
@@ -211,12 +220,12 @@ def _annotated(folder: Path, workers: int, model: str) -> dict:
 
 
 def processor() -> float:
-    """Seconds of processor that this process and those that it has waited for took."""
+    """Processor seconds of this process and of the child processes that have ended."""
     return sum(os.times()[:4])
 
 
 def resident(process: int | str = "self") -> float:
-    """Resident memory in MB; 0 for a process that has gone."""
+    """Resident memory of a process in MB; 0 if it has ended."""
     try:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_MB
     except OSError:
@@ -224,17 +233,17 @@ def resident(process: int | str = "self") -> float:
 
 
 def tree(root: int) -> set[int]:
-    """A process and those that it started, and they."""
+    """Returns the ids of a process and all its descendants."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has gone
+        except OSError:  # it has ended
             continue
-    found = {root}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
+    processes = {root}
+    while more := {child for child, parent in parents.items() if parent in processes} - processes:
+        processes |= more
+    return processes
 
 
 def _disk_mb(folder: Path) -> float:
@@ -242,7 +251,7 @@ def _disk_mb(folder: Path) -> float:
 
 
 class _Watch:
-    """Prints seconds, processor, memory and disk of each node when it ends; memory is sampled twenty times a second."""
+    """Prints the figures of each node when it ends; memory is sampled 20 times a second."""
 
     def __init__(self, artifacts: Path):
         self._artifacts = artifacts
@@ -271,7 +280,11 @@ class _Watch:
 
         if isinstance(event, progress.NodeStarted):
             self.begin()
-        elif isinstance(event, progress.NodeEnded) and event.node in _KEPT and not event.cached:
+        elif (
+            isinstance(event, progress.NodeEnded)
+            and event.node in _MEASURED_NODES
+            and not event.cached
+        ):
             self.end(event.node)
 
 
