@@ -121,7 +121,7 @@ class Calibrated(Event):
     """Calibration on dev has ended.
 
     Attributes:
-      outside_bias: what is added to the score of the tag O.
+      outside_bias: what is subtracted from the score of the tag O.
       temperature: by which all scores are divided.
       odds: factor of the odds of an entity's probability.
       f1: F1 on dev with all of these.

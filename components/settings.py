@@ -1,4 +1,6 @@
-"""The settings of each step: default, limits and description. `pipeline.config` joins them into one configuration."""
+"""The settings of each step: default, limits and description. `pipeline.config` joins them into one
+configuration.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Optional
@@ -7,9 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.errors import UserError
 
-# Keys that had another name in the last release: old name -> new name, both with their groups, as in
-# "training.old": "training.new". They are read until the next release, with a warning.
-RENAMED_KEYS: dict[str, str] = {}
+# Keys that had another name in the last release: old name -> new name, both with their groups, as
+# in "training.old": "training.new". They are read until the next release, with a warning.
+RENAMED_KEYS: dict[str, str] = {
+    "model.joint_dimensions": "model.preceding_char_dimensions",
+    "model.other_words": "model.pretrained_only_words",
+    "training.foretelling": "training.lm_loss_weight",
+}
 
 # Keys of the last release that have no effect any more: old name -> what happens instead.
 REMOVED_KEYS: dict[str, str] = {}
@@ -31,13 +37,15 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def rename_keys(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Replaces old keys (`RENAMED_KEYS`) by the new ones and drops those that are gone (`REMOVED_KEYS`).
+    """Replaces old keys (`RENAMED_KEYS`) by the new ones and drops those that are gone
+    (`REMOVED_KEYS`).
 
     Args:
       values: nested settings as YAML gives them; they are not changed.
 
     Returns:
-      The settings with today's keys, and a phrase for each old key: "training.old is now training.new".
+      The settings with today's keys, and a phrase for each old key: "training.old is now
+      training.new".
 
     Raises:
       UserError: an old key and its new name are both there.
@@ -143,26 +151,27 @@ class Model(Settings):
         100,
         ge=1,
         le=2_000,
-        description="width of word embeddings, beside pretrained vectors where there are any",
+        description="width of word embeddings; pretrained vectors come in addition",
     )
     vector_units: int = Field(
         100,
         ge=1,
         le=2_000,
-        description="with pretrained vectors, units of a hidden layer over them, read beside them",
+        description="with pretrained vectors, units of a hidden layer over them",
     )
-    other_words: int = Field(
-        200_000, ge=0, description="with pretrained vectors, words kept that are not in train"
+    pretrained_only_words: int = Field(
+        200_000, ge=0, description="with pretrained vectors, how many words outside train to keep"
     )
     character_dimensions: int = Field(30, ge=1, le=500, description="width of character embeddings")
     character_filters: int = Field(50, ge=1, le=2_000, description="filters of the character CNN")
     character_window: int = Field(3, ge=1, le=15, description="characters a filter sees at once")
     shape_dimensions: int = Field(10, ge=1, le=200, description="width of word-shape embeddings")
-    joint_dimensions: int = Field(
+    preceding_char_dimensions: int = Field(
         5,
         ge=1,
         le=200,
-        description="width of embeddings of the mark a word is joined to, as x is in @x",
+        description="width of embeddings of the joining character right before a word, as in @name;"
+        " one more where the network's input width would be odd",
     )
     affix_dimensions: int = Field(
         10, ge=1, le=200, description="width of each prefix and suffix embedding"
@@ -176,13 +185,14 @@ class Model(Settings):
         0.5,
         ge=0,
         lt=1,
-        description="share of inputs of BiLSTM and output layer dropped in training",
+        description="dropout rate of the inputs of the BiLSTM and of the output layer",
     )
     word_dropout: float = Field(
         0.5,
         ge=0,
         lt=1,
-        description="chance that a word seen once is read as unknown in training; a frequent one's is less",
+        description="probability that a word that occurs once is read as unknown in training; lower for"
+        " frequent words",
     )
 
 
@@ -193,51 +203,59 @@ class Training(Settings):
         10,
         ge=1,
         le=10_000,
-        description="most epochs; each is a pass over train, or as many as make 100 steps",
+        description="most epochs; an epoch is a pass over train, or as many as make 100 steps",
     )
     patience: int = Field(
         4, ge=1, description="epochs without a better F1 on dev after which training stops"
     )
     batch_size: int = Field(32, ge=1, le=65_536, description="sentences a step")
     learning_rate: float = Field(
-        4e-3, gt=0, lt=1, description="Adam's step size at its highest; it falls to a tenth"
+        4e-3,
+        gt=0,
+        lt=1,
+        description="Adam's learning rate at the beginning; it falls linearly to a tenth",
     )
-    foretelling: float = Field(
+    lm_loss_weight: float = Field(
         0.1,
         ge=0,
         le=10,
-        description="weight of a second task that the tagger learns from: to foretell the words beside each token; 0 for none",
+        description="weight of the auxiliary language-model loss, which predicts the words next to each"
+        " token; 0 for none",
     )
     gradient_norm: float = Field(
-        5.0, gt=0, description="longest gradient; longer ones are scaled down to it"
+        5.0,
+        gt=0,
+        description="global norm of the gradients above which they are scaled down (clipping)",
     )
     seed: int = Field(1, ge=0, lt=2**31, description="seed of weights, shuffling and dropout")
     threads: int = Field(
         0,
         ge=0,
         le=1_024,
-        description="operations that TensorFlow runs side by side, 0 for one a core",
+        description="operations that TensorFlow runs in parallel, 0 for one a core",
     )
     warm_start: bool = Field(
         False, description="start from the weights of the model that serves, as far as they fit"
     )
     distribute: Literal["none", "mirrored", "multi-worker"] = Field(
         "none",
-        description="share each batch among devices: mirrored takes those of this machine, multi-worker those of all"
-        " machines that TF_CONFIG names; there, `tfx-ner worker` has to run",
+        description="divide each batch among devices: mirrored takes those of this machine,"
+        " multi-worker those of all machines that TF_CONFIG names, where `tfx-ner worker` has to run",
     )
     replicas: int = Field(
         0,
         ge=0,
         le=64,
-        description="devices for training.distribute=mirrored, 0 for every GPU; without a GPU, so many parts of the processor",
+        description="devices for training.distribute=mirrored, 0 for every GPU; without a GPU, logical"
+        " parts of the CPU",
     )
 
     @model_validator(mode="after")
     def _replicas_are_mirrored(self):
         if self.replicas and self.distribute != "mirrored":
             raise ValueError(
-                f"replicas={self.replicas} with distribute={self.distribute}; expected distribute=mirrored beside replicas"
+                f"replicas={self.replicas} with distribute={self.distribute};"
+                " expected distribute=mirrored where replicas is set"
             )
         return self
 
@@ -301,7 +319,9 @@ class Card(Settings):
 
 
 class Keep(Settings):
-    """Whose artifacts are kept; what goes is that of runs older than both say, after each run. See `tfx-ner runs prune`."""
+    """Whose artifacts are kept; what goes is that of runs older than both say, after each run. See
+    `tfx-ner runs prune`.
+    """
 
     runs: int = Field(0, ge=0, description="the last so many runs keep their artifacts; 0: all do")
     days: int = Field(0, ge=0, description="with keep.runs, younger runs keep theirs, too")

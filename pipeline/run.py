@@ -221,10 +221,10 @@ def resolve_config(request: RunRequest, workdir: Workdir, console: RunConsole) -
 
 
 def _refuse_unless_chief(trials: int) -> None:
-    place = cluster.place(os.environ.get(cluster.VARIABLE))
-    if place.number:
+    task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
+    if task.rank:
         raise UserError(
-            f"{cluster.VARIABLE}: this machine is not the chief; expected `tfx-ner worker` here, and the run on {place.chief}"
+            f"{cluster.VARIABLE}: this machine is not the chief; expected `tfx-ner worker` here, and the run on {task.chief}"
         )
     if trials:
         raise UserError(

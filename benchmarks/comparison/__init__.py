@@ -1,5 +1,6 @@
-"""What `benchmarks/compare.py` is made of: the corpus written out once, a program for each tool, what each cost, and the table.
+"""The parts of `benchmarks/compare.py`: the corpus as files, a program for each tool, the cost of
+each, and the table.
 
-`crfsuite_tagger` and `spacy_tagger` run in .venv-benchmark, where only what they import is installed; with `features` and
-`columns` they are plain Python of their own.
+`crfsuite_tagger` and `spacy_tagger` run in .venv-benchmark, which has only their own dependencies.
+With `features` and `columns` they do not use the rest of the project.
 """

@@ -1,6 +1,7 @@
-"""CoNLL columns as this comparison has them: apart by tabs, a line of its own after each sentence. Plain Python.
+"""Reads and writes the comparison's CoNLL files: tab-separated, an empty line after each sentence.
+Plain Python.
 
-Not the project's reader, which finds out what a file holds: here that is known.
+The project's own reader detects the form of a file, and needs the project; here the form is known.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +10,9 @@ _DOCUMENT = "-DOCSTART-"
 
 
 def read(path: str) -> Iterator[list[list[str]]]:
-    """The columns of each sentence: its tokens, its tags, and its predicted tags where the file has them."""
+    """The columns of each sentence: its tokens, its tags, and its predicted tags where the file has
+    them.
+    """
     with open(path, encoding="utf-8", newline="\n") as file:  # a token may hold a carriage return
         rows: list[list[str]] = []
         for line in file:

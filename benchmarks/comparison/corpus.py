@@ -1,4 +1,4 @@
-"""The corpus that is compared on: read once, and written out for the tools that do not read it themselves."""
+"""The corpus of a comparison: read once, and written as files for the tools that cannot read it."""
 
 import os
 from collections.abc import Mapping
@@ -17,8 +17,13 @@ from components.ner.sentence import Sentence, Span
 class Corpus:
     """A corpus and its splits as CoNLL files in IOB2.
 
-    `path` and `options` are how tfx-ner reads it; `files` and `sizes`, which counts sentences, tokens and entities, are by
-    split; `evaluated_on` is test, or dev where there is no test, and `gold` are its sentences.
+    Attributes:
+        path: what tfx-ner reads.
+        options: how tfx-ner reads it.
+        files: the CoNLL file of each split.
+        sizes: the number of sentences, tokens and entities of each split.
+        evaluated_on: test, or dev where there is no test.
+        gold: the sentences of that split.
     """
 
     path: str
@@ -30,7 +35,9 @@ class Corpus:
 
 
 def write_out(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
-    """Reads a corpus and writes its splits into the folder. Raises UserError where tfx-ner cannot read it."""
+    """Reads a corpus and writes its splits into the folder; raises UserError if tfx-ner cannot read
+    it.
+    """
     splits = reading.find_splits(path)
     by_split: dict[str, list[Sentence]] = {name: [] for name in splits.names}
     for split, sentence in reading.read_corpus(splits, options):
@@ -61,9 +68,10 @@ def write_out(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
 
 
 def f1(corpus: Corpus, predictions: Path) -> float:
-    """The F1 of a file of predictions, the same count for every tool.
+    """Computes the F1 of a file of predictions, in the same way for every tool.
 
-    Raises ValueError where it does not hold the sentences that are evaluated on.
+    Raises:
+        ValueError: the file does not have the sentences that are evaluated on.
     """
     return sum(scores.score_all(_pairs(corpus, predictions)).values(), scores.PRF()).f1
 

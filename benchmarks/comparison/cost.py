@@ -1,7 +1,8 @@
-"""What a command costs: wall seconds, and the most memory that one process of it held.
+"""Measures what a command costs: wall seconds, and the peak memory of its largest process.
 
-Run as a program, `cost.py RESULT COMMAND…` is the command's parent. The kernel counts a process's memory from its fork on,
-when it is still its parent's: from this small one it is nothing that counts.
+Run as a program, `cost.py RESULT COMMAND…` is the command's parent. The kernel counts the memory of
+a process from its fork on, when it still has its parent's memory: this parent is small enough not
+to count.
 """
 
 import json
@@ -16,7 +17,9 @@ from pathlib import Path
 
 
 class Failed(Exception):
-    """A command failed; says which, with the last line of what it wrote, which is `last`, and where the rest is."""
+    """A command failed. The message names the command, the last line of its output (`last`) and the
+    log.
+    """
 
     def __init__(self, log: Path, code: int):
         lines = [
@@ -30,14 +33,20 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """`peak_mb` is the largest resident set among the command's process and those that it started and waited for."""
+    """What a command cost.
+
+    Attributes:
+        seconds: on the clock.
+        peak_mb: the largest resident set of the command's process and of those that it started and
+            waited for.
+    """
 
     seconds: float
     peak_mb: float
 
 
 def of(command: Sequence[str], log: Path, cwd: Path | None = None) -> Cost:
-    """Runs a command to its end, what it writes going into `log`. Raises Failed."""
+    """Runs a command to its end; its output goes to `log`. Raises Failed."""
     result = log.with_suffix(".cost.json")
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -50,7 +59,7 @@ def of(command: Sequence[str], log: Path, cwd: Path | None = None) -> Cost:
         )
         try:
             code = process.wait()
-        except BaseException:  # stopped: nothing that was started goes on alone
+        except BaseException:  # interrupted: the command ends too
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise

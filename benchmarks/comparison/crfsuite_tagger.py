@@ -1,4 +1,5 @@
-"""CRFsuite with the usual features: `train TRAIN MODEL`, `tag TEST MODEL PREDICTIONS` and `measure TEST MODEL [TOKENS]`.
+"""CRFsuite with the usual features: `train TRAIN MODEL`, `tag TEST MODEL PREDICTIONS` and `measure
+TEST MODEL [TOKENS]`.
 
 Runs in .venv-benchmark.
 """
@@ -13,7 +14,8 @@ import pycrfsuite
 from benchmarks.comparison import columns, pace
 from benchmarks.comparison.features import sentence_features
 
-# What sklearn-crfsuite's tutorial on CoNLL-2002 takes; the last one is its all_possible_transitions.
+# What sklearn-crfsuite's tutorial on CoNLL-2002 takes; the last one is its
+# all_possible_transitions.
 _PARAMETERS = {"c1": 0.1, "c2": 0.1, "max_iterations": 100, "feature.possible_transitions": True}
 
 

@@ -1,4 +1,6 @@
-"""The usual hand-made features of a CRF for names: a token, its form, and two neighbours on each side. Plain Python."""
+"""The usual hand-made features of a CRF for names: a token, its form, and two neighbours on each
+side. Plain Python.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache

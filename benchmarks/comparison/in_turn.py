@@ -1,4 +1,6 @@
-"""Several programs asked for their figures in turn: a machine that slows down for a minute slows all of them down."""
+"""Asks several programs for their figures in turn, so that a slow minute of the machine slows all
+of them.
+"""
 
 import contextlib
 import json
@@ -13,12 +15,18 @@ from typing import Any
 
 from benchmarks.comparison.cost import Failed
 
-ROUNDS = 5  # and one before these to warm up
+ROUNDS = 5  # after one round to warm up
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command that answers as `pace.answer` does, where what it says on standard error goes, and where it runs."""
+    """A program that answers as `pace.answer` does.
+
+    Attributes:
+        command: the command line.
+        log: file for its standard error.
+        cwd: its working folder.
+    """
 
     command: Sequence[str]
     log: Path
@@ -26,7 +34,9 @@ class Program:
 
 
 def measure(programs: Sequence[Program], rounds: int = ROUNDS) -> list[dict[str, Any]]:
-    """What each program tells of itself, with the median of each of its measures. Raises Failed."""
+    """Returns what each program says about itself, with the median of each of its measures; raises
+    Failed.
+    """
     with contextlib.ExitStack() as stack:
         running = [stack.enter_context(_running(program)) for program in programs]
         facts = [json.loads(one.line()) for one in running]
@@ -51,14 +61,14 @@ class _Running:
     process: subprocess.Popen
 
     def ask(self, measure: str) -> float:
-        """What a measure comes to now."""
-        with contextlib.suppress(BrokenPipeError):  # it ended: told where it does not answer
+        """Takes a measure."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended: the missing answer shows that
             self.process.stdin.write(measure + "\n")
             self.process.stdin.flush()
         return float(self.line())
 
     def line(self) -> str:
-        """The next line that it says."""
+        """Returns the next line of its output."""
         line = self.process.stdout.readline()
         if not line:
             raise Failed(self.program.log, self.process.wait())
@@ -79,7 +89,7 @@ def _running(program: Program) -> Iterator[_Running]:
         )
     try:
         yield _Running(program, process)
-    finally:  # with what it started
+    finally:  # together with its child processes
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -1,4 +1,4 @@
-"""What it was measured on."""
+"""The machine that a benchmark ran on."""
 
 import platform
 from dataclasses import dataclass
@@ -9,7 +9,13 @@ from components import tf_runtime
 
 @dataclass(frozen=True)
 class Machine:
-    """`cores` are those that this process, and so what it starts, may use."""
+    """A machine.
+
+    Attributes:
+        cores: those that this process and its children may use.
+        processor: its model name.
+        python: the version of Python.
+    """
 
     cores: int
     processor: str
@@ -17,7 +23,7 @@ class Machine:
 
 
 def this() -> Machine:
-    """The machine that this runs on."""
+    """Returns the machine that this runs on."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -13,7 +13,9 @@ from benchmarks.comparison.results import Tool
 def notes(
     measured: Sequence[Tool], corpus: Corpus, options: Options, machine: Machine
 ) -> list[str]:
-    """A sentence or two about each thing, in the order of the table's rows, then what was out of the ordinary."""
+    """A sentence or two about each thing, in the order of the table's rows, then what was out of
+    the ordinary.
+    """
     processes = {tool.name: tool.processes for tool in measured}
     lines = [
         f"{machine.cores} cores ({machine.processor}), Python {machine.python}; trained one after the other,"

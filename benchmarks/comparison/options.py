@@ -1,12 +1,18 @@
-"""What is the user's choice."""
+"""The user's options of a comparison."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Options:
-    """`assignments` (KEY=VALUE) and `vectors`, a path, are tfx-ner's; `language` and `spacy_steps`, None for its own number,
-    are spaCy's.
+    """The options.
+
+    Attributes:
+        seeds: models of tfx-ner to train.
+        assignments: settings of tfx-ner, KEY=VALUE.
+        vectors: file of pretrained vectors for tfx-ner.
+        language: spaCy's language.
+        spacy_steps: the most steps of spaCy's training; None for its default.
     """
 
     seeds: int = 3

@@ -1,4 +1,4 @@
-"""How fast a tagger is, measured the same way for each of them, when it is its turn. Plain Python."""
+"""Measures the speed of a tagger, in the same way for each tool. Plain Python."""
 
 import json
 import statistics
@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 TOKENS = 60_000  # to tag in one pass
-_CALLS = 50  # with one short sentence, and as many before these to warm up
+_CALLS = 50  # with one short sentence, after as many to warm up
 _SHORT = (5, 12)  # tokens of a short sentence
 
 
 def enough(sentences: Sequence[_T], lengths: Sequence[int], tokens: int = TOKENS) -> list[_T]:
-    """As many sentences as have these tokens together, from the first one again where there are too few.
+    """Takes sentences until they have so many tokens together, starting over where there are too
+    few.
 
     >>> enough(["Ada spoke", "Yes"], [2, 1], 6)
     ['Ada spoke', 'Yes', 'Ada spoke', 'Yes']
@@ -30,27 +31,29 @@ def enough(sentences: Sequence[_T], lengths: Sequence[int], tokens: int = TOKENS
 
 
 def short(lengths: Sequence[int]) -> list[int]:
-    """Where the first fifty sentences of 5 to 12 tokens are; the shortest one where there are none."""
+    """Returns the indices of the first fifty sentences of 5 to 12 tokens, or of the shortest
+    sentence.
+    """
     found = [number for number, length in enumerate(lengths) if _SHORT[0] <= length <= _SHORT[1]]
     return found[:50] or [min(range(len(lengths)), key=lengths.__getitem__)]
 
 
 def tokens_per_second(tag_all: Callable[[_T], object], batch: _T, tokens: int) -> float:
-    """The pace of one pass over a batch, which `tag_all` tags to the end and which has that many tokens."""
+    """Measures one call of `tag_all` with a batch that has so many tokens."""
     return tokens / _seconds(tag_all, batch)
 
 
 def milliseconds(tag_one: Callable[[_T], object], sentences: Sequence[_T]) -> float:
-    """The median time of a call with one sentence, going round these."""
+    """Measures the median time of a call with one sentence, taking the sentences in turn."""
     taken = [_seconds(tag_one, one) for one in islice(cycle(sentences), 2 * _CALLS)]
     return 1000 * statistics.median(taken[_CALLS:])
 
 
 def answer(measures: Mapping[str, Callable[[], float]], **facts: Any) -> None:
-    """Measures what it is asked for, until there is no more to ask: how `in_turn` asks several programs.
+    """Takes the measures that standard input names, until its end: `in_turn` asks several programs.
 
-    The first line of standard output is JSON, `facts` and the names of the measures. Then each line of standard input names
-    a measure, and each of standard output is what it came to.
+    The first line of standard output is JSON with `facts` and the names of the measures. Then each
+    line of standard input names a measure, and a line of standard output has its value.
     """
     print(json.dumps({"measures": list(measures), **facts}), flush=True)
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""What was measured of each tool, and how it is shown: as rows of a table, and as JSON."""
+"""The figures of each tool, as rows of a table and as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -8,11 +8,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Run:
-    """One model of a tool; None is what was not measured.
+    """The figures of one model of a tool; None for what was not measured.
 
-    `training_seconds` is what fitting took, `whole_seconds` all that the user waits for, where that is more; `f1_from_text`
-    and `text_tokens_per_second` have the tool tokenise; `milliseconds` are for one short sentence; `calibration_error` is the
-    expected one of the entities' scores.
+    Attributes:
+        f1: on the evaluated split.
+        training_seconds: of fitting.
+        training_peak_mb: memory of the largest process.
+        tokens_per_second: of tagging tokens.
+        milliseconds: of one short sentence.
+        model_mb: size on disk.
+        f1_from_text: with the tool's own tokenizer.
+        calibration_error: expected calibration error of the entities' scores.
+        whole_seconds: all that the user waits for, where that is more than fitting.
+        text_tokens_per_second: of tagging plain text.
     """
 
     f1: float
@@ -29,7 +37,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool, its version, the processes that it tagged in, and its runs, which differ by their seed."""
+    """A tool, its version, the processes that it tagged in, and its runs, which differ by their
+    seed.
+    """
 
     name: str
     version: str
@@ -37,11 +47,13 @@ class Tool:
     runs: tuple[Run, ...]
 
     def values(self, measure: str) -> list[float]:
-        """What was measured, of the runs that have it."""
+        """Returns the values of a measure, of the runs that have it."""
         return [value for run in self.runs if (value := getattr(run, measure)) is not None]
 
     def as_dict(self) -> dict[str, Any]:
-        """Each measure's mean, lowest and highest, and the values in the order of the runs; None where there are none."""
+        """Returns mean, lowest, highest and all values of each measure; None for a measure without
+        values.
+        """
         return {
             "version": self.version,
             "processes": self.processes,
@@ -51,7 +63,9 @@ class Tool:
 
 @dataclass(frozen=True)
 class Row:
-    """A measure as the table shows it: its title, the format of its numbers, and what makes one number of several runs'."""
+    """How the table shows a measure: its title, the format of its numbers, and how runs are
+    combined.
+    """
 
     measure: str
     title: str
@@ -75,7 +89,9 @@ _ROWS = (
 
 
 def table(tools: Sequence[Tool], evaluated_on: str) -> list[list[str]]:
-    """The table's cells: a row for the tools' names, then one a measure. A dash is what a tool has not."""
+    """Returns the table's cells: a row with the tools' names, then a row for each measure; a dash
+    where a tool has none.
+    """
     head = ["", *(f"{tool.name} {tool.version}" for tool in tools)]
     return [
         head,
@@ -90,7 +106,8 @@ def table(tools: Sequence[Tool], evaluated_on: str) -> list[list[str]]:
 
 
 def _cell(row: Row, values: Sequence[float]) -> str:
-    """One number for all runs, with the lowest and the highest where the row shows these.
+    """Formats the combined value of all runs, with the lowest and the highest where the row shows
+    them.
 
     >>> _cell(Row("f1", "F1", ".2f", spread=True), [0.1, 0.3])
     '0.20 (0.10 – 0.30)'

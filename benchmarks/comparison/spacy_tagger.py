@@ -1,4 +1,5 @@
-"""What spaCy's own commands do not do: `prepare LANGUAGE CONLL DOCBIN`, `tag TEST MODEL PREDICTIONS` and `measure TEST MODEL`.
+"""What spaCy's own commands do not do: `prepare LANGUAGE CONLL DOCBIN`, `tag TEST MODEL
+PREDICTIONS` and `measure TEST MODEL`.
 
 Runs in .venv-benchmark. `spacy init config` and `spacy train` do the rest.
 """
@@ -17,7 +18,9 @@ from benchmarks.comparison import columns, pace
 
 
 def document(vocab: Vocab, tokens: Sequence[str], tags: Sequence[str] | None = None) -> Doc:
-    """A sentence as spaCy has it, with these very tokens. It takes no empty token, and no entity of white space."""
+    """A sentence as spaCy has it, with these very tokens. It takes no empty token, and no entity of
+    white space.
+    """
     return Doc(
         vocab, words=[token if token.strip() else "\N{OPEN BOX}" for token in tokens], ents=tags
     )

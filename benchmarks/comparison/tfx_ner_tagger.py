@@ -1,5 +1,5 @@
-"""tfx-ner: `tag CORPUS READING MODEL PREDICTIONS PREDICTIONS_FROM_TEXT` and `measure CORPUS READING MODEL`, where READING is
-how to read the corpus, as JSON. Runs in .venv.
+"""tfx-ner: `tag CORPUS READING MODEL PREDICTIONS PREDICTIONS_FROM_TEXT` and `measure CORPUS READING
+MODEL`, where READING is how to read the corpus, as JSON. Runs in .venv.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""Trains each tool, every step in a process of its own, one after the other on the same cores; then measures them in turn."""
+"""Trains each tool, every step in a process of its own, one after the other on the same cores; then
+measures them in turn.
+"""
 
 import json
 import sys
@@ -23,7 +25,9 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """A tool's models: of each the program that tells how fast it is, and what was measured so far, as `Run` has it."""
+    """A tool's models: of each the program that tells how fast it is, and what was measured so far,
+    as `Run` has it.
+    """
 
     name: str
     models: Sequence[tuple[in_turn.Program, Mapping[str, Any]]]
@@ -89,7 +93,9 @@ def crfsuite(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trai
 
 
 def prepare(corpus: Corpus, options: Options, folder: Path) -> None:
-    """What `spacy` needs, done before anything is trained: a language that spaCy does not have is told of at once."""
+    """What `spacy` needs, done before anything is trained: a language that spaCy does not have is
+    told of at once.
+    """
     log, config = folder / "spaCy.log", folder / "spaCy.cfg"
     chosen = ["--lang", options.language, "--pipeline", "ner", "--optimize", "efficiency"]
     try:
@@ -113,7 +119,9 @@ def prepare(corpus: Corpus, options: Options, folder: Path) -> None:
 
 
 def spacy(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
-    """One run of `spacy train` from scratch with the settings that `spacy init config` gives for the CPU."""
+    """One run of `spacy train` from scratch with the settings that `spacy init config` gives for
+    the CPU.
+    """
     log, config, models, predictions = (
         folder / f"spaCy.{kind}" for kind in ("log", "cfg", "models", "conll")
     )

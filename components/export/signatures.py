@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from components.export import text as texts
 from components.features import text_ops
-from components.flat import rows_of
-from components.tagger.sentences import vocables_of_features
+from components.features.text_ops import row_ids
+from components.tagger.batch import unique_tokens_of_surfaces
 from components.tagger.tagger import Tagger
 
 TEXT, EXAMPLES = "serving_default", "examples"
@@ -33,7 +33,7 @@ class Recogniser(tf.Module):
 
     def __init__(self, transform: Callable[[Mapping, Collection[str]], Mapping], tagger: Tagger):
         super().__init__(name="recogniser")
-        self.transform, self.words = transform, tagger.words
+        self.transform, self.pretrained_only = transform, tagger.pretrained_only
         # The tagger itself is not tracked, what its graph reads is: the variables inside Keras's. Keras's own are saved beside these
         # under other names, and TensorFlow Serving restores those only. Nor is the optimizer of use to a server.
         self.weights = [variable.value for variable in tagger.variables]
@@ -51,12 +51,12 @@ class Recogniser(tf.Module):
         )
 
     def _read_tokens(
-        self, surfaces: tf.Tensor, joints: tf.Tensor, counts: tf.Tensor, breaks: tf.Tensor
+        self, surfaces: tf.Tensor, preceding_chars: tf.Tensor, counts: tf.Tensor, breaks: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Label numbers and scores of all tokens, flat.
 
         Args:
-          surfaces, joints: as `text_ops.Tokens` has them, `[tokens]`.
+          surfaces, preceding_chars: as `text_ops.Tokens` has them, `[tokens]`.
           counts: tokens of each text, int64 `[texts]`.
           breaks: bool `[tokens]`, begins a paragraph.
         """
@@ -71,12 +71,12 @@ class Recogniser(tf.Module):
             ("words", "shapes", "affixes", "characters", "character_counts"),
         )
         words = features["words"].values
-        if self.words is not None:
-            words = self.words.ids(words, different)
-        ends_sentence = tf.gather(features["shapes"].values == text_ops.SENTENCE_END, places)
-        joints = tf.concat([joints, [0]], 0)
-        batch = vocables_of_features(
-            features, words, places, joints, texts.segments(counts, breaks, ends_sentence)
+        if self.pretrained_only is not None:
+            words = self.pretrained_only.replace_unknown(words, different)
+        ends_sentence = tf.gather(features["shapes"].values == text_ops.SENTENCE_END_SHAPE, places)
+        preceding_chars = tf.concat([preceding_chars, [0]], 0)
+        batch = unique_tokens_of_surfaces(
+            features, words, places, preceding_chars, texts.segments(counts, breaks, ends_sentence)
         )
         decoded = self._decode(batch)
         return decoded.tags[:-1], decoded.scores[:-1]
@@ -85,15 +85,18 @@ class Recogniser(tf.Module):
         """The signature `serving_default`."""
         tokens = text_ops.split_tokens(text)
         # Two line ends between tokens mean an empty line.
-        breaks = tokens.lines - tf.concat([tokens.lines[:1], tokens.lines[:-1]], 0) >= 2
+        breaks = (
+            tokens.line_numbers - tf.concat([tokens.line_numbers[:1], tokens.line_numbers[:-1]], 0)
+            >= 2
+        )
         tags, scores = self._read(
-            tokens.surfaces, tokens.joints, tf.cast(tokens.counts, tf.int64), breaks
+            tokens.surfaces, tokens.preceding_chars, tf.cast(tokens.counts, tf.int64), breaks
         )
         found = texts.entities(tags, self._is_begin, self._is_inside)
         # A text with nothing in it is read as BLANK, at a place below zero: that is no entity, whatever its tag.
         real = tf.where(tf.gather(tokens.starts, found.first) >= 0)
         first, last, tag = (tf.gather_nd(values, real) for values in found)
-        row = tf.gather(rows_of(tokens.counts), first)
+        row = tf.gather(row_ids(tokens.counts), first)
         counts = tf.math.bincount(
             row, minlength=tf.size(text), maxlength=tf.size(text), dtype=tf.int64
         )
@@ -101,7 +104,7 @@ class Recogniser(tf.Module):
             tf.cast(tf.gather(places, at), tf.int64)
             for places, at in ((tokens.starts, first), (tokens.ends, last))
         )
-        origin = tf.gather(tokens.texts.row_starts(), row) + len(text_ops.AHEAD)
+        origin = tf.gather(tokens.texts.row_starts(), row) + len(text_ops.BLANK_PREFIX)
         surface = tf.strings.unicode_encode(
             tf.gather(tokens.texts.values, tf.ragged.range(origin + start, origin + end)), "UTF-8"
         )
@@ -121,7 +124,7 @@ class Recogniser(tf.Module):
     def tag(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `examples`."""
         parsed = tf.io.parse_example(examples, {"tokens": tf.io.VarLenFeature(tf.string)})
-        corpus_tokens = text_ops.rows(parsed["tokens"])
+        corpus_tokens = text_ops.ragged_rows(parsed["tokens"])
         tokens = text_ops.split_tokens(corpus_tokens.values)
         before = tf.concat([[0], tf.cumsum(tf.cast(tokens.counts, tf.int64))], 0)
         ends = tf.gather(before, corpus_tokens.row_splits)
@@ -129,7 +132,7 @@ class Recogniser(tf.Module):
         # An example without tokens has none to read.
         tags, scores = self._read(
             tokens.surfaces,
-            tokens.joints,
+            tokens.preceding_chars,
             tf.gather_nd(counts, tf.where(counts > 0)),
             tf.zeros_like(tokens.starts, tf.bool),
         )

@@ -1,101 +1,182 @@
-"""The Transform component's `preprocessing_fn`: vocabularies counted on the train split, and what the tagger reads.
+"""Transform's `preprocessing_fn`, and its graph as a part of the exported model.
 
-In: `tokens` and `tags` as the corpus has them. Out, for the tokens of the known way (a corpus token may be several):
+Input: `tokens` and `tags` as the corpus has them ("corpus tokens"). Output, for the tokens of the
+    model's tokenizer ("model
+tokens"; a corpus token may be several), with vocabularies counted on the train split:
 
 | feature | shape a sentence | meaning |
 | --- | --- | --- |
-| `words` | `[tokens]` int64 | id in the word vocabulary, its size for words outside it |
+| `words` | `[tokens]` int64 | id in the word vocabulary; its size for any other word |
 | `shapes` | `[tokens]` int64 | word shape |
-| `joints` | `[tokens]` int64 | what a token is joined to: see `text_ops.Tokens` |
-| `affixes` | `[tokens * AFFIXES]` int64 | ids in the affix vocabulary, its size for others |
-| `characters` | `[all characters]` int64 | ids in the character vocabulary, its size for others |
-| `character_counts` | `[tokens]` int64 | how many of them each token has |
+| `preceding_chars` | `[tokens]` int64 | see `text_ops.Tokens` |
+| `affixes` | `[tokens * AFFIX_COUNT]` int64 | ids in the affix vocabulary; its size for others |
+| `characters` | `[characters]` int64 | ids in the character vocabulary; its size for others |
+| `character_counts` | `[tokens]` int64 | how many of the characters each token has |
 | `surfaces` | `[tokens]` string | the tokens themselves |
-| `tag_ids` | `[tokens]` int64 | number of the IOB2 tag in the label map |
-| `begins` | `[tokens]` int64 | 1 for the first part of a corpus token, whose tag is the corpus token's, 0 for the rest |
+| `tag_ids` | `[tokens]` int64 | index of the IOB2 tag in the label map |
+| `begins` | `[tokens]` int64 | 1 for the first model token of a corpus token, else 0 |
 
-Flat lists only: TFX cannot carry ragged features further than one level.
+The lists are flat because TFX carries ragged features only one level deep.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.features import text_ops
-from components.flat import rows_of
+from components.features.text_ops import ragged_rows, row_ids
 from components.ner import labels
 from components.validation import curated_schema
 
 WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularies' names
 
+_Features = Mapping[str, tf.SparseTensor]
+
 
 def preprocessing_fn(
     inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]
 ) -> dict[str, tf.SparseTensor]:
-    """See the module. `custom_config` has `vocabulary` (VocabularyConfig as a dict) and `schema`, the contract's path."""
-    sizes = custom_config["vocabulary"]
-    corpus_tokens = text_ops.rows(inputs["tokens"])
-    found = text_ops.looks(corpus_tokens.values, sizes["longest_token"])
-    # [sentences, corpus tokens] with a number of parts each, to [sentences, tokens]
-    row_splits = tf.gather(tf.concat([[0], tf.cumsum(found.counts)], 0), corpus_tokens.row_splits)
-    sparse = tf.RaggedTensor.from_row_splits(found.surfaces, row_splits, validate=False).to_sparse()
+    """Computes the features above.
 
-    def of_tokens(values):
-        return tf.SparseTensor(sparse.indices, values, sparse.dense_shape)
+    Args:
+        inputs: `tokens` and `tags`, string.
+        custom_config: `vocabulary`, the settings of that group as a dict, and `schema`, the path of
+            the curated schema.
+    """
+    settings = custom_config["vocabulary"]
+    corpus_tokens = ragged_rows(inputs["tokens"])
+    features = text_ops.token_features(corpus_tokens.values, settings["longest_token"])
+    # From the model tokens of each corpus token to those of each sentence.
+    ends = tf.concat([[0], tf.cumsum(features.counts)], 0)
+    row_splits = tf.gather(ends, corpus_tokens.row_splits)
+    surfaces = tf.RaggedTensor.from_row_splits(
+        features.surfaces, row_splits, validate=False
+    ).to_sparse()
 
-    def of_several(values, ends):
-        """`ends` int64 `[tokens + 1]`: where each token's values end, from a zero on."""
-        return tf.RaggedTensor.from_row_splits(
-            values, tf.gather(ends, row_splits), validate=False
-        ).to_sparse()
+    def token_level(values: tf.Tensor) -> tf.SparseTensor:
+        return tf.SparseTensor(surfaces.indices, values, surfaces.dense_shape)
 
-    character_ends = tf.concat([[0], tf.cumsum(found.character_counts)], 0)
-    affix_ends = tf.range(tf.size(found.words, tf.int64) + 1) * text_ops.AFFIXES
-    owners = rows_of(found.counts)
-    begins = owners != tf.concat([[-1], owners[:-1]], 0)
+    def several_per_token(values: tf.Tensor, ends: tf.Tensor) -> tf.SparseTensor:
+        """`ends` int64 [tokens + 1]: where each token's values end, after a leading zero."""
+        splits = tf.gather(ends, row_splits)
+        return tf.RaggedTensor.from_row_splits(values, splits, validate=False).to_sparse()
+
+    character_ends = tf.concat([[0], tf.cumsum(features.character_counts)], 0)
+    affix_ends = tf.range(tf.size(features.words, tf.int64) + 1) * text_ops.AFFIX_COUNT
+    corpus_token_ids = row_ids(features.counts)  # (tokens)
+    begins = corpus_token_ids != tf.concat([[-1], corpus_token_ids[:-1]], 0)
     label_map = labels.label_map(
         curated_schema.types_of(curated_schema.read(custom_config["schema"]))
     )
+    tags = tf.gather(inputs["tags"].values, corpus_token_ids)
     return {
         "words": tft.compute_and_apply_vocabulary(
-            of_tokens(found.words),
+            token_level(features.words),
             num_oov_buckets=1,
             vocab_filename=WORDS,
-            top_k=sizes["words"],
-            frequency_threshold=sizes["minimum_frequency"],
+            top_k=settings["words"],
+            frequency_threshold=settings["minimum_frequency"],
         ),
         "affixes": tft.compute_and_apply_vocabulary(
-            of_several(found.affixes, affix_ends),
+            several_per_token(features.affixes, affix_ends),
             num_oov_buckets=1,
             vocab_filename=AFFIXES,
-            top_k=sizes["affixes"],
-            frequency_threshold=sizes["minimum_frequency"],
+            top_k=settings["affixes"],
+            frequency_threshold=settings["minimum_frequency"],
         ),
-        "characters": of_several(_character_ids(found.codes, sizes["characters"]), character_ends),
-        "character_counts": of_tokens(found.character_counts),
-        "shapes": of_tokens(found.shapes),
-        "joints": of_tokens(found.joints),
-        "surfaces": sparse,
-        "begins": of_tokens(tf.cast(begins, tf.int64)),
-        "tag_ids": of_tokens(_tag_ids(tf.gather(inputs["tags"].values, owners), begins, label_map)),
+        "characters": several_per_token(
+            _character_ids(features.codes, settings["characters"]), character_ends
+        ),
+        "character_counts": token_level(features.character_counts),
+        "shapes": token_level(features.shapes),
+        "preceding_chars": token_level(features.preceding_chars),
+        "surfaces": surfaces,
+        "begins": token_level(tf.cast(begins, tf.int64)),
+        "tag_ids": token_level(_tag_ids(tags, begins, label_map)),
     }
 
 
-def _character_ids(codes: tf.Tensor, most: int) -> tf.Tensor:
-    """Ids of code points, int64. There are few different ones, and strings are made, and looked up, of these only."""
-    different, places = tf.unique(codes)
-    strings = tf.strings.unicode_encode(different[:, None], "UTF-8")
-    vocabulary = tft.vocabulary(tf.gather(strings, places), top_k=most, vocab_filename=CHARACTERS)
-    return tf.gather(tft.apply_vocabulary(strings, vocabulary, num_oov_buckets=1), places)
+def _character_ids(codes: tf.Tensor, top_k: int) -> tf.Tensor:
+    """Looks up code points in the character vocabulary, int64. Only the distinct ones become
+    strings.
+    """
+    distinct, indices = tf.unique(codes)
+    strings = tf.strings.unicode_encode(distinct[:, None], "UTF-8")
+    vocabulary = tft.vocabulary(tf.gather(strings, indices), top_k=top_k, vocab_filename=CHARACTERS)
+    return tf.gather(tft.apply_vocabulary(strings, vocabulary, num_oov_buckets=1), indices)
 
 
 def _tag_ids(tags: tf.Tensor, begins: tf.Tensor, label_map: tuple[str, ...]) -> tf.Tensor:
-    """Numbers of the tags for the known way's tokens, int64 `[tokens]`: where a corpus token begins its tag, else I- of its type;
-    `tags` has the corpus token's for each."""
+    """Converts tags of corpus tokens to tag ids of model tokens, int64 [tokens].
+
+    Args:
+        tags: the corpus token's tag for each model token, string [tokens].
+        begins: whether the model token is the first of its corpus token, bool [tokens]. Such a
+            token has the corpus token's tag, the others have the I- tag of the same type.
+        label_map: the tags by id.
+    """
     inside = [label_map.index(labels.inside(tag)) for tag in label_map]
-    different, places = tf.unique(tags)
-    ids = tf.gather(
-        tf.argmax(tf.cast(different[:, None] == tf.constant(label_map), tf.int8), 1), places
-    )
+    distinct, indices = tf.unique(tags)
+    matches = tf.cast(distinct[:, None] == tf.constant(label_map), tf.int8)
+    ids = tf.gather(tf.argmax(matches, 1), indices)
     return tf.where(begins, ids, tf.gather(tf.constant(inside, tf.int64), ids))
+
+
+class TransformGraph(tf.Module):
+    """Transform's graph, to be inlined into another graph, with the vocabularies that belong to it.
+
+    TFT's own Keras layer is traced several times when it is saved. Its function holds table
+    lookups, so TensorFlow never inlines it and computes all outputs, also unused ones. Here the
+    operations that the wanted outputs need are imported instead.
+    """
+
+    def __init__(self, folder: str):
+        """Args: `folder` holds Transform's SavedModel."""
+        super().__init__(name="transform")
+        self._saved_model = tf.saved_model.load(folder)
+        function = self._saved_model.transform_fn
+        self._graph, self._captured = function.graph, function.captured_inputs
+        (signature,), _ = function.structured_input_signature
+        input_count = len(self._graph.inputs) - len(self._captured)
+        inputs, self._placeholders = (
+            self._graph.inputs[:input_count],
+            self._graph.inputs[input_count:],
+        )
+        self._inputs: _Features = tf.nest.pack_sequence_as(
+            signature, inputs, expand_composites=True
+        )
+        self._outputs: _Features = tf.nest.pack_sequence_as(
+            function.structured_outputs, self._graph.outputs, expand_composites=True
+        )
+
+    def __call__(self, inputs: _Features, wanted: Collection[str]) -> _Features:
+        """Transforms raw features.
+
+        Args:
+            inputs: those that the wanted features are computed from.
+            wanted: names of the features to compute.
+        """
+
+        def flatten(features: _Features) -> list[tf.Tensor]:
+            return tf.nest.flatten(features, expand_composites=True)
+
+        outputs = {name: self._outputs[name] for name in wanted}
+        needed = tf.compat.v1.graph_util.extract_sub_graph(
+            self._graph.as_graph_def(), [tensor.op.name for tensor in flatten(outputs)]
+        )
+        needed_names = {node.name for node in needed.node}
+        old_tensors = [*flatten({name: self._inputs[name] for name in inputs}), *self._placeholders]
+        new_tensors = [*flatten(dict(inputs)), *self._captured]
+        imported = tf.graph_util.import_graph_def(
+            needed,
+            # tf.identity brings captured tables and variables into the graph that is being traced.
+            {
+                old.name: tf.identity(new)
+                for old, new in zip(old_tensors, new_tensors, strict=True)
+                if old.op.name in needed_names
+            },
+            [tensor.name for tensor in flatten(outputs)],
+        )
+        return tf.nest.pack_sequence_as(outputs, imported, expand_composites=True)

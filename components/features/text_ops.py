@@ -1,250 +1,313 @@
-"""The known way of tokenising, and what a tagger looks at in a token, as TensorFlow operations.
+"""The model's tokenizer and its token features, as TensorFlow operations.
 
-Every function uses TensorFlow's own operations only (stock TensorFlow Serving has no others) and treats each token alone: no
-answer depends on who shares the batch. Tokens and shapes go by code points and tables, in place of a regular expression for
-each. Invalid UTF-8 is read as U+FFFD, one for each byte that fits nowhere.
+The exported model tokenizes with these functions, and so does training: both see the same tokens.
+They use TensorFlow's own operations only, as stock TensorFlow Serving has no others, and treat each
+token alone: no result depends on the rest of the batch. Tokens and word shapes come from tables of
+code points rather than from a regular expression for each. Invalid UTF-8 is read as U+FFFD, one for
+each byte that fits nowhere.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.features import kinds
-from components.flat import rows_of, splits_of
+from components.features import char_kinds
 
-# Stands for a string with nothing visible in it (empty, a lone space), so that each has a token.
+# Stands for a string with nothing visible in it (empty, a lone space), so that each string has a
+# token.
 BLANK = "\u2400"
-AHEAD = BLANK + " "
+BLANK_PREFIX = BLANK + " "
 
 PREFIX_LENGTHS = (2, 3)
 SUFFIX_LENGTHS = (2, 3)
-AFFIXES = len(PREFIX_LENGTHS) + len(SUFFIX_LENGTHS)
+AFFIX_COUNT = len(PREFIX_LENGTHS) + len(SUFFIX_LENGTHS)
 
-# These hold together what stands on both sides of them, and whoever tokenises leaves them so or sets them apart on purpose.
-JOINTS = "@#_-/.&"
-KINDS_OF_JOINT = len(JOINTS) + 1  # 0 is a word that is apart
-_JOINT_NUMBERS = [JOINTS.find(chr(code)) + 1 for code in range(128)]
+# Characters that join words, as in @name or Jean-Luc. Tokenizers either keep them inside a word or
+# split there on purpose.
+JOINING_CHARS = "@#_-/.&"
+PRECEDING_CHAR_COUNT = len(JOINING_CHARS) + 1  # 0: none of them comes right before the token
+_PRECEDING_CHAR_IDS = [JOINING_CHARS.find(chr(code)) + 1 for code in range(128)]
 
-# Numbers of word shapes: 0 is none of these, then as `shapes` lists them.
-SHAPES = 14
-SENTENCE_END = 11
+# Ids of word shapes: 0 is any other shape, the rest are in the order of `shapes`.
+SHAPE_COUNT = 14
+SENTENCE_END_SHAPE = 11
 
 
 class Tokens(NamedTuple):
-    """The tokens of some strings, as flat values over all of them.
+    """The tokens of a batch of strings, flat: the tokens of the first string, then those of the
+    second, and so on.
 
-    `surfaces` string, `starts` and `ends` int32, code points in their string, end excluded, `lines` int32, line ends before
-    it since the first string, `lengths` int32, its characters, `joints` int32, the number in JOINTS, from 1 on, of the character
-    right before it, else 0: `[tokens]`; `counts` int32 `[strings]`, tokens of each; `codes` and `kinds` int32, of the tokens'
-    characters; `texts` int32, ragged code points of the strings, `AHEAD` ahead of each.
-    A string without anything visible has the one token `BLANK`, at a start below zero.
+    A string without anything visible has the single token `BLANK`, at a start below zero.
+
+    Attributes:
+        surfaces: the tokens, string [tokens].
+        starts: first code point of each token in its string, int32 [tokens].
+        ends: end code point, excluded, int32 [tokens].
+        line_numbers: line ends before each token, counted from the start of the batch, int32
+            [tokens].
+        lengths: characters of each token, int32 [tokens].
+        preceding_chars: which of JOINING_CHARS is right before the token, counted from 1, else 0;
+            int32 [tokens].
+        counts: tokens of each string, int32 [strings].
+        codes: code points of the tokens, int32 [characters].
+        kinds: kinds of these code points (`components.features.char_kinds`), int32 [characters].
+        texts: code points of the strings with `BLANK_PREFIX` before each, int32, ragged [strings,
+            None].
     """
 
     surfaces: tf.Tensor
     starts: tf.Tensor
     ends: tf.Tensor
-    lines: tf.Tensor
+    line_numbers: tf.Tensor
     lengths: tf.Tensor
-    joints: tf.Tensor
+    preceding_chars: tf.Tensor
     counts: tf.Tensor
     codes: tf.Tensor
     kinds: tf.Tensor
     texts: tf.RaggedTensor
 
 
-class Looks(NamedTuple):
-    """What a tagger reads of the tokens of some strings, flat over all of them.
+class TokenFeatures(NamedTuple):
+    """What the tagger reads of the tokens of a batch of strings, flat.
 
-    `surfaces` string, `words` string, their normal form, `shapes` int64, `joints` int64, `character_counts` int64: `[tokens]`;
-    `affixes` string `[tokens * AFFIXES]`; `codes` int32 `[all characters]`; `counts` int64 `[strings]`, tokens of each.
+    Attributes:
+        surfaces: the tokens, string [tokens].
+        words: their normalized form, string [tokens].
+        shapes: word shapes, int64 [tokens].
+        preceding_chars: as in `Tokens`, int64 [tokens].
+        affixes: prefixes and suffixes, string [tokens * AFFIX_COUNT].
+        codes: code points of all tokens, long ones shortened, int32 [characters].
+        character_counts: how many of `codes` each token has, int64 [tokens].
+        counts: tokens of each string, int64 [strings].
     """
 
     surfaces: tf.Tensor
     words: tf.Tensor
     shapes: tf.Tensor
-    joints: tf.Tensor
+    preceding_chars: tf.Tensor
     affixes: tf.Tensor
     codes: tf.Tensor
     character_counts: tf.Tensor
     counts: tf.Tensor
 
 
-# A function of TensorFlow's: Transform asks for the same several times, and gets what was traced once.
+# A tf.function because Transform traces preprocessing several times: this part is traced once.
 @tf.function(autograph=False)
-def looks(strings: tf.Tensor, longest: int) -> Looks:
-    """The tokens of strings `[n]` as `split_tokens` cuts them, and what they look like; of one longer than `longest` characters
-    only both ends are kept."""
+def token_features(strings: tf.Tensor, longest: int) -> TokenFeatures:
+    """Tokenizes strings and computes the features of the tokens.
+
+    Args:
+        strings: string [strings].
+        longest: characters kept of a token; of a longer one, the first and last `longest // 2`.
+    """
     tokens = split_tokens(strings)
     words = normalize(tokens.surfaces)
-    codes, counts = characters(tokens, longest)
-    return Looks(
+    codes, character_counts = characters(tokens, longest)
+    return TokenFeatures(
         surfaces=tokens.surfaces,
         words=words,
         shapes=shapes(tokens),
-        joints=tf.cast(tokens.joints, tf.int64),
+        preceding_chars=tf.cast(tokens.preceding_chars, tf.int64),
         affixes=tf.reshape(affixes(words), [-1]),
         codes=codes,
-        character_counts=tf.cast(counts, tf.int64),
+        character_counts=tf.cast(character_counts, tf.int64),
         counts=tf.cast(tokens.counts, tf.int64),
     )
 
 
-def rows(sparse: tf.SparseTensor) -> tf.RaggedTensor:
-    """The rows of what `tf.io.parse_example` gives for a VarLenFeature.
-
-    `RaggedTensor.from_sparse` checks that they are rows, and an exported graph keeps its checks; `from_value_rowids` takes seventeen
-    operations for what is one search.
-    """
-    row_splits = splits_of(sparse.indices[:, 0], sparse.dense_shape[0])
-    return tf.RaggedTensor.from_row_splits(sparse.values, row_splits, validate=False)
-
-
 def split_tokens(strings: tf.Tensor) -> Tokens:
-    """Cuts strings `[n]` into tokens the known way (`components.ner.tokens`, of which this is the twin)."""
-    # BLANK goes before each string, apart by a space, and is taken away again where the string has tokens of its own.
-    texts = tf.strings.unicode_decode(tf.strings.join([AHEAD, strings]), "UTF-8")
+    """Tokenizes strings, string [strings], as `components.ner.tokens.tokenize` does in plain
+    Python.
+    """
+    # BLANK and a space go before each string. BLANK is removed again where the string has tokens of
+    # its own.
+    texts = tf.strings.unicode_decode(tf.strings.join([BLANK_PREFIX, strings]), "UTF-8")
     codes, row_splits = texts.values, tf.cast(texts.row_splits, tf.int32)
-    kind = kinds_of(codes)
-    before = tf.concat([[kinds.SPACE], kind[:-1]], 0)
-    visible = kind > kinds.LAST_OF_SPACE
-    # A mark belongs to its base, the last character before it that is none; a string begins with BLANK, so no base is another's.
-    is_base = (kind != kinds.MARK) | (before <= kinds.LAST_OF_SPACE)
-    base = tf.gather(
-        tf.gather_nd(kind, tf.where(is_base)), tf.cumsum(tf.cast(is_base, tf.int32)) - 1
-    )
-    in_run = (base >= kinds.FIRST_OF_RUN) & (base <= kinds.LAST_OF_RUN)
-    goes_on = ~is_base | (in_run & tf.concat([[False], in_run[:-1]], 0))
-    begins = visible & ~goes_on
+    kinds = kinds_of(codes)  # (characters)
+    visible = kinds > char_kinds.LAST_SPACE
+    begins_token = visible & ~_continues_token(kinds)
 
-    firsts = tf.cast(tf.where(begins)[:, 0], tf.int32)
+    first_chars = tf.cast(tf.where(begins_token)[:, 0], tf.int32)  # (tokens)
     # All visible characters between two beginnings belong to the first.
-    shown = tf.cumsum(tf.cast(visible, tf.int32))
-    shown_before = tf.gather(shown, firsts) - 1
-    lengths = tf.concat([shown_before[1:], shown[-1:]], 0) - shown_before
-    tokens_before = tf.concat([[0], tf.cumsum(tf.cast(begins, tf.int32))], 0)
-    counts = _differences(tf.gather(tokens_before, row_splits))
+    visible_until = tf.cumsum(tf.cast(visible, tf.int32))
+    visible_before = tf.gather(visible_until, first_chars) - 1
+    lengths = tf.concat([visible_before[1:], visible_until[-1:]], 0) - visible_before
+    tokens_before = tf.concat([[0], tf.cumsum(tf.cast(begins_token, tf.int32))], 0)
+    token_splits = tf.gather(tokens_before, row_splits)
+    counts = token_splits[1:] - token_splits[:-1]  # (strings)
 
-    blank = tf.gather(tokens_before, row_splits[:-1])  # the places of the BLANKs among the tokens
-    has_others = counts > 1
-    away = tf.gather_nd(blank, tf.where(has_others))[:, None]
-    keep = tf.tensor_scatter_nd_update(
-        tf.ones_like(firsts, tf.bool), away, tf.zeros_like(away[:, 0], tf.bool)
+    has_own_tokens = counts > 1
+    removed = tf.gather_nd(token_splits[:-1], tf.where(has_own_tokens))[:, None]
+    nothing = tf.zeros_like(removed[:, 0], tf.bool)
+    is_kept = tf.tensor_scatter_nd_update(tf.ones_like(first_chars, tf.bool), removed, nothing)
+    # Each BLANK that is removed has one character.
+    removed_chars = tf.gather(first_chars, removed[:, 0])[:, None]
+    visible = tf.tensor_scatter_nd_update(visible, removed_chars, nothing)
+
+    starts = first_chars - tf.gather(row_splits, row_ids(counts)) - len(BLANK_PREFIX)
+    line_ends = tf.cumsum(tf.cast(kinds == char_kinds.LINE_END, tf.int32))
+    line_numbers = tf.gather(line_ends, first_chars)
+    preceding_chars = _preceding_chars(codes, kinds, first_chars)
+    kept, visible_chars = tf.where(is_kept), tf.where(visible)
+    starts, line_numbers, lengths, preceding_chars = (
+        tf.gather_nd(values, kept) for values in (starts, line_numbers, lengths, preceding_chars)
     )
-    starts = firsts - tf.gather(row_splits, rows_of(counts)) - len(AHEAD)
-    # The characters of the BLANKs that go, one each, go too.
-    visible = tf.tensor_scatter_nd_update(
-        visible, tf.gather(firsts, away[:, 0])[:, None], tf.zeros_like(away[:, 0], tf.bool)
-    )
-    lines = tf.gather(tf.cumsum(tf.cast(kind == kinds.LINE_END, tf.int32)), firsts)
-    joints = _joints(codes, kind, firsts)
-    kept, seen = tf.where(keep), tf.where(visible)
-    starts, lines, lengths, joints = (
-        tf.gather_nd(values, kept) for values in (starts, lines, lengths, joints)
-    )
-    codes, kind = tf.gather_nd(codes, seen), tf.gather_nd(kind, seen)
+    codes, kinds = tf.gather_nd(codes, visible_chars), tf.gather_nd(kinds, visible_chars)
     surfaces = tf.strings.unicode_encode(
         tf.RaggedTensor.from_row_lengths(codes, lengths, validate=False), "UTF-8"
     )
-    counts -= tf.cast(has_others, tf.int32)
     return Tokens(
-        surfaces, starts, starts + lengths, lines, lengths, joints, counts, codes, kind, texts
+        surfaces=surfaces,
+        starts=starts,
+        ends=starts + lengths,
+        line_numbers=line_numbers,
+        lengths=lengths,
+        preceding_chars=preceding_chars,
+        counts=counts - tf.cast(has_own_tokens, tf.int32),
+        codes=codes,
+        kinds=kinds,
+        texts=texts,
     )
 
 
-def _joints(codes: tf.Tensor, kind: tf.Tensor, firsts: tf.Tensor) -> tf.Tensor:
-    """`Tokens.joints` of the tokens that begin at `firsts`. Of single characters the underscore alone can be joined: a full stop
-    stands right behind what it ends in one text, and apart in another that was tokenised."""
-    first = tf.gather(kind, firsts)
-    can_be = (first >= kinds.FIRST_OF_RUN) & (first <= kinds.SPACELESS) | (
-        tf.gather(codes, firsts) == ord("_")
+def _continues_token(kinds: tf.Tensor) -> tf.Tensor:
+    """Says which characters belong to the token of the character before them, bool [characters].
+
+    This function alone decides how fine the tokens are: runs of letters and digits are tokens,
+    every other character is one. `components.ner.tokens` is its twin.
+
+    Args:
+        kinds: kinds of the characters, int32 [characters].
+    """
+    previous = tf.concat([[char_kinds.SPACE], kinds[:-1]], 0)
+    # A combining mark counts as its base, the last character before it that is not a mark. Every
+    # string begins with BLANK, so no mark has its base in another string.
+    is_base = (kinds != char_kinds.MARK) | (previous <= char_kinds.LAST_SPACE)
+    base_kinds = tf.gather_nd(kinds, tf.where(is_base))
+    base = tf.gather(base_kinds, tf.cumsum(tf.cast(is_base, tf.int32)) - 1)
+    in_run = (base >= char_kinds.FIRST_RUN) & (base <= char_kinds.LAST_RUN)
+    return ~is_base | (in_run & tf.concat([[False], in_run[:-1]], 0))
+
+
+def _preceding_chars(codes: tf.Tensor, kinds: tf.Tensor, first_chars: tf.Tensor) -> tf.Tensor:
+    """Computes `Tokens.preceding_chars` of the tokens that begin at the characters `first_chars`,
+    int32 [tokens].
+
+    Of the tokens of a single other character the underscore alone has the feature: a full stop
+    stands right behind its sentence in plain text, and apart from it in a corpus.
+    """
+    first_kinds = tf.gather(kinds, first_chars)
+    is_word = (first_kinds >= char_kinds.FIRST_RUN) & (first_kinds <= char_kinds.SPACELESS)
+    is_underscore = tf.gather(codes, first_chars) == ord("_")
+    before = tf.gather(codes, tf.maximum(first_chars - 1, 0))
+    ids = tf.gather(
+        tf.constant(_PRECEDING_CHAR_IDS), tf.minimum(before, len(_PRECEDING_CHAR_IDS) - 1)
     )
-    before = tf.gather(codes, tf.maximum(firsts - 1, 0))
-    return tf.where(
-        can_be,
-        tf.gather(tf.constant(_JOINT_NUMBERS), tf.minimum(before, len(_JOINT_NUMBERS) - 1)),
-        0,
-    )
+    return tf.where(is_word | is_underscore, ids, 0)
 
 
 def kinds_of(codes: tf.Tensor) -> tf.Tensor:
-    """The kind of each code point (`components.features.kinds`), int32 of the same shape."""
-    blocks, table = (tf.constant(part) for part in kinds.table())
-    return tf.gather(
-        table, tf.gather(blocks, codes // kinds.BLOCK) * kinds.BLOCK + codes % kinds.BLOCK
-    )
+    """Looks up the kind of each code point (`components.features.char_kinds`), int32 of the same
+    shape.
+    """
+    blocks, kinds = (tf.constant(part) for part in char_kinds.kind_table())
+    size = char_kinds.BLOCK_SIZE
+    return tf.gather(kinds, tf.gather(blocks, codes // size) * size + codes % size)
 
 
 def normalize(tokens: tf.Tensor) -> tf.Tensor:
-    """The form under which words are counted and looked up: lower case, every decimal digit a 0. Any shape."""
+    """Normalizes tokens of any shape for the vocabulary: lower case, every decimal digit a 0."""
     return tf.strings.regex_replace(tf.strings.lower(tokens, "utf-8"), r"\p{Nd}", "0")
 
 
 def shapes(tokens: Tokens) -> tf.Tensor:
-    """The number of each token's word shape, int64 in `[0, SHAPES)`, `[tokens]`."""
-    firsts = tf.cumsum(tokens.lengths, exclusive=True)
-    counts = tf.math.segment_sum(
-        tf.one_hot(tokens.kinds, kinds.KINDS, dtype=tf.int32), rows_of(tokens.lengths)
-    )
-    mark, upper, lower, letter, digit = (
+    """Returns the id of each token's word shape, int64 in [0, SHAPE_COUNT), [tokens]."""
+    lengths = tokens.lengths
+    one_hot = tf.one_hot(tokens.kinds, char_kinds.KIND_COUNT, dtype=tf.int32)
+    counts = tf.math.segment_sum(one_hot, row_ids(lengths))  # (tokens, kinds)
+    first = tf.gather(tokens.kinds, tf.cumsum(lengths, exclusive=True))
+    mark, upper, lower, digit = (
         counts[:, kind]
-        for kind in (kinds.MARK, kinds.UPPER, kinds.LOWER, kinds.LETTER, kinds.DIGIT)
+        for kind in (char_kinds.MARK, char_kinds.UPPER, char_kinds.LOWER, char_kinds.DIGIT)
     )
-    letter += counts[:, kinds.SPACELESS]
-    first = tf.gather(tokens.kinds, firsts)
-    cased, only_letters = (
-        upper + lower + mark == tokens.lengths,
-        upper + lower + letter + mark == tokens.lengths,
-    )
-    tried = [
-        digit == tokens.lengths,  # 2024
-        (upper == 1) & (upper + mark == tokens.lengths),  # A
-        (first == kinds.UPPER) & (upper == 1) & cased,  # Anna
-        (upper > 0) & (upper + mark == tokens.lengths),  # NATO
-        (lower > 0) & (lower + mark == tokens.lengths),  # anna
-        (first == kinds.LOWER) & (upper > 0) & only_letters,  # iPhone
-        (first == kinds.UPPER) & only_letters,  # McKay
-        (mark < tokens.lengths) & only_letters,  # a script without case
-        (first == kinds.UPPER) | (first == kinds.LOWER) | (first == kinds.LETTER),  # B2, covid19
-        (first == kinds.DIGIT) | (first == kinds.NUMBER),  # 5mg, 21st
-        first == kinds.SENTENCE_END,
-        first == kinds.PUNCTUATION,
-        first == kinds.SYMBOL,  # emoji too
+    caseless = counts[:, char_kinds.LETTER] + counts[:, char_kinds.SPACELESS]
+    only_cased = upper + lower + mark == lengths
+    only_letters = upper + lower + caseless + mark == lengths
+    conditions = [
+        digit == lengths,  # 2024
+        (upper == 1) & (upper + mark == lengths),  # A
+        (first == char_kinds.UPPER) & (upper == 1) & only_cased,  # Anna
+        (upper > 0) & (upper + mark == lengths),  # NATO
+        (lower > 0) & (lower + mark == lengths),  # anna
+        (first == char_kinds.LOWER) & (upper > 0) & only_letters,  # iPhone
+        (first == char_kinds.UPPER) & only_letters,  # McKay
+        (mark < lengths) & only_letters,  # a script without case
+        (first == char_kinds.UPPER)
+        | (first == char_kinds.LOWER)
+        | (first == char_kinds.LETTER),  # B2, covid19
+        (first == char_kinds.DIGIT) | (first == char_kinds.NUMBER),  # 5mg, 21st
+        first == char_kinds.SENTENCE_END,
+        first == char_kinds.PUNCTUATION,
+        first == char_kinds.SYMBOL,  # emoji too
     ]
-    found = tf.stack([*tried, tf.ones_like(tried[0])], axis=1)
-    return (tf.argmax(tf.cast(found, tf.int8), axis=1) + 1) % SHAPES
+    matches = tf.stack([*conditions, tf.ones_like(conditions[0])], axis=1)
+    return (tf.argmax(tf.cast(matches, tf.int8), axis=1) + 1) % SHAPE_COUNT
 
 
 def affixes(words: tf.Tensor) -> tf.Tensor:
-    """Prefixes and suffixes of normalised words, each marked by its side: string `[n]` to string `[n, AFFIXES]`.
+    """Returns prefixes and suffixes of normalized words, each marked by its side: string [n] to
+    string [n, AFFIX_COUNT].
 
     A word shorter than the affix is its own affix.
     """
     length = tf.strings.length(words, "UTF8_CHAR")
-    heads = [
-        "^"
-        + tf.strings.substr(words, tf.zeros_like(length), tf.fill(tf.shape(length), n), "UTF8_CHAR")
-        for n in PREFIX_LENGTHS
-    ]
-    tails = [
-        tf.strings.substr(
-            words, tf.maximum(length - n, 0), tf.fill(tf.shape(length), n), "UTF8_CHAR"
-        )
-        + "$"
-        for n in SUFFIX_LENGTHS
-    ]
-    return tf.stack(heads + tails, axis=1)
+
+    def substrings(start: tf.Tensor, size: int) -> tf.Tensor:
+        return tf.strings.substr(words, start, tf.fill(tf.shape(length), size), "UTF8_CHAR")
+
+    prefixes = ["^" + substrings(tf.zeros_like(length), size) for size in PREFIX_LENGTHS]
+    suffixes = [substrings(tf.maximum(length - size, 0), size) + "$" for size in SUFFIX_LENGTHS]
+    return tf.stack(prefixes + suffixes, axis=1)
 
 
 def characters(tokens: Tokens, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Code points int32 `[all characters]` of the tokens, of a long one its first and last `longest // 2`, and how many of them
-    each token has, int32 `[tokens]`."""
-    place = tf.ragged.range(tokens.lengths, row_splits_dtype=tf.int32).values
+    """Returns the characters of the tokens, of a long one both ends.
+
+    Args:
+        tokens: the tokens.
+        longest: characters kept of a token; of a longer one, the first and last `longest // 2`.
+
+    Returns:
+        Code points int32 [characters], and how many of them each token has, int32 [tokens].
+    """
+    index = tf.ragged.range(tokens.lengths, row_splits_dtype=tf.int32).values
     half = longest // 2
-    tail = tf.gather(tokens.lengths - (longest - half), rows_of(tokens.lengths))
-    return tf.gather_nd(tokens.codes, tf.where((place < half) | (place >= tail))), tf.minimum(
-        tokens.lengths, longest
-    )
+    tail_start = tf.gather(tokens.lengths - (longest - half), row_ids(tokens.lengths))
+    kept = tf.where((index < half) | (index >= tail_start))
+    return tf.gather_nd(tokens.codes, kept), tf.minimum(tokens.lengths, longest)
 
 
-def _differences(values: tf.Tensor) -> tf.Tensor:
-    return values[1:] - values[:-1]
+# --- Flat values of several rows, one row after the other ---
+
+
+def row_ids(counts: tf.Tensor) -> tf.Tensor:
+    """Returns the row of each value, int32 [values], of rows with `counts` values, int32 or int64
+    [rows].
+
+    `tf.repeat` would pad every row to the longest one: a single long token among many needs
+    gigabytes. `tf.searchsorted`, which wraps the same operation, fails where there are no rows.
+    """
+    ends, values = tf.cumsum(counts), tf.range(tf.reduce_sum(counts))
+    return tf.raw_ops.UpperBound(sorted_inputs=ends[None], values=values[None])[0]
+
+
+def ragged_rows(sparse: tf.SparseTensor) -> tf.RaggedTensor:
+    """Converts what `tf.io.parse_example` gives for a VarLenFeature to a ragged tensor.
+
+    `RaggedTensor.from_sparse` checks its input, and an exported graph would keep the checks.
+    """
+    rows = tf.range(sparse.dense_shape[0] + 1)
+    row_splits = tf.raw_ops.LowerBound(
+        sorted_inputs=sparse.indices[None, :, 0], values=rows[None], out_type=tf.int64
+    )[0]
+    return tf.RaggedTensor.from_row_splits(sparse.values, row_splits, validate=False)

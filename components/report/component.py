@@ -22,10 +22,10 @@ from components.report.alignment import Prediction
 from components.report.evaluation import BaselinePredictions, evaluate
 from components.report.splits import split_figures
 from components.report.suspects import TrainLabels
-from components.training import record
 from components.validation import statistics
 
 FILE = "figures.json"
+TRAINING_RECORD = "training.json"  # as `components.training.callbacks.write_record` writes it
 _BATCH_SIZE = 256
 
 _Inputs = Mapping[str, list[types.Artifact]]
@@ -57,7 +57,7 @@ class Executor(base_executor.BaseExecutor):
             data=_data(input_dict, splits),
             training=figures.parse_training(
                 Path(
-                    artifact_utils.get_single_uri(input_dict["model_run"]), record.FILE
+                    artifact_utils.get_single_uri(input_dict["model_run"]), TRAINING_RECORD
                 ).read_bytes()
             ),
         )

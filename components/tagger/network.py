@@ -1,8 +1,9 @@
-"""The tagger's network: what a token looks like, in, and a score for each tag, out.
+"""The tagger's network: from token features to emissions, a score for each tag of each token.
 
-A token is its word, its characters (a CNN, as Ma and Hovy 2016), its word shape, its affixes and the mark it is joined to; a BiLSTM
-reads the sentence (Huang, Xu and Yu 2015), a dense layer scores the tags. A pretrained vector comes twice, as it is and through a
-hidden layer. No answer depends on who shares the batch.
+A token is represented by its word, its characters (a CNN, Ma and Hovy 2016), its word shape, its
+affixes and the joining character before it. A BiLSTM reads the sentence (Huang, Xu and Yu 2015),
+and a dense layer scores the tags. A pretrained vector is read twice, as it is and through a hidden
+layer. No output depends on the rest of the batch.
 """
 
 import math
@@ -16,49 +17,55 @@ import tensorflow as tf
 from components.features import text_ops
 from components.settings import Model
 from components.tagger import recurrence
-from components.tagger.dropout import Dropout
-from components.tagger.packing import Packing
-from components.tagger.sentences import Vocables
+from components.tagger.batch import Packing, UniqueTokens
 
 
 class Sizes(NamedTuple):
-    """Sizes of the vocabularies; an id equal to the size stands for everything outside.
+    """Sizes of the vocabularies. In each of them, the id equal to the size stands for everything
+    outside.
 
-    `vectors` is the width of pretrained vectors, 0 for none; `others` is the number of words that have one and are not in the
-    vocabulary: their ids lie above that of the unknown word.
+    Attributes:
+        words: words of train.
+        characters: characters of train.
+        affixes: prefixes and suffixes of train.
+        vectors: width of pretrained vectors, 0 for none.
+        pretrained_only: words that have a pretrained vector and are not in train. Their ids follow
+            that of the unknown word.
     """
 
     words: int
     characters: int
     affixes: int
     vectors: int = 0
-    others: int = 0
+    pretrained_only: int = 0
 
 
-def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
-    """An embedding whose vectors begin small: a word seen once or twice then says little, and its form speaks for it. On
-    a small corpus the tagger learnt the more slowly the larger they began.
+def _embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
+    """Makes an embedding with small initial vectors: a rare word then says little, and its form
+    decides.
     """
     layer = keras.layers.Embedding(size, width, "uniform", name=name)
-    # Keras would build on a first call with made-up inputs, of floats where these are whole numbers.
-    layer.build(None)
+    layer.build(None)  # a first call would build it with float inputs, which are no ids
     return layer
 
 
-def rows(table: keras.Variable, numbers: tf.Tensor) -> tf.Tensor:
-    """The rows of a table by number. Keras's own lookup reads the whole table first, and copies it in training: that takes time in
-    proportion to the vocabulary."""
-    return tf.gather(table.value, numbers)
+def gather_rows(table: keras.Variable, ids: tf.Tensor) -> tf.Tensor:
+    """Looks up rows of a table. Keras's own lookup reads and, in training, copies the whole table
+    first.
+    """
+    return tf.gather(table.value, ids)
 
 
 class CharacterCNN(keras.layers.Layer):
-    """The strongest response of each filter over a token's characters: `[tokens, characters]` to `[tokens, filters]`."""
+    """A convolution over the characters of each token and the maximum over its positions (Ma and
+    Hovy 2016).
+    """
 
     def __init__(self, characters: int, settings: Model):
         super().__init__(name="characters")
         window, width = settings.character_window, settings.character_dimensions
-        # 0 is the padding, the last row everything outside the vocabulary.
-        self.embedding = embedding(characters + 2, width, "embedding")
+        # Row 0 is the padding, the last row everything outside the vocabulary.
+        self.embedding = _embedding(characters + 2, width, "embedding")
         self.kernel = self.add_weight(
             shape=(window, width, settings.character_filters),
             initializer="glorot_uniform",
@@ -70,168 +77,210 @@ class CharacterCNN(keras.layers.Layer):
         self.built = True
 
     def call(self, characters: tf.Tensor) -> tf.Tensor:
+        """Args: `characters` int32 [tokens, characters], padded with -1. Returns: float32 [tokens,
+        filters].
+        """
         window = self.kernel.shape[0]
         padded = tf.pad(characters + 1, [[0, 0], [(window - 1) // 2, window // 2]])
-        # What each different character adds to the response at each place of the window: far fewer than there are in tokens.
-        different, numbers = tf.unique(tf.reshape(padded, [-1]))
-        table = tf.einsum("cd,wdf->wcf", rows(self.embedding.embeddings, different), self.kernel)
-        table = tf.where((different > 0)[:, None], table, 0.0)
+        # The products of each distinct character with the kernel, once: a batch has few of them.
+        distinct, indices = tf.unique(tf.reshape(padded, [-1]))
+        embedded = gather_rows(self.embedding.embeddings, distinct)  # (distinct, width)
+        products = tf.einsum("cd,wdf->wcf", embedded, self.kernel)  # (window, distinct, filters)
+        products = tf.where((distinct > 0)[:, None], products, 0.0)
         present = tf.cast(tf.where(characters >= 0), tf.int32)
-        owner = present[:, 0]
-        place = owner * tf.shape(padded)[1] + present[:, 1]
+        token = present[:, 0]  # (all characters)
+        start = token * tf.shape(padded)[1] + present[:, 1]  # where the window begins in `indices`
         responses = tf.add_n(
-            [tf.gather(table[n], tf.gather(numbers, place + n)) for n in range(window)]
-        )
-        return tf.nn.relu(tf.math.segment_max(responses, owner) + self.bias)
+            [tf.gather(products[n], tf.gather(indices, start + n)) for n in range(window)]
+        )  # (all characters, filters)
+        return tf.nn.relu(tf.math.segment_max(responses, token) + self.bias)
 
 
 class BiLSTM(keras.layers.Layer):
-    """Reads each sentence from both sides: to `[all tokens, 2 * units]`."""
+    """An LSTM in each direction (Graves and Schmidhuber 2005)."""
 
     def __init__(self, width: int, units: int, name: str):
         super().__init__(name=name)
-        self.sides = [
+        self.directions = [
             recurrence.Weights(
                 self.add_weight(
                     shape=(width + units, 4 * units),
-                    initializer=_orthogonal_below(width),
-                    name=f"{way}_kernel",
+                    initializer=_glorot_and_orthogonal(width),
+                    name=f"{direction}_kernel",
                 ),
-                self.add_weight(shape=(4 * units,), initializer=_forget_little, name=f"{way}_bias"),
+                self.add_weight(
+                    shape=(4 * units,), initializer=_open_forget_gate, name=f"{direction}_bias"
+                ),
             )
-            for way in ("ahead", "back")
+            for direction in ("forward", "backward")
         ]
         self.built = True
 
     def call(
-        self, vectors: tf.Tensor, tokens: tf.Tensor, packing: Packing, training: bool = False
+        self, inputs: tf.Tensor, indices: tf.Tensor, packing: Packing, training: bool = False
     ) -> tf.Tensor:
-        """Args: `vectors` float32 `[vocables, width]`; `tokens` int32 `[all tokens]`, the row of each in `vectors`."""
-        read = recurrence.read_for_training if training else recurrence.read
-        weights = [recurrence.Weights(*map(tf.convert_to_tensor, one)) for one in self.sides]
-        return read(vectors, tokens, packing, weights)
+        """Reads the sentences of a batch.
+
+        Args:
+            inputs: inputs of the distinct tokens, float32 [unique, width].
+            indices: row of each token in `inputs`, int32 [tokens].
+            packing: of the batch.
+            training: whether gradients are needed.
+
+        Returns:
+            Forward, then backward outputs, float32 [tokens, 2 * units].
+        """
+        weights = [recurrence.Weights(*map(tf.convert_to_tensor, pair)) for pair in self.directions]
+        lstm = recurrence.lstm_packed if training else recurrence.lstm
+        return lstm(inputs, indices, packing, weights)
 
 
-def _orthogonal_below(width: int) -> Callable[..., tf.Tensor]:
-    """Begins the rows for what a token looks like, `width`, as a layer for both directions would (Glorot and Bengio 2010), and those
-    for the output of the step before as an orthogonal matrix (Saxe, McClelland and Ganguli 2014)."""
+def _glorot_and_orthogonal(width: int) -> Callable[..., tf.Tensor]:
+    """Initializes the kernel's first `width` rows, for the inputs, as Glorot and Bengio (2010) do
+    for one layer of both directions, and the rows for the previous output as an orthogonal matrix
+    (Saxe, McClelland and Ganguli 2014).
+    """
 
-    def begin(shape, dtype=None):
+    def initializer(shape: tuple[int, int], dtype: str | None = None) -> tf.Tensor:
         units, gates = shape[0] - width, shape[1]
         limit = math.sqrt(6 / (width + 2 * gates))
-        looks = keras.initializers.RandomUniform(-limit, limit)((width, gates), dtype)
-        return tf.concat([looks, keras.initializers.Orthogonal()((units, gates), dtype)], 0)
+        inputs = keras.initializers.RandomUniform(-limit, limit)((width, gates), dtype)
+        return tf.concat([inputs, keras.initializers.Orthogonal()((units, gates), dtype)], 0)
 
-    return begin
+    return initializer
 
 
-def _forget_little(shape, dtype=None):
+def _open_forget_gate(shape: tuple[int], dtype: str | None = None) -> tf.Tensor:
     """Zeros, and ones for the forget gate (Jozefowicz, Zaremba and Sutskever 2015)."""
     zeros, ones = tf.zeros([shape[0] // 4], dtype), tf.ones([shape[0] // 4], dtype)
     return tf.concat([zeros, ones, zeros, zeros], 0)
 
 
 class Network(keras.layers.Layer):
-    """`Vocables` to emissions float32 `[all tokens, tags]`, sentence after sentence."""
+    """Computes emissions from the unique tokens of a batch."""
 
     def __init__(self, sizes: Sizes, tags: int, settings: Model):
         super().__init__(name="network")
         self.sizes, self.settings, self.tags = sizes, settings, tags
-        self.words = embedding(sizes.words + 1, settings.word_dimensions, "words")
+        self.input_widths = input_widths(sizes, settings)
+        self.words = _embedding(sizes.words + 1, settings.word_dimensions, "words")
         self.pretrained = self.hidden = None
         if sizes.vectors:
-            # Never moved: words that training has not seen have nothing but these, and those that it has must look alike.
+            # Frozen: words outside train have nothing but their vectors, and those of words in
+            # train must stay comparable.
             self.pretrained = self.add_weight(
-                shape=(sizes.words + 1 + sizes.others, sizes.vectors),
+                shape=(sizes.words + 1 + sizes.pretrained_only, sizes.vectors),
                 initializer="zeros",
                 trainable=False,
                 name="pretrained",
             )
-            # What is asked of a word here need not lie along a straight line through vectors that stay where they are.
+            # As the vectors are frozen, a non-linear projection is learned on top of them.
             self.hidden = keras.layers.Dense(settings.vector_units, "tanh", name="vectors")
             self.hidden.build((None, sizes.vectors))
-        self._chances = np.zeros(sizes.words + 1, np.float32)
-        self.shapes = embedding(text_ops.SHAPES, settings.shape_dimensions, "shapes")
-        # Zero, and so for a word apart: text that joins what train has only apart is read as train is.
-        self.joints = self.add_weight(
-            shape=(text_ops.KINDS_OF_JOINT, settings.joint_dimensions),
+        self._word_dropout = np.zeros(sizes.words + 1, np.float32)
+        self.shapes = _embedding(text_ops.SHAPE_COUNT, settings.shape_dimensions, "shapes")
+        # Starts at zero, and id 0 stays there: a joining character that train never has is then
+        # read as none.
+        self.preceding_chars = self.add_weight(
+            shape=(text_ops.PRECEDING_CHAR_COUNT, self.input_widths["preceding_chars"]),
             initializer="zeros",
-            name="joints",
+            name="preceding_chars",
         )
-        self.affixes = embedding(sizes.affixes + 1, settings.affix_dimensions, "affixes")
+        self.affixes = _embedding(sizes.affixes + 1, settings.affix_dimensions, "affixes")
         self.characters = CharacterCNN(sizes.characters, settings)
-        width = (
-            settings.word_dimensions
-            + (sizes.vectors + settings.vector_units if sizes.vectors else 0)
-            + settings.character_filters
-            + settings.shape_dimensions
-            + settings.joint_dimensions
-            + text_ops.AFFIXES * settings.affix_dimensions
-        )
-        self.readers = []
+        width = sum(self.input_widths.values())
+        self.bilstms = []
         for n in range(settings.lstm_layers):
-            self.readers.append(BiLSTM(width, settings.lstm_units, f"bilstm_{n}"))
+            self.bilstms.append(BiLSTM(width, settings.lstm_units, f"bilstm_{n}"))
             width = 2 * settings.lstm_units
-        self.dropout = Dropout(settings.dropout)
+        self.dropout = keras.layers.Dropout(settings.dropout)
         self.emissions = keras.layers.Dense(tags, name="emissions")
         self.emissions.build((None, width))
         self.built = True
 
-    def call(self, batch: Vocables, packing: Packing, training: bool = False) -> tf.Tensor:
-        return self.emissions(self.read(batch, packing, training=training))
+    def call(self, unique: UniqueTokens, packing: Packing, training: bool = False) -> tf.Tensor:
+        """Computes emissions, float32 [tokens, tags]."""
+        return self.emissions(self.encode(unique, packing, training=training))
 
-    def read(self, batch: Vocables, packing: Packing, training: bool = False) -> tf.Tensor:
-        """What the last BiLSTM makes of the sentences, float32 `[all tokens, 2 * units]`."""
-        vectors, tokens = self._vectors(batch, training), batch.tokens
-        for reader in self.readers:
-            vectors = reader(
-                self.dropout(vectors, training=training), tokens, packing, training=training
-            )
-            tokens = tf.range(tf.size(tokens))
-        return self.dropout(vectors, training=training)
+    def encode(self, unique: UniqueTokens, packing: Packing, training: bool = False) -> tf.Tensor:
+        """Computes the outputs of the last BiLSTM, float32 [tokens, 2 * units]."""
+        states, indices = self.token_inputs(unique, training), unique.indices
+        for bilstm in self.bilstms:
+            states = self.dropout(states, training=training)
+            states = bilstm(states, indices, packing, training=training)  # (tokens, 2 * units)
+            indices = tf.range(tf.size(indices))
+        return self.dropout(states, training=training)
 
-    def _vectors(self, batch: Vocables, training: bool) -> tf.Tensor:
-        """What each vocable looks like, float32 `[vocables, width]`."""
-        words = tf.minimum(batch.words, self.sizes.words)
+    def token_inputs(self, unique: UniqueTokens, training: bool) -> tf.Tensor:
+        """Concatenates the features of the distinct tokens, in the order of `input_widths`, float32
+        [unique, width].
+        """
+        words = tf.minimum(unique.words, self.sizes.words)
         if training:
-            # As if unseen, so that the other features learn to stand in.
-            drop = tf.random.uniform(tf.shape(words)) < tf.gather(tf.constant(self._chances), words)
-            words = tf.where(drop, self.sizes.words, words)
+            rates = tf.gather(tf.constant(self._word_dropout), words)
+            words = tf.where(tf.random.uniform(tf.shape(words)) < rates, self.sizes.words, words)
+        has_preceding = tf.cast(unique.preceding_chars > 0, tf.float32)[:, None]
+        affixes = gather_rows(
+            self.affixes.embeddings, unique.affixes
+        )  # (unique, AFFIX_COUNT, width)
         parts = [
-            rows(self.words.embeddings, words),
-            self.characters(batch.characters),
-            rows(self.shapes.embeddings, batch.shapes),
-            rows(self.joints, batch.joints) * tf.cast(batch.joints > 0, tf.float32)[:, None],
-            tf.reshape(
-                rows(self.affixes.embeddings, batch.affixes),
-                [-1, text_ops.AFFIXES * self.settings.affix_dimensions],
-            ),
+            gather_rows(self.words.embeddings, words),
+            self.characters(unique.characters),
+            gather_rows(self.shapes.embeddings, unique.shapes),
+            gather_rows(self.preceding_chars, unique.preceding_chars) * has_preceding,
+            tf.reshape(affixes, [-1, self.input_widths["affixes"]]),
         ]
         if self.pretrained is not None:
-            vectors = rows(self.pretrained, batch.words)
+            vectors = gather_rows(self.pretrained, unique.words)
             parts += [vectors, self.hidden(vectors)]
         return tf.concat(parts, axis=1)
 
-    def expect(self, counts: np.ndarray) -> None:
-        """Takes how often each word occurs in train, int `[words + 1]`.
+    def set_word_counts(self, counts: np.ndarray) -> None:
+        """Sets how often each word is dropped in training, from its count in train.
 
-        In training a word is read as unknown with a chance of a / (a + its count) (Kiperwasser and Goldberg 2016), a such that a
-        word seen once has the chance that the settings say. What is learnt of the unknown word is then what rare ones share.
+        A word is read as unknown with probability a / (a + count) (Kiperwasser and Goldberg 2016),
+        where a gives a word seen once the rate of the settings. The unknown word's vector thus
+        learns what rare words share.
+
+        Args:
+            counts: occurrences of each word in train, int [words + 1].
         """
-        once = self.settings.word_dropout
-        weight = once / (1 - once)
-        self._chances = (weight / (weight + np.maximum(counts, 1))).astype(np.float32)
+        rate_of_once = self.settings.word_dropout
+        a = rate_of_once / (1 - rate_of_once)
+        self._word_dropout = (a / (a + np.maximum(counts, 1))).astype(np.float32)
 
-    def start_from(self, known: Mapping[int, np.ndarray], others: np.ndarray) -> None:
-        """Puts pretrained vectors in place: of words in the vocabulary, by id, and of the others `[others, width]`.
+    def set_pretrained(self, known: Mapping[int, np.ndarray], others: np.ndarray) -> None:
+        """Sets the pretrained vectors, scaled to a root mean square of one: files of vectors differ
+        in scale.
 
-        All are scaled alike, to a root mean square of one: files differ in that, and small numbers taught less.
+        Args:
+            known: vectors of words of train, by word id.
+            others: vectors of the pretrained-only words, float32 [pretrained-only words, width].
         """
         table = np.zeros(self.pretrained.shape, np.float32)
         if known:
             table[list(known)] = np.stack(list(known.values()))
         table[self.sizes.words + 1 :] = others
-        size = np.sqrt(
-            np.square(table).sum() / max((len(known) + len(others)) * self.sizes.vectors, 1)
-        )
-        self.pretrained.assign(table / size if size else table)
+        values = max((len(known) + len(others)) * self.sizes.vectors, 1)
+        scale = np.sqrt(np.square(table).sum() / values)
+        self.pretrained.assign(table / scale if scale else table)
+
+
+def input_widths(sizes: Sizes, settings: Model) -> dict[str, int]:
+    """Returns the width of each feature in the first BiLSTM's input, in order.
+
+    The preceding character gets one dimension more than the settings say where the total would be
+    odd: TensorFlow's BlockLSTM is slow, and warns, where both the input width and the number of
+    sentences are odd.
+    """
+    widths = {
+        "words": settings.word_dimensions,
+        "characters": settings.character_filters,
+        "shapes": settings.shape_dimensions,
+        "preceding_chars": settings.preceding_char_dimensions,
+        "affixes": text_ops.AFFIX_COUNT * settings.affix_dimensions,
+    }
+    if sizes.vectors:
+        widths |= {"vectors": sizes.vectors, "vector_units": settings.vector_units}
+    widths["preceding_chars"] += sum(widths.values()) % 2
+    return widths

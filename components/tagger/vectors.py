@@ -1,7 +1,9 @@
-"""Pretrained word vectors from a file: GloVe's text, word2vec's text with its header line, fastText's `.vec`; plain or gzip.
+"""Reads pretrained word vectors: GloVe's text, word2vec's text with its header line, fastText's
+`.vec`; plain or gzip.
 
-Each line has a word, a space and its numbers. Words are read in the form under which the tagger counts them (lower case, every
-digit a 0); of several words with one such form the first counts, as these files begin with the most frequent. Plain Python.
+Each line has a word, a space and its numbers. Words are normalized as the tagger counts them (lower
+case, every digit a 0). Of several words with the same normalized form the first is taken, as these
+files begin with the most frequent word. Plain Python.
 """
 
 import gzip
@@ -15,29 +17,44 @@ import regex
 from components.errors import UserError
 
 _DIGIT = regex.compile(r"\p{Nd}")
-_EXPECTED = "expected a word, a space and its numbers on each line, as GloVe, word2vec and fastText write text files"
+_EXPECTED = (
+    "expected a word, a space and its numbers on each line,"
+    " as GloVe, word2vec and fastText write text files"
+)
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """`known`: rows of the words asked for, by word; `others`: further words with, in the same order, their rows in `extra`
-    float32 `[others, dimensions]`."""
+    """Pretrained vectors.
+
+    Attributes:
+        dimensions: their width.
+        known: vectors of words of train, by word, each float32 [dimensions].
+        others: further words.
+        other_vectors: their vectors, float32 [others, dimensions].
+    """
 
     dimensions: int
     known: dict[str, np.ndarray]
     others: tuple[str, ...]
-    extra: np.ndarray
+    other_vectors: np.ndarray
 
 
-def read(path: str, wanted: Collection[str], limit: int) -> Vectors:
-    """The vectors of the `wanted` words, normalised, and of the first `limit` others.
+def read_vectors(path: str, wanted: Collection[str], limit: int) -> Vectors:
+    """Reads the vectors of the wanted words and of some others.
 
-    Raises UserError, with file and line, where the file is missing or malformed.
+    Args:
+        path: the file.
+        wanted: normalized words.
+        limit: how many other words to read, the first in the file.
+
+    Raises:
+        UserError: the file is missing or malformed; names the line.
     """
     known: dict[str, np.ndarray] = {}
     others: dict[str, np.ndarray] = {}
     dimensions = 0
-    for number, word, values in _lines(path):
+    for line_number, word, values in _lines(path):
         word = _DIGIT.sub("0", word.lower())
         dimensions = dimensions or values.count(b" ") + 1
         if word in wanted:
@@ -47,62 +64,64 @@ def read(path: str, wanted: Collection[str], limit: int) -> Vectors:
         else:
             continue
         if word not in target:
-            target[word] = _numbers(path, number, values)
+            target[word] = _parse_vector(path, line_number, values)
     if not dimensions:
         raise UserError(f"{path}:1: found no vectors; {_EXPECTED}")
-    extra = np.stack(list(others.values())) if others else np.zeros((0, dimensions), np.float32)
-    return Vectors(dimensions, known, tuple(others), extra)
+    empty = np.zeros((0, dimensions), np.float32)
+    other_vectors = np.stack(list(others.values())) if others else empty
+    return Vectors(dimensions, known, tuple(others), other_vectors)
 
 
 def dimensions_of(path: str) -> int:
-    """The width of the vectors, from the file's first lines alone. Raises UserError as `read` does."""
-    for number, _, values in _lines(path):
-        return len(_numbers(path, number, values))
+    """Reads the width of the vectors from the file's first lines; raises UserError as
+    `read_vectors` does.
+    """
+    for line_number, _, values in _lines(path):
+        return len(_parse_vector(path, line_number, values))
     raise UserError(f"{path}:1: found no vectors; {_EXPECTED}")
 
 
 def _lines(path: str) -> Iterator[tuple[int, str, bytes]]:
-    """Number, word and numbers, not yet read as such, of each line."""
+    """Yields the number, the word and the unparsed values of each line."""
     width = 0
-    number = 0
+    line_number = 0
     try:
         with open(path, "rb") as raw:
-            packed = raw.peek(2)[:2] == b"\x1f\x8b"
-            lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
-            for number, line in enumerate(lines, start=1):
+            is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
+            lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
+            for line_number, line in enumerate(lines, start=1):
                 line = line.strip(b" \r\n")
-                if (
-                    number == 1
-                    and len(header := line.split()) == 2
-                    and all(part.isdigit() for part in header)
-                ):
+                header = line.split() if line_number == 1 else []
+                if len(header) == 2 and all(part.isdigit() for part in header):
                     width = int(header[1])
                     continue
                 width = width or line.count(b" ")
-                # From the right: a few words have spaces in them.
+                # From the right, as a few words have spaces in them.
                 parts = line.rsplit(b" ", width)
                 if not width or len(parts) <= width:
                     raise UserError(
-                        f"{path}:{number}: found {line.count(b' ')} numbers after the word"
+                        f"{path}:{line_number}: found {line.count(b' ')} numbers after the word"
                         + (f", {width} before" if width else "")
                         + f"; {_EXPECTED}"
                     )
-                yield number, parts[0].decode("utf-8", "replace"), b" ".join(parts[1:])
+                yield line_number, parts[0].decode("utf-8", "replace"), b" ".join(parts[1:])
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        where = f"{path}:{number + 1}" if number else path
+        location = f"{path}:{line_number + 1}" if line_number else path
         raise UserError(
-            f"{where}: cannot read the word vectors ({reason}); expected a text file, plain or gzip"
+            f"{location}: cannot read the word vectors ({reason});"
+            " expected a text file, plain or gzip"
         ) from None
 
 
-def _numbers(path: str, number: int, values: bytes) -> np.ndarray:
+def _parse_vector(path: str, line_number: int, values: bytes) -> np.ndarray:
     try:
-        result = np.array(values.split(b" "), np.float32)
+        vector = np.array(values.split(b" "), np.float32)
     except ValueError:
-        result = np.array([np.nan], np.float32)
-    if not np.isfinite(result).all():
+        vector = np.array([np.nan], np.float32)
+    if not np.isfinite(vector).all():
         raise UserError(
-            f"{path}:{number}: found something that is no number after the word; {_EXPECTED}"
+            f"{path}:{line_number}: found something that is not a number after the word;"
+            f" {_EXPECTED}"
         )
-    return result
+    return vector

@@ -1,36 +1,40 @@
-"""Fits on dev what training leaves open: how boldly to decode, and what makes the scores of entities probabilities."""
+"""Fits on dev what training leaves open: the bias against O when decoding, and the probabilities of
+entities.
+"""
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from scipy.optimize import minimize_scalar
 
 from components.evaluation.reliability import expected_error
 from components.ner import scores
-from components.tagger.packing import Packing, pack
-from components.tagger.sentences import vocables_of_sentences
-from components.tagger.tagger import Tagger, with_odds
-from components.training.corpus_tags import NO_TAG, corpus_spans
+from components.ner.sentence import Span
+from components.tagger.batch import Packing, pack, unique_tokens_of_sentences
+from components.tagger.tagger import Tagger, scale_odds
+from components.training.dataset import IGNORE_INDEX, corpus_spans
 
-_BOLDNESS = np.arange(-0.5, 2.01, 0.25)
-_WORTH_IT = 0.005  # F1 on dev: the best of many values is a little better by chance
-_TEMPERATURES, _ODDS, _NARROW = np.log([0.25, 8.0]), np.log([1e-3, 1e3]), 0.05
-_GOLDEN = (np.sqrt(5) - 1) / 2
-
-
-class _Batch(NamedTuple):
-    """`emissions` and `packing` as the tagger has them, and each sentence's tags, where a corpus token begins."""
-
-    emissions: tf.Tensor
-    packing: Packing
-    gold: list[np.ndarray]
+_OUTSIDE_BIASES = np.arange(-0.5, 2.01, 0.25)
+_MINIMUM_GAIN = 0.005  # F1 on dev: the best of many values is a little better by chance
+_LOG_TEMPERATURES, _LOG_ODDS = np.log([0.25, 8.0]), np.log([1e-3, 1e3])
+_TOLERANCE = 0.02  # of these logarithms
 
 
 class Calibration(NamedTuple):
-    """What was fitted, the entity scores on dev with it, and the expected calibration error there of the entities that are found.
-    `odds` are those of all types, around which those of the types that were found lie, `odds_by_type`."""
+    """What was fitted.
 
-    boldness: float
+    Attributes:
+        outside_bias: what is subtracted from the score of O when decoding.
+        temperature: what all scores are divided by.
+        odds: the factor on the odds of all entities.
+        odds_by_type: the factor for each entity type that was found on dev.
+        dev: entity scores on dev.
+        error: expected calibration error of the entities found on dev.
+    """
+
+    outside_bias: float
     temperature: float
     odds: float
     odds_by_type: dict[str, float]
@@ -38,80 +42,121 @@ class Calibration(NamedTuple):
     error: float
 
 
-def calibrate(tagger: Tagger, dev: tf.data.Dataset) -> Calibration:
-    """Sets the tagger's boldness to that with the best F1 on dev, if it is better than none by more than chance, and its temperature
-    and odds to those under which the scores of the entities which it then finds are likeliest. The odds of a type are taken to lie
-    around those of all, as a logarithm normally with a variance of one: what few entities say of their type counts little.
-    `dev` has the tags that count: see `components.training.dataset`, `as_corpus`."""
-    batches = list(_batches(tagger, dev))
+class DevBatch(NamedTuple):
+    """A batch of dev with the emissions of a tagger.
 
-    def decoded(boldness: float) -> list[np.ndarray]:
-        value = tf.constant(boldness, tf.float32)
-        return [
-            tagger.best_tags(batch.emissions, batch.packing, value).numpy() for batch in batches
+    Attributes:
+        emissions: float32 [tokens, tags].
+        packing: of the batch.
+        gold: the corpus tags of each sentence, int [its tokens] (`IGNORE_INDEX` at further model
+            tokens).
+    """
+
+    emissions: tf.Tensor
+    packing: Packing
+    gold: list[np.ndarray]
+
+
+def compute_emissions(tagger: Tagger, dev: tf.data.Dataset) -> list[DevBatch]:
+    """Runs a tagger over dev.
+
+    Args:
+        tagger: the fitted tagger.
+        dev: batches with corpus tags (`components.training.dataset`).
+    """
+    batches = []
+    for sentences, gold in dev:
+        packing = pack(sentences.lengths)
+        emissions = tagger.emissions(unique_tokens_of_sentences(sentences), packing)
+        rows = zip(gold.numpy(), sentences.lengths.numpy())
+        batches.append(DevBatch(emissions, packing, [row[:length] for row, length in rows]))
+    return batches
+
+
+def calibrate(tagger: Tagger, batches: list[DevBatch]) -> Calibration:
+    """Sets the tagger's outside bias, temperature and odds to what fits dev.
+
+    The outside bias is the one with the best F1, if that is better than without by more than
+    chance. Temperature and odds are those under which the correctness of the entities that are then
+    found is most likely. The log odds of a type have a normal prior around those of all types, with
+    a variance of one: a type with few entities stays close to the rest.
+
+    Args:
+        tagger: the fitted tagger.
+        batches: dev, as `compute_emissions` gives it.
+    """
+    by_bias = {}
+    for bias in _OUTSIDE_BIASES.tolist():
+        sentences = _gold_and_predicted(tagger, batches, _decode(tagger, batches, bias))
+        pairs = ((gold, predicted) for gold, predicted, _ in sentences)
+        by_bias[bias] = sum(scores.score_all(pairs).values(), scores.PRF())
+    bias = max(by_bias, key=lambda value: by_bias[value].f1)
+    if by_bias[bias].f1 < by_bias[0.0].f1 + _MINIMUM_GAIN:
+        bias = 0.0
+    tagger.outside_bias.assign(bias)
+
+    paths = _decode(tagger, batches, bias)
+    positions, correct = _found_entities(tagger, batches, paths)
+    if not correct.size:
+        return Calibration(bias, 1.0, 1.0, {}, by_bias[bias], 0.0)
+    # Smoothed targets (Platt 1999, section 2.2): where few entities are found, all may be right by
+    # chance.
+    wrong = ~correct
+    targets = np.where(correct, (correct.sum() + 1) / (correct.sum() + 2), 1 / (wrong.sum() + 2))
+
+    def probabilities(log_temperature: float) -> np.ndarray:
+        """The probability of each entity at a temperature, without odds, float64 [entities]."""
+        temperature = tf.constant(np.exp(log_temperature), tf.float32)
+        unit_odds = tf.ones(len(tagger.labels))
+        token_scores = [
+            tagger.scores(batch.emissions, path, batch.packing, temperature, unit_odds)
+            for batch, path in zip(batches, paths)
         ]
+        return np.clip(np.concatenate(token_scores)[positions].astype(float), 1e-6, 1 - 1e-6)
 
-    def measured(boldness: float) -> scores.PRF:
-        pairs = ((true, found) for true, found, _ in _entities(tagger, batches, decoded(boldness)))
-        return sum(scores.score_all(pairs).values(), scores.PRF())
+    def loss_at_best_odds(log_temperature: float) -> float:
+        chances = probabilities(log_temperature)
+        return _log_loss(chances, targets, _fit_log_odds(chances, targets))
 
-    by_boldness = {boldness: measured(boldness) for boldness in _BOLDNESS.tolist()}
-    boldness = max(by_boldness, key=lambda value: by_boldness[value].f1)
-    if by_boldness[boldness].f1 < by_boldness[0.0].f1 + _WORTH_IT:
-        boldness = 0.0
-    tagger.boldness.assign(boldness)
-
-    found = decoded(boldness)
-    places, right = _places(tagger, batches, found)
-    if not right.size:
-        return Calibration(boldness, 1.0, 1.0, {}, by_boldness[boldness], 0.0)
-    # Where few entities are found, all may be right by chance; so nothing is taken to be certain (Platt 1999, 2.2).
-    target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
-
-    def scored(log_temperature: float) -> np.ndarray:
-        temperature, even = (
-            tf.constant(np.exp(log_temperature), tf.float32),
-            tf.ones(len(tagger.labels)),
-        )
-        every = [
-            tagger.scores(batch.emissions, tags, batch.packing, temperature, even)
-            for batch, tags in zip(batches, found)
-        ]
-        return np.clip(np.concatenate(every)[places].astype(float), 1e-6, 1 - 1e-6)
-
-    def least_surprise(log_temperature: float) -> float:
-        chances = scored(log_temperature)
-        return _surprise(chances, target, _log_odds(chances, target))
-
-    best = _minimum(least_surprise, *_TEMPERATURES)
-    chances = scored(best)
-    of_all = _log_odds(chances, target)
-    first = np.concatenate(found)[places]  # the tag that an entity begins with
-    log_odds = np.full(len(tagger.labels), of_all)
-    for tag in (begun := np.unique(first)):
-        log_odds[tag] = _log_odds(chances[first == tag], target[first == tag], around=of_all)
+    log_temperature = _minimize(loss_at_best_odds, _LOG_TEMPERATURES)
+    chances = probabilities(log_temperature)
+    log_odds_of_all = _fit_log_odds(chances, targets)
+    first_tags = np.concatenate(paths)[positions]
+    found_tags = np.unique(first_tags)
+    log_odds = np.full(len(tagger.labels), log_odds_of_all)
+    for tag in found_tags:
+        of_type = first_tags == tag
+        log_odds[tag] = _fit_log_odds(chances[of_type], targets[of_type], prior=log_odds_of_all)
     odds = np.exp(log_odds)
-    tagger.temperature.assign(np.exp(best))
+    tagger.temperature.assign(np.exp(log_temperature))
     tagger.odds.assign(odds)
-    error = expected_error(with_odds(chances, odds[first]), right)
-    by_type = {tagger.labels[tag].removeprefix("B-"): float(odds[tag]) for tag in begun}
     return Calibration(
-        boldness, float(np.exp(best)), float(np.exp(of_all)), by_type, by_boldness[boldness], error
+        outside_bias=bias,
+        temperature=float(np.exp(log_temperature)),
+        odds=float(np.exp(log_odds_of_all)),
+        odds_by_type={
+            tagger.labels[tag].removeprefix("B-"): float(odds[tag]) for tag in found_tags
+        },
+        dev=by_bias[bias],
+        error=expected_error(scale_odds(chances, odds[first_tags]), correct),
     )
 
 
-def _batches(tagger: Tagger, data: tf.data.Dataset):
-    for sentences, gold in data:
-        packing = pack(sentences.lengths)
-        rows = zip(gold.numpy(), sentences.lengths.numpy())
-        emissions = tagger.emissions(vocables_of_sentences(sentences), packing)
-        yield _Batch(emissions, packing, [row[:length] for row, length in rows])
+def _decode(tagger: Tagger, batches: list[DevBatch], outside_bias: float) -> list[np.ndarray]:
+    """The best tags of each batch, int [tokens]."""
+    bias = tf.constant(outside_bias, tf.float32)
+    return [tagger.best_tags(batch.emissions, batch.packing, bias).numpy() for batch in batches]
 
 
-def _entities(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]):
-    """The true entities of each sentence, those found, and the tags that these were read from."""
-    for batch, tags in zip(batches, decoded):
-        for gold, path in zip(batch.gold, np.split(tags, np.cumsum(batch.packing.lengths)[:-1])):
+def _gold_and_predicted(
+    tagger: Tagger, batches: list[DevBatch], paths: list[np.ndarray]
+) -> Iterator[tuple[tuple[Span, ...], tuple[Span, ...], np.ndarray]]:
+    """Yields each sentence's gold entities, the predicted ones, and the tags that these were read
+    from.
+    """
+    for batch, tag_ids in zip(batches, paths):
+        sentence_paths = np.split(tag_ids, np.cumsum(batch.packing.lengths)[:-1])
+        for gold, path in zip(batch.gold, sentence_paths):
             yield (
                 corpus_spans(gold, gold, tagger.labels),
                 corpus_spans(path, gold, tagger.labels),
@@ -119,51 +164,49 @@ def _entities(tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]):
             )
 
 
-def _places(
-    tagger: Tagger, batches: list[_Batch], decoded: list[np.ndarray]
+def _found_entities(
+    tagger: Tagger, batches: list[DevBatch], paths: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first token of each entity that was found, over all batches, and whether it is right. One that begins in the middle of a
-    corpus token has its score there, out of the corpus's sight, and is left out."""
-    begins_entity = np.array([label.startswith("B-") for label in tagger.labels])
-    every_gold = (gold for batch in batches for gold in batch.gold)
-    places, right, start = [], [], 0
-    for gold, (true, found, path) in zip(every_gold, _entities(tagger, batches, decoded)):
-        begins = np.flatnonzero(gold != NO_TAG)
-        scored = [span for span in found if begins_entity[path[begins[span.start]]]]
-        places += [start + begins[span.start] for span in scored]
-        right += [span in true for span in scored]
-        start += len(path)
-    return np.array(places, int), np.array(right, bool)
+    """Finds the first token of each predicted entity, counted over all batches, and whether the
+    entity is correct.
+
+    An entity that begins inside a corpus token has its score there, where the corpus has no tag. It
+    is left out.
+    """
+    is_begin = np.array([label.startswith("B-") for label in tagger.labels])
+    gold_tags = (gold for batch in batches for gold in batch.gold)
+    positions, correct, sentence_start = [], [], 0
+    for tag_ids, (gold, predicted, path) in zip(
+        gold_tags, _gold_and_predicted(tagger, batches, paths)
+    ):
+        corpus_tokens = np.flatnonzero(tag_ids != IGNORE_INDEX)  # first model token of each
+        scored = [span for span in predicted if is_begin[path[corpus_tokens[span.start]]]]
+        positions += [sentence_start + corpus_tokens[span.start] for span in scored]
+        correct += [span in gold for span in scored]
+        sentence_start += len(path)
+    return np.array(positions, int), np.array(correct, bool)
 
 
-def _surprise(chances: np.ndarray, target: np.ndarray, log_odds: float) -> float:
-    """How unlikely `target` is, the share of each entity that is right, with the odds of all chances multiplied."""
-    chances = with_odds(chances, np.exp(log_odds))
-    return -np.sum(target * np.log(chances) + (1 - target) * np.log1p(-chances))
+def _log_loss(probabilities: np.ndarray, targets: np.ndarray, log_odds: float) -> float:
+    """The log loss with the odds of all probabilities scaled."""
+    scaled = scale_odds(probabilities, np.exp(log_odds))
+    return -np.sum(targets * np.log(scaled) + (1 - targets) * np.log1p(-scaled))
 
 
-def _log_odds(chances: np.ndarray, target: np.ndarray, around: float | None = None) -> float:
-    """The logarithm of the odds with the least surprise; with `around`, where it has a normal distribution of variance one around
-    that."""
+def _fit_log_odds(
+    probabilities: np.ndarray, targets: np.ndarray, prior: float | None = None
+) -> float:
+    """Fits the logarithm of the factor on the odds; `prior` is the mean of its normal prior of
+    variance one.
+    """
 
-    def unlikely(log_odds):
-        apart = 0.0 if around is None else log_odds - around
-        return _surprise(chances, target, log_odds) + apart**2 / 2
+    def loss(log_odds: float) -> float:
+        penalty = 0.0 if prior is None else (log_odds - prior) ** 2 / 2
+        return _log_loss(probabilities, targets, log_odds) + penalty
 
-    return _minimum(unlikely, *_ODDS)
+    return _minimize(loss, _LOG_ODDS)
 
 
-def _minimum(function, low: float, high: float) -> float:
-    """Where a function with one valley is lowest, by golden sections (Kiefer 1953)."""
-    inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
-    values = [function(place) for place in inner]
-    while high - low > _NARROW:
-        if values[0] < values[1]:
-            high, inner, values = inner[1], [0.0, inner[0]], [0.0, values[0]]
-            inner[0] = high - _GOLDEN * (high - low)
-            values[0] = function(inner[0])
-        else:
-            low, inner, values = inner[0], [inner[1], 0.0], [values[1], 0.0]
-            inner[1] = low + _GOLDEN * (high - low)
-            values[1] = function(inner[1])
-    return (low + high) / 2
+def _minimize(function: Callable[[float], float], bounds: np.ndarray) -> float:
+    options = {"xatol": _TOLERANCE}
+    return float(minimize_scalar(function, bounds=bounds, method="bounded", options=options).x)

@@ -1,4 +1,4 @@
-"""The machines that train together, as the variable TF_CONFIG names them, which is TensorFlow's way."""
+"""The machines that train together, read from TF_CONFIG, TensorFlow's environment variable."""
 
 import json
 from dataclasses import dataclass
@@ -7,53 +7,59 @@ from components.errors import UserError
 
 VARIABLE = "TF_CONFIG"
 _EXPECTED = (
-    'expected {"cluster": {"worker": ["one.example:2222", "two.example:2222"]}, "task": {"type": "worker", "index": 0}},'
-    " with the same cluster on every machine"
+    'expected {"cluster": {"worker": ["one.example:2222", "two.example:2222"]},'
+    ' "task": {"type": "worker", "index": 0}}, with the same cluster on every machine'
 )
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a process stands among those that train together.
+class ClusterTask:
+    """This process among those that train together.
 
-    `number` counts from 0, which is the chief; `of` is how many there are; `chief` is that one's address, host and port.
+    Attributes:
+        rank: its index; 0 is the chief.
+        size: the number of processes.
+        chief: the chief's address, host:port.
     """
 
-    number: int
-    of: int
+    rank: int
+    size: int
     chief: str
 
     @property
     def host(self) -> str:
+        """The chief's host."""
         return self.chief.rpartition(":")[0].strip("[]")
 
     @property
     def port(self) -> int:
+        """The chief's port."""
         return int(self.chief.rpartition(":")[2])
 
 
-def place(text: str | None) -> Place:
-    """Reads the content of TF_CONFIG; a cluster has workers, and may have a chief, else the first worker is it.
+def parse_tf_config(text: str | None) -> ClusterTask:
+    """Parses the content of TF_CONFIG. Without a chief in the cluster, the first worker is the
+    chief.
 
-    Raises UserError where it is none.
+    Raises:
+        UserError: it is missing or malformed.
     """
     if not text:
         raise UserError(
             f"{VARIABLE} is not set, and names the machines that train together; {_EXPECTED}"
         )
     try:
-        found = json.loads(text)
-        cluster, task = found["cluster"], found["task"]
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
         addresses = [*cluster.get("chief", ()), *cluster.get("worker", ())]
-        of_type, number = cluster[task["type"]], int(task["index"])
-        if set(cluster) - {"chief", "worker"} or not 0 <= number < len(of_type):
+        same_type, index = cluster[task["type"]], int(task["index"])
+        if set(cluster) - {"chief", "worker"} or not 0 <= index < len(same_type):
             raise ValueError
-        if not all(
-            host and 0 < int(port) < 65536
-            for host, _, port in (one.rpartition(":") for one in addresses)
-        ):
-            raise ValueError
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            if not host or not 0 < int(port) < 65536:
+                raise ValueError
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"{VARIABLE}: found {text}; {_EXPECTED}") from None
-    before = len(cluster.get("chief", ())) if task["type"] == "worker" else 0
-    return Place(before + number, len(addresses), addresses[0])
+    chiefs = len(cluster.get("chief", ())) if task["type"] == "worker" else 0
+    return ClusterTask(chiefs + index, len(addresses), addresses[0])

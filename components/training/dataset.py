@@ -1,85 +1,116 @@
-"""From transformed examples to batches of `Sentences` and their tags."""
+"""Batches of sentences and their tags, from transformed examples, and how entities are counted on
+them.
+"""
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
-from components.tagger.sentences import Sentences, sentences_of
-from components.tagger.tagger import OtherWords
-from components.training.corpus_tags import NO_TAG
+from components.ner import tags
+from components.ner.sentence import Span
+from components.tagger.batch import Sentences, padded_sentences
+from components.tagger.tagger import PretrainedOnlyWords
 
-# Sentences of like length share a batch; the boundaries are tokens.
+# Tag id of the further model tokens of a corpus token, where entities are counted over corpus
+# tokens.
+IGNORE_INDEX = -1
+
+# Sentences of similar length share a batch; the bucket boundaries, in tokens.
 _BOUNDARIES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
-_LONG = 128  # from here on batches shrink with length, so that a step's memory stays bounded
-_AHEAD = 4  # batches that are made before they are asked for, or parsed side by side
-_CACHED_BYTES = 1 << 30  # serialised size up to which a split is kept in memory over the epochs
+# Tokens from which on batches have fewer sentences, so that the memory of a step stays bounded.
+_LONG = 128
+_PREFETCH = 4  # batches that are made before they are asked for, or parsed in parallel
+_CACHED_BYTES = 1 << 30  # serialized size up to which a split stays in memory over the epochs
+_GZIP_RATIO = 5  # serialized size by compressed size, roughly
 
 
-def batches(
+def load_batches(
     files: Sequence[str],
     feature_spec: Mapping[str, tf.io.VarLenFeature],
     batch_size: int,
     shuffle_seed: int | None,
-    others: OtherWords | None = None,
-    as_corpus: bool = False,
+    pretrained_only: PretrainedOnlyWords | None = None,
+    corpus_tags: bool = False,
 ) -> tf.data.Dataset:
-    """Batches `(Sentences, tags int32 [batch, tokens])` of sentences of like length.
+    """Makes batches `(Sentences, tag ids int32 [sentences, longest])` of sentences of similar
+    length.
 
     Args:
-      files: gzipped TFRecord files of transformed examples.
-      feature_spec: Transform's output spec.
-      batch_size: sentences a batch; fewer where sentences are long.
-      shuffle_seed: shuffles anew each epoch, the same way for the same seed; None keeps the files' order.
-      others: words outside the vocabulary that have vectors.
-      as_corpus: tags as the corpus has them, for counting: `NO_TAG` at the further parts of a corpus token.
+        files: gzipped TFRecord files of transformed examples.
+        feature_spec: Transform's output spec.
+        batch_size: sentences a batch; fewer where sentences are long.
+        shuffle_seed: shuffles each epoch differently, and the same way for the same seed; None
+            keeps the order of the files.
+        pretrained_only: ids of words that have a pretrained vector and are not in train.
+        corpus_tags: whether to give the further model tokens of a corpus token the tag id
+            `IGNORE_INDEX`.
     """
 
-    def parse(serialized):
+    def parse(serialized: tf.Tensor) -> tuple[Sentences, tf.Tensor]:
         features = tf.io.parse_example(serialized, feature_spec)
-        tags = tf.cast(tf.sparse.to_dense(features["tag_ids"]), tf.int32)
-        if as_corpus:
-            tags = tf.where(tf.sparse.to_dense(features["begins"]) > 0, tags, NO_TAG)
-        if others is not None:
+        tag_ids = tf.cast(tf.sparse.to_dense(features["tag_ids"]), tf.int32)
+        if corpus_tags:
+            tag_ids = tf.where(tf.sparse.to_dense(features["begins"]) > 0, tag_ids, IGNORE_INDEX)
+        if pretrained_only is not None:
             words, surfaces = features["words"], features["surfaces"]
-            features["words"] = words.with_values(others.ids(words.values, surfaces.values))
-        return sentences_of(features), tags
+            features["words"] = words.with_values(
+                pretrained_only.replace_unknown(words.values, surfaces.values)
+            )
+        return padded_sentences(features), tag_ids
 
     records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP")
-    # Parsing many at once is far faster than one by one; batches by length are then put together from single sentences.
-    sentences = records.batch(256).map(parse, _AHEAD, deterministic=True).unbatch().map(_trimmed)
-    if (
-        sum(tf.io.gfile.stat(file).length for file in files) * 5 < _CACHED_BYTES
-    ):  # gzip takes about a fifth
+    # Parsing many examples at once is far faster; batches by length are then put together from
+    # single sentences.
+    sentences = records.batch(256).map(parse, _PREFETCH, deterministic=True).unbatch()
+    sentences = sentences.map(_remove_padding)
+    if sum(tf.io.gfile.stat(file).length for file in files) * _GZIP_RATIO < _CACHED_BYTES:
         sentences = sentences.cache()
     if shuffle_seed is not None:
         sentences = sentences.shuffle(50_000, seed=shuffle_seed)
-    sizes = [
-        max(1, batch_size if end <= _LONG else batch_size * _LONG // end)
+    batch_sizes = [
+        batch_size if end <= _LONG else max(1, batch_size * _LONG // end)
         for end in (*_BOUNDARIES, 1024)
     ]
-    grouped = sentences.bucket_by_sequence_length(
-        lambda sentence, tags: sentence.lengths,
+    batches = sentences.bucket_by_sequence_length(
+        lambda sentence, tag_ids: sentence.lengths,
         _BOUNDARIES,
-        sizes,
+        batch_sizes,
         padding_values=(Sentences(0, 0, 0, 0, -1, tf.constant(0, tf.int64), 0), 0),
     )
     if shuffle_seed is not None:
-        grouped = grouped.shuffle(
-            64, seed=shuffle_seed
-        )  # the last batches of an epoch are else the odd lengths
+        # Otherwise the last batches of an epoch are the ones of unusual length.
+        batches = batches.shuffle(64, seed=shuffle_seed)
     options = tf.data.Options()
-    # Its thread is waited for at the end of an epoch, often for seconds in which nothing is computed.
+    # Autotuning has a thread that is waited for at the end of an epoch, often for seconds.
     options.autotune.enabled = False
-    return grouped.prefetch(_AHEAD).with_options(options)
+    return batches.prefetch(_PREFETCH).with_options(options)
 
 
-def _trimmed(sentence: Sentences, tags: tf.Tensor) -> tuple[Sentences, tf.Tensor]:
-    """One sentence without the padding that its neighbours at parsing brought."""
-    n = sentence.lengths
-    characters = sentence.characters[:n]
+def _remove_padding(sentence: Sentences, tag_ids: tf.Tensor) -> tuple[Sentences, tf.Tensor]:
+    """Removes the padding that a sentence, without the batch dimension, has from the others that
+    were parsed with it.
+    """
+    length = sentence.lengths
+    characters = sentence.characters[:length]
     longest = tf.reduce_max(tf.reduce_sum(tf.cast(characters >= 0, tf.int32), 1))
     trimmed = {
-        name: getattr(sentence, name)[:n]
-        for name in ("words", "shapes", "joints", "affixes", "keys")
+        name: getattr(sentence, name)[:length]
+        for name in ("words", "shapes", "preceding_chars", "affixes", "keys")
     }
-    return Sentences(**trimmed, characters=characters[:, :longest], lengths=n), tags[:n]
+    characters = characters[:, :longest]
+    return Sentences(**trimmed, characters=characters, lengths=length), tag_ids[:length]
+
+
+def corpus_spans(tag_ids: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> tuple[Span, ...]:
+    """Returns the entities over corpus tokens: a corpus token has the tag of its first model token.
+
+    >>> corpus_spans(np.array([1, 2, 0]), np.array([1, -1, 0]), ("O", "B-PER", "I-PER"))
+    (Span(start=0, end=1, type='PER'),)
+
+    Args:
+        tag_ids: of the model tokens of a sentence, int [tokens].
+        gold: `IGNORE_INDEX` where a model token does not begin a corpus token, int [tokens].
+        labels: the tags by id.
+    """
+    return tags.spans_of([labels[tag_id] for tag_id in tag_ids[gold != IGNORE_INDEX]], "IOB2")

@@ -1,8 +1,10 @@
-"""Starting from the weights of a model published before, as far as they fit: rows of words, characters, affixes and labels are
-found by their strings, as their numbers are others in each vocabulary.
+"""Starts a new tagger from the weights of a published model, as far as they fit.
+
+Words, characters, affixes and labels have other ids in each vocabulary: their rows and columns are
+matched by name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,15 +15,26 @@ from components.export import card
 from components.features import preprocessing
 from components.tagger.tagger import Tagger
 
-_KEY = "weights/{}/.ATTRIBUTES/VARIABLE_VALUE"  # as `components.export.signatures.Recogniser` tracks them
+# As `components.export.signatures` tracks the variables.
+_KEY = "weights/{}/.ATTRIBUTES/VARIABLE_VALUE"
 _PADDING, _OUTSIDE = b"\0padding", b"\0outside"
 
-Names = Mapping[str, Sequence[bytes]]
-"""Strings by their numbers, of each vocabulary."""
+Vocabularies = Mapping[str, Sequence[bytes]]
+"""The strings of each vocabulary, by id."""
+
+AxisNames = Sequence[Hashable] | None
+"""The names along an axis of a weight; None for an axis without names."""
 
 
-class Taken(NamedTuple):
-    """How many weights were taken over of how many, and of the words, rows of how many of how many."""
+class CopiedWeights(NamedTuple):
+    """What was copied.
+
+    Attributes:
+        weights: copied weights.
+        of_weights: weights that can be copied.
+        words: copied rows of the word embedding.
+        of_words: words of the new vocabulary.
+    """
 
     weights: int
     of_weights: int
@@ -29,92 +42,140 @@ class Taken(NamedTuple):
     of_words: int
 
 
-def take_over(tagger: Tagger, names: Names, model: str | Path) -> Taken:
-    """Gives a new tagger the weights of a published model, where there are such of the same shape beside the named rows.
+def copy_weights(tagger: Tagger, vocabularies: Vocabularies, model: str | Path) -> CopiedWeights:
+    """Copies the weights of a published model into a new tagger, where their shapes, apart from
+    named axes, agree.
 
-    What is fitted on dev at the end is not taken over, nor are pretrained vectors.
+    What is fitted on dev is not copied, nor are pretrained vectors.
 
     Args:
-      tagger: the new one.
-      names: its vocabularies, as Transform's graph has them.
-      model: a SavedModel that `components.training.run` wrote.
+        tagger: the new tagger.
+        vocabularies: the new tagger's.
+        model: a SavedModel that `components.training.run` wrote.
     """
-    found, reader = (
-        card.read(model),
-        tf.train.load_checkpoint(str(Path(model) / "variables" / "variables")),
-    )
-    shapes = reader.get_variable_to_shape_map()
-    axes_now, fixed = _axes(tagger, names, tagger.labels), _not_taken(tagger)
-    before = {name: Path(model, "assets", name).read_bytes().split(b"\n")[:-1] for name in names}
-    axes_before = _axes(tagger, before, found.labels if found else ())
-    of_words = len(names[preprocessing.WORDS])
-    weights = [variable for variable in tagger.variables if id(variable) not in fixed]
-    if found is None or sum(key.startswith("weights/") for key in shapes) != len(tagger.variables):
-        return Taken(0, len(weights), 0, of_words)
-    taken = words = 0
-    for number, variable in enumerate(tagger.variables):
-        key, values = _KEY.format(number), np.array(variable)
-        axes = axes_now.get(id(variable)), axes_before.get(id(variable))
-        places = None if id(variable) in fixed else _common(*axes, values.shape, shapes[key])
-        if places is None:
+    model = Path(model)
+    old_card = card.read(model)
+    reader = tf.train.load_checkpoint(str(model / "variables" / "variables"))
+    old_shapes = reader.get_variable_to_shape_map()
+    not_copied = _not_copied(tagger)
+    of_weights = sum(id(variable) not in not_copied for variable in tagger.variables)
+    of_words = len(vocabularies[preprocessing.WORDS])
+    old_count = sum(key.startswith("weights/") for key in old_shapes)
+    if old_card is None or old_count != len(tagger.variables):
+        return CopiedWeights(0, of_weights, 0, of_words)
+    keys = {id(weight): _KEY.format(index) for index, weight in enumerate(tagger.variables)}
+    old_vocabularies = {
+        name: (model / "assets" / name).read_bytes().split(b"\n")[:-1] for name in vocabularies
+    }
+    axes = _axis_names(tagger, vocabularies, tagger.labels)
+    # The width of this feature depends on the others' (`components.tagger.network.input_widths`),
+    # and on the release.
+    old_preceding_width = old_shapes[keys[id(tagger.network.preceding_chars)]][1]
+    old_axes = _axis_names(tagger, old_vocabularies, old_card.labels, old_preceding_width)
+    weights = words = 0
+    for variable in tagger.variables:
+        if id(variable) in not_copied:
             continue
-        here, there = places
-        values[np.ix_(*here)] = reader.get_tensor(key)[np.ix_(*there)]
+        key, values = keys[id(variable)], np.array(variable)
+        named = axes.get(id(variable), (None,) * values.ndim)
+        old_named = old_axes.get(id(variable), (None,) * values.ndim)
+        indices = _common_indices(named, old_named, values.shape, old_shapes[key])
+        if indices is None:
+            continue
+        new, old = indices
+        values[np.ix_(*new)] = reader.get_tensor(key)[np.ix_(*old)]
         variable.assign(values)
-        taken += 1
+        weights += 1
         if variable is tagger.network.words.embeddings:
-            words = len(here[0]) - 1
-    return Taken(taken, len(weights), words, of_words)
+            words = len(new[0]) - 1  # without the unknown word
+    return CopiedWeights(weights, of_weights, words, of_words)
 
 
-def _axes(
-    tagger: Tagger, names: Names, labels: Sequence[str]
-) -> dict[int, tuple[Sequence[bytes] | None, ...]]:
-    """The names along each axis of the weights that have some, by the weight's id; None for an axis without."""
+def _axis_names(
+    tagger: Tagger,
+    vocabularies: Vocabularies,
+    labels: Sequence[str],
+    preceding_width: int | None = None,
+) -> dict[int, tuple[AxisNames, ...]]:
+    """Returns the names along each axis of the weights that have some, by the weight's id.
+
+    Args:
+        tagger: whose weights.
+        vocabularies: the strings by id.
+        labels: the tags by id.
+        preceding_width: width of the preceding-character feature, by default the tagger's.
+    """
     network = tagger.network
     label_names = [label.encode() for label in labels]
     words, affixes, characters = (
-        [*names[name], _OUTSIDE]
+        [*vocabularies[name], _OUTSIDE]
         for name in (preprocessing.WORDS, preprocessing.AFFIXES, preprocessing.CHARACTERS)
     )
-    named = (
+    widths = dict(network.input_widths)
+    if preceding_width is not None:
+        widths["preceding_chars"] = preceding_width
+    widths["output"] = tagger.settings.lstm_units
+    kernel_rows = [
+        (feature, column) for feature, width in widths.items() for column in range(width)
+    ]
+    named: list[tuple[object, tuple[AxisNames, ...]]] = [
         (network.words.embeddings, (words, None)),
         (network.affixes.embeddings, (affixes, None)),
         (network.characters.embedding.embeddings, ([_PADDING, *characters], None)),
+        (network.preceding_chars, (None, range(widths["preceding_chars"]))),
+        *((weights.kernel, (kernel_rows, None)) for weights in network.bilstms[0].directions),
         (network.emissions.kernel, (None, label_names)),
         (network.emissions.bias, (label_names,)),
         (tagger.transitions, (label_names, label_names)),
         (tagger.start, (label_names,)),
         (tagger.end, (label_names,)),
-    )
+    ]
     return {id(weight): axes for weight, axes in named}
 
 
-def _not_taken(tagger: Tagger) -> set[int]:
-    kept = (tagger.temperature, tagger.odds, tagger.boldness, tagger.network.pretrained)
-    states = (
+def _not_copied(tagger: Tagger) -> set[int]:
+    """Returns the ids of variables fitted on dev, of pretrained vectors and of seeds."""
+    variables = (tagger.temperature, tagger.odds, tagger.outside_bias, tagger.network.pretrained)
+    seeds = (
         variable for variable in tagger.variables if not np.issubdtype(variable.dtype, np.floating)
     )
-    return {id(weight) for weight in (*kept, *states)}
+    return {id(variable) for variable in (*variables, *seeds)}
 
 
-def _common(now, before, shape: Sequence[int], shape_before: Sequence[int]):
-    """The places along each axis that both have, here and there, in the same order; None if an axis without names differs."""
-    if len(shape) != len(shape_before):
+def _common_indices(
+    names: Sequence[AxisNames],
+    old_names: Sequence[AxisNames],
+    shape: Sequence[int],
+    old_shape: Sequence[int],
+) -> tuple[list[Sequence[int]], list[Sequence[int]]] | None:
+    """Finds what two weights have in common.
+
+    Args:
+        names: the new weight's names along each axis.
+        old_names: the old weight's.
+        shape: the new weight's.
+        old_shape: the old weight's.
+
+    Returns:
+        The common indices along each axis, of the new and of the old weight, in the same order.
+        None if the weights differ in an axis without names, or if names do not belong to a weight.
+    """
+    if len(shape) != len(old_shape):
         return None
-    here, there = [], []
-    for axis, (size, size_before) in enumerate(zip(shape, shape_before)):
-        names, names_before = (now[axis], before[axis]) if now else (None, None)
-        if names is None:
-            if size != size_before:
+    new, old = [], []
+    for axis_names, old_axis_names, size, old_size in zip(names, old_names, shape, old_shape):
+        if axis_names is None or old_axis_names is None:
+            if size != old_size:
                 return None
-            here.append(range(size))
-            there.append(range(size))
-        else:
-            if len(names) != size or len(names_before) != size_before:
-                return None
-            places = {name: place for place, name in enumerate(names_before)}
-            common = [(place, places[name]) for place, name in enumerate(names) if name in places]
-            here.append([place for place, _ in common])
-            there.append([place for _, place in common])
-    return here, there
+            new.append(range(size))
+            old.append(range(size))
+            continue
+        if len(axis_names) != size or len(old_axis_names) != old_size:
+            return None
+        old_index = {name: index for index, name in enumerate(old_axis_names)}
+        common = [
+            (index, old_index[name]) for index, name in enumerate(axis_names) if name in old_index
+        ]
+        new.append([index for index, _ in common])
+        old.append([index for _, index in common])
+    return new, old

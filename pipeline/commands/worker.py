@@ -34,22 +34,22 @@ def worker(wait: Optional[str]) -> None:
         limit = durations.seconds(wait) if wait else None
     except ValueError as error:
         raise UserError(f"--wait {wait}: {error}") from None
-    place = cluster.place(os.environ.get(cluster.VARIABLE))
-    if place.number == 0:
+    task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
+    if task.rank == 0:
         raise UserError(
             f"{cluster.VARIABLE} says that this is the chief; expected another place here,"
             " and `tfx-ner run --set training.distribute=multi-worker` on the chief"
         )
     screen = Console(highlight=False)
-    screen.print(f"waiting for the chief at {place.chief}", soft_wrap=True)
-    _wait(place, limit)
+    screen.print(f"waiting for the chief at {task.chief}", soft_wrap=True)
+    _wait(task, limit)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tf_runtime.limit_threads()
-    from components.training.worker import follow
+    from components.training.subprocess_trainer import follow_chief
 
-    follow(
-        place,
+    follow_chief(
+        task,
         lambda event: screen.print(
             f"  epoch {event.epoch:>3}/{event.epochs}  loss {event.loss:.4f}"
         ),
@@ -58,14 +58,14 @@ def worker(wait: Optional[str]) -> None:
     os._exit(0)  # TensorFlow would wait for machines that have gone
 
 
-def _wait(place: cluster.Place, limit: Optional[int]) -> None:
+def _wait(task: cluster.ClusterTask, limit: Optional[int]) -> None:
     """Returns when the chief listens. Raises UserError if it has not by then."""
     began = time.monotonic()
     while True:
         try:
-            socket.create_connection((place.host, place.port), timeout=_EVERY).close()
+            socket.create_connection((task.host, task.port), timeout=_EVERY).close()
             return
         except OSError:
             if limit is not None and time.monotonic() - began >= limit:
-                raise UserError(f"{place.chief}: no chief has come to train") from None
+                raise UserError(f"{task.chief}: no chief has come to train") from None
             time.sleep(_EVERY)

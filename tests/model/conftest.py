@@ -46,7 +46,7 @@ def transformed(inputs):
         "characters": flat(tf.cast(codes, tf.int64) % _CHARACTERS),
         "character_counts": flat(counts),
         "shapes": flat(text_ops.shapes(tokens)),
-        "joints": flat(tf.cast(tokens.joints, tf.int64)),
+        "preceding_chars": flat(tf.cast(tokens.preceding_chars, tf.int64)),
         "surfaces": rows,
     }
 

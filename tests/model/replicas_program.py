@@ -1,9 +1,11 @@
-"""Trains a small tagger on several replicas, in a process of its own, as TensorFlow has to be told of them first.
+"""Trains a small tagger on several replicas, in a process of its own, as TensorFlow has to be told
+of them first.
 
     python -m tests.model.replicas_program FOLDER mirrored 2
     python -m tests.model.replicas_program FOLDER multi-worker NUMBER      # with TF_CONFIG
 
-Several processes are stopped after two epochs, and begin anew with a new one. FOLDER/NUMBER.json has what came of it.
+Several processes are stopped after two epochs, and begin anew with a new one. FOLDER/NUMBER.json
+has what came of it.
 """
 
 import json
@@ -15,11 +17,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.tagger.sentences import Sentences
-from components.training import replicas
-from components.training.backup import Backup
-from components.training.learner import Learner
-from components.training.optimizer import SparseAdam
+from components.tagger.batch import Sentences
+from components.training import distributed
+from components.training.callbacks import Backup
+from components.training.learner import Learner, SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
 
 EPOCHS = 4
@@ -56,10 +57,11 @@ def batches():
 
 
 def compiled(settings=PLAIN):
-    """A learner whose gradients are longer than what is let through. What it draws would differ from process to process, so it has
-    one task."""
-    learner = Learner(make_tagger(settings), foretelling=0)
-    learner.compile(SparseAdam(0.05, longest=0.5))
+    """A learner whose gradients are longer than what is let through. What it draws would differ
+    from process to process, so it has one task.
+    """
+    learner = Learner(make_tagger(settings), lm_loss_weight=0)
+    learner.compile(SparseAdam(0.05, gradient_norm=0.5))
     return learner
 
 
@@ -75,33 +77,39 @@ class Losses(keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 == self._last
 
 
-def fitted(team, folder, stops=(EPOCHS,)):
-    """The learner after all epochs, and their losses, where this is the chief; as after a kill at each of `stops`."""
+def fitted(context, folder, stops=(EPOCHS,)):
+    """The learner after all epochs, and their losses, where this is the chief; as after a kill at
+    each of `stops`.
+    """
     losses = []
     for last in stops:
-        with team.strategy.scope():
+        with context.strategy.scope():
             learner = compiled()
         told = Losses(last)
         backup = Backup(folder)
-        replicas.fit(team, learner, batches(), EPOCHS, [told, backup] if team.number == 0 else [])
+        first = backup.restore(learner) if context.rank == 0 else 0
+        callbacks = [told, backup] if context.rank == 0 else []
+        distributed.fit(context, learner, batches(), EPOCHS, callbacks, first)
         losses += told.losses
     return learner, losses
 
 
 def main(folder, kind, number):
-    team = (
-        replicas.mirrored(int(number)) if kind == "mirrored" else replicas.multi_worker(int(number))
+    context = (
+        distributed.mirrored(int(number))
+        if kind == "mirrored"
+        else distributed.multi_worker(int(number))
     )
     stops = (EPOCHS,) if kind == "mirrored" else (EPOCHS // 2, EPOCHS)
-    learner, losses = fitted(team, folder / "backup", stops=stops)
-    with team.strategy.scope():
+    learner, losses = fitted(context, folder / "backup", stops=stops)
+    with context.strategy.scope():
         dropping = compiled(SMALL)
-    replicas.fit(team, dropping, batches(), 0, [])  # ready to begin
+    distributed.fit(context, dropping, batches(), 0, [])  # ready to begin
 
     def of_replicas(variable):
         return [
             part.numpy().tolist()
-            for part in team.strategy.experimental_local_results(variable.value)
+            for part in context.strategy.experimental_local_results(variable.value)
         ]
 
     found = {
@@ -109,9 +117,9 @@ def main(folder, kind, number):
         "weights": [np.array(weight).tolist() for weight in learner.trainable_weights],
         "words": of_replicas(learner.tagger.network.words.embeddings),
         "seeds": of_replicas(dropping.tagger.network.dropout.seed_generator.state),
-        "told": team.told("Zoë" if team.number == 0 else ""),
+        "told": context.broadcast_text("Zoë" if context.rank == 0 else ""),
     }
-    (folder / f"{team.number}.json").write_text(json.dumps(found))
+    (folder / f"{context.rank}.json").write_text(json.dumps(found))
     os._exit(0)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from components.ner import tags
 from components.tagger import crf
-from components.tagger.packing import pack
+from components.tagger.batch import pack
 
 LABELS = ("O", "B-A", "I-A", "B-B", "I-B")
 
@@ -23,7 +23,9 @@ log_partition, viterbi, marginals, entity_scores = (
 
 @st.composite
 def chains(draw, longest=4):
-    """Random emissions for up to three sentences, their packing, and a chain with illegal moves masked."""
+    """Random emissions for up to three sentences, their packing, and a chain with illegal moves
+    masked.
+    """
     lengths = draw(st.lists(st.integers(1, longest), min_size=1, max_size=3))
     random = np.random.default_rng(draw(st.integers(0, 10_000)))
     scale = draw(st.sampled_from([0.1, 1.0, 10.0]))
@@ -32,7 +34,7 @@ def chains(draw, longest=4):
     return (
         tf.constant(emissions),
         pack(tf.constant(lengths)),
-        crf.masked(crf.Chain(*map(tf.constant, parts)), LABELS),
+        crf.mask_illegal(crf.Chain(*map(tf.constant, parts)), LABELS),
     )
 
 
@@ -188,14 +190,14 @@ def test_a_sentence_without_tokens_changes_nothing(example, place):
 def test_illegal_tags_never_come_out_however_strong_they_are():
     emissions = np.zeros((3, 5), "f")
     emissions[:, LABELS.index("I-A")] = 100.0
-    chain = crf.masked(crf.Chain(tf.zeros([5, 5]), tf.zeros([5]), tf.zeros([5])), LABELS)
+    chain = crf.mask_illegal(crf.Chain(tf.zeros([5, 5]), tf.zeros([5]), tf.zeros([5])), LABELS)
     best = viterbi(tf.constant(emissions), pack(tf.constant([3])), chain).numpy()
     assert [LABELS[tag] for tag in best] == ["B-A", "I-A", "I-A"]
 
 
 def test_a_sentence_does_not_depend_on_those_beside_it():
     random = np.random.default_rng(3)
-    chain = crf.masked(
+    chain = crf.mask_illegal(
         crf.Chain(
             *(tf.constant(random.normal(size=size).astype("f")) for size in ((5, 5), (5,), (5,)))
         ),

@@ -7,35 +7,34 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.tagger.batch import Sentences
 from components.tagger.network import Sizes
-from components.tagger.sentences import Sentences
 from components.tagger.tagger import Tagger
-from components.training import foretelling
-from components.training.backup import Backup
-from components.training.foretelling import Foreteller
-from components.training.learner import _AT_A_TIME, Learner
-from components.training.optimizer import SparseAdam
+from components.training.callbacks import Backup
+from components.training.learner import STEPS_PER_EXECUTION, LanguageModelLoss, Learner, SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
 
 UNITS, WORDS = 3, 7
 
 
-def in_full(words, bias, inputs, targets, drawn):
-    """What the drawn words stand for: the loss among all words."""
+def full_softmax_loss(weights, biases, labels, inputs, **_):
+    """What sampled softmax estimates: the loss over all words."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(
-        targets, inputs @ tf.transpose(words) + bias
+        labels[:, 0], inputs @ tf.transpose(weights) + biases
     )
 
 
-def of_each(foreteller, sentences, states):
-    """The losses by the definition: of each token, what is beside it in its own sentence, one after the other."""
+def losses_by_definition(lm_loss, sentences, states):
+    """The losses by the definition: of each token, what is beside it in its own sentence, one after
+    the other.
+    """
     ahead, back = (
         {name: value.numpy() for name, value in side.items()}
-        for side in (foreteller._ahead, foreteller._back)
+        for side in (lm_loss.forward, lm_loss.backward)
     )
 
     def loss(side, state, target):
-        scores = np.tanh(state @ side["narrow"]) @ side["words"].T + side["bias"]
+        scores = np.tanh(state @ side["projection"]) @ side["words"].T + side["bias"]
         return np.log(np.exp(scores).sum()) - scores[target]
 
     rare, nothing = WORDS, WORDS + 1
@@ -49,7 +48,7 @@ def of_each(foreteller, sentences, states):
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_each_token_foretells_its_neighbours_and_no_other_sentence(data):
+def test_each_token_predicts_its_neighbours_within_its_sentence(data):
     sentences = data.draw(
         st.lists(
             st.lists(st.integers(0, WORDS + 3), min_size=1, max_size=5), min_size=1, max_size=4
@@ -62,35 +61,13 @@ def test_each_token_foretells_its_neighbours_and_no_other_sentence(data):
         .astype(np.float32)
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(foretelling, "sampled_softmax_loss", in_full)
-        foreteller = Foreteller(WORDS, UNITS)
-        found = foreteller(
-            tf.constant(states), tf.concat(sentences, 0), tf.constant(lengths)
-        ).numpy()
-    expected = list(of_each(foreteller, sentences, np.split(states, np.cumsum(lengths)[:-1])))
+        patched.setattr(tf.nn, "sampled_softmax_loss", full_softmax_loss)
+        lm_loss = LanguageModelLoss(WORDS, UNITS)
+        found = lm_loss(tf.constant(states), tf.concat(sentences, 0), tf.constant(lengths)).numpy()
+    expected = list(
+        losses_by_definition(lm_loss, sentences, np.split(states, np.cumsum(lengths)[:-1]))
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, 19), min_size=1, max_size=6), st.integers(1, 20), st.integers(0, 99))
-def test_the_loss_among_drawn_words_is_tensorflows(targets, number, seed):
-    random = np.random.default_rng(seed)
-    words, bias, inputs = (
-        keras.Variable(random.normal(size=shape).astype(np.float32))
-        for shape in ((20, 4), (20,), (len(targets), 4))
-    )
-    targets = tf.constant(targets, tf.int64)
-    drawn = tf.random.log_uniform_candidate_sampler(
-        targets[:, None], 1, number, unique=True, range_max=20, seed=seed
-    )
-    arguments = (words.value, bias.value, targets[:, None], inputs.value, number, 20)
-    with tf.GradientTape(persistent=True) as tape:
-        found = foretelling.sampled_softmax_loss(words, bias, inputs.value, targets, drawn)
-        expected = tf.nn.sampled_softmax_loss(*arguments, sampled_values=drawn)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    for variable in (words.value, bias.value, inputs.value):
-        slopes = [tf.convert_to_tensor(tape.gradient(loss, variable)) for loss in (found, expected)]
-        np.testing.assert_allclose(*slopes, rtol=1e-3, atol=1e-5)
 
 
 def batch(words):
@@ -111,7 +88,7 @@ def batch(words):
 def learner(weight):
     tf.random.set_seed(1)
     settings = SMALL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
-    return Learner(make_tagger(settings), foretelling=weight)
+    return Learner(make_tagger(settings), lm_loss_weight=weight)
 
 
 def loss_of(one, sentences, tags, weights=None):
@@ -128,7 +105,7 @@ def test_without_weight_there_is_the_taggers_loss_alone():
 
 
 def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
-    monkeypatch.setattr(foretelling, "sampled_softmax_loss", in_full)
+    monkeypatch.setattr(tf.nn, "sampled_softmax_loss", full_softmax_loss)
     sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
     one = learner(0.5)
     parts = [
@@ -140,7 +117,9 @@ def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
 
 
 def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it():
-    """In these sentences each word decides the next, so that a state that knows its word can foretell it."""
+    """In these sentences each word decides the next, so that a state that knows its word can
+    foretell it.
+    """
     one = learner(1.0)
     one.compile("adam")
     one.optimizer.learning_rate = 0.02
@@ -150,11 +129,11 @@ def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it
     before = len(one.tagger.variables)
     losses = one.fit(data, epochs=2, verbose=0).history["loss"]
     untold = np.log(
-        min(foretelling._DRAWN, one.tagger.sizes.words + 2)
+        min(LanguageModelLoss.SAMPLED, one.tagger.sizes.words + 2)
     )  # of one direction, if nothing were known
     assert losses[-1] < untold / 2, losses
     assert len(one.tagger.variables) == before and not [
-        v.path for v in one.tagger.variables if "foretell" in v.path
+        v.path for v in one.tagger.variables if "lm_loss" in v.path
     ]
 
 
@@ -162,11 +141,15 @@ def test_a_word_joined_to_a_mark_that_train_never_joins_is_read_as_one_apart():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
 
     def emissions(joint):
-        return tagger(batch([[1, 2, 3]])._replace(joints=tf.constant([[0, joint, 0]]))).numpy()
+        return tagger(
+            batch([[1, 2, 3]])._replace(preceding_chars=tf.constant([[0, joint, 0]]))
+        ).numpy()
 
-    one = Learner(tagger, foretelling=0.0)
-    one.compile(SparseAdam(0.01, longest=1.0))
-    sentences = batch([[1, 2, 3], [4, 5, 6]])._replace(joints=tf.constant([[0, 2, 0], [0, 0, 2]]))
+    one = Learner(tagger, lm_loss_weight=0.0)
+    one.compile(SparseAdam(0.01, gradient_norm=1.0))
+    sentences = batch([[1, 2, 3], [4, 5, 6]])._replace(
+        preceding_chars=tf.constant([[0, 2, 0], [0, 0, 2]])
+    )
     one.fit(
         tf.data.Dataset.from_tensors((sentences, tf.constant([[0, 1, 0], [1, 0, 2]]))).repeat(5),
         verbose=0,
@@ -185,7 +168,7 @@ def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):
         lambda part: tf.TensorSpec([None] * part.shape.rank, part.dtype), made[0]
     )
     one = learner(0.1)
-    one.compile(SparseAdam(0.01, longest=1.0))
+    one.compile(SparseAdam(0.01, gradient_norm=1.0))
     one.fit(
         tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec),
         epochs=2,
@@ -194,12 +177,12 @@ def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):
     assert len(traced) == 1
 
 
-@pytest.mark.parametrize("number", [1, _AT_A_TIME, _AT_A_TIME + 3])
+@pytest.mark.parametrize("number", [1, STEPS_PER_EXECUTION, STEPS_PER_EXECUTION + 3])
 def test_an_epoch_takes_each_batch_once(number):
     made = [(batch([[1, 2, 3]]), tf.zeros([1, 3], tf.int32))] * number
     spec = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), made[0])
     one = learner(0.1)
-    one.compile(SparseAdam(0.01, longest=1.0))
+    one.compile(SparseAdam(0.01, gradient_norm=1.0))
     one.fit(
         tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec),
         epochs=3,
@@ -211,13 +194,15 @@ def test_an_epoch_takes_each_batch_once(number):
 def test_a_training_killed_as_it_keeps_its_state_goes_on_from_the_one_before(tmp_path, monkeypatch):
     def trained(epochs):
         one = learner(0.1)
-        one.compile(SparseAdam(0.01, longest=1.0))
+        one.compile(SparseAdam(0.01, gradient_norm=1.0))
         data = tf.data.Dataset.from_tensors((batch([[1, 2, 3]]), tf.ones([1, 3], tf.int32)))
         began = []
         telling = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: began.append(epoch)
         )
-        one.fit(data, epochs=epochs, verbose=0, callbacks=[Backup(tmp_path), telling])
+        backup = Backup(tmp_path)
+        first = backup.restore(one)
+        one.fit(data, epochs=epochs, initial_epoch=first, verbose=0, callbacks=[backup, telling])
         return one, began
 
     def killed(self, path, overwrite):
@@ -236,7 +221,7 @@ def test_a_training_killed_as_it_keeps_its_state_goes_on_from_the_one_before(tmp
             trained(3)
     (kept,) = tmp_path.glob("after-*")
     again = learner(0.1)
-    again.compile(SparseAdam(0.01, longest=1.0))
+    again.compile(SparseAdam(0.01, gradient_norm=1.0))
     again.load_weights(kept)
     for one, other in zip(
         (*first.variables, *first.optimizer.variables),

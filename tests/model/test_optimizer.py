@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.training.optimizer import SparseAdam
+from components.training.learner import SparseAdam
 
 
 def updated(optimizer, gradients, start):
@@ -28,7 +28,7 @@ def test_rows_that_every_step_touches_move_as_with_keras():
         keras.optimizers.Adam(0.1, global_clipnorm=1.0), map(tf.convert_to_tensor, gradients), start
     )
     np.testing.assert_allclose(
-        updated(SparseAdam(0.1, longest=1.0), gradients, start), expected, rtol=1e-5
+        updated(SparseAdam(0.1, gradient_norm=1.0), gradients, start), expected, rtol=1e-5
     )
 
 
@@ -37,15 +37,17 @@ def test_what_has_no_rows_moves_as_with_keras():
     start = np.ones((2, 2), "f")
     expected = updated(keras.optimizers.Adam(0.1, global_clipnorm=1.0), gradients, start)
     np.testing.assert_allclose(
-        updated(SparseAdam(0.1, longest=1.0), gradients, start), expected, rtol=1e-5
+        updated(SparseAdam(0.1, gradient_norm=1.0), gradients, start), expected, rtol=1e-5
     )
 
 
 def test_rows_that_no_step_touches_stay():
     start = np.ones((3, 2), "f")
     found = updated(
-        SparseAdam(0.1, longest=1.0), [slices([0], [[1, 1]], 3), slices([1], [[1, 1]], 3)], start
+        SparseAdam(0.1, gradient_norm=1.0),
+        [slices([0], [[1, 1]], 3), slices([1], [[1, 1]], 3)],
+        start,
     )
-    once = updated(SparseAdam(0.1, longest=1.0), [slices([0], [[1, 1]], 3)], start)
+    once = updated(SparseAdam(0.1, gradient_norm=1.0), [slices([0], [[1, 1]], 3)], start)
     np.testing.assert_array_equal(found[0], once[0])  # no momentum carries it on
     assert (found[1] < 1).all() and (found[2] == 1).all()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.tagger import recurrence
-from components.tagger.packing import pack
+from components.tagger.batch import pack
 
 UNITS, WIDTH = 3, 4
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=5)
@@ -39,19 +39,18 @@ def keras_outputs(inputs, lengths, values, backwards):
     return tf.concat(outputs, 0)
 
 
-def both_directions(inputs, lengths, ahead, back, read):
+def both_directions(inputs, lengths, ahead, back, lstm):
     tokens = tf.range(sum(lengths))
-    return read(inputs, tokens, pack(tf.constant(lengths, tf.int32)), (ahead, back))
+    return lstm(inputs, tokens, pack(tf.constant(lengths, tf.int32)), (ahead, back))
 
 
 # Traced once for most shapes, where at once each call would trace its loops.
-READS = [
-    tf.function(read, autograph=False, reduce_retracing=True)
-    for read in (
-        recurrence.read_few,
-        recurrence.read_many,
-        recurrence.read,
-        recurrence.read_for_training,
+LSTMS = [
+    tf.function(lstm, autograph=False, reduce_retracing=True)
+    for lstm in (
+        recurrence.lstm_padded,
+        recurrence.lstm,
+        recurrence.lstm_packed,
     )
 ]
 
@@ -66,9 +65,9 @@ def test_outputs_are_those_of_keras(lengths, seed):
         [keras_outputs(inputs, lengths, ahead, False), keras_outputs(inputs, lengths, back, True)],
         1,
     )
-    for read in READS:
+    for lstm in LSTMS:
         np.testing.assert_allclose(
-            both_directions(inputs, lengths, ahead, back, read), expected, atol=1e-5
+            both_directions(inputs, lengths, ahead, back, lstm), expected, atol=1e-5
         )
 
 
@@ -110,7 +109,7 @@ def test_gradients_are_those_of_differentiating_through_the_equations(lengths, s
         )
 
     gradients = []
-    for read in (plain, lambda: both_directions(inputs, lengths, ahead, back, READS[-1])):
+    for read in (plain, lambda: both_directions(inputs, lengths, ahead, back, LSTMS[-1])):
         with tf.GradientTape() as tape:
             tape.watch(sources)
             loss = tf.reduce_sum(read() * weight)
@@ -123,18 +122,16 @@ def test_gradients_are_those_of_differentiating_through_the_equations(lengths, s
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=5).filter(any))
-def test_packing_reads_each_token_once_in_each_direction_and_in_order(lengths):
+def test_packing_has_each_token_once_in_each_direction_and_in_order(lengths):
     packing = pack(tf.constant(lengths, tf.int32))
-    readings, places = packing.readings.numpy().tolist(), packing.places.numpy().tolist()
-    assert sorted(readings) == list(range(2 * sum(lengths))) and [
-        readings[place] for place in places
-    ] == sorted(readings)
+    step_of_position = np.repeat(np.arange(len(packing.active)), packing.active)
     start = 0
-    for length in lengths:
-        steps = np.repeat(np.arange(len(packing.counts)), 2 * packing.counts)
-        for direction in (0, 1):
-            read_at = [
-                steps[places[2 * token + direction]] for token in range(start, start + length)
-            ]
-            assert read_at[:: -1 if direction else 1] == list(range(length))
+    for direction in (packing.forward, packing.backward):
+        assert sorted(direction.numpy()) == list(range(sum(lengths)))
+    for sentence, length in enumerate(lengths):
+        tokens = slice(start, start + length)
+        assert (packing.sentence_ids.numpy()[tokens] == sentence).all()
+        steps = step_of_position[packing.forward.numpy()[tokens]].tolist()
+        assert steps == list(range(length))
+        assert step_of_position[packing.backward.numpy()[tokens]].tolist() == steps[::-1]
         start += length

@@ -13,9 +13,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.tagger.sentences import Sentences
+from components.tagger.batch import Sentences
+from components.training.distributed import DistributedContext, share_batch
 from components.training.learner import Learner
-from components.training.replicas import Team, share
 from tests.model.conftest import SMALL, make_tagger
 from tests.model.replicas_program import EPOCHS, Losses, batches, compiled, fitted
 
@@ -75,13 +75,17 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """A learner that was fitted on one device, and its losses."""
-    return fitted(Team(tf.distribute.OneDeviceStrategy("CPU:0")), tmp_path_factory.mktemp("alone"))
+    return fitted(
+        DistributedContext(tf.distribute.OneDeviceStrategy("CPU:0")),
+        tmp_path_factory.mktemp("alone"),
+    )
 
 
 @pytest.mark.parametrize("kind", ["mirrored", "workers"])
 def test_losses_and_weights_are_those_of_one_device_also_after_a_restart(trained, alone, kind):
     learner, losses = alone
-    # Sums of float32 in another order: one in 10^7 at a step, and Adam passes on what it divides by.
+    # Sums of float32 in another order: one in 10^7 at a step, and Adam passes on what it divides
+    # by.
     np.testing.assert_allclose(trained[kind][0]["losses"], losses, rtol=1e-5)
     for weight, found in zip(learner.trainable_weights, trained[kind][0]["weights"]):
         np.testing.assert_allclose(found, weight, atol=1e-3)
@@ -91,7 +95,8 @@ def test_losses_are_those_of_keras(alone):
     learner, told = compiled(), Losses()
     learner.fit(batches(), epochs=EPOCHS, verbose=0, callbacks=[told])
     np.testing.assert_allclose(alone[1][0], told.losses[0], rtol=1e-6)
-    # At the end of an epoch Keras's optimizer counts a step that there was not, and Adam's first steps go by their number.
+    # At the end of an epoch Keras's optimizer counts a step that there was not, and Adam's first
+    # steps go by their number.
     np.testing.assert_allclose(alone[1], told.losses, rtol=0.01)
 
 
@@ -145,12 +150,12 @@ def test_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(of, leng
             loss = learner.compute_loss(sentences, tags, states, weights)
         return loss, tape.gradient(loss, learner.tagger.network.emissions.kernel.value)
 
-    parts = [loss_and_gradient(*share(sentences, tags, number, of)) for number in range(of)]
+    parts = [loss_and_gradient(*share_batch(sentences, tags, number, of)) for number in range(of)]
     for whole, summed in zip(loss_and_gradient(sentences, tags), map(tf.add_n, zip(*parts))):
         np.testing.assert_allclose(summed, whole, rtol=1e-3, atol=1e-5)
 
 
 LEARNERS = {
-    output: Learner(make_tagger(SMALL.model_copy(update={"output": output})), foretelling=0)
+    output: Learner(make_tagger(SMALL.model_copy(update={"output": output})), lm_loss_weight=0)
     for output in ("crf", "softmax")
 }

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from components.ingest.examples import of_sentence, sentence_of
 from components.ner.sentence import Sentence, Span
+from components.report.component import TRAINING_RECORD
 from components.report.figures import Epoch, parse_training
-from components.training import record
-from components.training.record import EpochRecord
+from components.training import callbacks
+from components.training.callbacks import EpochRecord
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=5)
 
@@ -46,7 +47,7 @@ def test_the_record_of_epochs_survives_a_kill_and_has_each_once(epoch_record, tm
     after = epoch_record()  # of another process, which runs the third epoch again
     for epoch, loss in ((2, 0.75), (3, 0.6)):
         after.on_epoch_end(epoch, logs(loss))
-    found = record.read(tmp_path / "epochs.json")
+    found = callbacks.load_epochs(tmp_path / "epochs.json")
     assert [(one["epoch"], one["loss"]) for one in found] == [
         (1, 0.9),
         (2, 0.8),
@@ -58,12 +59,12 @@ def test_the_record_of_epochs_survives_a_kill_and_has_each_once(epoch_record, tm
 def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
     made = epoch_record()
     made.on_epoch_end(0, logs(0.9))
-    record.write(
-        str(tmp_path / "run"),
-        record.read(tmp_path / "epochs.json"),
+    callbacks.write_record(
+        tmp_path / "run",
+        callbacks.load_epochs(tmp_path / "epochs.json"),
         {"best_epoch": 1, "outside_bias": 0.5, "temperature": 1.5},
     )
-    found = parse_training((tmp_path / "run" / record.FILE).read_bytes())
+    found = parse_training((tmp_path / "run" / TRAINING_RECORD).read_bytes())
     assert (
         found.epochs == (Epoch(1, 0.9, 0.1, 0.2, 0.3, 0.5, 2.0, 60),)
         and found.epochs[0].tokens_per_second == 30
@@ -74,4 +75,7 @@ def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
         1.5,
         None,
     )
-    assert json.loads((tmp_path / "run" / record.FILE).read_text())["epochs"][0]["epoch"] == 1
+    assert (
+        json.loads((tmp_path / "run" / callbacks.RECORD_FILE).read_text())["epochs"][0]["epoch"]
+        == 1
+    )

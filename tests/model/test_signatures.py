@@ -1,4 +1,6 @@
-"""The saved model: what it answers, and that it answers alike alone, in company, and loaded as a server loads it."""
+"""The saved model: what it answers, and that it answers alike alone, in company, and loaded as a
+server loads it.
+"""
 
 import subprocess
 import sys
@@ -135,7 +137,9 @@ def test_examples_without_any_tokens_are_answered(model):
 
 
 def test_a_server_finds_the_weights_where_the_graph_reads_them(saved, model):
-    """TensorFlow Serving runs the graph's own restore operation, which knows nothing of Python objects."""
+    """TensorFlow Serving runs the graph's own restore operation, which knows nothing of Python
+    objects.
+    """
     v1 = tf.compat.v1
     with v1.Session(graph=tf.Graph()) as session:
         definition = v1.saved_model.load(session, ["serve"], saved)
@@ -154,9 +158,9 @@ def test_a_server_finds_the_weights_where_the_graph_reads_them(saved, model):
 
 ALONE = """
 import sys, tensorflow as tf
-answer = tf.saved_model.load(sys.argv[1]).signatures["serving_default"](text=tf.constant(["John Smith flew to Paris."]))
-assert not {"components", "serving", "tfx", "tensorflow_transform", "tensorflow_text"} & set(sys.modules)
-print(int(answer["count"][0]))
+answer = tf.saved_model.load(sys.argv[1]).signatures["serving_default"](text=tf.constant(["John
+Smith flew to Paris."])) assert not {"components", "serving", "tfx", "tensorflow_transform",
+"tensorflow_text"} & set(sys.modules) print(int(answer["count"][0]))
 """
 
 

@@ -49,7 +49,9 @@ def test_both_tokenisers_agree_on_real_text(real_corpora, corpus):
 
 
 def _in_a_surface(codes):
-    """The characters as TensorFlow encodes them: 2.16 takes the noncharacters, of which Unicode has 66, for invalid."""
+    """The characters as TensorFlow encodes them: 2.16 takes the noncharacters, of which Unicode has
+    66, for invalid.
+    """
     return tf.strings.unicode_encode(tf.constant(codes, tf.int32), "UTF-8").numpy().decode()
 
 
@@ -80,23 +82,29 @@ def _joint(text, start, end):
     """What the token is joined to, told by its characters alone."""
     before, token = text[max(start - 1, 0) : start], text[start:end]
     can_be = regex.match(r"[\p{L}\p{N}_]", token) is not None
-    return text_ops.JOINTS.find(before) + 1 if before and can_be else 0
+    return text_ops.JOINING_CHARS.find(before) + 1 if before and can_be else 0
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(
-        st.text(st.one_of(st.sampled_from(text_ops.JOINTS + "ab9_é中 "), CHARACTERS), max_size=25),
+        st.text(
+            st.one_of(st.sampled_from(text_ops.JOINING_CHARS + "ab9_é中 "), CHARACTERS), max_size=25
+        ),
         min_size=1,
     )
 )
 @example(["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x"])
 def test_a_word_is_joined_to_the_mark_right_before_it(texts):
     found, cut = places(texts)
-    joints = [
-        joint for joint, start in zip(found.joints.numpy(), found.starts.numpy()) if start >= 0
+    preceding_chars = [
+        joint
+        for joint, start in zip(found.preceding_chars.numpy(), found.starts.numpy())
+        if start >= 0
     ]
-    assert joints == [_joint(text, *span) for text, spans in zip(texts, cut) for span in spans]
+    assert preceding_chars == [
+        _joint(text, *span) for text, spans in zip(texts, cut) for span in spans
+    ]
 
 
 def test_bytes_that_are_no_utf8_are_read_as_the_replacement_character():

@@ -13,21 +13,20 @@ from components.evaluation.reliability import expected_error
 from components.ner import labels
 from components.ner.tags import spans_of
 from components.tagger import crf
+from components.tagger.batch import Sentences, pack, unique_tokens_of_sentences
 from components.tagger.network import Sizes
-from components.tagger.packing import pack
-from components.tagger.sentences import Sentences, vocables_of_sentences
 from components.tagger.tagger import Tagger
-from components.training import calibration, corpus_tags, dataset, epochs
-from components.training.best_weights import BestWeights
+from components.training import calibration, dataset, fit
+from components.training.callbacks import BestWeights
 from tests.model.conftest import SMALL, make_tagger
-from tests.model.test_expectation import counted
+from tests.model.test_output_init import counted
 
 SPEC = {
     name: tf.io.VarLenFeature(kind)
     for name, kind in (
         ("words", tf.int64),
         ("shapes", tf.int64),
-        ("joints", tf.int64),
+        ("preceding_chars", tf.int64),
         ("affixes", tf.int64),
         ("characters", tf.int64),
         ("character_counts", tf.int64),
@@ -48,7 +47,7 @@ def record(number, length):
             feature={
                 "words": ints([number] * length),
                 "shapes": ints([1] * length),
-                "joints": ints([0] * length),
+                "preceding_chars": ints([0] * length),
                 "affixes": ints([2] * 4 * length),
                 "characters": ints([5] * 2 * length),
                 "character_counts": ints([2] * length),
@@ -74,7 +73,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("seed", [None, 7])
 def test_every_sentence_comes_once_with_padding_to_its_right(files, seed):
     seen = {}
-    for batch, tags in dataset.batches(files, SPEC, 2, seed):
+    for batch, tags in dataset.load_batches(files, SPEC, 2, seed):
         for row, length in enumerate(batch.lengths.numpy()):
             seen[int(batch.words[row, 0])] = int(length)
             assert set(batch.words[row, :length].numpy()) == {int(batch.words[row, 0])}
@@ -87,40 +86,42 @@ def test_the_same_seed_gives_the_same_batches_and_each_epoch_others(files):
     def epoch(data):
         return [batch.words[:, 0].numpy().tolist() for batch, _ in data]
 
-    one, other = dataset.batches(files, SPEC, 2, 7), dataset.batches(files, SPEC, 2, 7)
+    one, other = dataset.load_batches(files, SPEC, 2, 7), dataset.load_batches(files, SPEC, 2, 7)
     first, second = epoch(one), epoch(one)
     assert [first, second] == [epoch(other), epoch(other)] and first != second
 
 
 def test_tags_as_the_corpus_has_them_are_those_of_first_parts(files):
     """Every third token of the files begins a corpus token."""
-    for batch, tags in dataset.batches(files, SPEC, 2, None, as_corpus=True):
+    for batch, tags in dataset.load_batches(files, SPEC, 2, None, corpus_tags=True):
         for row, length in zip(tags.numpy(), batch.lengths.numpy()):
             assert row[:length].tolist() == [
-                1 if place % 3 == 0 else corpus_tags.NO_TAG for place in range(length)
+                1 if place % 3 == 0 else dataset.IGNORE_INDEX for place in range(length)
             ]
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), min_size=1))
 def test_entities_count_over_corpus_tokens_however_these_are_cut(tokens):
-    """Parts tagged as Transform tags them, or with anything: the entities are those of the first parts."""
+    """Parts tagged as Transform tags them, or with anything: the entities are those of the first
+    parts.
+    """
     labels = ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
     first = [tag for tag, _ in tokens]
     gold = np.array(
-        [number for tag, parts in tokens for number in [tag] + [corpus_tags.NO_TAG] * (parts - 1)]
+        [number for tag, parts in tokens for number in [tag] + [dataset.IGNORE_INDEX] * (parts - 1)]
     )
-    anything = np.where(gold == corpus_tags.NO_TAG, 3, gold)
+    anything = np.where(gold == dataset.IGNORE_INDEX, 3, gold)
     expected = spans_of([labels[tag] for tag in first], "IOB2")
     assert (
-        corpus_tags.corpus_spans(gold, gold, labels)
-        == corpus_tags.corpus_spans(anything, gold, labels)
+        dataset.corpus_spans(gold, gold, labels)
+        == dataset.corpus_spans(anything, gold, labels)
         == expected
     )
 
 
 def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
-    batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
+    batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
     lengths = batch.lengths.numpy()
     assert len(lengths) > 1
     for row, together in enumerate(np.split(tagger(batch).numpy(), np.cumsum(lengths)[:-1])):
@@ -136,16 +137,18 @@ def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
 @pytest.mark.parametrize("chance", [0.0, 0.9999])
 def test_words_are_dropped_with_the_chance_that_is_set(files, chance):
     tagger = make_tagger(SMALL.model_copy(update={"dropout": 0.0, "word_dropout": chance}))
-    tagger.network.expect(np.ones(tagger.sizes.words + 1, np.int64))
-    batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
+    tagger.network.set_word_counts(np.ones(tagger.sizes.words + 1, np.int64))
+    batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
     same = np.allclose(tagger(batch, training=True), tagger(batch), atol=1e-5)
     assert same == (chance == 0)
 
 
 def test_moves_are_counted_within_sentences_and_padding_is_none(files):
     tagger = make_tagger()
-    counts = epochs._count(dataset.batches(files, SPEC, 4, shuffle_seed=1), tagger)
-    sentences = [tags.numpy() for _, tags in dataset.batches(files, SPEC, 1, shuffle_seed=None)]
+    counts = fit.count_train(dataset.load_batches(files, SPEC, 4, shuffle_seed=1), tagger)
+    sentences = [
+        tags.numpy() for _, tags in dataset.load_batches(files, SPEC, 1, shuffle_seed=None)
+    ]
     assert len(sentences) > 4
     np.testing.assert_array_equal(counts.moves, counted([tuple(row) for [row] in sentences]))
     assert counts.words.sum() == sum(row.size for row in sentences)
@@ -184,10 +187,12 @@ def test_expected_error_is_between_the_mean_difference_and_one(pairs):
     assert abs(scores.mean() - right.mean()) - 1e-9 <= error <= 1
 
 
-def test_boldness_finds_the_entities_that_the_best_path_misses(files):
-    """A tagger that is sure of O everywhere, and of the right tag next: only boldness lets anything be found."""
+def test_outside_bias_finds_the_entities_that_the_best_path_misses(files):
+    """A tagger that is sure of O everywhere, and of the right tag next: only outside_bias lets
+    anything be found.
+    """
     tagger = make_tagger()
-    data = dataset.batches(files, SPEC, 2, None, as_corpus=True)
+    data = dataset.load_batches(files, SPEC, 2, None, corpus_tags=True)
     gold = tagger.labels[1]
     tagger.network.emissions.set_weights(
         [np.zeros_like(weight) for weight in tagger.network.emissions.get_weights()]
@@ -198,20 +203,20 @@ def test_boldness_finds_the_entities_that_the_best_path_misses(files):
     for weight in (tagger.transitions, tagger.start, tagger.end):
         weight.assign(tf.zeros_like(weight))
     batch, _ = next(iter(data))
-    assert not tagger.decode(vocables_of_sentences(batch)).tags.numpy().any()
-    found = calibration.calibrate(tagger, data)
-    assert gold.startswith("B-") and found.boldness > 0.8 and found.dev.f1 == 1.0
-    decoded = tagger.decode(vocables_of_sentences(batch))
+    assert not tagger.decode(unique_tokens_of_sentences(batch)).tags.numpy().any()
+    found = calibration.calibrate(tagger, calibration.compute_emissions(tagger, data))
+    assert gold.startswith("B-") and found.outside_bias > 0.8 and found.dev.f1 == 1.0
+    decoded = tagger.decode(unique_tokens_of_sentences(batch))
     assert (decoded.tags.numpy() == 1).all()
     # All are right, so the scores are as sure as so few can make them.
     number = sum(
         len(tags.numpy())
-        for tags in (tagger.decode(vocables_of_sentences(one)).tags for one, _ in data)
+        for tags in (tagger.decode(unique_tokens_of_sentences(one)).tags for one, _ in data)
     )
     assert decoded.scores.numpy() == pytest.approx((number + 1) / (number + 2), abs=0.02)
 
 
-def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all(monkeypatch):
+def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all():
     """Of three types that look alike, one is right more often than the others."""
     tagger = Tagger(Sizes(9, 9, 9), labels.label_map(["COMMON", "OFTEN", "RARE"]), SMALL)
     begin = {name: tagger.labels.index(f"B-{name}") for name in ("COMMON", "OFTEN", "RARE")}
@@ -225,13 +230,12 @@ def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all(monkeypatch):
         "f"
     )
     packing = pack(tf.ones(len(found), tf.int32))
-    batch = calibration._Batch(tf.constant(emissions), packing, list(gold[:, None]))
-    monkeypatch.setattr(calibration, "_batches", lambda tagger, dev: iter([batch]))
-    fitted = calibration.calibrate(tagger, None)
-    boldness, temperature, odds = map(
-        tf.convert_to_tensor, (tagger.boldness, tagger.temperature, tagger.odds)
+    batch = calibration.DevBatch(tf.constant(emissions), packing, list(gold[:, None]))
+    fitted = calibration.calibrate(tagger, [batch])
+    outside_bias, temperature, odds = map(
+        tf.convert_to_tensor, (tagger.outside_bias, tagger.temperature, tagger.odds)
     )
-    tags = tagger.best_tags(batch.emissions, packing, boldness)
+    tags = tagger.best_tags(batch.emissions, packing, outside_bias)
     np.testing.assert_array_equal(tags, found)
     scores = tagger.scores(batch.emissions, tags, packing, temperature, odds).numpy()
     assert scores[0] == pytest.approx(0.5, abs=0.03) and scores[1] == pytest.approx(0.9, abs=0.03)
@@ -242,7 +246,7 @@ def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all(monkeypatch):
 
 
 def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
-    batch, _ = next(iter(dataset.batches(files, SPEC, 2, None)))
+    batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
     emissions = tagger(batch)
     packing = pack(batch.lengths)
     tags = crf.viterbi(emissions, packing, tagger.chain)

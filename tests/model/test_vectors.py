@@ -9,7 +9,7 @@ import tensorflow as tf
 from components.errors import UserError
 from components.features import text_ops
 from components.tagger import vectors
-from components.tagger.sentences import Vocables
+from components.tagger.batch import UniqueTokens
 from tests.model.conftest import make_tagger
 
 LINES = "the 0.5 1\nApple 2 -3e-1\napple 9 9\nin 2004 7 8\n1999 4 5\n"
@@ -29,19 +29,19 @@ def file(tmp_path):
     "content", [LINES, "5 2\n" + LINES, gzip.compress(LINES.encode()), LINES.replace("\n", " \n")]
 )
 def test_each_form_of_file_is_read_alike(file, content):
-    found = vectors.read(file(content), {"apple", "absent"}, limit=2)
+    found = vectors.read_vectors(file(content), {"apple", "absent"}, limit=2)
     assert (
         found.dimensions == 2
         and list(found.known) == ["apple"]
         and found.others == ("the", "in 0000")
     )
     np.testing.assert_allclose(found.known["apple"], [2, -0.3], rtol=1e-6)
-    np.testing.assert_allclose(found.extra, [[0.5, 1], [7, 8]])
+    np.testing.assert_allclose(found.other_vectors, [[0.5, 1], [7, 8]])
 
 
 def test_without_room_for_others_there_are_none(file):
-    found = vectors.read(file(LINES), {"apple"}, limit=0)
-    assert found.others == () and found.extra.shape == (0, 2)
+    found = vectors.read_vectors(file(LINES), {"apple"}, limit=0)
+    assert found.others == () and found.other_vectors.shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_without_room_for_others_there_are_none(file):
 def test_a_malformed_file_is_refused_with_its_line(file, content, line):
     path = file(content)
     with pytest.raises(UserError, match=f"{path}:{line}: "):
-        vectors.read(path, {"a", "b"}, limit=10)
+        vectors.read_vectors(path, {"a", "b"}, limit=10)
 
 
 def test_a_missing_file_and_a_torn_gzip_are_refused(file, tmp_path):
     with pytest.raises(UserError, match="cannot read"):
-        vectors.read(str(tmp_path / "none"), set(), 1)
+        vectors.read_vectors(str(tmp_path / "none"), set(), 1)
     with pytest.raises(UserError, match="cannot read"):
-        vectors.read(file(gzip.compress(LINES.encode() * 99)[:-20]), set(), 1)
+        vectors.read_vectors(file(gzip.compress(LINES.encode() * 99)[:-20]), set(), 1)
 
 
 def test_the_width_is_known_from_the_first_lines(file):
@@ -79,7 +79,7 @@ def test_a_tagger_sees_vectors_of_any_scale_alike(scale):
     words, width = network.sizes.words, network.sizes.vectors
     random = np.random.default_rng(1)
     known, others = {3: random.normal(size=width)}, random.normal(size=(2, width))
-    network.start_from({word: scale * vector for word, vector in known.items()}, scale * others)
+    network.set_pretrained({word: scale * vector for word, vector in known.items()}, scale * others)
     table = network.pretrained.numpy()
     given = np.stack([known[3], *others])
     np.testing.assert_allclose(
@@ -90,30 +90,30 @@ def test_a_tagger_sees_vectors_of_any_scale_alike(scale):
 
 def test_vectors_of_zeros_stay_zeros():
     network = make_tagger(others=("pear",)).network
-    network.start_from({}, np.zeros((1, network.sizes.vectors)))
+    network.set_pretrained({}, np.zeros((1, network.sizes.vectors)))
     assert not network.pretrained.numpy().any()
 
 
-def test_what_is_learnt_of_a_vector_is_no_straight_line_through_it():
+def test_the_projection_of_a_vector_is_not_linear():
     network = make_tagger(others=("pear", "plum")).network
     vector = np.linspace(-1.0, 1.0, network.sizes.vectors)
-    network.start_from({}, np.stack([vector, -vector]))
+    network.set_pretrained({}, np.stack([vector, -vector]))
 
-    def looks(word):
-        """Of a word alone that nothing is known of but its vector."""
+    def token_input(word):
+        """The input of a token that nothing is known of but its vector."""
         zeros = tf.zeros([1], tf.int32)
-        batch = Vocables(
+        batch = UniqueTokens(
             words=zeros + network.sizes.words + word,
             shapes=zeros,
-            joints=zeros,
-            affixes=tf.zeros([1, text_ops.AFFIXES], tf.int32),
+            preceding_chars=zeros,
+            affixes=tf.zeros([1, text_ops.AFFIX_COUNT], tf.int32),
             characters=tf.zeros([1, 2], tf.int32),
-            tokens=zeros,
+            indices=zeros,
             lengths=zeros + 1,
         )
-        return network._vectors(batch, training=False)[0].numpy()
+        return network.token_inputs(batch, training=False)[0].numpy()
 
-    nothing, one, opposite = (looks(word) for word in (0, 1, 2))
+    nothing, one, opposite = (token_input(word) for word in (0, 1, 2))
     width, hidden = network.sizes.vectors, network.settings.vector_units
     both = one + opposite - 2 * nothing
     np.testing.assert_allclose(both[:-hidden], 0, atol=1e-6)

@@ -1,4 +1,6 @@
-"""Starting from a published model's weights: what has a name there is found by it, the rest begins anew."""
+"""Starting from a published model's weights: what has a name there is found by it, the rest begins
+anew.
+"""
 
 import numpy as np
 import pytest
@@ -7,9 +9,10 @@ import tensorflow as tf
 from components.export import card
 from components.features import preprocessing
 from components.settings import Model
+from components.tagger import network
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
-from components.training.warm_start import take_over
+from components.training.warm_start import copy_weights
 
 SETTINGS = {"word_dimensions": 6, "character_filters": 4, "lstm_units": 5}
 LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
@@ -28,6 +31,15 @@ def tagger(names, labels=LABELS, **settings):
         )
     )
     return Tagger(sizes, labels, Model(**{**SETTINGS, **settings}))
+
+
+def widths(sizes, settings, evened=True):
+    """The widths as `network.input_widths` gives them, or as they were before they were made even."""
+    made = INPUT_WIDTHS(sizes, settings)
+    return made if evened else {**made, "preceding_chars": settings.preceding_char_dimensions}
+
+
+INPUT_WIDTHS = network.input_widths
 
 
 @pytest.fixture
@@ -60,14 +72,18 @@ def test_the_same_vocabularies_and_sizes_give_the_same_weights_but_for_what_is_f
 ):
     before, path = published()
     now = tagger(BEFORE)
-    taken = take_over(now, BEFORE, path)
+    taken = copy_weights(now, BEFORE, path)
     assert (taken.weights, taken.words, taken.of_words) == (taken.of_weights, 3, 3)
     different = [
         one.path
         for one, other in zip(now.variables, before.variables)
         if not np.array_equal(one, other) and np.issubdtype(one.dtype, np.floating)
     ]
-    assert [path.rpartition("/")[2] for path in different] == ["temperature", "odds", "boldness"]
+    assert [path.rpartition("/")[2] for path in different] == [
+        "temperature",
+        "odds",
+        "outside_bias",
+    ]
 
 
 def test_words_characters_and_affixes_are_found_by_their_strings(published):
@@ -79,7 +95,7 @@ def test_words_characters_and_affixes_are_found_by_their_strings(published):
     }
     now = tagger(names)
     anew = np.array(now.network.words.embeddings[1])
-    assert take_over(now, names, path).words == 2
+    assert copy_weights(now, names, path).words == 2
     old, new = np.array(before.network.words.embeddings), np.array(now.network.words.embeddings)
     assert np.array_equal(new[[0, 2, 3]], old[[2, 0, 3]]) and np.array_equal(new[1], anew)
     old, new = (np.array(one.network.characters.embedding.embeddings) for one in (before, now))
@@ -93,7 +109,7 @@ def test_words_characters_and_affixes_are_found_by_their_strings(published):
 def test_labels_are_found_by_their_names(published):
     before, path = published(labels=("O", "B-PER", "I-PER"))
     now = tagger(BEFORE)
-    take_over(now, BEFORE, path)
+    copy_weights(now, BEFORE, path)
     old, new = np.array(before.network.emissions.kernel), np.array(now.network.emissions.kernel)
     assert np.array_equal(new[:, [0, 3, 4]], old)
     old, new = np.array(before.transitions), np.array(now.transitions)
@@ -103,12 +119,34 @@ def test_labels_are_found_by_their_names(published):
 def test_weights_of_another_shape_begin_anew(published):
     before, path = published(lstm_units=7)
     now = tagger(BEFORE)
-    reader = np.array(now.network.readers[0].sides[0].kernel)
-    taken = take_over(now, BEFORE, path)
+    reader = np.array(now.network.bilstms[0].directions[0].kernel)
+    taken = copy_weights(now, BEFORE, path)
     assert 0 < taken.weights < taken.of_weights and taken.words == 3
-    assert np.array_equal(np.array(now.network.readers[0].sides[0].kernel), reader)
+    assert np.array_equal(np.array(now.network.bilstms[0].directions[0].kernel), reader)
     assert np.array_equal(
         np.array(now.network.words.embeddings), np.array(before.network.words.embeddings)
+    )
+
+
+def test_a_model_of_the_release_before_with_an_odd_input_width_gives_all_its_weights(
+    published, monkeypatch
+):
+    """Its preceding-character feature had the width of the settings, one less than today."""
+    with monkeypatch.context() as patched:
+        patched.setattr(network, "input_widths", lambda *sizes: widths(*sizes, evened=False))
+        before, path = published(preceding_char_dimensions=5)
+    now = tagger(BEFORE, preceding_char_dimensions=5)
+    (old_rows, _), (new_rows, _) = (
+        model.network.bilstms[0].directions[0].kernel.shape for model in (before, now)
+    )
+    assert new_rows == old_rows + 1
+    taken = copy_weights(now, BEFORE, path)
+    assert taken.weights == taken.of_weights
+    new_column = now.network.input_widths["words"] + 4 + 10 + 5
+    for old, new in zip(before.network.bilstms[0].directions, now.network.bilstms[0].directions):
+        np.testing.assert_array_equal(np.delete(new.kernel, new_column, axis=0), old.kernel)
+    np.testing.assert_array_equal(
+        now.network.preceding_chars[:, :5], before.network.preceding_chars
     )
 
 
@@ -116,6 +154,6 @@ def test_another_number_of_layers_takes_nothing_over(published):
     _, path = published(lstm_layers=2)
     now = tagger(BEFORE)
     words = np.array(now.network.words.embeddings)
-    taken = take_over(now, BEFORE, path)
+    taken = copy_weights(now, BEFORE, path)
     assert (taken.weights, taken.words) == (0, 0) and taken.of_weights > 10
     assert np.array_equal(np.array(now.network.words.embeddings), words)

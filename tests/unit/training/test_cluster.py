@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.errors import UserError
-from components.training.cluster import Place, place
+from components.training.cluster import ClusterTask, parse_tf_config
 
 GOOD = {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": {"type": "worker", "index": 1}}
 
@@ -19,30 +19,30 @@ def changed(**groups):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (changed(), Place(1, 2, "one:2222")),
-        (changed(task={"type": "worker", "index": 0}), Place(0, 2, "one:2222")),
+        (changed(), ClusterTask(1, 2, "one:2222")),
+        (changed(task={"type": "worker", "index": 0}), ClusterTask(0, 2, "one:2222")),
         (
             changed(cluster={"worker": ["[::1]:7"]}, task={"type": "worker", "index": "0"}),
-            Place(0, 1, "[::1]:7"),
+            ClusterTask(0, 1, "[::1]:7"),
         ),
         (
             changed(
                 cluster={"chief": ["zero:1"], "worker": ["one:2", "two:3"]},
                 task={"type": "worker", "index": 1},
             ),
-            Place(2, 3, "zero:1"),
+            ClusterTask(2, 3, "zero:1"),
         ),
         (
             changed(
                 cluster={"chief": ["zero:1"], "worker": ["one:2"]},
                 task={"type": "chief", "index": 0},
             ),
-            Place(0, 2, "zero:1"),
+            ClusterTask(0, 2, "zero:1"),
         ),
     ],
 )
 def test_places(text, expected):
-    assert place(text) == expected
+    assert parse_tf_config(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_places(text, expected):
 )
 def test_anything_else_is_refused_with_an_example_of_what_is_expected(text):
     with pytest.raises(UserError, match=r"TF_CONFIG.*expected.*cluster.*task"):
-        place(text)
+        parse_tf_config(text)
 
 
 @given(st.lists(st.integers(1, 65535), min_size=1), st.booleans())
@@ -83,6 +83,6 @@ def test_each_process_of_a_cluster_has_a_number_of_its_own_and_the_same_chief(po
     tasks = [
         {"type": kind, "index": index} for kind in cluster for index in range(len(cluster[kind]))
     ]
-    places = [place(json.dumps({"cluster": cluster, "task": task})) for task in tasks]
-    assert places == [Place(number, len(ports), addresses[0]) for number in range(len(ports))]
+    places = [parse_tf_config(json.dumps({"cluster": cluster, "task": task})) for task in tasks]
+    assert places == [ClusterTask(number, len(ports), addresses[0]) for number in range(len(ports))]
     assert places[0].port == ports[0] and places[0].host == "host"

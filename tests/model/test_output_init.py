@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.tagger import crf
+from components.tagger.batch import pack
 from components.tagger.network import Sizes
-from components.tagger.packing import pack
 from components.tagger.tagger import Tagger
 from tests.model.conftest import LABELS, SMALL
 
@@ -31,7 +31,7 @@ PATHS = st.sampled_from([path for paths in LEGAL for path in paths])
 
 
 def counted(train):
-    """The moves of sentences, as `Tagger.expect` takes them."""
+    """The moves of sentences, as `Tagger.init_output_from_counts` takes them."""
     moves = np.zeros((NUMBER + 1, NUMBER + 1), np.int64)
     for path in train:
         for move in itertools.pairwise((NUMBER, *path, NUMBER)):
@@ -40,7 +40,9 @@ def counted(train):
 
 
 def chance(moves, path):
-    """The log probability of the tags in the hidden Markov model of the counts, each smoothed as if one move more had come."""
+    """The log probability of the tags in the hidden Markov model of the counts, each smoothed as if
+    one move more had come.
+    """
     result = 0.0
     for before, to in itertools.pairwise((NUMBER, *path, NUMBER)):
         share = (moves[:, to].sum() + 1) / (moves.sum() + NUMBER + 1)
@@ -53,7 +55,7 @@ def chance(moves, path):
 def test_before_it_has_read_a_word_tags_are_as_likely_as_train_has_them(train, length):
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
     moves = counted(train)
-    tagger.expect(moves)
+    tagger.init_output_from_counts(moves)
     paths = LEGAL[length - 1]
     emissions = tf.tile(tagger.network.emissions.bias[None], [length * len(paths), 1])
     losses = tagger.losses(
@@ -67,7 +69,7 @@ def test_before_it_has_read_a_word_tags_are_as_likely_as_train_has_them(train, l
 def test_a_softmax_knows_the_shares_and_its_chain_stays_without_a_say():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL.model_copy(update={"output": "softmax"}))
     moves = counted([(0, 0, 0), (0, 1, 2), (0,)])
-    tagger.expect(moves)
+    tagger.init_output_from_counts(moves)
     shares = tf.nn.softmax(tagger.network.emissions.bias).numpy()
     assert shares[:3] == pytest.approx(shares[3] * np.array([6, 2, 2]))
     assert not any(np.any(weight) for weight in (tagger.transitions, tagger.start, tagger.end))
@@ -75,7 +77,7 @@ def test_a_softmax_knows_the_shares_and_its_chain_stays_without_a_say():
 
 def test_a_packed_batch_of_bare_tags_is_what_the_chain_says():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
-    tagger.expect(counted([(0, 0, 1)] * 30))
+    tagger.init_output_from_counts(counted([(0, 0, 1)] * 30))
     emissions = tf.tile(tagger.network.emissions.bias[None], [3, 1])
     assert tagger.best_tags(
         emissions, pack(tf.constant([3])), tf.constant(0.0)
