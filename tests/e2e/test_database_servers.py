@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import UserError
 from pipeline.config import Metadata
-from pipeline.history import prune, runs
+from pipeline.history import prune, relocation, runs
 from pipeline.history.verify import verify
+from pipeline.workdir import Workdir
 from tests.unit.history.past import Past
 
 pytestmark = pytest.mark.slow
@@ -158,3 +160,33 @@ def test_work_folders_that_share_a_database_have_each_their_own_history(request,
         == verify(second.store, second.workdir).faults
         == ()
     )
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_workdir_that_is_moved_brings_its_records_along_and_no_others(request, tmp_path, kind):
+    settings = request.getfixturevalue(kind)
+    moved, other = Past(tmp_path / "moved", settings), Past(tmp_path / "other", settings)
+    moved.run()
+    other.count = 1
+    other.run()
+    for past in (moved, other):
+        relocation.open_store(past.workdir, past.connection)
+    root = tmp_path / "elsewhere"
+    moved.workdir.root.rename(root)
+    workdir = Workdir(root, "ner")
+    store = relocation.open_store(workdir, moved.connection)
+    assert len(runs.load_runs(store, workdir)) == 1
+    assert verify(store, workdir).faults == ()
+    assert len(runs.load_runs(store, other.workdir)) == 1
+    assert verify(store, other.workdir).faults == ()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_copy_does_not_take_the_records_of_the_original(request, tmp_path, kind):
+    past = Past(tmp_path, request.getfixturevalue(kind))
+    past.run()
+    relocation.open_store(past.workdir, past.connection)
+    shutil.copytree(past.workdir.root, tmp_path / "copy")
+    with pytest.raises(UserError, match="found a copy of"):
+        relocation.open_store(Workdir(tmp_path / "copy", "ner"), past.connection)
+    assert verify(past.store, past.workdir).faults == ()

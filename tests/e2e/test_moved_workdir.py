@@ -33,6 +33,7 @@ def moved(teller):
     work = folder / "work"
     kept = {"first": program.run(data, work, *SETTINGS)}
     kept["second"] = program.run(data, work, *SETTINGS, "--set=training.seed=2")
+    kept["version"] = json.loads(kept["second"].kept("outcome.json"))["version"]
     again = (*SETTINGS, "--set=training.seed=2")
 
     def look_around(name, workdir):
@@ -54,7 +55,7 @@ def moved(teller):
     kept["copied"] = program.run(data, folder / "copy", *again)
     kept["rolled back"] = program.command("models", "rollback", "--workdir", folder / "copy")
     kept["promoted"] = program.command(
-        "models", "promote", "--workdir", folder / "copy", version(kept)
+        "models", "promote", "--workdir", folder / "copy", kept["version"]
     )
     kept["original is untouched"] = hash_of(work) == before
     kept["original"] = program.run(data, work, *again)
@@ -98,10 +99,6 @@ def hash_of(folder):
         digest.update(f"{path.relative_to(folder)}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def version(kept):
-    return json.loads(kept["second"].kept("outcome.json"))["version"]
 
 
 def mounted(program, work, target, data, settings):
@@ -165,7 +162,9 @@ def test_versions_are_rolled_back_and_promoted(kept):
     first = kept["first"].versions[0]
     for name in ("rolled back", "restored rolled back"):
         assert kept[name].code == 0 and f"version {first} serves" in kept[name].out
-    assert kept["promoted"].code == 0 and f"version {version(kept)} serves" in kept["promoted"].out
+    assert (
+        kept["promoted"].code == 0 and f"version {kept['version']} serves" in kept["promoted"].out
+    )
 
 
 def test_a_copy_never_touches_the_original(kept):
