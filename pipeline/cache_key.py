@@ -29,6 +29,7 @@ IRRELEVANT = frozenset(
         "corpus.splits.path",
         "corpus.splits.files",
         "corpus.splits.spans.path",
+        "corpus.plan",  # follows from the content, the options and the code
         "contract",  # DataGate's, for its message
         "custom_config.schema",
         "custom_config.checkpoints",

@@ -19,6 +19,8 @@ from pipeline.workdir import Workdir
 
 # Settings of how, where and when a run is done, which do not change its result.
 _IRRELEVANT_SETTINGS = ("schedule", "workdir", "orchestrator", "beam", "keep", "kubeflow")
+# Settings that name files: the files are compared, so that moved data with the same content is not new.
+_FILE_SETTINGS = ("data", "golden", "vectors", "schema")
 
 
 class FileState(BaseModel):
@@ -130,7 +132,7 @@ def with_times_of(before: Inputs, now: Inputs) -> Inputs:
     """The inputs `before` with the times that the files have now; their content has to be the same."""
     files = {
         path: file.model_copy(update={"times": now.files[path].times})
-        for path, file in before.files.items()
+        for path, file in _at_new_paths(before, now).items()
     }
     return before.model_copy(update={"files": files})
 
@@ -143,7 +145,34 @@ def changes(now: Inputs, before: Inputs, config: Config) -> tuple[str, ...]:
       before: Inputs with hashes.
       config: Says where the schema is.
     """
-    return (*_data_changes(now, before), *_other_changes(now, before, config))
+    moved = before.model_copy(update={"files": _at_new_paths(before, now)})
+    return (*_data_changes(now, moved), *_other_changes(now, moved, config))
+
+
+def _at_new_paths(before: Inputs, now: Inputs) -> dict[str, FileState]:
+    """The files of `before`; those that were moved are under the paths that they have now.
+
+    A file was moved if its path is gone, and a new one has the same name, size and content.
+    """
+    added = [path for path in now.files if path not in before.files]
+    files = {}
+    for path, file in before.files.items():
+        if path in now.files:
+            files[path] = file
+            continue
+        new_path = next(
+            (
+                other
+                for other in added
+                if os.path.basename(other) == os.path.basename(path)
+                and not now.files[other].differs_from(file, other)
+            ),
+            path,
+        )
+        if new_path != path:
+            added.remove(new_path)
+        files[new_path] = file
+    return files
 
 
 def _data_changes(now: Inputs, before: Inputs) -> Iterator[str]:
@@ -168,7 +197,7 @@ def _data_changes(now: Inputs, before: Inputs) -> Iterator[str]:
 
 
 def _other_changes(now: Inputs, before: Inputs, config: Config) -> Iterator[str]:
-    names = sorted(now.settings.keys() | before.settings.keys())
+    names = sorted((now.settings.keys() | before.settings.keys()) - set(_FILE_SETTINGS))
     changed = [name for name in names if now.settings.get(name) != before.settings.get(name)]
     if changed:
         yield f"changed settings: {_shorten(changed)}"

@@ -156,8 +156,12 @@ def run_on_schedule(retraining: Retraining, times: Times, check: Callable[[], in
 
     Times that pass during a check, or while no scheduler runs, count as one, which is made up for
     at once. A run that was cut off is repeated at once.
+
+    Raises:
+      UserError: The workdir was moved or removed while the scheduler waited.
     """
     clock = retraining.clock
+    retraining.folder.root.mkdir(parents=True, exist_ok=True)  # its lack means that it was moved
     due: datetime.datetime | None = _first_check(retraining, times)
     while due := _wait_until(due, retraining, times):
         due = times.next(clock.now())
@@ -184,11 +188,13 @@ def _wait_until(
     due: datetime.datetime, retraining: Retraining, times: Times
 ) -> datetime.datetime | None:
     """Waits for a time. Returns it, or None if the scheduler has to stop."""
+    retraining.folder.refuse_moved()
     _store_due(due, retraining, times)
     clock = retraining.clock
     while (remaining := (due - clock.now()).total_seconds()) > 0:
         if clock.wait(min(remaining, _NAP_SECONDS)):
             return None
+        retraining.folder.refuse_moved()
         due = min(due, times.next(clock.now()))  # earlier if the wall clock was set back
     return None if clock.wait(0) else due
 

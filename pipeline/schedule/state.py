@@ -170,6 +170,14 @@ class ScheduleFolder:
     def holder_file(self) -> Path:
         return self.root / "holder.json"
 
+    def refuse_moved(self) -> None:
+        """Raises UserError if the workdir was moved or removed since it was locked."""
+        if not self.root.is_dir():
+            raise UserError(
+                f"{self.workdir.root}: the workdir was moved or removed while the scheduler waited;"
+                " start it again with --workdir and the new path"
+            )
+
     def read_state(self) -> State:
         """The stored state; an empty one if there is no valid file, which costs one run at most."""
         try:

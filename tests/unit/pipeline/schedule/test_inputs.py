@@ -14,10 +14,8 @@ def made(project):
     """What the project is made from now, and what has changed since it was read."""
 
     class Made:
-        def config(self, *settings):
-            return config.load(
-                None, settings, {"data": str(project.data), "workdir": str(project.work)}
-            )
+        def config(self, *settings, data=project.data):
+            return config.load(None, settings, {"data": str(data), "workdir": str(project.work)})
 
         def read(self, *settings):
             return inputs.with_hashes(
@@ -64,6 +62,24 @@ def test_a_file_is_read_again_only_until_its_new_time_is_kept(made, project, mon
     kept = inputs.with_times_of(before, now)
     monkeypatch.setattr(inputs, "content_hash", lambda path: pytest.fail("it was read"))
     assert inputs.changes(now, kept, made.config()) == ()
+
+
+def test_moved_data_with_the_same_content_is_not_new(made, project):
+    before = made.read()
+    project.data.rename(project.data.with_name("renamed"))
+    now = inputs.snapshot(made.config(data=project.data.with_name("renamed")))
+    assert inputs.changes(now, before, made.config()) == ()
+    kept = inputs.with_times_of(before, now)
+    assert kept.files.keys() == now.files.keys()
+    assert inputs.changes(now, kept, made.config()) == ()
+
+
+def test_moved_data_with_other_content_is_new(made, project):
+    before = made.read()
+    project.write("train.conll", "Bea\tB-PER\nspoke\tO\n\n")
+    project.data.rename(project.data.with_name("renamed"))
+    now = inputs.snapshot(made.config(data=project.data.with_name("renamed")))
+    assert inputs.changes(now, before, made.config())[0] == "new data: train.conll"
 
 
 def test_new_and_missing_files_are_named(made, project):

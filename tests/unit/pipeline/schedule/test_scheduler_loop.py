@@ -202,6 +202,18 @@ def test_an_error_is_shown_and_the_next_check_comes(check_times, project, error)
     assert project.messages.count(f"no run: {error}") == 3
 
 
+def test_a_workdir_that_is_moved_while_the_scheduler_waits_stops_it(project):
+    project.retrain()
+
+    def check():
+        project.work.rename(project.work.with_name("elsewhere"))
+        return DONE
+
+    with pytest.raises(UserError, match=r"was moved or removed while the scheduler waited; start"):
+        run_on_schedule(project.retraining, every(HOUR), check)
+    assert not project.work.exists()
+
+
 def test_a_hundred_checks_with_nothing_new_leave_nothing_behind(project):
     project.retrain()
 
