@@ -1,4 +1,4 @@
-"""Throughput and latency of tfx-ner's own server against calling the model in process, in one run.
+"""Throughput and latency of a server against calling the model in process, in one run.
 
     python benchmarks/serving_load.py MODEL_BASE_PATH [--clients 1,8,64] [--seconds 10] [--rounds 3] [--texts FILE] [--json FILE]
 
@@ -19,6 +19,7 @@ import functools
 import json
 import os
 import re
+import socket
 import statistics
 import struct
 import subprocess
@@ -65,6 +66,12 @@ def main() -> None:
     parser.add_argument("--texts", help="a file of texts, one a line")
     parser.add_argument("--transports", default="grpc,rest")
     parser.add_argument("--json")
+    parser.add_argument(
+        "--tensorflow-model-server",
+        metavar="PATH",
+        dest="program",
+        help="measure TensorFlow Serving, as tfx-ner serve starts it, in place of the development server",
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     texts = (
@@ -83,7 +90,7 @@ def main() -> None:
     model, transports = find_version(options.base_path), options.transports.split(",")
     stolen, rows = _stolen(), []
     with tempfile.TemporaryDirectory() as folder:
-        server, ports = _server(options.base_path, Path(folder))
+        server, ports = _server(options.base_path, options.program, Path(folder))
         try:
             print(f"{os.cpu_count()} cores; texts per second, and milliseconds of a request\n")
             print(
@@ -131,28 +138,44 @@ def _show(row: dict) -> None:
     )
 
 
-def _server(base_path: str, folder: Path):
+def _server(
+    base_path: str, program: str | None, folder: Path
+) -> tuple[subprocess.Popen, dict[str, int]]:
+    """Starts a server of the model and waits until it answers.
+
+    Args:
+      base_path: folder of the model's versions.
+      program: path of TensorFlow Serving, None for the development server.
+      folder: where the server's log is written.
+
+    Returns:
+      The server's process, and its ports by transport.
+    """
+    ports = {"rest": _free_port(), "grpc": _free_port()}
+    command = [sys.executable, "-m", "pipeline.cli", "serve"]
+    command += ["--tensorflow-model-server", program] if program else ["--own-server"]
+    command += ["--model-base-path", str(Path(base_path).absolute())]
+    command += [f"--{name}-port={port}" for name, port in ports.items()]
     log = folder / "server.log"
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "pipeline.cli",
-            "serve",
-            "--own-server",
-            "--model-base-path",
-            str(Path(base_path).absolute()),
-        ]
-        + ["--rest-port", "0", "--grpc-port", "0"],
-        cwd=ROOT,
-        stderr=log.open("w"),
-    )
-    while "gRPC on" not in (said := log.read_text()):
+    with log.open("w") as errors:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=errors, stderr=errors)
+    while not all(map(_is_open, ports.values())):
         if server.poll() is not None:
-            sys.exit(said)
+            sys.exit(log.read_text(encoding="utf-8"))
         time.sleep(0.1)
-    found = [int(port) for port in re.findall(r" on \S*:(\d+)$", said, re.MULTILINE)]
-    return server, dict(zip(("rest", "grpc"), found))
+    return server, ports
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def _is_open(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
 
 
 @functools.lru_cache(maxsize=1)
@@ -425,7 +448,7 @@ async def _rest(port: int, clients: int = 1):
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(head)
-        await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
+        await reader.readexactly(int(re.search(rb"(?i)content-length: *(\d+)", head)[1]))
         pool.append(connection)
 
     yield ask

@@ -106,6 +106,12 @@ _SECONDS = click.FloatRange(0, min_open=True)
     is_flag=True,
     help="tfx-ner's own server, also where TensorFlow Serving is installed.",
 )
+@click.option(
+    "--strict",
+    metavar="FLAGS",
+    help="With the development server: behave as TensorFlow Serving does with these of its flags, as"
+    " '--grpc_max_threads=512', in threads, broken versions, waits, labels and SIGTERM. For tests.",
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -125,6 +131,7 @@ def serve(
     retry_seconds: float,
     program: Optional[str],
     own_server: bool,
+    strict: Optional[str],
 ) -> None:
     """Serve a folder of published versions, by REST and gRPC, and a page to try them on.
 
@@ -136,6 +143,7 @@ def serve(
     """
     from components.storage.remote import refuse_address
     from serving.server import memory, tf_serving
+    from serving.server.strict import parse as parse_strict
 
     refuse_address(
         "--model-base-path", model_base_path, "Fetch the versions first; KServe does so by itself"
@@ -151,8 +159,9 @@ def serve(
             raise UserError(f"{file}: no such file")
     if model_base_path is not None:
         tf_serving.refuse_name(model_name)
-        tf_serving.refuse_without_version(Path(model_base_path), wait)
-    found = None if own_server else tf_serving.find(program)
+        tf_serving.refuse_without_version(Path(model_base_path), wait or strict is not None)
+    as_tf_serving = parse_strict(strict) if strict is not None else None
+    found = None if own_server or as_tf_serving else tf_serving.find(program)
     if found:
         if context.get_parameter_source("host") is ParameterSource.COMMANDLINE and host not in (
             "0.0.0.0",
@@ -217,7 +226,7 @@ def serve(
             seconds=seconds,
             most_bytes=int(max_request_mb * 2**20),
             limits=Limits(
-                rows=batch_size, at_once=2
+                rows=batch_size, at_once=2, refuse_larger=as_tf_serving is not None
             ),  # a batch alone keeps no more than one and a half cores busy
             retries=Retries(seconds=retry_seconds),
             poll_seconds=poll_seconds,
@@ -225,5 +234,6 @@ def serve(
             cors=cors,
             wait=wait,
             model_config_file=model_config_file,
+            strict=as_tf_serving,
         ),
     )

@@ -29,7 +29,8 @@ _BESIDE = 5  # times as long a batch may gather while another runs
 class Limits:
     """`rows` at most in a batch, batches `at_once`, requests that may be `queued`, and the seconds that a batch may
     `gather` while none runs, where several callers ask one after the other. A run may hold up the event loop where its
-    inputs have at most `brief_bytes` and a run took at most `brief_seconds` of late.
+    inputs have at most `brief_bytes` and a run took at most `brief_seconds` of late. A request of more rows is refused
+    with `refuse_larger`, else run in pieces.
     """
 
     rows: int = 64
@@ -38,6 +39,7 @@ class Limits:
     gather: float = 0.01
     brief_bytes: int = 2000
     brief_seconds: float = 0.05
+    refuse_larger: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,12 @@ class Batcher:
                 "The batch scheduling queue to which this task was submitted is full",
             )
         rows = _rows(job)
+        if self._limits.refuse_larger and (rows or 0) > self._limits.rows:
+            done()
+            raise RequestError(
+                Code.INVALID_ARGUMENT,
+                f"Task size {rows} is larger than maximum input batch size {self._limits.rows}",
+            )
         loop = asyncio.get_running_loop()
         waiting = _Waiting(job, rows or 1, loop.create_future(), done)
         shared: Hashable = object()

@@ -1,5 +1,7 @@
 """The gRPC side: TensorFlow Serving's PredictionService and ModelService, and the standard health service."""
 
+import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable
@@ -22,7 +24,6 @@ from tensorflow_serving.apis import (
 
 from serving.server import tensors
 from serving.server.config import configs_of
-from serving.server.in_flight import InFlight
 from serving.server.models import Models
 from serving.server.predicting import Predictor, Spec
 from serving.server.signature import Signature
@@ -31,6 +32,37 @@ from serving.server.versions import Status
 
 log = logging.getLogger(__name__)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_SERVICES = ("", "PredictionService", "ModelService")  # of the health service
+
+
+class InFlight:
+    """Counts the requests that are being answered, for an orderly end and for a limit.
+
+    Streams of the health service do not count: they last as long as their clients like.
+
+    Args:
+      most: requests beyond this number are refused; None for no limit.
+    """
+
+    def __init__(self, most: int | None = None):
+        self._number, self._most, self._none = 0, most, asyncio.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        if self._most is not None and self._number >= self._most:
+            raise RequestError(Code.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+        self._number += 1
+        self._none.clear()
+
+    def __exit__(self, *_) -> None:
+        self._number -= 1
+        if not self._number:
+            self._none.set()
+
+    async def wait_for_none(self, seconds: float) -> None:
+        """Waits until no request is in flight, at most so many seconds."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._none.wait(), seconds)
 
 
 def make_server(
@@ -159,7 +191,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     @_told
     async def MultiInference(self, request, context) -> inference_pb2.MultiInferenceResponse:
         raise RequestError(
-            Code.UNIMPLEMENTED, "MultiInference is not offered by tfx-ner's server for development"
+            Code.INVALID_ARGUMENT, "MultiInference is not offered by the development server"
         )
 
 
@@ -171,9 +203,12 @@ class _Model(model_service_pb2_grpc.ModelServiceServicer):
 
     @_told
     async def GetModelStatus(self, request, context):
-        spec = _spec_in(request)
+        if not request.HasField("model_spec"):
+            raise RequestError(Code.INVALID_ARGUMENT, "Missing ModelSpec")
+        spec = request.model_spec  # its label is ignored
+        version = spec.version.value if spec.WhichOneof("version_choice") == "version" else None
         response = get_model_status_pb2.GetModelStatusResponse()
-        for status in self._models.statuses(spec.model, spec.version, spec.label):
+        for status in self._models.statuses(spec.name, version):
             _add_status(response, status)
         return response
 
@@ -208,7 +243,7 @@ def refuse_other_method(models: Models, spec: Spec, wanted: str) -> None:
         )
     raise RequestError(
         Code.UNIMPLEMENTED,
-        f"{wanted} is not offered by tfx-ner's server for development; use predict",
+        f"{wanted} is not offered by the development server; use predict",
     )
 
 
@@ -242,7 +277,7 @@ def set_health(servicer: Optional[health.aio.HealthServicer], serving: bool):
     )
 
     async def tell() -> None:
-        for name in ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"):
+        for name in _SERVICES:
             await servicer.set(name, state)
 
     return tell()

@@ -21,12 +21,12 @@ import uvicorn
 from components.errors import UserError
 from serving.server import config, grpc_api, rest_api, servable, tls
 from serving.server.batching import Batcher, Limits
-from serving.server.in_flight import InFlight
 from serving.server.metrics import Metrics
 from serving.server.models import ModelConfig, Models
 from serving.server.predicting import Predictor
-from serving.server.status import RequestError
-from serving.server.versions import Retries
+from serving.server.status import Code, RequestError
+from serving.server.strict import Strict
+from serving.server.versions import Retries, State
 
 log = logging.getLogger("serving.server")
 
@@ -49,6 +49,7 @@ class Options:
     cors: bool = False
     wait: bool = False
     model_config_file: Optional[str] = None
+    strict: Strict | None = None
 
 
 def run(models: Sequence[ModelConfig], options: Options) -> None:
@@ -74,7 +75,8 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
         loop.add_signal_handler(number, _stopper(stop))
     rest_socket = bound(options.host, options.rest_port)
     metrics = Metrics()
-    models = Models(_loader(metrics), options.retries, options.poll_seconds)
+    strict = options.strict
+    models = Models(_loader(metrics), _retries(options), options.poll_seconds, strict)
     predictor = Predictor(
         models,
         Batcher(
@@ -89,11 +91,11 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     def reload(configs) -> asyncio.Future:
         return loop.run_in_executor(None, models.configure, configs)
 
-    in_flight = InFlight()
+    in_flight = grpc_api.InFlight(strict.grpc_requests if strict else None)
     grpc_server, health = grpc_api.make_server(predictor, reload, options.most_bytes, in_flight)
     grpc_port = _grpc_port(grpc_server, options)
     gc.freeze()  # what is there now stays; looking for garbage after a version is unloaded must not hold requests up
-    loading = asyncio.ensure_future(_load(models, configs, options.wait))
+    loading = asyncio.ensure_future(_load(models, configs, options.wait, strict is not None))
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
@@ -105,7 +107,13 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     )
     rest = _Rest(
         uvicorn.Config(
-            rest_api.make_app(predictor, options.most_bytes, options.cors, model=configs[0].name),
+            rest_api.make_app(
+                predictor,
+                options.most_bytes,
+                options.cors,
+                model=configs[0].name,
+                threads=strict.rest_api_num_threads if strict else None,
+            ),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -126,6 +134,8 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
             options.host,
         )
     await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+    if strict:
+        _leave()  # TensorFlow Serving has no handler for SIGTERM
     log.info("stopping: requests in flight are answered first")
     following.cancel()
     models.stop()
@@ -136,7 +146,7 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     _leave()
 
 
-async def _stop_grpc(server, in_flight: InFlight, seconds: float) -> None:
+async def _stop_grpc(server, in_flight: grpc_api.InFlight, seconds: float) -> None:
     stopping = asyncio.ensure_future(server.stop(seconds))  # takes no more calls from here on
     await in_flight.wait_for_none(seconds)
     await server.stop(
@@ -185,20 +195,56 @@ def _loader(metrics: Metrics):
     return load
 
 
-async def _load(models: Models, configs: Sequence[ModelConfig], wait: bool) -> None:
-    """Loads the models for the first time; with `wait`, until each has a version. Raises UserError."""
+def _retries(options: Options) -> Retries:
+    if options.strict is None:
+        return options.retries
+    return Retries(
+        options.strict.max_num_load_retries,
+        options.strict.load_retry_interval_micros / 1e6,
+        shown=False,
+        blocking=options.strict.num_load_threads == 0,
+    )
+
+
+async def _load(models: Models, configs: Sequence[ModelConfig], wait: bool, strict: bool) -> None:
+    """Loads the models for the first time.
+
+    Args:
+      models: the models.
+      configs: the configuration of each.
+      wait: whether to wait until each model has a version.
+      strict: whether to wait for a version, and for all tries of one that does not load, and to end as
+        TensorFlow Serving does.
+
+    Raises:
+      UserError: a model cannot be served.
+    """
     waiting = False
     while True:
         try:
             await asyncio.get_running_loop().run_in_executor(None, models.configure, configs)
             return
         except RequestError as error:
-            if not wait:
+            if strict and not _may_come_up(models, configs, error):
+                log.error("Failed to start server. Error: %s: %s", error.code.name, error.message)
+                _leave(255)
+            if not wait and not strict:
                 raise UserError(error.message) from None
             if not waiting:
                 log.info("waiting: %s", error.message)
             waiting = True
         await asyncio.sleep(1)
+
+
+def _may_come_up(models: Models, configs: Sequence[ModelConfig], error: RequestError) -> bool:
+    """Whether TensorFlow Serving would still wait: for a first version, or for its next try."""
+    if error.code is Code.FAILED_PRECONDITION:  # labels
+        return False
+    statuses = []
+    for model in configs:
+        with contextlib.suppress(RequestError):
+            statuses += models.statuses(model.name)
+    return all(status.state is not State.END for status in statuses)
 
 
 async def _follow(

@@ -40,7 +40,7 @@ class Metrics:
         self._runtime = Histogram(
             name("runtime_latency"),
             "The time the model took.",
-            labels,
+            ["model_name", "API", "runtime"],
             buckets=_MICROSECONDS,
             registry=registry,
         )
@@ -54,6 +54,7 @@ class Metrics:
         self._queuing = Histogram(
             name("batching_session:queuing_latency"),
             "The time requests waited for their batch.",
+            ["thread_pool_name"],
             buckets=_MICROSECONDS,
             registry=registry,
         )
@@ -71,19 +72,29 @@ class Metrics:
         )
 
     def request(self, model: str, status: str, api: str, entrypoint: str, seconds: float) -> None:
-        """A request has ended. `model` is that of a served model: others would let callers fill the memory with names."""
-        _child(self._requests, model, status).inc()
-        _child(self._latency, model, api, entrypoint).observe(seconds * 1e6)
+        """Counts a request that has ended, and the latency of one that was answered.
 
-    def runtime(self, model: str, api: str, entrypoint: str, seconds: float) -> None:
-        """The model has answered."""
-        _child(self._runtime, model, api, entrypoint).observe(seconds * 1e6)
+        Args:
+          model: name of a served model. Names of others are not counted, which TensorFlow Serving
+            does: callers could fill the memory with them.
+          status: name of the status code.
+          api: "predict" over REST, "Predict" over gRPC, "" for status and metadata.
+          entrypoint: "REST" or "GRPC".
+          seconds: from the request to its answer.
+        """
+        _child(self._requests, model, status).inc()
+        if status == "OK":
+            _child(self._latency, model, api, entrypoint).observe(seconds * 1e6)
+
+    def runtime(self, model: str, seconds: float) -> None:
+        """Counts a run of the model."""
+        _child(self._runtime, model, "Predict", "TF1").observe(seconds * 1e6)
 
     def batch(self, requests: int, rows: int, waited) -> None:
         """A batch begins."""
         self._batch.observe(rows)
         for seconds in waited:
-            self._queuing.observe(seconds * 1e6)
+            _child(self._queuing, "").observe(seconds * 1e6)
 
     def warmup(self, path: str, status: str, seconds: float) -> None:
         """A version has been warmed up, or not."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, Optional
 
 from serving.server.status import Code, RequestError
+from serving.server.strict import Strict
 from serving.server.versions import Lease, Policy, Retries, State, Status, T, Versions
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,15 @@ class ModelConfig:
 class Models(Generic[T]):
     """All models of a server. `configure` loads them, `start` keeps looking for new versions until `stop`."""
 
-    def __init__(self, load: Callable[[str, Path], T], retries: Retries, poll_seconds: float = 1.0):
+    def __init__(
+        self,
+        load: Callable[[str, Path], T],
+        retries: Retries,
+        poll_seconds: float = 1.0,
+        strict: Strict | None = None,
+    ):
         self._load, self._retries, self._poll_seconds = load, retries, poll_seconds
+        self._strict = strict
         self._models: dict[str, Versions[T]] = {}
         self._labels: dict[str, dict[str, int]] = {}
         self._leaving: list[Versions[T]] = []
@@ -46,6 +54,9 @@ class Models(Generic[T]):
         if len(wanted) < len(configs):
             raise RequestError(Code.INVALID_ARGUMENT, "Illegal to list model twice in config list")
         with self._stepping:
+            if self._strict:
+                for config in wanted.values():
+                    self._refuse_labels_before_loading(config, self._strict)
             asked = {name: self._versions(config) for name, config in wanted.items()}
             for versions in asked.values():
                 versions.step()
@@ -62,7 +73,7 @@ class Models(Generic[T]):
             self._wake.set()
             for versions in asked.values():
                 _refuse_unserved(versions)
-            for config in wanted.values():
+            for config in wanted.values() if not self._strict else ():
                 _refuse_unavailable(config, asked[config.name])
             self._labels = {config.name: dict(config.labels) for config in wanted.values()}
 
@@ -84,15 +95,12 @@ class Models(Generic[T]):
             raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
         return self._models[name].acquire(self._numbered(name, version, label))
 
-    def statuses(
-        self, name: str, version: Optional[int] = None, label: Optional[str] = None
-    ) -> list[Status]:
-        """The states of a model's versions, or of the one that is named. Raises RequestError."""
+    def statuses(self, name: str, version: int | None = None) -> list[Status]:
+        """The states of a model's versions, or of the given one. Raises RequestError."""
         versions = self._models.get(name)
         statuses = versions.statuses() if versions else []
         if not statuses:
             raise RequestError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
-        version = self._numbered(name, version, label)
         chosen = [status for status in statuses if version in (None, status.version)]
         if not chosen:
             raise RequestError(Code.NOT_FOUND, f"Could not find version {version} of model {name}")
@@ -106,6 +114,17 @@ class Models(Generic[T]):
                 Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}"
             )
         return self._labels[name][label]
+
+    def _refuse_labels_before_loading(self, config: ModelConfig, strict: Strict) -> None:
+        """Refuses labels as TensorFlow Serving does, which checks them before it loads versions."""
+        existing = self._labels.get(config.name, {})
+        served = self._models.get(config.name)
+        states = {one.version: one.state for one in served.statuses()} if served else {}
+        for label, version in config.labels.items():
+            moves = existing.get(label, version) != version
+            allowed = strict.allow_version_labels_for_unavailable_models and not moves
+            if states.get(version) is not State.AVAILABLE and not allowed:
+                raise _label_on_unavailable_version(config.name, version)
 
     def _versions(self, config: ModelConfig) -> Versions[T]:
         old = self._models.get(config.name)
@@ -160,10 +179,14 @@ def _refuse_unserved(versions: Versions) -> None:
 
 def _refuse_unavailable(config: ModelConfig, versions: Versions) -> None:
     states = {status.version: status.state for status in versions.statuses()}
-    for label, version in config.labels.items():
+    for version in config.labels.values():
         if states.get(version) is not State.AVAILABLE:
-            raise RequestError(
-                Code.FAILED_PRECONDITION,
-                f"Request to assign label {label} to version {version} of model {config.name}, which is not currently"
-                " available for inference",
-            )
+            raise _label_on_unavailable_version(config.name, version)
+
+
+def _label_on_unavailable_version(model: str, version: int) -> RequestError:
+    return RequestError(
+        Code.FAILED_PRECONDITION,
+        f"Request to assign label to version {version} of model {model}, which is not currently"
+        " available for inference",
+    )

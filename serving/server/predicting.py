@@ -69,7 +69,7 @@ class Predictor:
         Raises:
           RequestError: with the code and message that the caller gets.
         """
-        started = time.monotonic()
+        started, api = time.monotonic(), "predict" if entrypoint == "REST" else "Predict"
         status, known = Code.INTERNAL, False
         try:
             lease = self.models.lease(spec.model, spec.version, spec.label)
@@ -98,7 +98,7 @@ class Predictor:
                 deadline=started + min(self.seconds, self.seconds if seconds is None else seconds),
             )
             outputs = await self.batcher.run(job, lease.release)
-            self.metrics.runtime(spec.model, "Predict", entrypoint, time.monotonic() - began)
+            self.metrics.runtime(spec.model, time.monotonic() - began)
             status = Code.OK
             return Answer(lease.version, name, signature, outputs)
         except RequestError as error:
@@ -107,5 +107,5 @@ class Predictor:
         finally:
             if known:
                 self.metrics.request(
-                    spec.model, status.name, "Predict", entrypoint, time.monotonic() - started
+                    spec.model, status.name, api, entrypoint, time.monotonic() - started
                 )

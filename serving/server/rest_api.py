@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import re
+import time
 import zlib
 from pathlib import Path
 from urllib.parse import unquote, urlencode
@@ -52,9 +53,23 @@ class _HttpError(Exception):
 
 
 def make_app(
-    predictor: Predictor, most_bytes: int, cors: bool = False, page: Path = PAGE, model: str = "ner"
+    predictor: Predictor,
+    most_bytes: int,
+    cors: bool = False,
+    page: Path = PAGE,
+    model: str = "ner",
+    threads: int | None = None,
 ) -> Starlette:
-    """The ASGI application. Request bodies may have `most_bytes`, unpacked; the page asks for `model`."""
+    """The ASGI application.
+
+    Args:
+      predictor: answers requests.
+      most_bytes: the largest request body, unpacked.
+      cors: whether pages of other addresses may ask.
+      page: the folder of the page.
+      model: the model that the page asks.
+      threads: the most predict requests that are answered at the same time; the others wait.
+    """
 
     async def metrics(_: Request) -> Response:
         return Response(predictor.metrics.text(), media_type=CONTENT_TYPE)
@@ -78,16 +93,17 @@ def make_app(
             or not path.is_file()
             or path.suffix in (".py", ".pyc")
         ):
-            return _error(404, f"Not found: {request.method} {request.url.path}")
+            return _not_found()
         return FileResponse(path, headers=_PAGE_HEADERS)
 
     async def refused(request: Request, error: Exception) -> Response:
-        return _error(404, f"Not found: {request.method} {request.url.path}")
+        return _not_found()
 
+    api = _Api(predictor, most_bytes, threads)
     return Starlette(
         routes=[
-            Route("/v1", _Api(predictor, most_bytes)),
-            Route("/v1/{path:path}", _Api(predictor, most_bytes)),
+            Route("/v1", api),
+            Route("/v1/{path:path}", api),
             Route(PATH, metrics),
             Route("/openapi.json", description),
             Route("/{path:path}", resource),
@@ -109,8 +125,9 @@ def make_app(
 class _Api:
     """Everything below `/v1`, an ASGI application."""
 
-    def __init__(self, predictor: Predictor, most_bytes: int):
+    def __init__(self, predictor: Predictor, most_bytes: int, threads: int | None):
         self._predictor, self._most_bytes = predictor, most_bytes
+        self._threads = asyncio.Semaphore(threads) if threads else contextlib.nullcontext()
 
     async def __call__(self, scope, receive, send) -> None:
         request = Request(scope, receive)
@@ -130,10 +147,15 @@ class _Api:
     async def _answer(self, request: Request) -> Response:
         # As it came, for what is percent-encoded is part of a name.
         path = request.scope.get("raw_path", request.scope["path"].encode()).decode("latin-1")
+        if request.scope["query_string"]:
+            path += "?" + request.scope["query_string"].decode("latin-1")
+        if request.method == "OPTIONS":
+            has_origin = re.search("https?://", request.headers.get("origin", ""))
+            return Response(status_code=200 if has_origin else 400)
         if request.method == "POST" and (match := _ASK.fullmatch(path)):
             return await self._ask(request, _spec(match), match["verb"].lower())
         if request.method == "GET" and (match := _LOOK.fullmatch(path)):
-            return self._metadata(_spec(match)) if match["metadata"] else self._status(_spec(match))
+            return self._look(_spec(match), bool(match["metadata"]))
         if request.method == "GET" and re.fullmatch(r"/v1/models", path, re.IGNORECASE):
             raise RequestError(Code.INVALID_ARGUMENT, "Missing model name in request.")
         raise RequestError(
@@ -147,6 +169,10 @@ class _Api:
             refuse_other_method(
                 self._predictor.models, _with_signature(spec, parsed.signature), verb
             )
+        async with self._threads:
+            return await self._predict(spec, body, parsed)
+
+    async def _predict(self, spec: Spec, body: bytes, parsed: rest_json.Request) -> Response:
         answer = await self._predictor.predict(
             _with_signature(spec, parsed.signature),
             lambda signature: _perhaps_aside(len(body), rest_json.arrays_of, parsed, signature),
@@ -155,6 +181,12 @@ class _Api:
         )
         size = sum(array.size for array in answer.outputs.values()) * 8
         return _json(await _perhaps_aside(size, rest_json.answer, answer.outputs, parsed.by_rows))
+
+    def _look(self, spec: Spec, metadata: bool) -> Response:
+        started = time.monotonic()
+        response = self._metadata(spec) if metadata else self._status(spec)
+        self._predictor.metrics.request(spec.model, "OK", "", "REST", time.monotonic() - started)
+        return response
 
     def _status(self, spec: Spec) -> Response:
         return _json(
@@ -165,9 +197,7 @@ class _Api:
                         "state": status.state.name,
                         "status": {"error_code": status.code.name, "error_message": status.message},
                     }
-                    for status in self._predictor.models.statuses(
-                        spec.model, spec.version, spec.label
-                    )
+                    for status in self._predictor.models.statuses(spec.model, spec.version)
                 ]
             }
         )
@@ -249,10 +279,7 @@ def _spec(match: re.Match) -> Spec:
     if match["version"]:
         version = int(match["version"]) if len(match["version"]) < 20 else 2**63
         if version >= 2**63:
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                f"Failed to convert version: {match['version'][:40]} to numeric.",
-            )
+            raise _HttpError(400, "")
     return Spec(
         unquote(match["model"]), version, unquote(match["label"]) if match["label"] else None
     )
@@ -288,6 +315,10 @@ def _info(spec: TensorSpec, info) -> dict:
     }
 
 
+def _not_found() -> Response:
+    return Response("<html><body>Not found</body></html>", 404, _HEADERS, media_type="text/html")
+
+
 def _json(content) -> Response:
     body = (
         content
@@ -298,5 +329,7 @@ def _json(content) -> Response:
 
 
 def _error(status: int, message: str) -> Response:
+    if not message:
+        return Response(status_code=status)
     body = json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
     return Response(body, status, media_type="application/json", headers=_HEADERS)

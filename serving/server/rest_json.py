@@ -39,7 +39,12 @@ def parse(body: bytes) -> Request:
     if not body.strip():
         raise _bad("JSON Parse error: The document is empty")
     try:
-        fields = json.loads(body)
+        fields = json.loads(
+            # As TensorFlow Serving reads it: UTF-8 whose faults do not matter, the first of equal keys.
+            body.decode("utf-8-sig", "replace"),
+            object_pairs_hook=_first_of_equal_keys,
+            parse_float=_finite,
+        )
     except json.JSONDecodeError as error:
         raise _bad(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except (
@@ -55,6 +60,18 @@ def parse(body: bytes) -> Request:
             " string value."
         )
     return Request(fields)
+
+
+def _first_of_equal_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    return values if len(values) == len(pairs) else dict(reversed(pairs))
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not np.isfinite(number):
+        raise ValueError(f"Number too big to be stored in double: {digits[:_SHOWN]}")
+    return number
 
 
 def arrays_of(request: Request, signature: Signature) -> dict[str, np.ndarray]:
@@ -124,8 +141,6 @@ def _from_columns(columns: Any, signature: Signature) -> dict[str, np.ndarray]:
     ) in signature.inputs.items():  # others are passed over, as TensorFlow Serving does
         if alias not in columns:
             raise _bad(f"Missing named input: {alias} in 'inputs' object.")
-        if columns[alias] == []:
-            raise _bad(f"No values in the list of input {alias}")
         arrays[alias] = array_of(columns[alias], spec.dtype)
     return arrays
 

@@ -66,10 +66,18 @@ class Policy:
 
 @dataclass(frozen=True)
 class Retries:
-    """A version that cannot be loaded is tried again so many `times`, so many `seconds` apart."""
+    """How a version that cannot be loaded is tried again.
+
+    times: the number of further tries.
+    seconds: the pause between two tries.
+    shown: whether the version's state is END, with the error, between tries, rather than LOADING.
+    blocking: whether no other version changes between tries.
+    """
 
     times: int = 5
     seconds: float = 60.0
+    shown: bool = True
+    blocking: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,12 +220,20 @@ class Versions(Generic[T]):
                 self._entries[version] = _Entry(self._found[version])
             return True
         return (
-            entry.state is State.END
+            entry.failures > 0
+            and entry.state in (State.END, State.LOADING)
             and entry.failures <= self._retries.times
             and self._clock() >= entry.try_at
         )
 
     def _bring_up(self, version: int, path: Path) -> None:
+        self._try_to_load(version, path)
+        entry = self._entries[version]
+        while self._retries.blocking and 0 < entry.failures <= self._retries.times:
+            time.sleep(self._retries.seconds)
+            self._try_to_load(version, path)
+
+    def _try_to_load(self, version: int, path: Path) -> None:
         entry = self._entries[version]
         with self._lock:
             entry.state, entry.code, entry.message = State.LOADING, Code.OK, ""
@@ -228,17 +244,16 @@ class Versions(Generic[T]):
             with self._lock:
                 entry.failures += 1
                 entry.try_at = self._clock() + self._retries.seconds
-                entry.state, entry.message = (
-                    State.END,
-                    " ".join(str(error).split()) or type(error).__name__,
-                )
-                entry.code = error.code if isinstance(error, RequestError) else Code.UNKNOWN
-            left = self._retries.times + 1 - entry.failures
+                message = " ".join(str(error).split()) or type(error).__name__
+                left = self._retries.times + 1 - entry.failures
+                if self._retries.shown or not left:
+                    entry.state, entry.message = State.END, message
+                    entry.code = error.code if isinstance(error, RequestError) else Code.UNKNOWN
             log.warning(
                 "%s: version %d cannot be loaded: %s; %s",
                 self.name,
                 version,
-                entry.message,
+                message,
                 f"next try in {self._retries.seconds:g} s" if left else "not tried again",
             )
             return
@@ -259,10 +274,14 @@ class Versions(Generic[T]):
                 if one in self._entries
             )
             if wanted and not serving:
-                return  # better an old version than none
+                return  # the old version serves on
             for version, entry in self._entries.items():
-                if entry.state is State.AVAILABLE and version not in wanted:
+                if version in wanted:
+                    continue
+                if entry.state is State.AVAILABLE:
                     entry.state = State.UNLOADING
+                elif entry.state is State.LOADING:  # it waits for its next try
+                    entry.state = State.END
 
     def _reap(self) -> None:
         with self._lock:

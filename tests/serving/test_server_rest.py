@@ -104,12 +104,6 @@ REFUSED = {
         404,
         "Servable not found for request: Specific(ner, 9)",
     ),
-    "version out of range": (
-        "/v1/models/ner/versions/9223372036854775808:predict",
-        {"instances": ["a"]},
-        400,
-        "Failed to convert version: 9223372036854775808 to numeric.",
-    ),
     "unknown label": (
         "/v1/models/ner/labels/l:predict",
         {"instances": ["a"]},
@@ -125,7 +119,10 @@ REFUSED = {
     "neither form": (PREDICT, {}, 400, "Missing 'inputs' or 'instances' key"),
     "both forms": (PREDICT, {"instances": ["a"], "inputs": ["a"]}, 400, "found both"),
     "empty instances": (PREDICT, {"instances": []}, 400, "No values"),
-    "empty inputs": (PREDICT, {"inputs": []}, 400, "No values"),
+    "a number beyond double": (PREDICT, b'{"instances": [1e999]}', 400, "too big"),
+    "UTF-16": (PREDICT, '{"instances": ["a"]}'.encode("utf-16"), 400, "JSON Parse error"),
+    "a query behind predict": (PREDICT + "?x=1", {}, 400, "Malformed request: POST"),
+    "a query behind a name": ("/v1/models/ner?x=1", None, 404, "of model ner?x=1"),
     "other key": (PREDICT, {"instances": [{"word": "a"}]}, 400, "does not have named input: word"),
     "more keys": (
         PREDICT,
@@ -192,12 +189,6 @@ REFUSED = {
         404,
         "Could not find version 9 of model ner",
     ),
-    "status of an unknown label": (
-        "/v1/models/ner/labels/l",
-        None,
-        400,
-        "Unrecognized servable version label: l",
-    ),
     "metadata of an unknown model": (
         "/v1/models/x/metadata",
         None,
@@ -219,7 +210,35 @@ def test_what_is_refused(server, path, body, status, message):
     assert found == status and list(answer) == ["error"] and message in answer["error"]
 
 
-@pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_a_version_out_of_range_is_refused_without_words(server):
+    path = "/v1/models/ner/versions/9223372036854775808:predict"
+    assert server.http(path, {"instances": ["a"]}) == (400, "")
+
+
+def test_a_preflight_is_answered_without_headers(server):
+    assert server.http(PREDICT, b"", "OPTIONS", Origin="https://example.org") == (200, "")
+    assert server.http(PREDICT, b"", "OPTIONS") == (400, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "surface"),
+    [
+        (b'{"instances": ["Ad\xe9"]}', "Ad\ufffd"),
+        (b'{"instances": ["Ada"], "instances": ["Bea"]}', "Ada"),
+    ],
+)
+def test_bodies_that_are_not_quite_json_are_read_as_tensorflow_serving_reads_them(
+    server, body, surface
+):
+    status, answer = server.http(PREDICT, body)
+    assert status == 200 and answer["predictions"][0]["surface"] == [surface]
+
+
+def test_no_inputs_have_empty_outputs(server):
+    assert server.http(PREDICT, {"inputs": []})[1]["outputs"]["count"] == []
+
+
+@pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", [PREDICT, "/v1/models/ner"])
 def test_wrong_verbs_are_malformed(server, verb, path):
     assert server.http(path, b"", verb) == (400, {"error": f"Malformed request: {verb} {path}"})
@@ -230,7 +249,11 @@ def test_status(server):
     three, two = {"version": "3", **available}, {"version": "2", **available}
     assert server.http("/v1/models/ner") == (200, {"model_version_status": [three, two]})
     assert server.http("/v1/models/ner/versions/2") == (200, {"model_version_status": [two]})
-    assert server.http("/v1/models/ner/labels/stable") == (200, {"model_version_status": [two]})
+    for label in ("stable", "unknown"):  # TensorFlow Serving ignores the label here
+        assert server.http(f"/v1/models/ner/labels/{label}") == (
+            200,
+            {"model_version_status": [three, two]},
+        )
 
 
 @pytest.mark.parametrize(
@@ -369,11 +392,11 @@ def test_metrics_count_what_was_asked(server):
     assert (
         '\n:tensorflow:serving:request_count{model_name="ner",status="INVALID_ARGUMENT"} ' in text
     )
-    for name in ("request_latency", "runtime_latency"):
-        assert (
-            f':tensorflow:serving:{name}_count{{API="Predict",entrypoint="REST",model_name="ner"}} '
-            in text
-        )
+    for labels in (
+        'request_latency_count{API="predict",entrypoint="REST",model_name="ner"} ',
+        'runtime_latency_count{API="Predict",model_name="ner",runtime="TF1"} ',
+    ):
+        assert f":tensorflow:serving:{labels}" in text
     assert ":tensorflow:serving:model_warmup_latency_count" in text
     assert ":tensorflow:serving:batching_session:processed_batch_size_count" in text
     assert "never-served" not in text

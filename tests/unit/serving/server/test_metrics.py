@@ -28,7 +28,7 @@ def test_requests_are_counted_under_tensorflow_servings_names():
 def test_latencies_are_microseconds_in_histograms():
     metrics = Metrics()
     metrics.request("ner", "OK", "Predict", "GRPC", 0.002)
-    metrics.runtime("ner", "Predict", "GRPC", 0.001)
+    metrics.runtime("ner", 0.001)
     metrics.warmup("/models/ner/1", "OK", 0.5)
     metrics.batch(2, 5, [0.001, 0.002])
     found = families(metrics)

@@ -58,8 +58,6 @@ def test_several_inputs_are_given_by_name():
         ({}, ONE, "Missing 'inputs' or 'instances' key"),
         ({"instances": ["a"], "inputs": ["a"]}, ONE, "found both"),
         ({"instances": []}, ONE, "No values in 'instances' array"),
-        ({"inputs": []}, ONE, "No values"),
-        ({"inputs": {"text": []}}, ONE, "No values"),
         ({"instances": "a"}, ONE, "to be a list"),
         ({"instances": None}, ONE, "to be a list"),
         ({"instances": [1]}, ONE, "Type: Number is not of expected type: string"),

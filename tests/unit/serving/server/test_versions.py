@@ -18,7 +18,7 @@ class Loaded:
 class World:
     """A base path, its versions, a clock, and which versions cannot be loaded."""
 
-    def __init__(self, base, policy):
+    def __init__(self, base, policy, retries=None):
         self.base, self.now, self.broken, self.loads = base, 0.0, set(), []
         self.made = {}
         self.versions = Versions(
@@ -26,7 +26,7 @@ class World:
             base,
             self.load,
             policy,
-            retries=Retries(2, 60),
+            retries=retries or Retries(2, 60),
             clock=lambda: self.now,
             wake=self.woken,
         )
@@ -221,3 +221,31 @@ def test_close_unloads_everything_that_nobody_uses(world):
     lease.release()
     world.versions.step()
     assert world.versions.idle and world.made[1].closed
+
+
+def test_a_blocking_retry_tries_to_the_end_before_anything_else(tmp_path):
+    world = World(tmp_path, Policy(), Retries(times=3, seconds=0.01, shown=False, blocking=True))
+    world.broken.add(1)
+    world.publish(1)
+    assert world.loads == [1] * 4 and world.states() == {1: State.END}
+
+
+def test_between_tries_that_are_not_shown_a_version_is_loading_without_an_error(tmp_path):
+    world = World(tmp_path, Policy(), Retries(times=1, seconds=60, shown=False))
+    world.broken.add(2)
+    world.publish(1)
+    world.publish(2)
+    [status] = [one for one in world.versions.statuses() if one.version == 2]
+    assert (status.state, status.code, status.message) == (State.LOADING, Code.OK, "")
+    world.now = 60
+    world.versions.step()
+    assert world.states() == {2: State.END, 1: State.AVAILABLE}
+    assert world.versions.statuses()[0].message == "2 is broken"
+
+
+def test_a_version_that_waits_for_its_next_try_ends_when_it_is_no_longer_wanted(tmp_path):
+    world = World(tmp_path, Policy(), Retries(times=5, seconds=60, shown=False))
+    world.broken.add(2)
+    world.publish(1, 2)
+    world.publish(3)
+    assert world.states() == {3: State.AVAILABLE, 2: State.END}

@@ -1,0 +1,66 @@
+"""TensorFlow Serving's behaviour under load and with broken versions, for tests of clients and runbooks.
+
+The development server is more forgiving than TensorFlow Serving: it queues all requests, and a version
+that does not load or a label on a missing version disturbs nothing. With `tfx-ner serve --strict FLAGS`
+it behaves as TensorFlow Serving was measured to with those of its flags that are fields here.
+"""
+
+import os
+import shlex
+from dataclasses import dataclass, field, fields
+
+from components.errors import UserError
+
+_POLLERS = 2  # threads of grpc_max_threads that wait for requests and answer none
+
+
+def _four_a_core() -> int:
+    return 4 * len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Strict:
+    """Flags of tensorflow_model_server 2.16.1, with its defaults.
+
+    grpc_max_threads: gRPC requests beyond it are refused as RESOURCE_EXHAUSTED.
+    rest_api_num_threads: REST requests beyond it wait.
+    num_load_threads: with 0, a version that does not load blocks all other changes while it is tried.
+    max_num_load_retries: how often a version that does not load is tried again; LOADING meanwhile.
+    load_retry_interval_micros: pause between two tries.
+    allow_version_labels_for_unavailable_models: new labels may name versions that are not loaded.
+    """
+
+    grpc_max_threads: int = field(default_factory=_four_a_core)
+    rest_api_num_threads: int = field(default_factory=_four_a_core)
+    num_load_threads: int = 0
+    max_num_load_retries: int = 5
+    load_retry_interval_micros: int = 60_000_000
+    allow_version_labels_for_unavailable_models: bool = False
+
+    @property
+    def grpc_requests(self) -> int:
+        """The number of gRPC requests that are answered at the same time."""
+        return max(1, self.grpc_max_threads - _POLLERS)
+
+
+def parse(flags: str) -> Strict:
+    """Reads the flags of a command line of TensorFlow Serving; flags that change nothing here are ignored.
+
+    >>> parse("--port=8500 --grpc_max_threads=512 --num_load_threads=2").grpc_requests
+    510
+    """
+    types = {one.name: one.type for one in fields(Strict)}
+    values = {}
+    for flag in shlex.split(flags):
+        name, equals, value = flag.removeprefix("--").partition("=")
+        if not flag.startswith("--") or not equals:
+            raise UserError(f"--strict: found {flag}; expected flags as --grpc_max_threads=512")
+        if name not in types:
+            continue
+        try:
+            values[name] = (
+                {"true": True, "false": False}[value] if types[name] is bool else int(value)
+            )
+        except (KeyError, ValueError):
+            raise UserError(f"--strict: found {flag}; expected {types[name].__name__}") from None
+    return Strict(**values)
