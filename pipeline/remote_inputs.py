@@ -26,7 +26,7 @@ def fetched(
         return config
     workdir.make()
     return config.model_copy(
-        update={name: copies.local(path, workdir.fetched, say) for name, path in there.items()}
+        update={name: copies.local_copy(path, workdir.fetched, say) for name, path in there.items()}
     )
 
 
@@ -64,7 +64,7 @@ def publish(folders: Folders, address: str | None, say: Callable[[str], None]) -
 def _bring(version: Path, base: Remote, unwanted: set[int], say: Callable[[str], None]) -> None:
     """Copies a version to a remote folder if it is not there, then removes unwanted ones."""
     number = int(version.name)
-    if number not in copies.versions(base):
+    if number not in copies.list_versions(base):
         say(f"copying version {number} to {base}")
         copies.upload_version(version, base)
     for other in sorted(_begun(base) & unwanted):

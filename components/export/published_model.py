@@ -41,7 +41,7 @@ def find_version(path: str | os.PathLike) -> Path:
       UserError: there is no SavedModel.
     """
     address = find_remote_version(path)
-    folder = Path(copies.local(address) if address else path)
+    folder = Path(copies.local_copy(address) if address else path)
     if (folder / "saved_model.pb").is_file():
         return folder
     versions = [
@@ -64,7 +64,7 @@ def find_remote_version(path: str | os.PathLike) -> str | None:
     base = Remote(os.fspath(path).rstrip("/"))
     if (base / "saved_model.pb").is_file():
         return str(base)
-    versions = copies.versions(base)
+    versions = copies.list_versions(base)
     if not versions:
         raise _no_model(path)
     return str(base / str(versions[-1]))

@@ -1,4 +1,4 @@
-"""Copies of files that are elsewhere: what is there is fetched once, and again when it changes there."""
+"""Local copies of remote files: fetched once, and again when they change; and uploads of published versions."""
 
 import contextlib
 import hashlib
@@ -9,130 +9,136 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Optional
+from typing import Any
 
 from components.errors import UserError
 from components.publishing.versions import version_number
 from components.storage.remote import Remote, is_remote
 
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_MARK = "saved_model.pb"
-_UNUSED = 30 * 24 * 60 * 60  # seconds
+_UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")
+_MODEL_FILE = "saved_model.pb"
+_UNUSED_SECONDS = 30 * 24 * 60 * 60
 
 
-def kept() -> Path:
-    """Where copies are kept that belong to no work folder, in the user's cache; what was not used for 30 days is forgotten."""
+def cache_folder() -> Path:
+    """The folder in the user's cache for copies that belong to no workdir; unused ones go after 30 days."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-ner" / "copies"
 
 
-def local(
-    path: str, into: Optional[Path] = None, say: Callable[[str], None] = lambda _: None
+def local_copy(
+    path: str, into: Path | None = None, log: Callable[[str], None] = lambda _: None
 ) -> str:
-    """A path of this machine as it is; of one elsewhere, its copy.
+    """Returns a local path unchanged, and for an address the path of its up-to-date copy.
 
     Args:
-      path: a file or folder.
-      into: folder for copies, `kept()` if not given; each address has its own in there.
-      say: is told what is fetched, before it is.
+      path: A file or folder.
+      into: Folder for copies; `cache_folder()` if not given.
+      log: Gets a line before anything is fetched.
 
-    Raises UserError where there is none, and StorageError where it cannot be reached.
+    Raises:
+      UserError: There is no such file or folder.
+      StorageError: The storage cannot be reached.
     """
     if not is_remote(path):
         return path
     source = Remote(path)
-    copy = _copied(source, into or kept(), say)
+    copy = _update_copy(source, into or cache_folder(), log)
     if not into:
-        os.utime(folder_for(source, kept()))
-        _forget_unused()
+        os.utime(copy_folder(source, cache_folder()))
+        _remove_unused_copies()
     return str(copy)
 
 
-def _forget_unused() -> None:
-    # Each version of a model has an address of its own: with a schedule there would be one more copy each day.
-    for folder in kept().iterdir():
-        with contextlib.suppress(OSError):  # another process forgets it, too
-            if time.time() - folder.stat().st_mtime > _UNUSED:
+def copy_folder(source: Remote, into: Path) -> Path:
+    """The folder for the copy of an address."""
+    name = _UNSAFE_CHARACTERS.sub("-", source.name)[-40:]
+    return into / f"{name}-{hashlib.sha256(str(source).rstrip('/').encode()).hexdigest()[:12]}"
+
+
+def _remove_unused_copies() -> None:
+    # Each version of a model has its own address: a schedule adds a copy a day.
+    for folder in cache_folder().iterdir():
+        with contextlib.suppress(OSError):  # another process may remove it too
+            if time.time() - folder.stat().st_mtime > _UNUSED_SECONDS:
                 shutil.rmtree(folder)
 
 
-def _copied(source: Remote, into: Path, say: Callable[[str], None]) -> Path:
-    """Brings the copy of a file or folder up to date, and returns it.
+def _update_copy(source: Remote, into: Path, log: Callable[[str], None]) -> Path:
+    """Updates the copy of a file or folder, and returns its path.
 
-    A copy has the time that the file has there, so that what has not changed is known; what is gone there goes here, too.
+    A copied file gets the remote time, so that unchanged files are not fetched again. Files that are
+    gone there are removed here.
     """
-    if source.is_file():
-        files, target = {source.name: (source, source.info())}, folder_for(source, into)
+    is_file = source.is_file()
+    if is_file:
+        files, target = {source.name: (source, source.info())}, copy_folder(source, into)
     else:
-        files = {
-            one.address.removeprefix(f"{str(source).rstrip('/')}/"): (one, info)
-            for one, info in source.listing()
-        }
-        target = folder_for(source, into) / source.name
+        prefix = f"{str(source).rstrip('/')}/"
+        files = {file.address.removeprefix(prefix): (file, info) for file, info in source.listing()}
+        target = copy_folder(source, into) / source.name
     if not files:
-        raise UserError(f"{source}: no such file or folder; expected one that is there")
+        raise UserError(f"{source}: no such file or folder; expected an existing one")
     for name in files:
         if ".." in name.split("/") or name.startswith("/"):
-            raise UserError(
-                f"{source}: found the name {name}; expected none that leads out of its folder"
-            )
-    new = {name: one for name, one in files.items() if not _same(target / name, one[1])}
-    if new:
-        size = sum(info.size for _, info in new.values())
-        say(f"fetching {source}: {len(new):,} file{'s' * (len(new) > 1)}, {size / 1e6:,.1f} MB")
-    for name, (one, info) in new.items():
+            raise UserError(f"{source}: found the name {name}; expected names inside its folder")
+    changed = {name: file for name, file in files.items() if not _is_same(target / name, file[1])}
+    if changed:
+        size = sum(info.size for _, info in changed.values())
+        plural = "s" * (len(changed) > 1)
+        log(f"fetching {source}: {len(changed):,} file{plural}, {size / 1e6:,.1f} MB")
+    for name, (file, info) in changed.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        # Beside, under a name of its own: another process may fetch it, too.
+        # A unique name: another process may fetch the file too.
         partial = target.parent / f".{uuid.uuid4().hex}.partial"
         try:
-            one.fetch(partial)
+            file.download(partial)
             os.utime(partial, ns=(info.mtime_ns, info.mtime_ns))
             partial.replace(target / name)
         finally:
             partial.unlink(missing_ok=True)
-    for path in target.rglob("*"):
-        if path.is_file() and path.relative_to(target).as_posix() not in files:
+    _remove_others(target, files)
+    return target / source.name if is_file else target
+
+
+def _remove_others(folder: Path, names: dict[str, Any]) -> None:
+    """Removes all files but the named ones, and then empty folders."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in names:
             path.unlink()
-    for path in sorted(target.rglob("*"), reverse=True):
+    for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():
-            with contextlib.suppress(OSError):  # there is something in it
+            with contextlib.suppress(OSError):  # not empty
                 path.rmdir()
-    return target / source.name if source.is_file() else target
 
 
-def folder_for(source: Remote, into: Path) -> Path:
-    """The folder of an address's copy."""
-    name = _NOT_IN_A_NAME.sub("-", source.name)[-40:]
-    return into / f"{name}-{hashlib.sha256(str(source).rstrip('/').encode()).hexdigest()[:12]}"
-
-
-def _same(path: Path, info) -> bool:
+def _is_same(path: Path, info: Any) -> bool:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return False
-    return found.st_size == info.size and found.st_mtime_ns == info.mtime_ns
+    return status.st_size == info.size and status.st_mtime_ns == info.mtime_ns
 
 
-def versions(base: Remote) -> list[int]:
-    """The numbers of the versions elsewhere that are whole, lowest first."""
-    found = {place.address for place, _ in base.listing() if place.name == _MARK}
-    numbers = [address.removesuffix(f"/{_MARK}").rpartition("/")[2] for address in found]
+def list_versions(base: Remote) -> list[int]:
+    """The numbers of the complete versions in a remote base folder, lowest first."""
+    models = {file.address for file, _ in base.listing() if file.name == _MODEL_FILE}
+    names = [address.removesuffix(f"/{_MODEL_FILE}").rpartition("/")[2] for address in models]
     return sorted(
-        int(number)
-        for number in numbers
-        if version_number(number) is not None and str(base / number / _MARK) in found
+        int(name)
+        for name in names
+        if version_number(name) is not None and str(base / name / _MODEL_FILE) in models
     )
 
 
 def upload_version(version: Path, base: Remote) -> None:
-    """Copies the folder of a version to a base folder elsewhere: `saved_model.pb` last, without which nobody loads it."""
+    """Uploads a version folder. `saved_model.pb` goes last: without it no server loads the version."""
     files = sorted(path for path in version.rglob("*") if path.is_file())
-    for path in sorted(files, key=lambda path: path.name == _MARK):
-        (base / version.name / path.relative_to(version).as_posix()).put(path)
+    for path in sorted(files, key=lambda path: path.name == _MODEL_FILE):
+        (base / version.name / path.relative_to(version).as_posix()).upload(path)
 
 
 def remove_version(number: int, base: Remote) -> None:
-    """Removes a version elsewhere: `saved_model.pb` first, so that nobody begins to load what is half gone."""
-    files = [place for place, _ in (base / str(number)).listing()]
-    for place in sorted(files, key=lambda place: place.name != _MARK):
-        place.unlink(missing_ok=True)
+    """Removes a remote version. `saved_model.pb` goes first: no server loads half a version."""
+    files = [file for file, _ in (base / str(number)).listing()]
+    for file in sorted(files, key=lambda file: file.name != _MODEL_FILE):
+        file.unlink(missing_ok=True)

@@ -1,10 +1,12 @@
-"""Files elsewhere, under addresses as s3://bucket/key: what `pathlib` is for files of this machine, as far as it is needed.
+"""Remote files by address, as s3://bucket/key, with the methods of `pathlib.Path` that are needed.
 
-Arrow's file systems do it. Credentials and region come from the environment, as AWS's, Google's and Hadoop's own tools take
-them; AWS_ENDPOINT_URL names another server that speaks S3. An object appears by one request, when it is whole.
+Arrow's file systems do the work. Credentials and regions come from the environment, as the tools of
+AWS, Google and Hadoop take them; AWS_ENDPOINT_URL names another server that speaks S3. A file appears
+by one request, when it is complete.
 """
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -12,7 +14,6 @@ import tempfile
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,14 +21,15 @@ from components.errors import UserError
 
 SCHEMES = ("s3", "gs", "hdfs")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_MAGIC = re.compile(r"[*?\[]")
-_BUFFER = 2**20
-_PATIENCE = 20  # seconds that Google's library tries again
-_ABSENT = ("NO_SUCH_BUCKET", "NO_SUCH_KEY", "NoSuchBucket", "not found", "does not exist")
+_GLOB_CHARACTER = re.compile(r"[*?\[]")
+_BUFFER_BYTES = 2**20
+_GCS_RETRY_SECONDS = 20
+# How Arrow's messages say that a bucket or an object is missing.
+_MISSING = ("NO_SUCH_BUCKET", "NO_SUCH_KEY", "NoSuchBucket", "not found", "does not exist")
 
 
 class StorageError(Exception):
-    """Storage elsewhere cannot be reached, or does not let us in."""
+    """Remote storage cannot be reached, or denies access."""
 
 
 def is_address(path: Any) -> bool:
@@ -36,28 +38,35 @@ def is_address(path: Any) -> bool:
 
 
 def is_remote(path: Any) -> bool:
-    """Whether the path is on storage that can be read here. Raises UserError for an address that cannot."""
-    found = _ADDRESS.match(os.fspath(path))
-    if found and found[1].lower() not in SCHEMES:
+    """Whether the path is an address on supported storage. Raises UserError for another scheme."""
+    match = _ADDRESS.match(os.fspath(path))
+    if match and match[1].lower() not in SCHEMES:
         raise UserError(
-            f"{path}: cannot read {found[0]}; expected a path of this machine, or s3://, gs:// or hdfs://"
+            f"{path}: cannot read {match[0]}; expected a path of this machine, or s3://, gs:// or hdfs://"
         )
-    return bool(found)
+    return bool(match)
 
 
-def refuse_address(option: str, path: Any, instead: str) -> None:
-    """Raises UserError for an address where only a path of this machine will do; `instead` says what to do."""
+def refuse_address(option: str, path: Any, remedy: str) -> None:
+    """Raises UserError for an address where a path of this machine is needed.
+
+    Args:
+      option: What the user gave the path for.
+      path: The path; None is accepted.
+      remedy: What to do instead.
+    """
     if path is not None and is_address(path):
         raise UserError(
-            f"{option} {path}: found an address; expected a path of this machine. {instead}"
+            f"{option} {path}: found an address; expected a path of this machine. {remedy}"
         )
 
 
 @dataclass(frozen=True, order=True)
 class Remote:
-    """A file or folder elsewhere, by its address. Its methods do what those of `pathlib.Path` of the same names do.
+    """A remote file or folder. Methods with a name of `pathlib.Path` do the same.
 
-    They raise UserError where bucket or file are not there, and StorageError where storage cannot be reached.
+    They raise UserError if the bucket or file is missing, and StorageError if storage cannot be
+    reached.
     """
 
     address: str
@@ -73,16 +82,16 @@ class Remote:
         return self.address.rstrip("/").rpartition("/")[2]
 
     def exists(self) -> bool:
-        return self._kind() != "NotFound"
+        return self._type_name() != "NotFound"
 
     def is_file(self) -> bool:
-        return self._kind() == "File"
+        return self._type_name() == "File"
 
     def is_dir(self) -> bool:
-        return self._kind() == "Directory"
+        return self._type_name() == "Directory"
 
     def iterdir(self) -> Iterator["Remote"]:
-        return (place for place, _ in self.listing(recursive=False))
+        return (entry for entry, _ in self.listing(recursive=False))
 
     def read_text(self, encoding: str = "utf-8") -> str:
         with self.open() as file:
@@ -92,142 +101,142 @@ class Remote:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "text"
             file.write_text(text, encoding=encoding)
-            self.put(file)
+            self.upload(file)
 
     def unlink(self, missing_ok: bool = False) -> None:
         if missing_ok and not self.exists():
             return
-        with _told(self.address):
-            self._system.delete_file(self._path)
+        with _errors_of(self.address):
+            self._file_system.delete_file(self._path)
 
     def listing(self, recursive: bool = True) -> list[tuple["Remote", Any]]:
-        """What is in a folder, by name, each with Arrow's `FileInfo`, folders in it only if not `recursive`.
+        """The entries of a folder with their Arrow `FileInfo`, sorted; empty if it does not exist.
 
-        Empty if it is not there.
+        Args:
+          recursive: List all files below the folder, without the folders; else its direct entries.
         """
         from pyarrow import fs
 
-        with _told(self.address):
-            found = self._system.get_file_info(
+        with _errors_of(self.address):
+            entries = self._file_system.get_file_info(
                 fs.FileSelector(self._path, allow_not_found=True, recursive=recursive)
             )
         scheme = self.address.partition("://")[0]
         host = self._parts[1] if scheme == "hdfs" else ""
-        kept = [
-            one
-            for one in found
-            if one.path.rstrip("/") != self._path and (one.is_file or not recursive)
-        ]
-        return sorted((Remote(f"{scheme}://{host}{one.path}"), one) for one in kept)
+        return sorted(
+            (Remote(f"{scheme}://{host}{entry.path}"), entry)
+            for entry in entries
+            if entry.path.rstrip("/") != self._path and (entry.is_file or not recursive)
+        )
 
     def info(self) -> Any:
         """Arrow's `FileInfo`."""
-        with _told(self.address):
-            return self._system.get_file_info(self._path)
+        with _errors_of(self.address):
+            return self._file_system.get_file_info(self._path)
 
     def open(self) -> IO[bytes]:
-        """The file, to read from any place."""
-        with _told(self.address):
-            return io.BufferedReader(
-                _Raw(self._system.open_input_file(self._path), self.address), _BUFFER
-            )
+        """Opens the file for reading; it can seek."""
+        with _errors_of(self.address):
+            file = self._file_system.open_input_file(self._path)
+            return io.BufferedReader(_RawFile(file, self.address), _BUFFER_BYTES)
 
-    def put(self, file: str | Path) -> None:
-        """Copies a file of this machine there; it appears when it is whole."""
+    def upload(self, file: str | Path) -> None:
+        """Copies a local file to this address, where it appears when it is complete."""
         from pyarrow import fs
 
-        here = fs.LocalFileSystem()
-        # What HDFS shows grows while it is written; an object appears with the last byte.
-        renamed = self.address.startswith("hdfs")
-        target = f"{self._path}.partial" if renamed else self._path
-        with _told(self.address):
-            if renamed:
-                self._system.create_dir(target.rpartition("/")[0])
+        # HDFS shows a file while it is written; an object store shows it when it is complete.
+        rename = self.address.startswith("hdfs")
+        target = f"{self._path}.partial" if rename else self._path
+        with _errors_of(self.address):
+            if rename:
+                self._file_system.create_dir(target.rpartition("/")[0])
             fs.copy_files(
-                os.fspath(file), target, source_filesystem=here, destination_filesystem=self._system
+                os.fspath(file),
+                target,
+                source_filesystem=fs.LocalFileSystem(),
+                destination_filesystem=self._file_system,
             )
-            if renamed:
-                self._system.move(target, self._path)
+            if rename:
+                self._file_system.move(target, self._path)
 
-    def fetch(self, file: Path) -> None:
-        """Copies it to a file of this machine, which need not be whole if this fails."""
+    def download(self, file: Path) -> None:
+        """Copies the file to a local one, which may be incomplete if this fails."""
         with self.open() as source, file.open("wb") as target:
-            while block := source.read(_BUFFER):
+            while block := source.read(_BUFFER_BYTES):
                 target.write(block)
 
-    def _kind(self) -> str:
+    def _type_name(self) -> str:
         return self.info().type.name
 
     @property
-    def _system(self) -> Any:
-        return _system(*self._parts[:2])
+    def _file_system(self) -> Any:
+        return _file_system(*self._parts[:2])
 
     @property
     def _path(self) -> str:
-        """The path as Arrow has it: with the bucket before it, or on HDFS from the root on."""
-        scheme, place, key = self._parts
-        return (f"/{key}" if scheme == "hdfs" else f"{place}/{key}").rstrip("/")
+        """The path for Arrow: bucket/key, or on HDFS an absolute path."""
+        scheme, host, key = self._parts
+        return (f"/{key}" if scheme == "hdfs" else f"{host}/{key}").rstrip("/")
 
     @property
     def _parts(self) -> tuple[str, str, str]:
+        """Scheme, bucket or host, and key."""
         scheme, _, rest = self.address.partition("://")
-        place, _, key = rest.partition("/")
-        if not place:
+        host, _, key = rest.partition("/")
+        if not host:
             raise UserError(
                 f"{self.address}: found no bucket or host; expected one, as {scheme}://bucket/folder"
             )
-        return scheme.lower(), place, key.strip("/")
+        return scheme.lower(), host, key.strip("/")
 
 
-def place(path: Any) -> Path | Remote:
-    """A path of this machine, or an address."""
+def as_path(path: Any) -> Path | Remote:
+    """A local path as `Path`, an address as `Remote`."""
     return Remote(os.fspath(path)) if is_remote(path) else Path(path)
 
 
-def opened(path: str) -> IO[bytes]:
-    """A file here or elsewhere, to read from any place."""
+def open_binary(path: str) -> IO[bytes]:
+    """Opens a local or remote file for reading."""
     return Remote(path).open() if is_remote(path) else open(path, "rb")
 
 
-def find(pattern: str) -> list[str]:
-    """The addresses of the files that a pattern, a folder or a name means, by name; ** goes into folders.
+def find_files(pattern: str) -> list[str]:
+    """The addresses of the files of a pattern, a folder or an address, sorted; ** enters folders.
 
-    Hidden ones, and those named `_…`, only by their full name.
+    Names that begin with `.` or `_` are skipped unless the address names the file itself.
     """
-    named = Remote(pattern)
-    if named.is_file():  # a name may hold what else is a pattern
+    if Remote(pattern).is_file():  # a name may contain characters of a pattern
         return [pattern]
-    if not _MAGIC.search(pattern):
+    if not _GLOB_CHARACTER.search(pattern):
         pattern = f"{pattern.rstrip('/')}/*"
-    whole = re.compile(_as_regex(pattern))
-    fixed = pattern[: _MAGIC.search(pattern).start()].rpartition("/")[0]
-    found = (place for place, _ in Remote(fixed).listing())
+    expression = re.compile(_glob_to_regex(pattern))
+    folder = _GLOB_CHARACTER.split(pattern)[0].rpartition("/")[0]
     return [
-        place.address
-        for place in found
-        if whole.fullmatch(place.address) and place.name[0] not in "_."
+        entry.address
+        for entry, _ in Remote(folder).listing()
+        if expression.fullmatch(entry.address) and entry.name[0] not in "_."
     ]
 
 
-def _as_regex(pattern: str) -> str:
-    """A pattern as `glob` has it, as a regular expression.
+def _glob_to_regex(pattern: str) -> str:
+    """Translates a pattern of `glob` to a regular expression.
 
-    >>> _as_regex("s3://b/**/*.txt")
+    >>> _glob_to_regex("s3://b/**/*.txt")
     's3://b/(?:[^/]+/)*[^/]*\\\\.txt'
     """
-    marks = {"**/": "(?:[^/]+/)*", "**": "[^/]*", "*": "[^/]*", "?": "[^/]"}
+    wildcards = {"**/": "(?:[^/]+/)*", "**": "[^/]*", "*": "[^/]*", "?": "[^/]"}
     pieces = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^\]]+\])", pattern)
     return "".join(
-        marks.get(piece)
+        wildcards.get(piece)
         or (piece.replace("[!", "[^") if piece.startswith("[") else re.escape(piece))
         for piece in pieces
     )
 
 
-class _Raw(io.RawIOBase):
-    """Arrow's file for `io.BufferedReader`, which tells errors as `_told` does."""
+class _RawFile(io.RawIOBase):
+    """An Arrow file for `io.BufferedReader`, with the errors of `_errors_of`."""
 
-    def __init__(self, file: Any, address: str):
+    def __init__(self, file: Any, address: str) -> None:
         super().__init__()
         self._file, self._address = file, address
 
@@ -244,10 +253,10 @@ class _Raw(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
-        with _told(self._address):
-            found = self._file.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
+        with _errors_of(self._address):
+            block = self._file.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
 
     def close(self) -> None:
         if not self.closed:
@@ -255,39 +264,39 @@ class _Raw(io.RawIOBase):
         super().close()
 
 
-@cache
-def _system(scheme: str, place: str) -> Any:
+@functools.cache
+def _file_system(scheme: str, host: str) -> Any:
     from pyarrow import fs
 
-    address = f"{scheme}://{place}"
+    address = f"{scheme}://{host}"
     query: dict[str, Any] = {}
     if scheme == "s3":
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if endpoint:
-            found = urllib.parse.urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
-            query = {"endpoint_override": found.netloc, "scheme": found.scheme}
+            url = urllib.parse.urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+            query = {"endpoint_override": url.netloc, "scheme": url.scheme}
         query |= {"region": region} if region else {}
     elif scheme == "gs":
-        query = {"retry_limit_seconds": _PATIENCE}
-    with _told(address):
+        query = {"retry_limit_seconds": _GCS_RETRY_SECONDS}
+    with _errors_of(address):
         return fs.FileSystem.from_uri(
             f"{address}{'?' if query else ''}{urllib.parse.urlencode(query)}"
         )[0]
 
 
 @contextlib.contextmanager
-def _told(address: str) -> Iterator[None]:
-    """Tells what Arrow raises in one line."""
+def _errors_of(address: str) -> Iterator[None]:
+    """Turns Arrow's errors into UserError and StorageError with one line."""
     try:
         yield
     except FileNotFoundError:
-        raise UserError(f"{address}: no such file; expected one that is there") from None
+        raise UserError(f"{address}: no such file; expected an existing file") from None
     except (OSError, ValueError, ImportError) as error:
-        said = " ".join(str(error).split())
-        if any(absent in said for absent in _ABSENT):
+        message = " ".join(str(error).split())
+        if any(words in message for words in _MISSING):
             raise UserError(
-                f"{address}: not there ({said}); expected a bucket and a file that are"
+                f"{address}: missing ({message}); expected an existing bucket and file"
             ) from None
         hint = "; HDFS needs Java and Hadoop's libhdfs" if address.startswith("hdfs") else ""
-        raise StorageError(f"{address}: cannot be reached ({said}){hint}") from None
+        raise StorageError(f"{address}: cannot be reached ({message}){hint}") from None

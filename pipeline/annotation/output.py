@@ -97,7 +97,7 @@ class OutputFolder:
     def log(self) -> Path:
         """The log, always on this machine."""
         if isinstance(self.root, Remote):
-            folder = copies.folder_for(self.root, copies.kept())
+            folder = copies.copy_folder(self.root, copies.cache_folder())
             folder.mkdir(parents=True, exist_ok=True)
             return folder / "log.txt"
         return internal_folder(self.root) / "log.txt"
@@ -256,7 +256,7 @@ def store_shard(output: OutputFolder, texts: ShardTexts, entity_lists: EntityLis
             part = Path(folder) / "part"
             write_shard(part, output.form, texts, entity_lists)
             output.record(number).write_text(json.dumps(record))
-            output.part(number).put(part)
+            output.part(number).upload(part)
         return
     # Unique names: a runner may process a shard twice at the same time.
     internal = internal_folder(output.root)

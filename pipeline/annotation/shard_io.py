@@ -93,7 +93,7 @@ def read_shard(shard: Shard, source: InputFormat) -> ShardTexts:
     records: list[Mapping[str, Any]] = []
     bad: list[BadLine] = []
     number = 0
-    with remote.opened(shard.path) as file:
+    with remote.open_binary(shard.path) as file:
         for number, line in enumerate(_lines(file, shard, source.longest_line), start=1):
             if source.form == JSONL and line is not None and not line.strip():
                 continue
@@ -111,7 +111,7 @@ def check_text_column(path: str, field: str) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    with remote.opened(path) as file:
+    with remote.open_binary(path) as file:
         schema = parquet.read_schema(file)
     if field not in schema.names:
         raise UserError(
@@ -217,7 +217,7 @@ def _read_rows(shard: Shard) -> "pyarrow.Table":
     import pyarrow
     from pyarrow import parquet
 
-    with remote.opened(shard.path) as source, parquet.ParquetFile(source) as file:
+    with remote.open_binary(shard.path) as source, parquet.ParquetFile(source) as file:
         groups: list[int] = []
         first_row = offset = 0
         for group in range(file.num_row_groups):

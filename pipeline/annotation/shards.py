@@ -77,7 +77,7 @@ def find_sources(pattern: str) -> tuple[SourceFile, ...]:
       UserError: There are none.
     """
     if remote.is_remote(pattern):
-        paths = remote.find(pattern)
+        paths = remote.find_files(pattern)
     else:
         if os.path.isdir(pattern):
             pattern = os.path.join(glob.escape(pattern), "*")
@@ -136,7 +136,7 @@ def _format_of_name(path: str) -> str:
 
 
 def _byte_ranges(source: SourceFile, size: int) -> Iterator[tuple[int, int]]:
-    with remote.opened(source.path) as file:
+    with remote.open_binary(source.path) as file:
         head = file.read(_MAGIC_BYTES)
     if head.startswith((*COMPRESSED, b"PAR1", b"\xff\xfe", b"\xfe\xff")):
         raise UserError(
@@ -150,7 +150,7 @@ def _row_ranges(source: SourceFile, size: int) -> Iterator[tuple[int, int]]:
     from pyarrow import parquet
 
     try:
-        with remote.opened(source.path) as file:
+        with remote.open_binary(source.path) as file:
             metadata = parquet.read_metadata(file)
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(

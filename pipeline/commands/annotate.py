@@ -121,7 +121,7 @@ def annotate(
     console = Console(stderr=json_file == "-", highlight=False)
     request = AnnotationRequest(
         input=input_,
-        output=remote.place(output),
+        output=remote.as_path(output),
         model=model,
         format=form,
         input_format=input_format,

@@ -137,7 +137,7 @@ def fetched(path: str) -> str:
     """A path of this machine as it is; of one elsewhere, its copy in the user's cache, with a line that says so when it is made."""
     from components.storage import copies
 
-    return copies.local(path, say=lambda line: click.echo(line, err=True))
+    return copies.local_copy(path, log=lambda line: click.echo(line, err=True))
 
 
 def refuse_unwritable(*files: Optional[str]) -> None:

@@ -24,7 +24,7 @@ def on_s3(teller):
             Folders(first.version.parent, teller.folder), str(store / "ner"), lambda line: None
         )
         for path in first.data.iterdir():
-            (store / "corpora/small" / path.name).put(path)
+            (store / "corpora/small" / path.name).upload(path)
         for name, lines in (("a.txt", TEXTS[:300]), ("more/b c%20é.txt", TEXTS[300:])):
             (store / "texts" / name).write_text("\n".join(lines) + "\n")
         program = Program(

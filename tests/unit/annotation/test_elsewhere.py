@@ -66,7 +66,7 @@ def test_parquet_is_read_and_written_there(annotate, put, bucket, write):  # noq
 
     rows = pyarrow.table({"id": list(range(50)), "text": [f"Ada {n}" for n in range(50)]})
     parquet.write_table(rows, path := write("rows.parquet", ""))
-    (bucket / "rows.parquet").put(path)
+    (bucket / "rows.parquet").upload(path)
     shard_io.check_text_column("s3://bucket/rows.parquet", "text")
     output, cut, _ = annotate("s3://bucket/rows.parquet", form="parquet", to="parquet", size=100)
     assert len(cut) > 1

@@ -12,14 +12,14 @@ def bucket(tmp_path, monkeypatch):
     """The address of a bucket, empty at first."""
     (tmp_path / "elsewhere" / "bucket").mkdir(parents=True)
     system = fs.SubTreeFileSystem(str(tmp_path / "elsewhere"), fs.LocalFileSystem())
-    monkeypatch.setattr(remote, "_system", lambda scheme, place: system)
-    put = Remote.put
+    monkeypatch.setattr(remote, "_file_system", lambda scheme, host: system)
+    upload = Remote.upload
 
-    def put_in_a_folder(place, file):  # a bucket has no folders that have to be made
-        (tmp_path / "elsewhere" / place._path).parent.mkdir(parents=True, exist_ok=True)
-        put(place, file)
+    def upload_into_folder(remote_file, file):  # a bucket has no folders that have to be made
+        (tmp_path / "elsewhere" / remote_file._path).parent.mkdir(parents=True, exist_ok=True)
+        upload(remote_file, file)
 
-    monkeypatch.setattr(Remote, "put", put_in_a_folder)
+    monkeypatch.setattr(Remote, "upload", upload_into_folder)
     return Remote("s3://bucket")
 
 

@@ -21,7 +21,7 @@ def fetch(tmp_path):
 
     def run(place):
         said = []
-        return Path(copies.local(str(place), tmp_path / "copies", said.append)), said
+        return Path(copies.local_copy(str(place), tmp_path / "copies", said.append)), said
 
     return run
 
@@ -40,19 +40,19 @@ def age(copy: str, days: float) -> None:
 
 
 def test_a_copy_in_the_users_cache_that_was_not_used_for_thirty_days_is_forgotten(put, cache):
-    old, newer = (copies.local(str(put(f"{name}/x.txt"))) for name in ("old", "newer"))
+    old, newer = (copies.local_copy(str(put(f"{name}/x.txt"))) for name in ("old", "newer"))
     age(old, 31), age(newer, 29)
-    last = copies.local(str(put("last/x.txt")))
+    last = copies.local_copy(str(put("last/x.txt")))
     assert not Path(old).parent.exists() and Path(newer).exists() and Path(last).exists()
 
 
 def test_a_copy_that_is_used_again_is_kept_and_so_is_what_is_none(put, cache):
-    used = copies.local(str(put("used/x.txt")))
+    used = copies.local_copy(str(put("used/x.txt")))
     age(used, 100)
     (cache / "other").mkdir()
     os.utime(cache / "other", (0, 0))
     assert (
-        copies.local("s3://bucket/used/x.txt") == used
+        copies.local_copy("s3://bucket/used/x.txt") == used
         and Path(used).exists()
         and (cache / "other").exists()
     )
@@ -66,7 +66,7 @@ def test_copies_in_a_work_folder_are_never_forgotten(put, fetch, cache):
 
 
 def test_a_path_of_this_machine_is_left_alone(tmp_path):
-    assert copies.local("a/b", tmp_path) == "a/b" and not list(tmp_path.iterdir())
+    assert copies.local_copy("a/b", tmp_path) == "a/b" and not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_fetched_once(put, bucket, fetch):
@@ -115,7 +115,7 @@ def test_a_fetch_that_breaks_off_leaves_no_file(put, bucket, fetch, tmp_path, mo
         raise OSError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Remote, "fetch", broken)
+        patched.setattr(Remote, "download", broken)
         with pytest.raises(OSError):
             fetch(bucket / "corpus")
     assert not [path for path in (tmp_path / "copies").rglob("*") if path.is_file()]
@@ -154,20 +154,20 @@ def folders(tmp_path):
 
 
 def test_of_a_version_the_last_to_be_there_is_what_it_is_loaded_by(folders, bucket, monkeypatch):
-    order, put = [], Remote.put
+    order, put = [], Remote.upload
     monkeypatch.setattr(
-        Remote, "put", lambda place, file: (order.append(place.address), put(place, file))
+        Remote, "upload", lambda place, file: (order.append(place.address), put(place, file))
     )
     remote_inputs.publish(folders, "s3://bucket/ner/", lambda _: None)
     assert order[-1] == "s3://bucket/ner/8/saved_model.pb" and len(order) == 3
-    assert copies.versions(bucket / "ner") == [8]
+    assert copies.list_versions(bucket / "ner") == [8]
     order.clear()
     remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
     assert not order
 
 
 def test_a_copy_that_broke_off_is_no_version_and_is_made_up_for(folders, bucket, monkeypatch):
-    put = Remote.put
+    put = Remote.upload
 
     def broken(place, file):
         if place.name == "saved_model.pb":
@@ -175,14 +175,14 @@ def test_a_copy_that_broke_off_is_no_version_and_is_made_up_for(folders, bucket,
         put(place, file)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Remote, "put", broken)
+        patched.setattr(Remote, "upload", broken)
         with pytest.raises(OSError):
             remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
-    assert (bucket / "ner/8/assets.extra/ner.json").exists() and copies.versions(
+    assert (bucket / "ner/8/assets.extra/ner.json").exists() and copies.list_versions(
         bucket / "ner"
     ) == []
     remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
-    assert copies.versions(bucket / "ner") == [8]
+    assert copies.list_versions(bucket / "ner") == [8]
 
 
 def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_came(
@@ -201,7 +201,9 @@ def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_cam
         "copying version 7 to s3://bucket/ner",
         "removing version 8 from s3://bucket/ner",
     ]
-    assert gone[0] == "s3://bucket/ner/8/saved_model.pb" and copies.versions(bucket / "ner") == [7]
+    assert gone[0] == "s3://bucket/ner/8/saved_model.pb" and copies.list_versions(
+        bucket / "ner"
+    ) == [7]
     assert not (bucket / "ner/8").exists() or not (bucket / "ner/8").listing()
 
 
@@ -209,7 +211,9 @@ def test_versions_of_others_are_left_alone(folders, bucket, put):
     put("ner/99/saved_model.pb")
     put("ner/models.config")
     remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
-    assert copies.versions(bucket / "ner") == [8, 99] and (bucket / "ner/models.config").exists()
+    assert (
+        copies.list_versions(bucket / "ner") == [8, 99] and (bucket / "ner/models.config").exists()
+    )
 
 
 def test_without_an_address_or_a_version_nothing_happens(folders, tmp_path, bucket):

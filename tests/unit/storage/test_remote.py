@@ -47,12 +47,12 @@ def test_an_address_without_a_bucket_is_refused():
 def test_what_arrow_raises_is_told_in_one_line():
     with (
         pytest.raises(StorageError, match=r"^s3://b/a: cannot be reached \(one two\)$"),
-        remote._told("s3://b/a"),
+        remote._errors_of("s3://b/a"),
     ):
         raise OSError("one\n  two")
-    with pytest.raises(UserError, match=r"^s3://b/a: not there"), remote._told("s3://b/a"):
+    with pytest.raises(UserError, match=r"^s3://b/a: missing"), remote._errors_of("s3://b/a"):
         raise OSError("AWS Error NO_SUCH_BUCKET during")
-    with pytest.raises(UserError, match=r"^s3://b/a: no such file"), remote._told("s3://b/a"):
+    with pytest.raises(UserError, match=r"^s3://b/a: no such file"), remote._errors_of("s3://b/a"):
         raise FileNotFoundError("a")
 
 
@@ -74,7 +74,7 @@ def test_what_arrow_raises_is_told_in_one_line():
 def test_a_pattern_finds_what_it_would_find_here(put, bucket, pattern, found):
     for name in ("a.txt", "b c%20.txt", "deep/a.txt", "deep/er/c.txt", "_hidden.txt", ".b.txt"):
         put(name)
-    there = remote.find(f"{bucket}/{pattern}".rstrip("/"))
+    there = remote.find_files(f"{bucket}/{pattern}".rstrip("/"))
     assert [one.removeprefix(f"{bucket}/") for one in there] == found
 
 
@@ -89,7 +89,7 @@ def test_names_match_a_pattern_as_glob_has_it(tmp_path_factory, names, pattern):
     expected = {
         os.path.basename(path) for path in glob.glob(f"{glob.escape(str(folder))}/{pattern}x*")
     }
-    whole = re.compile(remote._as_regex(f"{pattern}x*"))
+    whole = re.compile(remote._glob_to_regex(f"{pattern}x*"))
     assert {
         name for name in {*os.listdir(folder)} if whole.fullmatch(name) and name[0] != "."
     } == expected - {""}
@@ -97,7 +97,7 @@ def test_names_match_a_pattern_as_glob_has_it(tmp_path_factory, names, pattern):
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 3500), max_size=5))
 def test_a_file_is_read_from_any_place(content, places):
-    file = io.BufferedReader(remote._Raw(BufferReader(content), "s3://b/a"), 100)
+    file = io.BufferedReader(remote._RawFile(BufferReader(content), "s3://b/a"), 100)
     for place in places:
         file.seek(place % (len(content) + 1))
         assert file.readline() == io.BytesIO(content[place % (len(content) + 1) :]).readline()
@@ -107,9 +107,9 @@ def test_a_file_is_read_from_any_place(content, places):
 
 def test_what_is_put_there_is_there(bucket, write, tmp_path):
     place = bucket / "a.txt"
-    place.put(write("here.txt", string.printable))
+    place.upload(write("here.txt", string.printable))
     assert place.is_file() and place.read_text() == string.printable
-    place.fetch(tmp_path / "back.txt")
+    place.download(tmp_path / "back.txt")
     assert (tmp_path / "back.txt").read_bytes() == string.printable.encode()
     place.unlink()
     assert not place.exists()

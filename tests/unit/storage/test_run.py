@@ -58,7 +58,7 @@ def test_its_steps_read_copies_and_its_folder_remembers_the_address(run, tmp_pat
 
 def test_what_it_publishes_is_there_afterwards(run, bucket):
     run()
-    assert copies.versions(bucket / "ner") == [7]
+    assert copies.list_versions(bucket / "ner") == [7]
 
 
 def test_where_that_fails_the_next_run_makes_up_for_it(run, bucket, monkeypatch):
@@ -66,8 +66,8 @@ def test_where_that_fails_the_next_run_makes_up_for_it(run, bucket, monkeypatch)
         raise StorageError(f"{place}: cannot be reached")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Remote, "put", unreachable)
+        patched.setattr(Remote, "upload", unreachable)
         with pytest.raises(StorageError):
             run()
     run()
-    assert copies.versions(bucket / "ner") == [7]
+    assert copies.list_versions(bucket / "ner") == [7]
