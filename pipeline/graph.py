@@ -34,8 +34,8 @@ from components.ingest import features
 from components.ingest.example_gen import CorpusExampleGen
 from components.publishing import pusher
 from components.report.component import Report
-from components.validation.contract_component import CuratedSchema
-from components.validation.gate import DataBlessing, DataGate
+from components.validation.data_gate import DataBlessing, DataGate
+from components.validation.schema_component import CuratedSchema, schema_state
 from pipeline import __version__, nodes
 from pipeline.code_hash import code_hash
 from pipeline.config import Config
@@ -62,7 +62,7 @@ class _Data:
 
     example_gen: CorpusExampleGen
     statistics_gen: StatisticsGen
-    contract: CuratedSchema
+    contract: BaseNode
     validator: ExampleValidator
     transform: Transform
     steps: tuple[BaseNode, ...]
@@ -87,9 +87,10 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 
     # Puts the contract in force, or makes it on the first run.
     contract = CuratedSchema(
-        statistics_gen.outputs["statistics"],
-        schema_path,
-        code_hash("components.validation.contract_component"),
+        statistics=statistics_gen.outputs["statistics"],
+        path=schema_path,
+        state=schema_state(schema_path),
+        code=code_hash("components.validation.schema_component"),
     )
 
     # Holds the data against the contract.
@@ -99,7 +100,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 
     # Finds the data accepted before this, to speak of drift.
     data_before = Resolver(
-        strategy_class=resolvers.DataBefore,
+        strategy_class=resolvers.AcceptedStatisticsStrategy,
         statistics=Channel(
             type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen.id
         ),
@@ -114,9 +115,9 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         schema=contract.outputs["schema"],
         baseline=data_before.outputs["statistics"],
         contract=schema_path,
-        drift=config.drift,
+        drift_action=config.drift,
         newest=str(corpus.splits.spans[-1]) if corpus.splits.spans else "",
-        code=code_hash("components.validation.gate"),
+        code=code_hash("components.validation.data_gate"),
     )
 
     # Counts vocabularies on train, and turns tokens into numbers.
@@ -198,7 +199,7 @@ def create_pipeline(
 
     # Finds weights to start from, if that is asked for.
     weights_before = Resolver(
-        strategy_class=resolvers.WeightsBefore,
+        strategy_class=resolvers.WarmStartStrategy,
         config={"version": version},
         model=Channel(type=standard_artifacts.Model, producer_component_id="Trainer"),
         current=data.transform.outputs["transform_graph"],
@@ -234,7 +235,7 @@ def create_pipeline(
 
     # Finds the model that serves.
     model_before = Resolver(
-        strategy_class=resolvers.ModelBefore,
+        strategy_class=resolvers.ServingModelStrategy,
         config={"version": version if compare else ""},
         model=Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
         current=trainer.outputs["model"],

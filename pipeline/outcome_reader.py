@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components.corpus.split_files import Splits
-from components.evaluation import entity_metric, resolvers, results, type_gate
+from components.evaluation import entity_metric, resolvers, type_gate
 from components.progress import NodeEnded
 from components.publishing import hold
 from components.publishing.versions import Folders
@@ -99,20 +99,24 @@ def read(
         pushed = _output(handle, executions["Pusher"], "pushed_model")
         accepted = _output(handle, executions["DataGate"], "blessing")
         model = blessing.custom_properties[_MODEL_ID].int_value
-        serves_other = serves is not None and resolvers.model_of(handle.store, str(serves)) != model
+        serves_other = (
+            serves is not None and resolvers.published_model_id(handle.store, str(serves)) != model
+        )
     blessed = blessing.custom_properties["blessed"].int_value == 1
-    candidate, baseline = results.load(evaluation.uri)
-    scores = candidate[results.OVERALL]
+    candidate, baseline = entity_metric.load_results(evaluation.uri)
+    scores = candidate[entity_metric.OVERALL]
     return Outcome(
-        overall=results.parts(scores),
-        per_type={name: results.parts(scores, name) for name in results.types_in(scores)},
+        overall=entity_metric.parts(scores),
+        per_type={
+            name: entity_metric.parts(scores, name) for name in entity_metric.types_in(scores)
+        },
         by_length={
-            slice_[0][1]: results.parts(values)
+            slice_[0][1]: entity_metric.parts(values)
             for slice_, values in candidate.items()
-            if slice_ != results.OVERALL
+            if slice_ != entity_metric.OVERALL
         },
         recall_by_novelty=_novelty(scores),
-        before=results.parts(baseline[results.OVERALL]) if baseline else None,
+        before=entity_metric.parts(baseline[entity_metric.OVERALL]) if baseline else None,
         incomparable=serves_other and not baseline and not forced,
         forced=forced,
         blessed=blessed,
@@ -120,7 +124,7 @@ def read(
         **_whereabouts(folders, _published(pushed) if blessed else ""),
         evaluated_on=splits.evaluated_on,
         spans=tuple({"number": span.number, "version": span.version} for span in splits.spans),
-        drift=tuple({**asdict(one), "past": one.past} for one in drift.read(accepted.uri)),
+        drift=tuple({**asdict(one), "past": one.past} for one in drift.read_drift(accepted.uri)),
         nodes=nodes,
     )
 

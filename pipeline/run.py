@@ -211,7 +211,7 @@ def resolve_config(request: RunRequest, workdir: Workdir, console: RunConsole) -
     if local.schema_file is not None:
         local = local.model_copy(update={"schema_file": str(Path(local.schema_file).resolve())})
     if local.schema_file is not None or workdir.schema.exists():
-        curated_schema.read(local.schema_file or workdir.schema)
+        curated_schema.read_schema(local.schema_file or workdir.schema)
     if local.vectors is not None:
         local = local.model_copy(update={"vectors": str(Path(local.vectors).resolve())})
         vectors.dimensions_of(local.vectors)

@@ -1,11 +1,13 @@
-"""Entity precision, recall and F1 as a TFMA metric over tag strings.
+"""Entity precision, recall and F1 as a TFMA metric over tags, and the results that TFMA stores.
 
-Entities count as CoNLL counts them (exact span and type, over IOB2 after repair), by `components.ner.scores`, which is
-held equal to seqeval. The label is the example's tags, the prediction the output `tags` of the signature `examples`.
+Entities are counted as CoNLL does (exact span and type, over IOB2 after repair), by
+`components.ner.scores`. The label is the example's tags, the prediction is the output `tags` of the
+signature `examples`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -17,7 +19,11 @@ from components.ner import novelty, scores, tags
 
 NAME = "entity"
 _PARTS = ("f1", "precision", "recall", "support")
-_KINDS = {novelty.SEEN: "seen", novelty.SEEN_AS_OTHER: "seen_as_other", novelty.UNSEEN: "unseen"}
+_NOVELTY_NAMES = {
+    novelty.SEEN: "seen",
+    novelty.SEEN_AS_OTHER: "seen_as_other",
+    novelty.UNSEEN: "unseen",
+}
 
 
 def metric_name(part: str, type_: str = "") -> str:
@@ -31,41 +37,66 @@ def metric_name(part: str, type_: str = "") -> str:
 
 @dataclass
 class Counts:
-    """The accumulator: counts by type, and of the true entities those found, and all, by whether train has them."""
+    """The accumulator.
+
+    Attributes:
+      per_type: true positives, false positives and false negatives by entity type.
+      true: true entities by novelty, that is, whether the train split has them.
+      found: those of them that were predicted.
+    """
 
     per_type: dict[str, scores.PRF] = field(default_factory=dict)
     found: dict[int, int] = field(default_factory=dict)
     true: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
-        for mine, theirs, zero in (
-            (self.per_type, other.per_type, scores.PRF()),
-            (self.found, other.found, 0),
-            (self.true, other.true, 0),
-        ):
-            for key, value in theirs.items():
-                mine[key] = mine.get(key, zero) + value
+        """Adds the counts of `other`."""
+        for type_, counts in other.per_type.items():
+            self.per_type[type_] = self.per_type.get(type_, scores.PRF()) + counts
+        for mine, theirs in ((self.found, other.found), (self.true, other.true)):
+            for kind, count in theirs.items():
+                mine[kind] = mine.get(kind, 0) + count
 
 
 class EntityScores(tfma.metrics.Metric):
-    """Emits `entity_f1`, `entity_precision`, `entity_recall` and `entity_support`, over all types and for each
-    (`entity_f1/PER`), and `entity_recall_seen`, `…_seen_as_other` and `…_unseen`, by whether train has the entity.
+    """Entity scores.
 
-    Args:
-      name: TFMA's; the names above do not depend on it.
-      code: a hash of the sources that the metric depends on; a change makes the Evaluator run again.
+    Computes `entity_f1`, `entity_precision`, `entity_recall` and `entity_support`, over all types and
+    for each (`entity_f1/PER`), and `entity_recall_seen`, `entity_recall_seen_as_other` and
+    `entity_recall_unseen`, by whether the train split has the entity.
     """
 
     def __init__(self, name: str = NAME, code: str = ""):
+        """Makes the metric.
+
+        Args:
+          name: the metric's name for TFMA. The names above do not depend on it.
+          code: hash of the sources that the metric depends on; the Evaluator runs again when it
+            changes.
+        """
         super().__init__(
             metric_util.merge_per_key_computations(_computations), name=name, code=code
         )
 
 
 def _computations(
-    name: str = NAME, code: str = "", model_name: str = "", output_name: str = "", **_
+    name: str = NAME,
+    code: str = "",
+    model_name: str = "",
+    output_name: str = "",
+    **unused: Any,
 ) -> metric_types.MetricComputations:
-    del name, code
+    """The metric's computation for one model and output.
+
+    Args:
+      name: the metric's name.
+      code: its hash.
+      model_name: the model, "" if there is only one.
+      output_name: the model's output, "" if there is only one.
+      unused: TFMA also passes the evaluation's configuration, weights and sub keys, which entity
+        scores do not depend on.
+    """
+    del name, code, unused
 
     def key(metric: str) -> metric_types.MetricKey:
         return metric_types.MetricKey(name=metric, model_name=model_name, output_name=output_name)
@@ -91,9 +122,8 @@ class _Combiner(beam.CombineFn):
     def add_input(self, accumulator: Counts, element: metric_types.StandardMetricInputs) -> Counts:
         label = element.get_labels(self._model_name, self._output_name)
         predicted = element.get_predictions(self._model_name, self._output_name)["tags"]
-        seen = (element.get_by_key("features") or {}).get(
-            features.SEEN
-        )  # a feature without values is left out
+        # TFMA leaves out a feature without values.
+        seen = (element.get_by_key("features") or {}).get(features.SEEN)
         accumulator.add(
             counts_of(
                 _strings(label),
@@ -114,34 +144,95 @@ class _Combiner(beam.CombineFn):
 
 
 def counts_of(gold: list[str], predicted: list[str], seen: list[int]) -> Counts:
-    """The counts of one sentence.
+    """Counts the entities of one sentence.
 
     Args:
-      gold: its tags.
-      predicted: tags for it, filled with "" beyond its end.
-      seen: for each true entity, whether train has it (`components.ner.novelty`).
+      gold: the true tags.
+      predicted: the predicted tags, filled with "" beyond the sentence's end.
+      seen: the novelty of each true entity (`components.ner.novelty`).
     """
-    true = tags.spans_of(gold, "IOB2")
-    found = set(tags.spans_of([tag or "O" for tag in predicted[: len(gold)]], "IOB2"))
-    counts = Counts(scores.score(true, found))
-    for span, kind in zip(true, seen):
+    true_spans = tags.spans_of(gold, "IOB2")
+    predicted_spans = set(tags.spans_of([tag or "O" for tag in predicted[: len(gold)]], "IOB2"))
+    counts = Counts(scores.score(true_spans, predicted_spans))
+    for span, kind in zip(true_spans, seen):
         counts.true[kind] = counts.true.get(kind, 0) + 1
-        counts.found[kind] = counts.found.get(kind, 0) + (span in found)
+        counts.found[kind] = counts.found.get(kind, 0) + (span in predicted_spans)
     return counts
 
 
 def _named(counts: Counts) -> Iterator[tuple[str, float]]:
+    """Yields the values of the metric by name."""
     overall = sum(counts.per_type.values(), scores.PRF())
     for type_, result in (("", overall), *sorted(counts.per_type.items())):
         for part, value in result.as_dict().items():
             yield metric_name(part, type_), value
-    for kind, name in _KINDS.items():
+    for kind, name in _NOVELTY_NAMES.items():
         if counts.true.get(kind):
             yield metric_name(f"recall_{name}"), counts.found[kind] / counts.true[kind]
 
 
-def _strings(values) -> list[str]:
+def _strings(values: Any) -> list[str]:
     return [
         value.decode("utf-8") if isinstance(value, bytes) else str(value)
         for value in np.ravel(values)
     ]
+
+
+OVERALL: tuple = ()
+"""The slice with all sentences."""
+
+Scores = Mapping[str, float]
+
+
+class Results(NamedTuple):
+    """The results of an evaluation.
+
+    Attributes:
+      candidate: the new model's values by slice and metric name.
+      baseline: the serving model's; empty if there was none to compare with.
+    """
+
+    candidate: Mapping[tuple, Scores]
+    baseline: Mapping[tuple, Scores]
+
+
+def load_results(path: str) -> Results:
+    """Loads the results that the Evaluator wrote to the folder `path`."""
+    candidate = _load_model_results(path, tfma.CANDIDATE_KEY) or _load_model_results(path, "")
+    baseline = _load_model_results(path, tfma.BASELINE_KEY)
+    if baseline:
+        candidate = {slice_: _without_differences(values) for slice_, values in candidate.items()}
+    return Results(candidate, baseline)
+
+
+def types_in(values: Scores) -> list[str]:
+    """The entity types that have scores in a slice, in alphabetical order."""
+    prefix = metric_name("f1", "x")[:-1]
+    return sorted(name[len(prefix) :] for name in values if name.startswith(prefix))
+
+
+def parts(values: Scores, type_: str = "") -> dict[str, float]:
+    """Precision, recall, F1 and support in a slice, of all types or of one."""
+    result = {
+        part: values[metric_name(part, type_)] for part in ("precision", "recall", "f1", "support")
+    }
+    return {**result, "support": int(result["support"])}
+
+
+def _load_model_results(path: str, model: str) -> dict[tuple, dict[str, float]]:
+    """The results of one model; empty if the evaluation does not have that model."""
+    result = tfma.load_eval_result(path, model_name=model)
+    return {
+        tuple(slice_): {name: next(iter(value.values())) for name, value in metrics[""][""].items()}
+        for slice_, metrics in result.slicing_metrics or ()
+        if metrics
+    }
+
+
+def _without_differences(values: Scores) -> dict[str, float]:
+    """Removes the differences between both models that TFMA adds to each metric."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name.removesuffix("_diff") not in values.keys() - {name}
+    }

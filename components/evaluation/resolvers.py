@@ -1,8 +1,9 @@
-"""What a run is compared with: the data accepted before its own, and the model that serves.
+"""Resolvers of what a run is compared with: the data accepted before, and the serving model.
 
-TFX's latest-blessed-model strategy gives a rerun its own model as baseline, so that nothing after it is ever cached, and
-a model is measured against itself; and after a rollback it gives the model that was withdrawn. These strategies look at what
-came before what the run has at hand, and at what is published.
+TFX's LatestBlessedModelStrategy gives a run that is repeated its own model as baseline, so that it
+compares a model with itself and never finds later steps in the cache. After a rollback it gives the
+model that was withdrawn. These strategies consider only what came before the run's own artifacts, and
+what is published.
 """
 
 from typing import Optional
@@ -15,40 +16,40 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.export import card
-from components.validation import gate
+from components.validation.data_gate import STATISTICS_ID
 
 _Artifacts = dict[str, list[types.Artifact]]
 _Event, _Execution = metadata_store_pb2.Event, metadata_store_pb2.Execution
-_DONE = (_Execution.COMPLETE, _Execution.CACHED)
+_FINISHED = (_Execution.COMPLETE, _Execution.CACHED)
 
 
-class DataBefore(resolver.ResolverStrategy):
-    """Of `statistics`, the latest that `blessing` accepted before those in `current`."""
+class AcceptedStatisticsStrategy(resolver.ResolverStrategy):
+    """Resolves `statistics` to the latest that `blessing` accepted before those in `current`."""
 
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: _Artifacts
     ) -> Optional[_Artifacts]:
         accepted = {
-            blessing.get_int_custom_property(gate.STATISTICS_ID)
-            for blessing in input_dict["blessing"]
+            blessing.get_int_custom_property(STATISTICS_ID) for blessing in input_dict["blessing"]
         }
-        current = {artifact.id for artifact in input_dict["current"]}
-        before = [
+        first_current = min((artifact.id for artifact in input_dict["current"]), default=0)
+        candidates = [
             artifact
             for artifact in input_dict["statistics"]
-            if artifact.id in accepted and artifact.id < min(current, default=0)
+            if artifact.id in accepted and artifact.id < first_current
         ]
-        return {**input_dict, "blessing": [], "statistics": _latest(before)}
+        latest = sorted(candidates, key=lambda artifact: artifact.id)[-1:]
+        return {**input_dict, "blessing": [], "statistics": latest}
 
 
-class ModelBefore(resolver.ResolverStrategy):
-    """Of `model`, the one that serves as `version`, if it can be compared with the one in `current`.
+class ServingModelStrategy(resolver.ResolverStrategy):
+    """Resolves `model` to the serving model, if it can be compared with the one in `current`.
 
-    A model of another interface (its card says which) cannot: its signatures differ. Where the current one serves itself, it is the
-    one that it was compared with when it was new.
+    A model of another interface, as its card says, cannot be compared: its signatures differ. If the
+    model in `current` is the serving model, the result is the model that it was compared with.
 
     Args:
-      version: the version that serves, "" if there is none to compare with.
+      version: the serving version, or "" if there is nothing to compare with.
     """
 
     def __init__(self, version: str):
@@ -58,23 +59,27 @@ class ModelBefore(resolver.ResolverStrategy):
         self, store: mlmd.MetadataStore, input_dict: _Artifacts
     ) -> Optional[_Artifacts]:
         current = {artifact.id for artifact in input_dict["current"]}
-        chosen = model_of(store, self._version)
+        chosen = published_model_id(store, self._version)
         if chosen in current:
-            chosen = _latest_input(store, chosen, _Event.INPUT, "model", "baseline_model")
-        found = [
-            model for model in input_dict["model"] if model.id == chosen and _comparable(model)
+            chosen = _input_of_latest_execution(
+                store, chosen, _Event.INPUT, "model", "baseline_model"
+            )
+        models = [
+            model
+            for model in input_dict["model"]
+            if model.id == chosen and _has_current_interface(model)
         ]
-        return {**input_dict, "model": found}
+        return {**input_dict, "model": models}
 
 
-class WeightsBefore(resolver.ResolverStrategy):
-    """Of `model`, the one that serves as `version`: training starts from its weights.
+class WarmStartStrategy(resolver.ResolverStrategy):
+    """Resolves `model` to the serving model, from whose weights training starts.
 
-    Where it was made from the Transform graph in `current`, it is the one that it was started from itself: the same data is not
-    trained on again and again.
+    If the serving model was made from the Transform graph in `current`, the result is the model that
+    it started from itself, so that the same data is not trained on repeatedly.
 
     Args:
-      version: the version that serves, "" if none does.
+      version: the serving version, or "" if there is none.
     """
 
     def __init__(self, version: str):
@@ -84,63 +89,71 @@ class WeightsBefore(resolver.ResolverStrategy):
         self, store: mlmd.MetadataStore, input_dict: _Artifacts
     ) -> Optional[_Artifacts]:
         current = {artifact.id for artifact in input_dict["current"]}
-        chosen = model_of(store, self._version)
-        if _latest_input(store, chosen, _Event.OUTPUT, "model", "transform_graph") in current:
-            chosen = _latest_input(store, chosen, _Event.OUTPUT, "model", "base_model")
-        return {
-            **input_dict,
-            "model": [model for model in input_dict["model"] if model.id == chosen],
-        }
+        chosen = published_model_id(store, self._version)
+        graph = _input_of_latest_execution(store, chosen, _Event.OUTPUT, "model", "transform_graph")
+        if graph in current:
+            chosen = _input_of_latest_execution(store, chosen, _Event.OUTPUT, "model", "base_model")
+        models = [model for model in input_dict["model"] if model.id == chosen]
+        return {**input_dict, "model": models}
 
 
-def model_of(store: mlmd.MetadataStore, version: str) -> Optional[int]:
-    """The id of the Model artifact that was published as a version; None if that is not known."""
+def published_model_id(store: mlmd.MetadataStore, version: str) -> Optional[int]:
+    """The id of the Model artifact that was published as a version, or None if it is unknown."""
     pushed = [
-        one.id
-        for one in store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
-        if version and one.custom_properties["pushed_version"].string_value == version
+        artifact.id
+        for artifact in store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
+        if version and artifact.custom_properties["pushed_version"].string_value == version
     ]
-    return _latest_input(
+    return _input_of_latest_execution(
         store, pushed[-1] if pushed else None, _Event.OUTPUT, "pushed_model", "model"
     )
 
 
-def _latest_input(
-    store: mlmd.MetadataStore, artifact: Optional[int], kind: int, key: str, wanted: str
+def _input_of_latest_execution(
+    store: mlmd.MetadataStore,
+    artifact_id: Optional[int],
+    event_type: int,
+    key: str,
+    input_key: str,
 ) -> Optional[int]:
-    """The input `wanted` of the latest execution that made an artifact as its output `key`, or of the latest Evaluator that took it
-    as its input `key`, as `kind` says; None if there is none such, or it had no such input.
+    """The id of an input of the latest execution that made or evaluated an artifact.
+
+    Args:
+      store: the metadata store.
+      artifact_id: the artifact.
+      event_type: OUTPUT for executions that made the artifact, INPUT for Evaluators that took it.
+      key: the artifact's output or input key in the execution.
+      input_key: the key of the wanted input.
+
+    Returns:
+      The input's id, or None if there is no such execution or it had no such input.
     """
-    if artifact is None:
+    if artifact_id is None:
         return None
-    events = store.get_events_by_artifact_ids([artifact])
-    ids = {
+    execution_ids = {
         event.execution_id
-        for event in events
-        if event.type == kind and event.path.steps[0].key == key
+        for event in store.get_events_by_artifact_ids([artifact_id])
+        if event.type == event_type and event.path.steps[0].key == key
     }
     executions = [
-        one for one in store.get_executions_by_id(sorted(ids)) if one.last_known_state in _DONE
+        execution
+        for execution in store.get_executions_by_id(sorted(execution_ids))
+        if execution.last_known_state in _FINISHED
+        and (event_type == _Event.OUTPUT or execution.type.endswith("Evaluator"))
     ]
-    steps = [one for one in executions if kind == _Event.OUTPUT or one.type.endswith("Evaluator")]
-    if not steps:
+    if not executions:
         return None
-    inputs = store.get_events_by_execution_ids([steps[-1].id])
     return next(
         (
-            one.artifact_id
-            for one in inputs
-            if one.type == _Event.INPUT and one.path.steps[0].key == wanted
+            event.artifact_id
+            for event in store.get_events_by_execution_ids([executions[-1].id])
+            if event.type == _Event.INPUT and event.path.steps[0].key == input_key
         ),
         None,
     )
 
 
-def _latest(artifacts: list[types.Artifact]) -> list[types.Artifact]:
-    return sorted(artifacts, key=lambda artifact: artifact.id)[-1:]
-
-
-def _comparable(model: types.Artifact) -> bool:
+def _has_current_interface(model: types.Artifact) -> bool:
     path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-    found = card.read(path)
-    return found is not None and found.interface == card.INTERFACE
+    model_card = card.read(path)
+    return model_card is not None and model_card.interface == card.INTERFACE

@@ -68,7 +68,7 @@ def preprocessing_fn(
     corpus_token_ids = row_ids(features.counts)  # (tokens)
     begins = corpus_token_ids != tf.concat([[-1], corpus_token_ids[:-1]], 0)
     label_map = labels.label_map(
-        curated_schema.types_of(curated_schema.read(custom_config["schema"]))
+        curated_schema.entity_types(curated_schema.read_schema(custom_config["schema"]))
     )
     tags = tf.gather(inputs["tags"].values, corpus_token_ids)
     return {

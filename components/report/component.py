@@ -22,7 +22,7 @@ from components.report.alignment import Prediction
 from components.report.evaluation import BaselinePredictions, evaluate
 from components.report.splits import split_figures
 from components.report.suspects import TrainLabels
-from components.validation import statistics
+from components.validation.statistics import load_statistics
 
 FILE = "figures.json"
 TRAINING_RECORD = "training.json"  # as `components.training.callbacks.write_record` writes it
@@ -128,7 +128,7 @@ def _data(inputs: _Inputs, splits: Mapping[str, _SplitSentences]) -> figures.Dat
         drift=(),  # DataGate measures it; the run adds it to the report
         statistics=tuple(
             data_validation.statistics_figures(
-                statistics.load(artifact_utils.get_single_instance(inputs["statistics"]))
+                load_statistics(artifact_utils.get_single_instance(inputs["statistics"]))
             )
         ),
     )

@@ -1,8 +1,9 @@
-"""The contract: a curated schema that is written once and then kept by its owner.
+"""The curated schema: inferred by the first run, then edited by the user.
 
-A schema that is inferred closes the domain of every feature whose values it saw, which for tokens is never meant. The
-contract is therefore made from what this project's examples hold (`components.ingest.examples`), with one closed domain,
-on tags. The format is the text format of `tensorflow_metadata.proto.v0.schema_pb2.Schema`, as TFDV reads and writes it.
+A schema that TFDV infers closes the domain of every string feature that it saw, which is wrong for
+tokens. This schema lists the features of this project's examples (`components.ingest.examples`) and
+has one closed domain, that of tags. The file is in the text format of
+`tensorflow_metadata.proto.v0.schema_pb2.Schema`, as TFDV reads and writes it.
 """
 
 from collections.abc import Iterable
@@ -11,14 +12,15 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components import atomic_io
 from components.errors import UserError
 from components.ingest import features
 from components.ner import labels
 
-# Distances from the data before above which the gate speaks of drift: Jensen-Shannon divergences (base 2, 0 to 1), and
-# L-infinity norms, which are the largest change of one value's share. Neighbouring cuts of 100 to 1,000 sentences of one corpus
-# (wnut17, wikigold, btc, bc5cdr), in the order in which they stand there, lie up to 0.043, 0.086, 0.053 and 0.244 apart: what
-# comes from one document, or one day, is alike.
+# Thresholds of drift: Jensen-Shannon divergences (base 2, from 0 to 1), and L-infinity norms, which
+# are the largest change of a value's share. Adjacent parts of 100 to 1,000 sentences of one corpus
+# (wnut17, wikigold, btc, bc5cdr) have distances of up to 0.043, 0.086, 0.053 and 0.244, because
+# sentences of one document, or one day, are similar.
 TAG_DRIFT = 0.05
 LENGTH_DRIFT = 0.1
 TOKEN_DRIFT = 0.06
@@ -31,8 +33,8 @@ _HEADER = """\
 """
 
 
-def make(types: Iterable[str]) -> schema_pb2.Schema:
-    """The contract for a corpus with these entity types, in any order."""
+def make_schema(types: Iterable[str]) -> schema_pb2.Schema:
+    """Makes the schema of a corpus with these entity types, in any order."""
     schema = schema_pb2.Schema()
     schema.string_domain.add(name="tags", value=labels.label_map(types))
     for feature in features.FEATURES:
@@ -52,13 +54,13 @@ def make(types: Iterable[str]) -> schema_pb2.Schema:
     return schema
 
 
-def completed(schema: schema_pb2.Schema) -> schema_pb2.Schema:
-    """The contract with the features that this project has come to write since it was made."""
+def with_all_features(schema: schema_pb2.Schema) -> schema_pb2.Schema:
+    """A schema with the features added that an older version of this project did not have."""
     result = schema_pb2.Schema()
     result.CopyFrom(schema)
     known = {entry.name for entry in schema.feature}
     result.feature.extend(
-        entry for entry in make(types_of(schema)).feature if entry.name not in known
+        entry for entry in make_schema(entity_types(schema)).feature if entry.name not in known
     )
     return result
 
@@ -66,42 +68,43 @@ def completed(schema: schema_pb2.Schema) -> schema_pb2.Schema:
 _TYPES = {"bytes": schema_pb2.BYTES, "int": schema_pb2.INT}
 
 
-def write(schema: schema_pb2.Schema, path: str | Path) -> None:
-    """Writes a contract with a header for its reader; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".partial")
-    beside.write_text(_HEADER + text_format.MessageToString(schema, as_utf8=True), encoding="utf-8")
-    beside.replace(path)
+def write_schema(schema: schema_pb2.Schema, path: Path) -> None:
+    """Writes a schema atomically, with a comment for its user."""
+    atomic_io.write_text(path, _HEADER + text_format.MessageToString(schema, as_utf8=True))
 
 
-def read(path: str | Path) -> schema_pb2.Schema:
-    """Reads a contract.
+def read_schema(path: str | Path) -> schema_pb2.Schema:
+    """Reads a schema.
 
     Raises:
-      UserError: there is no such file, it is not a schema, or it lacks the closed domain on tags.
+      UserError: the file is missing, is not a schema, or has no closed domain of tags.
     """
     path = Path(path)
     try:
         schema = text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
     except OSError as error:
         raise UserError(
-            f"{path}: cannot read the schema ({error.strerror}); give an existing file with --set schema=FILE,"
-            " or leave it out to have one inferred"
+            f"{path}: cannot read the schema ({error.strerror}); give an existing file with"
+            " --set schema=FILE, or leave it out to have one inferred"
         ) from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: not a schema in text format ({error}); expected tensorflow_metadata's Schema, as TFDV writes it"
+            f"{path}: not a schema in text format ({error}); expected tensorflow_metadata's Schema,"
+            " as TFDV writes it"
         ) from None
-    types_of(schema, str(path))
+    entity_types(schema, str(path))
     return schema
 
 
-def types_of(schema: schema_pb2.Schema, path: str = "the schema") -> tuple[str, ...]:
-    """The entity types that a contract allows, in alphabetical order.
+def entity_types(schema: schema_pb2.Schema, path: str = "the schema") -> tuple[str, ...]:
+    """The entity types that a schema allows, in alphabetical order.
+
+    Args:
+      schema: the schema.
+      path: its file, for messages.
 
     Raises:
-      UserError: no closed domain on tags, or tags in it that are not IOB2.
+      UserError: there is no closed domain of tags, or it has tags that are not IOB2.
     """
     domains = {domain.name: list(domain.value) for domain in schema.string_domain}
     for feature in schema.feature:
@@ -120,6 +123,6 @@ def types_of(schema: schema_pb2.Schema, path: str = "the schema") -> tuple[str, 
             if types:
                 return types
     raise UserError(
-        f"{path}: no domain of tags; expected a feature named tags with a string_domain that lists O,"
-        " and B- and I- of each entity type"
+        f"{path}: no domain of tags; expected a feature named tags with a string_domain that lists"
+        " O, and B- and I- of each entity type"
     )

@@ -1,4 +1,4 @@
-"""Drift: how far the data lies from what came before it, by TFDV's measures and the thresholds in the contract."""
+"""Drift: distances of the data from earlier data, by TFDV's measures and the schema's thresholds."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.ingest import features
-from components.validation import statistics
+from components.validation.statistics import Statistics, arrival_slice
 
 _FILE = "drift.json"
 _NAMES = {
@@ -28,7 +28,15 @@ _MEASURES = {
 
 @dataclass(frozen=True)
 class Drift:
-    """How far the distribution of `of` lies from what it was; `between` says of what and what."""
+    """The distance of a distribution from an earlier one.
+
+    Attributes:
+      of: what is distributed, such as "sentence length".
+      measure: the name of the distance.
+      value: the distance.
+      threshold: the largest distance that the schema allows.
+      between: the data that are compared, as a phrase.
+    """
 
     of: str
     measure: str
@@ -38,78 +46,76 @@ class Drift:
 
     @property
     def past(self) -> bool:
-        """Whether it is more than the contract allows."""
+        """Whether the distance is larger than the schema allows."""
         return self.value > self.threshold
 
     def __str__(self) -> str:
         return f"{self.of}: {self.measure} {self.value:.4f}, at most {self.threshold:g} is allowed"
 
 
-def measure(
-    current: Mapping[str, statistics.Statistics],
-    accepted: Mapping[str, statistics.Statistics] | None,
+def measure_drift(
+    current: Mapping[str, Statistics],
+    accepted: Mapping[str, Statistics] | None,
     schema: schema_pb2.Schema,
     newest: str,
 ) -> tuple[Drift, ...]:
-    """The drift of what has a threshold in the schema; none where there is nothing to compare with.
+    """Measures the drift of the features that have a threshold in the schema.
 
-    The newest span is compared with those before it. Its out-of-vocabulary rate, of words that their train lacks, is compared
-    with that of their dev. Without several spans, train is compared with that of the data accepted before.
+    The newest span is compared with the earlier ones. Its out-of-vocabulary rate, of words that their
+    train split lacks, is compared with that of their dev split. Data without several spans are
+    compared with the data accepted before, train with train.
 
     Args:
-      current: statistics of the data at hand, by split, with slices by arrival where it is of several spans.
-      accepted: statistics of the data accepted before, by split.
-      schema: the contract.
+      current: the statistics of the data by split, with slices by arrival if it has several spans.
+      accepted: the statistics by split of the data accepted before.
+      schema: the curated schema.
       newest: the newest span.
+
+    Returns:
+      The drift of each feature; empty if there is nothing to compare with.
     """
     new, earlier = (
-        {split: statistics.of_arrival(one, arrival) for split, one in current.items()}
+        {split: arrival_slice(statistics, arrival) for split, statistics in current.items()}
         for arrival in (features.NEWEST, features.EARLIER)
     )
-    of_new, before = (
-        new["train"] or new.get("test"),
-        earlier["train"],
-    )  # all in test if it is held out
-    if of_new and before:
-        before = (
-            _with_feature(before, earlier["dev"], features.FAMILIAR) if earlier["dev"] else before
-        )
-        return _measured(of_new, before, schema, f"{newest} against those before it")
+    # A newest span that is held out is in test as a whole.
+    new_split, earlier_split = new["train"] or new.get("test"), earlier["train"]
+    if new_split and earlier_split:
+        if earlier["dev"]:
+            earlier_split = _with_feature(earlier_split, earlier["dev"], features.FAMILIAR)
+        return _compare(new_split, earlier_split, schema, f"{newest} against those before it")
     if accepted:
-        return _measured(
-            current["train"], accepted["train"], schema, "train against the run before"
-        )
+        return _compare(current["train"], accepted["train"], schema, "train against the run before")
     return ()
 
 
-def _measured(
-    current: statistics.Statistics,
-    before: statistics.Statistics,
-    schema: schema_pb2.Schema,
-    between: str,
+def _compare(
+    current: Statistics, previous: Statistics, schema: schema_pb2.Schema, between: str
 ) -> tuple[Drift, ...]:
-    found = tfdv.validate_statistics(current, schema, previous_statistics=before)
+    anomalies = tfdv.validate_statistics(current, schema, previous_statistics=previous)
+    measurements = sorted(
+        (
+            (".".join(info.path.step), measurement)
+            for info in anomalies.drift_skew_info
+            for measurement in info.drift_measurements
+        ),
+        key=lambda item: item[0],
+    )
     return tuple(
         Drift(
             _NAMES.get(name, name),
-            _MEASURES.get(one.type, "distance"),
-            one.value,
-            one.threshold,
+            _MEASURES.get(measurement.type, "distance"),
+            measurement.value,
+            measurement.threshold,
             between,
         )
-        for name, one in sorted(
-            (".".join(info.path.step), one)
-            for info in found.drift_skew_info
-            for one in info.drift_measurements
-        )
+        for name, measurement in measurements
     )
 
 
-def _with_feature(
-    target: statistics.Statistics, source: statistics.Statistics, name: str
-) -> statistics.Statistics:
-    """The statistics with one feature's from others."""
-    result = statistics.Statistics()
+def _with_feature(target: Statistics, source: Statistics, name: str) -> Statistics:
+    """The statistics `target` with one feature of `source` added."""
+    result = Statistics()
     result.CopyFrom(target)
     result.datasets[0].features.extend(
         feature
@@ -119,18 +125,15 @@ def _with_feature(
     return result
 
 
-def write(drifts: tuple[Drift, ...], folder: str | Path) -> None:
-    """Keeps them in a folder."""
-    Path(folder, _FILE).write_text(
-        json.dumps([asdict(one) for one in drifts], indent=1) + "\n", encoding="utf-8"
-    )
+def write_drift(drifts: tuple[Drift, ...], folder: str | Path) -> None:
+    """Writes the drift to a folder."""
+    content = json.dumps([asdict(item) for item in drifts], indent=1) + "\n"
+    Path(folder, _FILE).write_text(content, encoding="utf-8")
 
 
-def read(folder: str | Path) -> tuple[Drift, ...]:
-    """Those kept in a folder."""
+def read_drift(folder: str | Path) -> tuple[Drift, ...]:
+    """Reads the drift that was written to a folder; empty if there is none."""
     path = Path(folder, _FILE)
-    return (
-        tuple(Drift(**one) for one in json.loads(path.read_text(encoding="utf-8")))
-        if path.exists()
-        else ()
-    )
+    if not path.exists():
+        return ()
+    return tuple(Drift(**item) for item in json.loads(path.read_text(encoding="utf-8")))

@@ -13,7 +13,7 @@ from components.ingest import features
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
 
 
-def load(artifact: types.Artifact) -> Mapping[str, Statistics]:
+def load_statistics(artifact: types.Artifact) -> Mapping[str, Statistics]:
     """The statistics of each split in an ExampleStatistics artifact."""
     return {
         split: tfdv.load_stats_binary(
@@ -23,17 +23,26 @@ def load(artifact: types.Artifact) -> Mapping[str, Statistics]:
     }
 
 
-def of_arrival(statistics: Statistics, arrival: str) -> Statistics | None:
-    """Those of the newest span's sentences in a split, or of the earlier ones', None where there are none."""
+def arrival_slice(statistics: Statistics, arrival: str) -> Statistics | None:
+    """The statistics of a split's newest or earlier spans.
+
+    Args:
+      statistics: the statistics of a split.
+      arrival: `features.NEWEST` or `features.EARLIER`.
+
+    Returns:
+      The statistics of that slice, or None if the split has no such slice.
+    """
     name = f"{features.ARRIVAL}_{arrival}"  # as TFDV names slices
-    found = [one for one in statistics.datasets if one.name == name]
-    return Statistics(datasets=found) if found else None
+    datasets = [dataset for dataset in statistics.datasets if dataset.name == name]
+    return Statistics(datasets=datasets) if datasets else None
 
 
-def values(statistics: Statistics, feature: str) -> tuple[str, ...]:
-    """The values of a string feature, most frequent first; up to the thousand that TFDV keeps."""
-    whole = max(statistics.datasets, key=lambda one: one.num_examples)  # the others are slices
-    for entry in whole.features:
+def string_values(statistics: Statistics, feature: str) -> tuple[str, ...]:
+    """The values of a string feature, most frequent first, up to the thousand that TFDV keeps."""
+    # The whole split; the other datasets are slices.
+    dataset = max(statistics.datasets, key=lambda dataset: dataset.num_examples)
+    for entry in dataset.features:
         if feature in (entry.name, *entry.path.step):
             return tuple(bucket.label for bucket in entry.string_stats.rank_histogram.buckets)
     return ()

@@ -39,8 +39,11 @@ def measured(tmp_path_factory):
             for split in splits.names
         }
         tags = {tag for _, sentence in read_corpus(splits) for tag in sentence.tags}
-        found = drift.measure(
-            counted, None, curated_schema.make(components.ner.labels.types_of(tags)), "span 9"
+        found = drift.measure_drift(
+            counted,
+            None,
+            curated_schema.make_schema(components.ner.labels.types_of(tags)),
+            "span 9",
         )
         return {one.of: one for one in found}
 
@@ -135,22 +138,22 @@ def counted(**tags):
     ],
 )
 def test_the_span_with_an_unknown_tag_is_named(newest, earlier, said):
-    from components.validation.gate import span_with_others
+    from components.validation.data_gate import span_with_other_tags
 
     known = frozenset(("O", "B-PER", "I-PER"))
     found = counted(arrival_newest=newest, arrival_earlier=earlier)
-    assert span_with_others(found, known, "span 6") == said
-    assert span_with_others(found, known, "") == ""
+    assert span_with_other_tags(found, known, "span 6") == said
+    assert span_with_other_tags(found, known, "") == ""
 
 
 def test_an_unknown_tag_is_of_the_only_span_there_is():
-    from components.validation.gate import span_with_others
+    from components.validation.data_gate import span_with_other_tags
 
-    assert span_with_others(counted(rest=["B-ORG"]), frozenset("O"), "span 6") == " of span 6"
+    assert span_with_other_tags(counted(rest=["B-ORG"]), frozenset("O"), "span 6") == " of span 6"
 
 
 def test_one_span_alone_has_nothing_to_drift_from():
     from components.validation import curated_schema, drift
 
     splits = {"train": counted(rest=["O", "B-PER"]), "dev": counted(rest=["O"])}
-    assert drift.measure(splits, None, curated_schema.make(["PER"]), "span 6") == ()
+    assert drift.measure_drift(splits, None, curated_schema.make_schema(["PER"]), "span 6") == ()

@@ -11,8 +11,8 @@ from pipeline import code_hash
 ROOT = Path(__file__).resolve().parents[3]
 ENTRIES = (
     "components.ingest.example_gen",
-    "components.validation.contract_component",
-    "components.validation.gate",
+    "components.validation.schema_component",
+    "components.validation.data_gate",
     "components.features.preprocessing",
     "components.training.run",
     "components.evaluation.entity_metric",
@@ -86,7 +86,7 @@ def test_a_change_reaches_the_steps_that_import_it_and_no_others(tree, module, s
         ),
         (
             "components/ner/labels.py",
-            {"validation.contract_component", "features.preprocessing", "training.run"},
+            {"validation.schema_component", "features.preprocessing", "training.run"},
         ),
         ("components/features/text_ops.py", {"features.preprocessing", "training.run"}),
         ("components/__init__.py", {entry.partition(".")[2] for entry in ENTRIES}),

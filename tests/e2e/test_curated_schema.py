@@ -1,4 +1,4 @@
-"""The contract as a file: made once, read back, told apart from an edited one, made anew where it was removed."""
+"""The curated schema as a file: made once, read back, edited, and made again after it was removed."""
 
 import pytest
 
@@ -6,7 +6,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def contract():
+def curated_schema():
     from components.validation import curated_schema
 
     return curated_schema
@@ -14,26 +14,25 @@ def contract():
 
 @pytest.fixture(scope="module")
 def state():
-    from components.validation.contract_component import state
 
     return state
 
 
 @pytest.fixture
-def made(contract, tmp_path):
-    """Writes a contract as the component does on a first run."""
+def made(curated_schema, tmp_path):
+    """Writes a schema as the node does on a first run."""
 
     def make(*types):
         path = tmp_path / "schema" / "schema.pbtxt"
-        contract.write(contract.make(types or ("PER",)), path)
+        curated_schema.write_schema(curated_schema.make_schema(types or ("PER",)), path)
         (path.parent / ".schema.pbtxt.as-inferred").write_text(path.read_text())
         return path
 
     return make
 
 
-def test_a_contract_closes_the_domain_of_tags_alone(contract):
-    schema = contract.make(["PER", "LOC"])
+def test_only_the_domain_of_tags_is_closed(curated_schema):
+    schema = curated_schema.make_schema(["PER", "LOC"])
     assert [(domain.name, list(domain.value)) for domain in schema.string_domain] == [
         ("tags", ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
     ]
@@ -44,54 +43,55 @@ def test_a_contract_closes_the_domain_of_tags_alone(contract):
     ] == ["tags"]
 
 
-def test_a_contract_reads_back_with_its_types(contract, made):
+def test_a_schema_is_read_back_with_its_types(curated_schema, made):
     path = made("creative-work", "Ärzte")
-    assert contract.types_of(contract.read(path)) == ("creative-work", "Ärzte")
+    assert curated_schema.entity_types(curated_schema.read_schema(path)) == (
+        "creative-work",
+        "Ärzte",
+    )
     assert path.read_text().startswith("# The contract on this corpus")
 
 
-def test_a_domain_may_stand_in_the_feature_itself(contract, tmp_path):
+def test_the_domain_may_be_part_of_the_feature(curated_schema, tmp_path):
     path = tmp_path / "a.pbtxt"
     path.write_text(
         'feature { name: "tags" type: BYTES string_domain { value: "O" value: "B-X" value: "I-X" } }'
     )
-    assert contract.types_of(contract.read(path)) == ("X",)
+    assert curated_schema.entity_types(curated_schema.read_schema(path)) == ("X",)
 
 
-def test_a_contract_bounds_the_drift_of_all_that_is_compared(contract):
+def test_the_schema_has_a_drift_threshold_for_each_compared_feature(curated_schema):
     bounded = [
         feature.name
-        for feature in contract.make(["PER"]).feature
+        for feature in curated_schema.make_schema(["PER"]).feature
         if feature.HasField("drift_comparator")
     ]
     assert bounded == ["tokens", "tags", "length", "token_familiar"]
 
 
-def test_an_older_contract_is_completed_by_whole_features_and_else_left_as_its_owner_has_it(
-    contract, tmp_path
-):
+def test_features_are_added_to_an_older_schema_and_nothing_else_changes(curated_schema, tmp_path):
     path = tmp_path / "a.pbtxt"
     path.write_text(
         'feature { name: "tokens" type: BYTES presence { min_count: 5 } }'
         'feature { name: "tags" type: BYTES string_domain { value: "O" value: "B-X" value: "I-X" } }'
     )
-    own = contract.read(path)
-    completed = contract.completed(own)
+    own = curated_schema.read_schema(path)
+    completed = curated_schema.with_all_features(own)
     assert list(completed.feature[:2]) == list(own.feature)
     assert [feature.name for feature in completed.feature] == ["tokens", "tags"] + [
         feature.name
-        for feature in contract.make(["X"]).feature
+        for feature in curated_schema.make_schema(["X"]).feature
         if feature.name not in ("tokens", "tags")
     ]
-    assert contract.completed(completed) == completed
+    assert curated_schema.with_all_features(completed) == completed
 
 
-def test_the_run_that_makes_it_and_the_next_are_the_same_to_the_cache(state, made, tmp_path):
+def test_the_run_that_makes_the_schema_and_the_next_have_the_same_state(state, made, tmp_path):
     before = state(tmp_path / "schema" / "schema.pbtxt")
     assert state(made()) == before
 
 
-def test_an_edit_is_another_state_and_its_undoing_the_old_one(state, made):
+def test_an_edit_changes_the_state_and_undoing_it_restores_the_state(state, made):
     path = made()
     before, text = state(path), path.read_text()
     path.write_text(text.replace("B-PER", "B-ORG").replace("I-PER", "I-ORG"))
@@ -100,7 +100,7 @@ def test_an_edit_is_another_state_and_its_undoing_the_old_one(state, made):
     assert state(path) == before
 
 
-def test_a_removed_contract_is_made_anew_and_then_kept(state, made):
+def test_removing_the_schema_changes_the_state_once(state, made):
     path = made()
     before = state(path)
     path.unlink()
