@@ -81,7 +81,7 @@ def prepare(path: str, folder: Path) -> Corpus:
             by_split[split].append(sentence)
     types = {span.type for sentence in by_split["train"] for span in sentence.spans}
     schema_path = folder / "schema.pbtxt"
-    curated_schema.write(curated_schema.make(types), schema_path)
+    curated_schema.write_schema(curated_schema.make_schema(types), schema_path)
     config = {"vocabulary": Vocabulary().model_dump(), "schema": str(schema_path)}
     spec = {name: tf.io.VarLenFeature(tf.string) for name in ("tokens", "tags")}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))

@@ -1,22 +1,38 @@
-"""The small JSON that a published model carries: what it knows, where it came from and how good it was.
+"""The model card: a JSON file in a published model with its labels, settings, scores and versions.
 
-It lies under `assets.extra/ner.json`, where TensorFlow Serving keeps what it does not read itself. Plain Python.
+It is `assets.extra/ner.json`; TensorFlow Serving leaves `assets.extra` alone. Needs no TensorFlow.
 """
 
+import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-# Counts up when the signatures change; models of different interfaces are not compared.
+from components import atomic_io
+
+# Increases when the signatures change; models of different interfaces are not compared.
 INTERFACE = 1
-_PLACE = Path("assets.extra") / "ner.json"
+# The lowest TensorFlow Serving that loads the models. 2.16.1 loaded those of TensorFlow 2.16 and 2.21.
+LOWEST_SERVER = "2.16.1"
+_FILE = Path("assets.extra") / "ner.json"
 
 
 @dataclass(frozen=True)
 class Card:
-    """`labels`: IOB2 tags by number; `dev`: entity scores on dev of the kept weights, over the known way's tokens."""
+    """What a published model knows, where it came from and how good it is.
+
+    Attributes:
+      labels: the IOB2 tags by number.
+      version: the version of tfx-ner that trained the model.
+      corpus: the corpus's name.
+      settings: the settings of model and training.
+      dev: entity scores of the saved weights on the dev split, on the model's own tokens.
+      interface: the version of the signatures.
+      tensorflow: the version of TensorFlow that saved the model, "" on older cards.
+      lowest_server: the lowest version of TensorFlow Serving that loads it, "" on older cards.
+    """
 
     labels: tuple[str, ...]
     version: str
@@ -24,6 +40,8 @@ class Card:
     settings: Mapping[str, Any] = field(default_factory=dict)
     dev: Mapping[str, float] = field(default_factory=dict)
     interface: int = INTERFACE
+    tensorflow: str = ""
+    lowest_server: str = ""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -31,20 +49,33 @@ class Card:
         return tuple(tag[2:] for tag in self.labels if tag.startswith("B-"))
 
 
+def saved_now(labels: tuple[str, ...], version: str, **values: Any) -> Card:
+    """A card for a model that this process saves, with its version of TensorFlow.
+
+    Args:
+      labels: as on the card.
+      version: as on the card.
+      values: other fields of the card.
+    """
+    tensorflow = importlib.metadata.version("tensorflow")
+    return Card(labels, version, tensorflow=tensorflow, lowest_server=LOWEST_SERVER, **values)
+
+
 def write(card: Card, model: str | Path) -> None:
     """Writes the card of the SavedModel in the folder `model`."""
-    path = Path(model) / _PLACE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps(asdict(card), ensure_ascii=False, indent=1, sort_keys=True) + "\n",
-        encoding="utf-8",
-    )
+    content = json.dumps(asdict(card), ensure_ascii=False, indent=1, sort_keys=True)
+    atomic_io.write_text(Path(model) / _FILE, content + "\n")
 
 
 def read(model: str | Path) -> Card | None:
-    """The card of a SavedModel, or None where it has none that can be read."""
+    """Reads the card of a SavedModel. Returns None if it has no card that can be read.
+
+    Fields that are unknown, as on the card of a newer version, are ignored.
+    """
     try:
-        values = json.loads((Path(model) / _PLACE).read_text(encoding="utf-8"))
+        values = json.loads((Path(model) / _FILE).read_text(encoding="utf-8"))
+        known = {item.name for item in fields(Card)}
+        values = {name: value for name, value in values.items() if name in known}
         return Card(**{**values, "labels": tuple(values["labels"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

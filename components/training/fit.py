@@ -59,7 +59,7 @@ class TrainingInputs:
         return cls(
             transform=tft.TFTransformOutput(fn_args.transform_graph_path),
             labels=labels.label_map(
-                curated_schema.types_of(curated_schema.read(fn_args.schema_path))
+                curated_schema.entity_types(curated_schema.read_schema(fn_args.schema_path))
             ),
             train=files(fn_args.train_files),
             dev=files(fn_args.eval_files),

@@ -68,9 +68,10 @@ def run_fn(fn_args: FnArgs) -> None:
         "epoch": best.dev_scores["epoch"],
         "calibration_error": calibration.error,
     }
-    card.write(
-        card.Card(inputs.labels, config["version"], config["corpus"], settings, scores), path
+    saved = card.saved_now(
+        inputs.labels, config["version"], corpus=config["corpus"], settings=settings, dev=scores
     )
+    card.write(saved, path)
 
 
 @dataclass(frozen=True)

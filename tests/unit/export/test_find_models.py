@@ -66,6 +66,22 @@ def test_a_card_is_read_back_as_written(tmp_path):
     assert (tmp_path / "assets.extra" / "ner.json").is_file()
 
 
+def test_the_card_of_an_older_version_is_read(tmp_path):
+    card.write(CARD, tmp_path)
+    file = tmp_path / "assets.extra" / "ner.json"
+    values = json.loads(file.read_text())
+    del values["tensorflow"], values["lowest_server"]
+    file.write_text(json.dumps(values))
+    assert card.read(tmp_path) == CARD
+
+
+def test_the_card_of_a_newer_version_is_read(tmp_path):
+    card.write(CARD, tmp_path)
+    file = tmp_path / "assets.extra" / "ner.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "added_later": 1}))
+    assert card.read(tmp_path) == CARD
+
+
 def test_a_card_names_the_types_in_the_order_of_the_labels():
     assert CARD.types == ("PER", "LOC")
 
