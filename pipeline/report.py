@@ -13,6 +13,7 @@ from components.report import card, figures
 from pipeline.config import Config
 from pipeline.history.facts import Facts
 from pipeline.outcome import Outcome
+from pipeline.workdir import match_run_name
 
 JSON, PAGE, CARD = "report.json", "index.html", "model-card.json"
 _MOST_HISTORY = 60  # runs
@@ -115,26 +116,22 @@ def write_comparison(old: figures.Figures, new: figures.Figures, folder: Path) -
 
 
 def find(reports: Path, run: str | None) -> Path:
-    """The folder of a run's report, by the name of the run or what it begins with; of the newest run for None.
+    """The folder of a run's report; of the newest run for None.
 
-    Raises UserError where there is none, or several.
+    Args:
+      reports: the folder of all reports.
+      run: the name of the run, or its beginning.
+
+    Raises UserError if there is no such report, or more than one.
     """
-    found = sorted(path.parent for path in reports.glob(f"[!.]*/{JSON}"))
-    if not found:
+    folders = sorted(path.parent for path in reports.glob(f"[!.]*/{JSON}"))
+    if not folders:
         raise UserError(
-            f"{reports}: no report is here; name a work folder in which a run has ended with --workdir"
+            f"{reports}: no report is here; name a workdir in which a run has ended with --workdir"
         )
     if run is None:
-        return found[-1]
-    matching = [folder for folder in found if folder.name == run] or [
-        folder for folder in found if folder.name.startswith(run)
-    ]
-    if len(matching) != 1:
-        said = f"{len(matching)} reports begin so" if matching else "there is no such report"
-        raise UserError(
-            f"{run}: {said}; expected one of {', '.join(folder.name for folder in (matching or found)[-5:])}"
-        )
-    return matching[0]
+        return folders[-1]
+    return reports / match_run_name([folder.name for folder in folders], run)
 
 
 def read(folder: Path) -> figures.Figures:

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -163,3 +163,24 @@ class Workdir:
         finally:
             self._holder.unlink(missing_ok=True)
             lock.release()
+
+
+def match_run_name(names: Sequence[str], prefix: str) -> str:
+    """The one name of a run that is `prefix` or begins with it.
+
+    >>> match_run_name(["20260101-1", "20260102-1"], "20260102")
+    '20260102-1'
+
+    Args:
+      names: the names of runs, oldest first.
+      prefix: what the user gave.
+
+    Raises UserError if no name or more than one begins with it.
+    """
+    matching = [name for name in names if name == prefix] or [
+        name for name in names if name.startswith(prefix)
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    problem = f"{len(matching)} runs begin with it" if matching else "no such run"
+    raise UserError(f"{prefix}: {problem}; expected one of {', '.join((matching or names)[-5:])}")

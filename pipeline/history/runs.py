@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2
 from components.errors import UserError
 from components.settings import flatten, rename_keys
 from pipeline.history.facts import TYPE, Facts
-from pipeline.workdir import Workdir
+from pipeline.workdir import Workdir, match_run_name
 
 RUNNING, KILLED = "running", "did not finish"
 
@@ -75,32 +75,11 @@ def load_executions(store: MetadataStore, run: Run) -> list[metadata_store_pb2.E
     ]
 
 
-def match_prefix(names: Sequence[str], prefix: str) -> str:
-    """The one name that is `prefix` or begins with it.
-
-    >>> match_prefix(["20260101-1", "20260102-1"], "20260102")
-    '20260102-1'
-
-    Args:
-      names: the names of runs, oldest first.
-      prefix: what the user gave.
-
-    Raises UserError if no name or more than one begins with it.
-    """
-    matching = [name for name in names if name == prefix] or [
-        name for name in names if name.startswith(prefix)
-    ]
-    if len(matching) == 1:
-        return matching[0]
-    problem = f"{len(matching)} runs begin with it" if matching else "no such run"
-    raise UserError(f"{prefix}: {problem}; expected one of {', '.join((matching or names)[-5:])}")
-
-
 def find_run(runs: Sequence[Run], prefix: str) -> Run:
     """The run whose name begins with `prefix`. Raises UserError if there is no such run, or more than one."""
     if not runs:
         raise UserError(f"{prefix}: no such run; the workdir has no runs yet")
-    name = match_prefix([run.name for run in runs], prefix)
+    name = match_run_name([run.name for run in runs], prefix)
     return next(run for run in runs if run.name == name)
 
 

@@ -150,9 +150,9 @@ def test_the_figures_go_to_a_file_or_to_standard_output(tfx_ner, workdir, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nothing"], f"nothing: there is no such report; expected one of {OLD}, {NEW}"),
-        (["2026"], f"2026: 2 reports begin so; expected one of {OLD}, {NEW}"),
-        (["--compare", "1999"], "1999: there is no such report"),
+        (["nothing"], f"nothing: no such run; expected one of {OLD}, {NEW}"),
+        (["2026"], f"2026: 2 runs begin with it; expected one of {OLD}, {NEW}"),
+        (["--compare", "1999"], "1999: no such run"),
         (["--json", "/no/such/folder/x.json"], "/no/such/folder/x.json: cannot write there"),
     ],
 )
