@@ -2,15 +2,18 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.corpus import reading
+from components.corpus.counts import Tally
 from components.corpus.data_spans import DataSpan
 from components.corpus.find_corpus import find_corpus
-from components.corpus.records import BadLine
+from components.corpus.records import BadLine, Notice
 from components.corpus.split_files import fingerprint
+from components.corpus.token_mismatch import TokenMismatch
 from components.corpus.window import EVERYTHING, Choice
+from components.errors import UserError
 from components.report.figures import SpanFigures
 
 _SENTENCE = ""  # no name of a type
@@ -48,8 +51,16 @@ def look(
     sentences = dict.fromkeys(splits.names, 0)
     by_span: dict[DataSpan, Counter[str]] = {span: Counter() for span in splits.spans}
     plan = reading.make_plan(splits, options)
+    notices: dict[str, Tally] = {}
+
+    def count(notice: Notice) -> None:
+        tally = notices.setdefault(notice.what, Tally())
+        tally.add(f"{notice.file}:{notice.line}", notice.count)
+
+    mismatch = TokenMismatch()
     with _Aside(aside) as write:
-        for split, sentence in reading.read_corpus(splits, options, write, plan):
+        for split, sentence in reading.read_corpus(splits, options, write, plan, count):
+            mismatch.add(sentence)
             sentences[split] += 1
             span = splits.span_of(sentence.file)
             if span:
@@ -60,6 +71,13 @@ def look(
         )
         for span, counts in by_span.items()
     )
+    if mismatch.is_useless and options.token_mismatch == "stop":
+        raise UserError(
+            f"{path}: {mismatch}; train on words, or go on with --set token_mismatch=allow"
+        )
+    told = [f"{tally.count} {what}, the first at {tally.first}." for what, tally in notices.items()]
+    told += [f"{mismatch}."] if mismatch.is_worth_a_warning else []
+    splits = replace(splits, notes=(*splits.notes, *plan.notes, *told))
     return Survey(splits, plan, fingerprint(splits), sentences, write.count, spans)
 
 

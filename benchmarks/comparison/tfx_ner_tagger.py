@@ -12,7 +12,8 @@ from components.corpus import reading
 from components.corpus.formats import conll
 from components.export.evaluation import Evaluation
 from components.export.published_model import PublishedModel
-from components.ner.sentence import Sentence, text_of
+from components.ner.sentence import Sentence
+from components.ner.tokens import text_of
 from pipeline import __version__
 
 

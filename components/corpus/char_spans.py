@@ -218,6 +218,17 @@ class OffsetEvidence:
         return next((unit for unit in OFFSET_UNITS if not self.misfits[unit]), None)
 
 
+def fits_utf16(record: TextRecord, offsets: Offsets) -> bool | None:
+    """Whether the spans of a text fit its tokens as UTF-16 units too, at other places; None where both are the same."""
+    spans = convert_offsets(record.text, record.spans, "utf16")
+    if spans == record.spans:
+        return None
+    if any(span.surface for span in record.spans):
+        return False
+    starts, ends = {start for start, _ in offsets}, {end for _, end in offsets}
+    return all(_fits(record.text, span, starts, ends) for span in spans)
+
+
 def likely_offsets(records: Iterable[object]) -> OffsetEvidence:
     """What the texts of a file say about the unit of its offsets."""
     evidence = OffsetEvidence()

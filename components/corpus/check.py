@@ -101,6 +101,7 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
                 else:
                     gathered.unused.add(f"{record.file}:{record.line}")
     gathered.unreadable_files = len(unreadable)
+    gathered.allow_mismatch = options.token_mismatch == "allow"
     if gathered.first_bad:
         bad = gathered.first_bad
         gathered.remedy = offsets_remedy(bad.file, plan, options) or bad.remedy

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from components.corpus.characters import KINDS, odd_kinds
+from components.corpus.characters import ESCAPED, KINDS, has_escapes, odd_kinds
 from components.corpus.records import BadLine, Notice
 from components.corpus.splits import SPLITS
+from components.corpus.token_mismatch import TokenMismatch
 from components.ner.sentence import Sentence
 from components.ner.tags import ill_formed
 
@@ -71,6 +72,8 @@ class CorpusCounts:
         self.remedy = ""  # for sentences that cannot be read, where the cause is known
         self.texts = 0  # sentences that came with a text
         self.notices: dict[str, Tally] = {}
+        self.mismatch = TokenMismatch()
+        self.allow_mismatch = False
         self._seen: dict[
             int, int
         ] = {}  # digest of tokens -> digest of spans, and in its low bits the splits it was in
@@ -87,6 +90,7 @@ class CorpusCounts:
         counts = self.splits[split]
         counts.sentences += 1
         self.texts += sentence.text is not None
+        self.mismatch.add(sentence)
         counts.tokens += len(sentence.tokens)
         counts.longest = max(counts.longest, len(sentence.tokens))
         if sentence.document != counts.document:
@@ -101,6 +105,8 @@ class CorpusCounts:
         for token, text in enumerate(sentence.tokens):
             for kind in odd_kinds(text):
                 self.odd[kind].add(_where(sentence, token))
+        if sentence.text is not None and has_escapes(sentence.text):
+            self.odd[ESCAPED].add(_where(sentence))
         self._add_entities(counts, sentence)
         self._compare(split, sentence)
 

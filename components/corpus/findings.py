@@ -40,6 +40,7 @@ def judge(found: CorpusCounts, skip_bad: bool = False) -> tuple[Finding, ...]:
     """
     checks: tuple[Callable[[CorpusCounts], Iterator[Finding]], ...] = (
         _notices,
+        _mismatch,
         _empty_splits,
         _sizes,
         _types,
@@ -176,6 +177,17 @@ def _types_listed(types: Mapping[str, int], counts: bool = True) -> str:
     if len(rarest) <= _SHOWN_TYPES:
         return f"{', '.join(few[:-1])} and {few[-1]} are"
     return f"{len(rarest)} types ({', '.join(few)}, …) are"
+
+
+def _mismatch(found: CorpusCounts) -> Iterator[Finding]:
+    mismatch = found.mismatch
+    if mismatch.is_useless and not found.allow_mismatch:
+        yield Finding(
+            FAILURE,
+            f"{mismatch}: a model of it would be of no use. Train on words, or go on with --set token_mismatch=allow.",
+        )
+    elif mismatch.is_worth_a_warning:
+        yield Finding(WARNING, f"{mismatch}: scores on these tokens say too much.")
 
 
 def _spellings_of_types(found: CorpusCounts) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal, Optional
 
 from pydantic import Field, field_validator
@@ -69,10 +70,45 @@ class ReadOptions(Settings):
         description="what a corpus without splits is split by; without it by document where each split then has entities,"
         " else by sentence",
     )
+    map: Optional[str] = Field(
+        None,
+        description="other names for types, as PER=PERSON,GPE=LOC (X= drops a type), or a file of such lines",
+    )
+    token_mismatch: Literal["stop", "allow"] = Field(
+        "stop",
+        description="what to do where most entities do not fit the tokens that the model makes of text",
+    )
     bad_lines: Literal["refuse", "skip"] = Field(
         "refuse", description="what to do about sentences that cannot be read"
     )
     encoding: str = Field("utf-8", description="of text files")
+
+    @field_validator("map")
+    @classmethod
+    def _is_a_map(cls, text: Optional[str]) -> Optional[str]:
+        """The map as OLD=NEW,…, also where it came from a file."""
+        if not text:
+            return None
+        if "=" not in text or os.path.isfile(text):
+            try:
+                with open(text, encoding="utf-8-sig") as file:
+                    parts = [line.strip() for line in file if line.strip() and line[0] != "#"]
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(
+                    f"expected OLD=NEW,… or a file of lines OLD=NEW ({error})"
+                ) from None
+        else:
+            parts = [part.strip() for part in text.split(",") if part.strip()]
+        for part in parts:
+            if not part.partition("=")[0].strip() or "=" not in part:
+                raise ValueError(f"found {part!r}; expected OLD=NEW")
+        return ",".join(parts)
+
+    @property
+    def type_map(self) -> dict[str, str]:
+        """The new name of each type that has one, "" for types to drop."""
+        pairs = (part.rpartition("=") for part in (self.map or "").split(",") if part)
+        return {old.strip(): new.strip() for old, _, new in pairs}
 
     @field_validator("split_shares")
     @classmethod

@@ -12,6 +12,7 @@ from typing import Any
 from components.corpus.char_spans import (
     CODE_POINTS,
     OFFSET_UNITS,
+    fits_utf16,
     likely_offsets,
     to_token_spans,
 )
@@ -61,8 +62,15 @@ __all__ = [
 OnBad = Callable[[BadLine, str], None]
 """Called with each sentence that is left out: why, and its lines as the file has them."""
 
+OnNotice = Callable[[Notice], None]
+"""Called with what a reader left out or decided, and with each text that its annotators did not accept."""
+
 _OWN_SCHEME = (
     0.05  # of a file's tags are ill-formed in the corpus's scheme: then the file has its own
+)
+AMBIGUOUS = (
+    "texts with characters beyond U+FFFF (emoji) whose offsets may count code points or UTF-16 units; they are read as"
+    " code points, say which it is with --set offsets=code-points or offsets=utf16"
 )
 CUT = "long texts, cut into parts at ends of sentences as the model cuts them"
 _SMALL_CORPUS = 1 << 21  # bytes: looked at before it is split by a hash
@@ -266,6 +274,8 @@ def read_records(
                 builder.counts.clear()
         else:
             yield record
+    if builder.ambiguous and not builder.proven:
+        yield Notice(AMBIGUOUS, path, builder.ambiguous[0], len(builder.ambiguous))
 
 
 class _SentenceBuilder:
@@ -277,7 +287,11 @@ class _SentenceBuilder:
         self._tag_format = plan.tag_format or TagFormat()
         self._has_documents = plan.has_documents
         self._normalized: dict[str, str] = {}  # by tag as the file writes it
+        self._type_map = options.type_map
         self.counts: Counter[str] = Counter()
+        # Lines of texts whose spans would fit UTF-16 units as well, and whether another text rules these out.
+        self.ambiguous: list[int] = []
+        self.proven = options.offsets is not None
 
     def of_tokens(self, record: TokenRecord) -> Read | Rejected:
         """The sentence of tokens with tags, or with spans of tokens."""
@@ -294,7 +308,7 @@ class _SentenceBuilder:
             spans = spans_of(tags, self._tag_format.scheme) if tags.count("O") < len(tags) else ()
         sentence = Sentence(
             tuple(tokens),
-            tuple(spans),
+            self._renamed(spans),
             document if self._has_documents else "",
             f"{self._name}:{first}",
             file=self._path,
@@ -328,6 +342,13 @@ class _SentenceBuilder:
             " entity"
         )
 
+    def _renamed(self, spans: Iterable[Span]) -> tuple[Span, ...]:
+        """The spans with the names of types that the setting `map` gives them, without those it drops."""
+        if not self._type_map:
+            return tuple(spans)
+        names = ((span, self._type_map.get(span.type, span.type)) for span in spans)
+        return tuple(Span(span.start, span.end, name) for span, name in names if name)
+
     def of_text(self, record: TextRecord) -> Iterator[Read | Rejected]:
         """The sentence of a text with spans of characters; several of a long text, which the model cuts too."""
         try:
@@ -337,6 +358,12 @@ class _SentenceBuilder:
             yield rejected(error, self._path, list(record.lines))
             return
         line = record.lines[0][0]
+        if not self.proven and not record.text.isascii():
+            fits = fits_utf16(record, offsets)
+            self.proven = fits is False
+            if fits:
+                self.ambiguous.append(line)
+        spans = self._renamed(spans)
         text = record.text
         document = record.document if self._has_documents else ""
         parts = text_parts(text, offsets, spans)
@@ -368,7 +395,10 @@ class _SentenceBuilder:
 
 
 def read_sentences(
-    path: str | os.PathLike[str], options: ReadOptions = DEFAULTS, on_bad: OnBad | None = None
+    path: str | os.PathLike[str],
+    options: ReadOptions = DEFAULTS,
+    on_bad: OnBad | None = None,
+    on_notice: OnNotice | None = None,
 ) -> Iterator[Sentence]:
     """The sentences of one file.
 
@@ -378,11 +408,11 @@ def read_sentences(
     path = os.fspath(path)
     plan = make_plan(Splits(path, {"all": (path,)}), options)
     count = 0
-    for sentence in sentences_of((path,), plan, options, on_bad):
+    for sentence in sentences_of((path,), plan, options, on_bad, on_notice):
         count += 1
         yield sentence
     if not count:
-        raise UserError(f"{path}: found no sentence to read; expected CoNLL columns or JSON Lines")
+        raise UserError(f"{path}: found no sentence to read; expected labelled text")
 
 
 def read_corpus(
@@ -390,6 +420,7 @@ def read_corpus(
     options: ReadOptions = DEFAULTS,
     on_bad: OnBad | None = None,
     plan: Plan | None = None,
+    on_notice: OnNotice | None = None,
 ) -> Iterator[tuple[str, Sentence]]:
     """Every sentence of the corpus with its split: 'train', 'dev' or, where the corpus has it, 'test'.
 
@@ -398,7 +429,9 @@ def read_corpus(
     Raises UserError as `read_sentences` does, and after the last sentence if a split has none, or none with an entity.
     """
     plan = plan or make_plan(splits, options)
-    return _counted(_assigned(splits, splits.files, plan, options, on_bad), splits, splits.names)
+    return _counted(
+        _assigned(splits, splits.files, plan, options, on_bad, on_notice), splits, splits.names
+    )
 
 
 def read_split(
@@ -407,6 +440,7 @@ def read_split(
     options: ReadOptions = DEFAULTS,
     on_bad: OnBad | None = None,
     plan: Plan | None = None,
+    on_notice: OnNotice | None = None,
 ) -> Iterator[Sentence]:
     """The sentences of one split, as `read_corpus` gives them; only the files that it is in are read. A plan made
     before saves making it.
@@ -422,7 +456,7 @@ def read_split(
     ]
     assigned = (
         (found, sentence)
-        for found, sentence in _assigned(splits, names, plan, options, on_bad)
+        for found, sentence in _assigned(splits, names, plan, options, on_bad, on_notice)
         if found == split
     )
     for _, sentence in _counted(assigned, splits, (split,)):
@@ -430,17 +464,26 @@ def read_split(
 
 
 def _assigned(
-    splits: Splits, names: Iterable[str], plan: Plan, options: ReadOptions, on_bad: OnBad | None
+    splits: Splits,
+    names: Iterable[str],
+    plan: Plan,
+    options: ReadOptions,
+    on_bad: OnBad | None,
+    on_notice: OnNotice | None,
 ) -> Iterator[tuple[str, Sentence]]:
     """The sentences of the files under `names`, each with its split."""
     for name in names:
         rule = plan.rules.get(name)
-        for sentence in sentences_of(splits.files[name], plan, options, on_bad):
+        for sentence in sentences_of(splits.files[name], plan, options, on_bad, on_notice):
             yield (rule.split_of(sentence) if rule else name), sentence
 
 
 def sentences_of(
-    files: Iterable[str], plan: Plan, options: ReadOptions, on_bad: OnBad | None = None
+    files: Iterable[str],
+    plan: Plan,
+    options: ReadOptions,
+    on_bad: OnBad | None = None,
+    on_notice: OnNotice | None = None,
 ) -> Iterator[Sentence]:
     """The sentences of some files. Bad ones are left out and told to `on_bad`, or refused with UserError, as the options say."""
     for file in files:
@@ -455,6 +498,14 @@ def sentences_of(
                     )
                 if on_bad:
                     on_bad(record.bad, record.raw)
+            elif on_notice:
+                on_notice(
+                    record
+                    if isinstance(record, Notice)
+                    else Notice(
+                        "texts that annotators did not accept, left out", record.file, record.line
+                    )
+                )
 
 
 def offsets_remedy(path: str, plan: Plan, options: ReadOptions) -> str:

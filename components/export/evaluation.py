@@ -8,7 +8,8 @@ from typing import TypeVar
 from components.export.entity import token_spans
 from components.export.published_model import PublishedModel
 from components.ner import scores
-from components.ner.sentence import Sentence, Span, text_of
+from components.ner.sentence import Sentence, Span
+from components.ner.tokens import text_of
 
 _T = TypeVar("_T")
 

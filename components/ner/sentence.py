@@ -41,20 +41,3 @@ class Sentence:
             tags[span.start : span.end] = ["I-" + span.type] * (span.end - span.start)
             tags[span.start] = "B-" + span.type
         return tuple(tags)
-
-
-def text_of(sentence: Sentence) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The sentence's text and its tokens' offsets in it; the tokens joined by spaces if it has none.
-
-    >>> text_of(Sentence(("Ada", "spoke"), ()))
-    ('Ada spoke', ((0, 3), (4, 9)))
-    """
-    if sentence.text is not None and sentence.offsets is not None:
-        return sentence.text, sentence.offsets
-    offsets = []
-    end = -1
-    for token in sentence.tokens:
-        start = end + 1
-        end = start + len(token)
-        offsets.append((start, end))
-    return " ".join(sentence.tokens), tuple(offsets)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import regex
 
-from components.ner.sentence import Span
+from components.ner.sentence import Sentence, Span
 
 # Tokens after which a long text is cut at the next end of a sentence, and after which it is cut anywhere.
 LONG_TEXT, LONGEST_PART = 128, 512
@@ -35,6 +35,10 @@ _SINGLE = r"[^\p{L}\p{N}\p{Z}\p{Cc}]\p{M}*"
 
 _TOKEN = regex.compile(f"{_ALONE}|{_RUN}|{_SINGLE}")
 _SPACE = regex.compile(SPACE)
+_SPACELESS_LETTER = regex.compile(SPACELESS)
+# Letters that do not stand alone in text: a sentence of such tokens is a sentence of characters.
+_BOUND_LETTER = regex.compile(rf"(?!{SPACELESS})\p{{L}}")
+_FEW_TOKENS = 5
 
 
 def tokenize(text: str) -> list[tuple[int, int]]:
@@ -44,6 +48,35 @@ def tokenize(text: str) -> list[tuple[int, int]]:
     [(0, 2), (2, 3), (4, 6), (6, 7), (8, 9), (9, 10)]
     """
     return [match.span() for match in _TOKEN.finditer(text)]
+
+
+def join_tokens(tokens: Sequence[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Tokens as text, and their offsets in it: joined by spaces, where their script has spaces between words.
+
+    Nothing stands between letters of scripts without spaces, nor between tokens that are single characters of a text.
+
+    >>> join_tokens(("Ada", "spoke")), join_tokens(("中", "国", "AG"))[0]
+    (('Ada spoke', ((0, 3), (4, 9))), '中国 AG')
+    """
+    letters = [token for token in tokens if token.strip()]
+    if len(letters) >= _FEW_TOKENS and all(len(token) == 1 for token in letters):
+        characters = any(not token.strip() for token in tokens) or any(
+            _BOUND_LETTER.match(token) for token in letters
+        )
+    else:
+        characters = False
+    text = ""
+    offsets = []
+    for token in tokens:
+        if text and not characters and not (_is_spaceless(text[-1]) and _is_spaceless(token[:1])):
+            text += " "
+        offsets.append((len(text), len(text) + len(token)))
+        text += token
+    return text, tuple(offsets)
+
+
+def _is_spaceless(character: str) -> bool:
+    return _SPACELESS_LETTER.match(character) is not None
 
 
 def is_space(character: str) -> bool:
@@ -77,3 +110,10 @@ def text_parts(
         ):
             begins.append(token)
     return [*zip(begins, [*begins[1:], len(offsets)], strict=True)]
+
+
+def text_of(sentence: Sentence) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The sentence's text and its tokens' offsets in it; its tokens joined (`join_tokens`) if it has none."""
+    if sentence.text is not None and sentence.offsets is not None:
+        return sentence.text, sentence.offsets
+    return join_tokens(sentence.tokens)

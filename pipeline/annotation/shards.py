@@ -132,6 +132,11 @@ def default_size(sources: Sequence[SourceFile]) -> int:
 def _format_of_name(path: str) -> str:
     if path.lower().endswith((".parquet", ".pq")):
         return PARQUET
+    if path.lower().endswith((".csv", ".tsv")):
+        raise UserError(
+            f"{path}: found a table with columns; expected one text a line, JSON Lines, or Parquet. Convert it to JSON Lines"
+            " with a field for the text, or take its lines as they are with --input-format text"
+        )
     return JSONL if is_json_name(path) else TEXT
 
 

@@ -2,15 +2,22 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator
 from itertools import chain
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 from rich.console import Console
 
 from components.errors import UserError
 from pipeline.commands import options
+
+if TYPE_CHECKING:
+    from components.corpus.options import ReadOptions
+    from components.corpus.records import BadLine, Notice
+    from components.ner import scores
+    from components.ner.sentence import Sentence
 
 
 @click.command()
@@ -28,6 +35,13 @@ from pipeline.commands import options
     is_flag=True,
     help="Join the tokens to plain text first and let the model tokenise.",
 )
+@click.option(
+    "--map",
+    "maps",
+    metavar="OLD=NEW",
+    multiple=True,
+    help="The model's name for a type of the data, or a file of such lines; may be given again.",
+)
 @options.json_file
 @click.option(
     "--predictions", metavar="FILE", help="Write CoNLL here, the model's tags as a third column."
@@ -37,14 +51,18 @@ def evaluate(
     model: str,
     data: str,
     from_text: bool,
+    maps: tuple[str, ...],
     json_file: Optional[str],
     predictions: Optional[str],
     assignments: tuple[str, ...],
 ) -> None:
     """Score a published model on labelled text: entities, exact span and type."""
+    if maps:
+        assignments = (*assignments, f"map={','.join(maps)}")
     reading = options.read_options(assignments)
     options.refuse_unwritable(json_file, predictions)
-    sentences = _begun(_sentences(options.fetched(data), reading))
+    counts = _LeftOut()
+    sentences = _begun(_sentences(options.fetched(data), reading, counts))
 
     from components.corpus.formats.conll import write_conll
     from components.export.evaluation import Evaluation
@@ -77,16 +95,60 @@ def evaluate(
             f"{report.sentences:,} sentences, {report.tokens:,} tokens in {report.seconds:.1f} s"
             f" ({speed:,.0f} tokens a second)"
         )
-    options.write_json(report.as_dict(), json_file)
+    for line in (*counts.lines(), *_unknown_types(report)):
+        click.echo(line, err=True)
+    options.write_json({**report.as_dict(), "left_out": counts.sentences}, json_file)
 
 
-def _sentences(data: str, reading) -> Iterator:
+class _LeftOut:
+    """Counts what is not evaluated."""
+
+    def __init__(self) -> None:
+        self.sentences = 0
+        self._first = ""
+        self._notices: dict[str, tuple[int, str]] = {}
+
+    def add_bad(self, bad: "BadLine", raw: str) -> None:
+        """Counts a sentence that cannot be read."""
+        self.sentences += 1
+        self._first = self._first or str(bad)
+
+    def add_notice(self, notice: "Notice") -> None:
+        """Counts something that the reader decided."""
+        count, first = self._notices.get(notice.what, (0, f"{notice.file}:{notice.line}"))
+        self._notices[notice.what] = count + notice.count, first
+
+    def lines(self) -> Iterator[str]:
+        """What the user should know."""
+        if self.sentences:
+            yield f"{self.sentences} sentences cannot be read and are left out, the first: {self._first}"
+        for what, (count, first) in self._notices.items():
+            yield f"{count} {what}, the first at {first}"
+
+
+def _unknown_types(report: "scores.Report") -> Iterator[str]:
+    """A line about types of the data that the model never predicts, and of the model that are not in the data."""
+    in_data = {name for name, counts in report.per_type.items() if counts.support}
+    predicted = {name for name, counts in report.per_type.items() if counts.tp + counts.fp}
+    unknown, spare = sorted(in_data - predicted), sorted(predicted - in_data)
+    if unknown and spare:
+        yield (
+            f"The model predicted no {', '.join(unknown)}; it predicted {', '.join(spare)}, which the data does not have."
+            f" Where these are the same types, map them: --map {shlex.quote(f'{unknown[0]}={spare[0]}')}"
+        )
+
+
+def _sentences(data: str, reading: "ReadOptions", counts: _LeftOut) -> "Iterator[Sentence]":
     from components.corpus.reading import find_splits, read_sentences, read_split
 
     if os.path.isdir(data):
         splits = find_splits(data, need_train=False)
-        return read_split(splits, splits.evaluation, reading)
-    return read_sentences(data, reading)
+        for note in splits.notes:
+            click.echo(note, err=True)
+        return read_split(
+            splits, splits.evaluation, reading, counts.add_bad, on_notice=counts.add_notice
+        )
+    return read_sentences(data, reading, counts.add_bad, counts.add_notice)
 
 
 def _begun(sentences: Iterator) -> Iterator:

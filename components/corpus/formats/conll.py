@@ -15,6 +15,7 @@ otherwise. A file is read twice: `survey` finds its columns, documents and tags,
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class ConllColumns(Format):
         tokens: list[str] = []
         tags: list[str] = []
         widths: list[tuple[int, bool]] = []
-        for line, kind in _classified(source.lines()):
+        for line, kind in _classified(_with_line_ends(source)):
             if kind == _TOKEN:
                 tabs = "\t" in line
                 cells = line.split("\t") if tabs else _cells(line)
@@ -198,6 +199,21 @@ def _classified(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
     for line in lines:
         line = line.rstrip()
         yield line, _kind_of(line)
+
+
+def _with_line_ends(source: Source) -> Iterator[str]:
+    """The lines of the file. Raises UserError where CR alone ends them."""
+    lines = source.lines()
+    first = next(lines, "")
+    if first.count("\r") > 2 and not first.rstrip("\n").endswith("\t"):
+        path = shlex.quote(source.path)
+        converted = shlex.quote(f"{source.path}.lf")
+        raise UserError(
+            f"{source.path}:1: found line ends of CR alone, as old Macintoshes wrote; expected LF or CR LF. Convert the file,"
+            f" as with tr '\\r' '\\n' < {path} > {converted}"
+        )
+    yield first
+    yield from lines
 
 
 def _newdoc(line: str) -> str | None:

@@ -34,7 +34,8 @@ from components.corpus.records import (
     Unused,
     quote,
 )
-from components.ner.sentence import Sentence, Span, text_of
+from components.ner.sentence import Sentence, Span
+from components.ner.tokens import text_of
 
 TEXT_KEYS = ("text", "data", "content")
 SPAN_KEYS = ("entities", "spans", "label", "labels", "ents", "annotations", "annotation")

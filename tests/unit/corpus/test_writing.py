@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from components.corpus.formats.conll import write_conll
 from components.corpus.formats.jsonl import JSONL_STYLES, write_jsonl
 from components.corpus.reading import read_sentences
-from components.ner.sentence import Sentence, Span, text_of
+from components.ner.sentence import Sentence, Span
 from components.ner.tags import SCHEMES
-from components.ner.tokens import tokenize
+from components.ner.tokens import text_of, tokenize
 
 TYPES = st.sampled_from(["PER", "creative-work", "Work of art"])
 # Not in a token: what ends it, a byte order mark that would begin the file, and NUL, which no text file has.
