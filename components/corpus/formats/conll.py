@@ -75,22 +75,27 @@ class ConllColumns(Format):
         counts = _Counts(source.options)
         tokens: list[str] = []
         tags: list[str] = []
-        widths: list[tuple[int, bool]] = []
-        for line, kind in _classified(_with_line_ends(source)):
+        widths: list[int] = []  # columns of each line, negative where spaces divide them
+        for line in _with_line_ends(source):
+            line = line.rstrip()
+            kind = _TOKEN if line and line[0] not in _SPECIAL else _kind_of(line)
             if kind == _TOKEN:
-                tabs = "\t" in line
-                cells = line.split("\t") if tabs else _cells(line)
-                widths.append((len(cells), tabs))
+                if "\t" in line:
+                    cells = line.split("\t")
+                    widths.append(len(cells))
+                else:
+                    cells = _cells(line)
+                    widths.append(-len(cells))
+                if counts.tag is None:
+                    counts.see_first_row(cells)
                 tokens.append(cells[0])
-                tags.append(counts.tag_of(cells))
-                continue
-            if kind == _COMMENT:
-                continue
-            if tokens:
-                counts.add_sentence(tokens, tags, widths)
-                tokens, tags, widths = [], [], []
-            if kind != _BLANK:
-                counts.add_document_mark()
+                tags.append(cells[-1].lstrip() if counts.tag == -1 else counts.tag_of(cells))
+            elif kind != _COMMENT:
+                if tokens:
+                    counts.add_sentence(tokens, tags, widths)
+                    tokens, tags, widths = [], [], []
+                if kind != _BLANK:
+                    counts.add_document_mark()
         if tokens:
             counts.add_sentence(tokens, tags, widths)
         return counts.survey(source.path)
@@ -107,7 +112,7 @@ class ConllColumns(Format):
         header = layout.header
         for number, line in enumerate(source.lines(), start=1):
             stripped = line.rstrip()
-            kind = _kind_of(stripped)
+            kind = _TOKEN if stripped and stripped[0] not in _SPECIAL else _kind_of(stripped)
             if kind != _TOKEN and stripped[:1] == "#" and layout.is_token_line(stripped):
                 kind = _TOKEN
             if kind == _TOKEN:
@@ -177,6 +182,7 @@ def write_conll(
 
 # What a line is.
 _BLANK, _TOKEN, _COMMENT, _DOCUMENT = range(4)
+_SPECIAL = "#-"  # with which lines begin that may be no token
 
 
 def _kind_of(line: str) -> int:
@@ -193,12 +199,6 @@ def _kind_of(line: str) -> int:
     ):
         return _DOCUMENT
     return _TOKEN
-
-
-def _classified(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
-    for line in lines:
-        line = line.rstrip()
-        yield line, _kind_of(line)
 
 
 def _with_line_ends(source: Source) -> Iterator[str]:
@@ -267,43 +267,40 @@ class _Counts:
 
     def __init__(self, options: ReadOptions) -> None:
         self._options = options
-        self._widths: Counter[tuple[int, bool]] = Counter()
+        self._widths: Counter[int] = Counter()
         self._pairs: Counter[tuple[str, str]] = Counter()
         self._sentences = self._numbered = self._tokens = self._longest = 0
         self._documents = self._marks = 0
         self._new_document = True
         self._first_row: list[str] | None = None
-        self._tag = -1
+        self.tag: int | None = None  # index of the column of tags, None before the first row
         self._token = 0
         self._has_header = False
 
     def tag_of(self, cells: list[str]) -> str:
         """The tag in the columns of a line."""
-        if self._first_row is None:
-            self._see_first_row(cells)
         try:
-            return cells[self._tag].strip()
+            return cells[self.tag or 0].strip()
         except IndexError:
             return ""
 
-    def _see_first_row(self, cells: list[str]) -> None:
+    def see_first_row(self, cells: list[str]) -> None:
         """Takes the columns from the settings or the header row, if there are any."""
         self._first_row = cells
+        self.tag = -1
         names = [cell.strip().lower() for cell in cells]
         chosen = self._options.columns
         if chosen:
-            self._token, self._tag, self._has_header = _chosen_columns(chosen, cells)
+            self._token, self.tag, self._has_header = _chosen_columns(chosen, cells)
         token = [index for index, name in enumerate(names) if name in TOKEN_NAMES]
         tag = [index for index, name in enumerate(names) if name in TAG_NAMES]
         if token and tag:
             self._has_header = True
             if not chosen:
                 self._token, last = token[0], tag[-1]
-                self._tag = -1 if last == len(cells) - 1 else last
+                self.tag = -1 if last == len(cells) - 1 else last
 
-    def add_sentence(
-        self, tokens: list[str], tags: list[str], widths: list[tuple[int, bool]]
-    ) -> None:
+    def add_sentence(self, tokens: list[str], tags: list[str], widths: list[int]) -> None:
         """Counts a sentence."""
         if not self._sentences and self._has_header:
             tokens, tags, widths = tokens[1:], tags[1:], widths[1:]
@@ -329,13 +326,14 @@ class _Counts:
 
     def survey(self, path: str) -> Survey:
         """The survey of all that was counted. Raises UserError for a file without sentence borders."""
-        (width, tabs), most = (self._widths.most_common(1) or [((2, True), 0)])[0]
+        common, most = (self._widths.most_common(1) or [(2, 0)])[0]
+        width, tabs = abs(common), common > 0
         notices = []
         if self._has_header and not self._options.columns:
             names = [cell.strip() for cell in self._first_row or ()]
             notices.append(
                 f"the first row is a header: tokens are read from column {names[self._token]!r},"
-                f" tags from {names[self._tag]!r} (other columns: --set columns=TOKEN,TAG)"
+                f" tags from {names[self.tag or 0]!r} (other columns: --set columns=TOKEN,TAG)"
             )
         elif (
             width > 2
@@ -349,10 +347,9 @@ class _Counts:
                 " --set columns=TOKEN,TAG)"
             )
         if most < _MAIN_SHARE * self._widths.total():
-            kinds = sorted({columns for columns, _ in self._widths})
-            tabs = sum(count for (_, tab), count in self._widths.items() if tab) * 2 > sum(
-                self._widths.values()
-            )
+            kinds = sorted({abs(columns) for columns in self._widths})
+            with_tabs = sum(count for columns, count in self._widths.items() if columns > 0)
+            tabs = 2 * with_tabs > self._widths.total()
             if kinds[0] > 1:
                 notices.append(
                     f"lines have from {kinds[0]} to {kinds[-1]} columns: tokens are read from the first, tags from the"
@@ -361,7 +358,7 @@ class _Counts:
                 width = 0
         if self._sentences <= max(1, self._marks) and self._longest > _UNBROKEN:
             self._refuse_unbroken(path)
-        layout = _Layout(width, tabs, self._token, self._tag, self._has_header)
+        layout = _Layout(width, tabs, self._token, self.tag, self._has_header)
         return Survey(
             self._pairs,
             {name: getattr(layout, name) for name in _Layout.__slots__},

@@ -39,6 +39,7 @@ from components.ner.tokens import text_of
 
 TEXT_KEYS = ("text", "data", "content")
 SPAN_KEYS = ("entities", "spans", "label", "labels", "ents", "annotations", "annotation")
+ONE_TEXT = "records about the text before them (Prodigy's binary questions), merged with it"
 JSONL_STYLES = ("spacy", "prodigy", "doccano")
 _SHAPE = 'an object with "text" and one of "entities", "spans", "label" or "labels"'
 _SPAN_SHAPE = "[start, end, label], or an object with start, end and label"
@@ -60,13 +61,28 @@ class JsonTexts(Format):
 
     def read(self, source: Source) -> Iterator[Record]:
         """The texts of the file."""
+        waiting: TextRecord | None = None  # a text of Prodigy's, of which the next record may be
         for value, row in read_items(source.path, source.options.encoding):
             try:
                 if isinstance(value, InvalidRecord):
                     raise value
-                yield from _records(value, row, source.path)
+                for record in _records(value, row, source.path):
+                    if not isinstance(record, TextRecord):
+                        yield record
+                    elif waiting and _is_same_text(waiting, record):
+                        waiting = waiting._replace(spans=[*waiting.spans, *record.spans])
+                        yield Notice(ONE_TEXT, source.path, row[0])
+                    else:
+                        if waiting:
+                            yield waiting
+                        waiting = record
             except InvalidRecord as error:
+                if waiting:
+                    yield waiting
+                    waiting = None
                 yield rejected(error, source.path, [row])
+        if waiting:
+            yield waiting
 
     def write(self, file: IO[Any], items: Iterable[Read]) -> int:
         """Writes spaCy's style, with the id and the further fields of the record."""
@@ -142,6 +158,15 @@ def char_span(
             f"{sentence.id or sentence.tokens}: the entity at token {span.start} has no visible character"
         )
     return start, end, span.type
+
+
+def _is_same_text(first: TextRecord, second: TextRecord) -> bool:
+    """Whether two records are Prodigy's questions about one text, each with one span."""
+    return (
+        first.text == second.text
+        and (second.metadata or {}).get("_view_id") == "ner"
+        and (first.metadata or {}).get("_view_id") == "ner"
+    )
 
 
 def check_text(text: object) -> str:
