@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components.corpus.data_spans import DataSpan
-from components.corpus.formats import detect_format, looks_like_corpus, usual_endings
+from components.corpus.formats import looks_like_corpus, usual_endings
 from components.corpus.splits import SPLITS
 from components.corpus.text_files import base_name, content_hash, ending_of
 from components.errors import UserError
@@ -125,8 +125,6 @@ def find_splits(
     if not os.path.isdir(path):
         raise UserError(f"{path}: there is no such file or folder; expected {_EXPECTED}")
     found = _corpus_in(path)
-    if not found.names and len(found.aside) == 1 and os.path.isfile(_join(path, found.aside[0])):
-        detect_format(_join(path, found.aside[0]))  # says what is wrong with it, if anything is
     if not found.names:
         raise UserError(
             f"{path}: found no corpus in this folder ({_contents(path)}); expected {_EXPECTED}"

@@ -68,7 +68,11 @@ def join_tokens(tokens: Sequence[str]) -> tuple[str, tuple[tuple[int, int], ...]
     text = ""
     offsets = []
     for token in tokens:
-        if text and not characters and not (_is_spaceless(text[-1]) and _is_spaceless(token[:1])):
+        if (
+            offsets
+            and not characters
+            and not (_is_spaceless(text[-1:]) and _is_spaceless(token[:1]))
+        ):
             text += " "
         offsets.append((len(text), len(text) + len(token)))
         text += token

@@ -52,8 +52,6 @@ indented values alike, one record at a time.
 
 from __future__ import annotations
 
-import re
-
 from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
 from components.corpus.formats.conll import ConllColumns, looks_like_columns
 from components.corpus.formats.conll_variants import Conll2012Brackets, ConlluMisc, PipeTokens
@@ -114,11 +112,6 @@ def format_named(name: str) -> Format:
 def detect_format(path: str, encoding: str = "utf-8") -> Format:
     """The format of a file, by its content. Raises UserError for a file that is in none, or is empty."""
     sample = Sample.of_file(path, encoding)
-    if is_markup(sample.text):
-        raise UserError(
-            f"{path}:1: found XML or HTML; expected a corpus ({titles()}). Convert it: each token with its tag on a line, or"
-            " each text with the places of its entities"
-        )
     for known in FORMATS:
         if known.detect(sample):
             return known
@@ -136,18 +129,10 @@ def looks_like_corpus(path: str) -> bool:
         sample = Sample.of_file(path)
     except UserError:
         return False
-    if is_markup(sample.text):
-        return False
     known = next((known for known in FORMATS if known.detect(sample)), None)
     if isinstance(known, JsonTexts):
         return _has_texts(sample.json_item)
     return looks_like_columns(sample.lines) if isinstance(known, ConllColumns) else bool(known)
-
-
-def is_markup(text: str) -> bool:
-    """Whether a text is XML or HTML."""
-    begin = text[:2000].lstrip()
-    return begin.startswith(("<?xml", "<!")) or re.match(r"<[A-Za-z][^<>]*>", begin) is not None
 
 
 def usual_endings() -> frozenset[str]:

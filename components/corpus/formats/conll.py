@@ -358,7 +358,8 @@ class _Counts:
                 width = 0
         if self._sentences <= max(1, self._marks) and self._longest > _UNBROKEN:
             self._refuse_unbroken(path)
-        layout = _Layout(width, tabs, self._token, self.tag, self._has_header)
+        tag = -1 if self.tag is None else self.tag
+        layout = _Layout(width, tabs, self._token, tag, self._has_header)
         return Survey(
             self._pairs,
             {name: getattr(layout, name) for name in _Layout.__slots__},

@@ -27,7 +27,7 @@ from components.corpus.records import (
     Unused,
     quote,
 )
-from components.ner.sentence import text_of
+from components.ner.tokens import text_of
 
 _MIN_KEYS = {"annotation_id", "annotator", "lead_time"}
 _SEVERAL = "tasks with several annotations, of which the ground truth or the newest is read"

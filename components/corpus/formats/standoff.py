@@ -32,7 +32,8 @@ from components.corpus.records import (
 )
 from components.corpus.text_files import base_name, lines
 from components.errors import UserError
-from components.ner.sentence import Span, text_of
+from components.ner.sentence import Span
+from components.ner.tokens import text_of
 
 _BRAT_LINE = re.compile(r"^([TREAMN#*]\d*)\t(.*)$")
 _DISCONTINUOUS = "discontinuous spans, left out"

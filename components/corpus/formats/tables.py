@@ -44,7 +44,10 @@ class CsvTable(Format):
         if not sample.lines or "\t" in sample.lines[0]:
             return False
         delimiter = _delimiter_of(sample.lines[0])
-        rows = list(csv.reader(sample.lines[:20], delimiter=delimiter))
+        try:
+            rows = list(csv.reader(sample.lines[:20], delimiter=delimiter))
+        except csv.Error:
+            return False
         if len(rows[0]) < 2:
             return False
         if _header_columns(rows[0]):

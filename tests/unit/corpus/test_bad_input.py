@@ -93,7 +93,7 @@ BAD_ENTRIES = {
         "an array as document",
         "a string",
     ),
-    "a span that is none": (spans("PER"), "a string as a span", "[start, end, label]"),
+    "a span that is a number": (spans(17), "a number as a span", "[start, end, label]"),
     "a span of two": (spans([0, 3]), "an array as a span", "[start, end, label]"),
     "a fraction as offset": (spans([0, 3.0, "PER"]), "a number as end", "an integer"),
     "a boolean as offset": (
