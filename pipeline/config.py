@@ -28,7 +28,6 @@ from components.settings import (
 )
 from components.storage.remote import is_address, is_remote, refuse_address
 from pipeline import durations
-from pipeline.kubeflow.settings import Kubeflow
 from pipeline.workdir import Workdir
 
 # What Beam calls DirectRunner looks for another one first, Prism: a program that it fetches from the network and starts.
@@ -183,6 +182,54 @@ class Schedule(Settings):
         ):
             raise ValueError("expected one address with http:// or https://")
         return words
+
+
+_KUBERNETES_CPU = r"^\d+(\.\d+)?m?$"
+_KUBERNETES_MEMORY = r"^\d+(\.\d+)?([KMGTPE]i?)?$"
+
+
+class KubeflowStep(Settings):
+    """Resources that a step requests from the cluster."""
+
+    cpu: Optional[str] = Field(
+        "2",
+        pattern=_KUBERNETES_CPU,
+        description="requested cores, as 2 or 500m; null for no request",
+    )
+    memory: Optional[str] = Field(
+        "4Gi",
+        pattern=_KUBERNETES_MEMORY,
+        description="requested memory, which is also the limit; null for no limit",
+    )
+    gpu: int = Field(0, ge=0, le=64, description="NVIDIA GPUs")
+
+
+class Kubeflow(Settings):
+    """Kubeflow Pipelines. The fields with names of steps are the keys of `pipeline.nodes.STEPS`."""
+
+    image: Optional[str] = Field(
+        None, min_length=1, description="container image with tfx-ner, with its tag"
+    )
+    data_claim: str = Field(
+        "ner-data", min_length=1, description="volume claim that is mounted at data"
+    )
+    work_claim: str = Field(
+        "ner-work", min_length=1, description="volume claim that is mounted at workdir"
+    )
+    secret: Optional[str] = Field(
+        None,
+        min_length=1,
+        description="secret whose key password holds the password of the metadata database",
+    )
+    data: KubeflowStep = Field(default_factory=KubeflowStep, description="step up to DataGate")
+    transform: KubeflowStep = Field(default_factory=KubeflowStep, description="step of Transform")
+    train: KubeflowStep = Field(default_factory=KubeflowStep, description="step of Trainer")
+    evaluate: KubeflowStep = Field(
+        default_factory=KubeflowStep, description="step of Evaluator and TypeGate"
+    )
+    publish: KubeflowStep = Field(
+        default_factory=KubeflowStep, description="step of Pusher and Report"
+    )
 
 
 class Config(ReadOptions):

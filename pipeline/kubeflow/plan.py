@@ -1,43 +1,59 @@
-"""What is to run on Kubeflow Pipelines, worked out from a configuration. Takes neither TFX nor kfp."""
+"""The plan of a Kubeflow pipeline, made from a configuration. Needs neither TFX nor kfp."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Optional
+from typing import Any
 
 import yaml
 
 from components.errors import UserError
 from components.storage.remote import is_address
 from pipeline import exits
-from pipeline.config import Config
-from pipeline.kubeflow.settings import Step
+from pipeline.config import Config, KubeflowStep
 from pipeline.nodes import STEPS
 
-REASON = "Kubeflow"  # why it runs, for the history
-PASSWORD = "TFX_NER_METADATA_PASSWORD"
-# Kubeflow Pipelines knows success and failure only, and a model that is held back is no failure.
-_NO_FAILURE = f'tfx-ner "$@" || {{ code=$?; [ $code -eq {exits.REFUSED} ] || exit $code; }}'
-# Not for a run's command line: settings of others, what is given by name, and what must not be read there.
-_LEFT_OUT = ("schedule", "kubeflow", "data", "workdir")
+REASON = "Kubeflow"  # the reason of a run, for the history
+PASSWORD_VARIABLE = "TFX_NER_METADATA_PASSWORD"
+# Kubeflow Pipelines knows success and failure only, and a refused model is no failure.
+_REFUSAL_IS_SUCCESS = f'tfx-ner "$@" || {{ code=$?; [ $code -eq {exits.REFUSED} ] || exit $code; }}'
+# Not passed on with --set: these have options of their own, or are not used by a run.
+_EXCLUDED_SETTINGS = ("schedule", "kubeflow", "data", "workdir")
 
 
 @dataclass(frozen=True)
 class Task:
-    """A step: its name, the node it stops after ("" for the end), what it runs, and what it asks for."""
+    """A step of the pipeline.
+
+    Attributes:
+      name: Its name.
+      until: The node after which it stops; "" for the last step.
+      command, arguments: What the container runs.
+      cpu, memory, gpu: Requested resources; None for no request.
+    """
 
     name: str
     until: str
     command: tuple[str, ...]
     arguments: tuple[str, ...]
-    cpu: Optional[str]
-    memory: Optional[str]
+    cpu: str | None
+    memory: str | None
     gpu: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Tasks, one after the other, in `image`; `claims` are volume claims by where they are mounted."""
+    """A pipeline whose tasks run one after the other.
+
+    Attributes:
+      name, description: Shown by Kubeflow.
+      image: Container image of all tasks.
+      tasks: The steps, in order.
+      claims: Volume claims by the path where they are mounted.
+      environment: Environment variables of all tasks.
+      secret: Name of the secret with the database password.
+      notes: Hints for the user.
+    """
 
     name: str
     description: str
@@ -45,27 +61,28 @@ class Plan:
     tasks: tuple[Task, ...]
     claims: Mapping[str, str]
     environment: Mapping[str, str]
-    secret: Optional[str]
+    secret: str | None
     notes: tuple[str, ...] = ()
 
 
-def plan(config: Config) -> Plan:
-    """What runs on Kubeflow Pipelines.
+def make_plan(config: Config) -> Plan:
+    """Makes the plan of a pipeline.
 
-    Raises UserError for what cannot work there: no image, paths that no volume holds, a database on the step's own host,
-    training on several machines.
+    Raises:
+      UserError: The settings cannot work there: no image, a path on no volume, a database on the
+        step's own host, or training on several machines.
     """
     kubeflow = config.kubeflow
     if kubeflow.image is None:
         raise UserError(
             "found no image; expected --image REGISTRY/tfx-ner:TAG, made from pipeline/deploy/Dockerfile"
         )
-    _refuse_what_cannot_work(config)
+    _check_settings(config)
     claims = {config.workdir: kubeflow.work_claim}
     if _is_mounted(config.data):
         claims = {config.data: kubeflow.data_claim, **claims}
-    place = ("--workdir", config.workdir, *(("--data", config.data) if config.data else ()))
-    settings = tuple(f"--set={one}" for one in assignments(config))
+    paths = ("--workdir", config.workdir, *(("--data", config.data) if config.data else ()))
+    settings = tuple(f"--set={assignment}" for assignment in assignments(config))
     return Plan(
         name="tfx-ner",
         description=f"{config.name}: from labelled text to a published model, in {len(STEPS)} steps",
@@ -74,7 +91,7 @@ def plan(config: Config) -> Plan:
             _task(
                 name,
                 until,
-                ("run", *place, *settings, "--reason", REASON),
+                ("run", *paths, *settings, "--reason", REASON),
                 getattr(kubeflow, name),
             )
             for name, until in STEPS.items()
@@ -86,19 +103,20 @@ def plan(config: Config) -> Plan:
     )
 
 
-def _task(name: str, until: str, run: tuple[str, ...], step: Step) -> Task:
+def _task(name: str, until: str, run: tuple[str, ...], step: KubeflowStep) -> Task:
     if until:
         command, arguments = ("tfx-ner",), (*run, "--until", until)
     else:
-        command, arguments = ("sh", "-c", _NO_FAILURE, "tfx-ner"), run
+        command, arguments = ("sh", "-c", _REFUSAL_IS_SUCCESS, "tfx-ner"), run
     return Task(name, until, command, arguments, step.cpu, step.memory, step.gpu)
 
 
 def assignments(config: Config) -> Iterator[str]:
-    """The settings that are not their defaults, as `--set` takes them, less those that the command line of a run gives otherwise
-    or that are secret: read again, they make the same configuration.
+    """The settings that differ from the defaults, as `--set` takes them.
+
+    Settings with options of their own and secrets are left out.
     """
-    settings = config.model_dump(by_alias=True, mode="json", exclude=set(_LEFT_OUT))
+    settings = config.model_dump(by_alias=True, mode="json", exclude=set(_EXCLUDED_SETTINGS))
     defaults = Config().model_dump(by_alias=True, mode="json")
     settings["metadata"]["password"] = defaults["metadata"]["password"]
     yield from _differing(settings, defaults)
@@ -115,15 +133,15 @@ def _differing(
 
 
 def _as_yaml(value: Any) -> str:
-    """On one line; in a list, for YAML ends a document behind a number."""
+    """YAML on one line. Dumped as a list, because YAML ends a document after a single number."""
     return yaml.safe_dump([value], default_flow_style=True, width=float("inf")).strip()[1:-1]
 
 
-def _refuse_what_cannot_work(config: Config) -> None:
+def _check_settings(config: Config) -> None:
     for key, path in (("data", config.data), ("workdir", config.workdir)):
         if path and not is_address(path) and not PurePosixPath(path).is_absolute():
             raise UserError(
-                f"{key}: found {path}; expected a whole path in the steps, as /srv/tfx-ner/{key.removesuffix('dir')}"
+                f"{key}: found {path}; expected an absolute path in the steps, as /srv/tfx-ner/{key.removesuffix('dir')}"
             )
     if is_address(config.workdir):
         raise UserError(
@@ -131,7 +149,7 @@ def _refuse_what_cannot_work(config: Config) -> None:
         )
     if _is_mounted(config.data) and _is_below(config.data, config.workdir):
         raise UserError(
-            f"data: {config.data} lies in the workdir; expected it beside, for it is mounted by itself"
+            f"data: {config.data} is in the workdir; expected a path outside, since it has a volume of its own"
         )
     mounted = [config.workdir, *([config.data] if _is_mounted(config.data) else [])]
     for key, path in (
@@ -139,7 +157,7 @@ def _refuse_what_cannot_work(config: Config) -> None:
         ("vectors", config.vectors),
         ("golden", config.golden),
     ):
-        if path and not is_address(path) and not any(_is_below(path, place) for place in mounted):
+        if path and not is_address(path) and not any(_is_below(path, folder) for folder in mounted):
             raise UserError(
                 f"{key}: found {path}; expected it below {' or '.join(mounted)}, which the steps mount"
             )
@@ -170,7 +188,7 @@ def _notes(config: Config) -> Iterator[str]:
         yield "metadata.password is not written; kubeflow.secret names the secret that has it"
 
 
-def _is_mounted(path: Optional[str]) -> bool:
+def _is_mounted(path: str | None) -> bool:
     return bool(path) and not is_address(path)
 
 

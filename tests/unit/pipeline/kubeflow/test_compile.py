@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from pipeline.config import Schedule
-from pipeline.kubeflow import compiled
-from pipeline.kubeflow.compiled import recurring
+from pipeline.kubeflow import compiler
+from pipeline.kubeflow.compiler import recurring_run_command
 from pipeline.nodes import STEPS
 
 BESIDE = Path(__file__).resolve().parents[4] / ".venv-kubeflow"
@@ -97,21 +97,23 @@ def test_kfp_loads_what_is_written(kfp, tfx_ner, tmp_path):
 
 
 def test_the_command_for_a_recurring_run_is_one_of_kfps(kfp):
-    program, *arguments = shlex.split(recurring("ner.yaml", Schedule(cron="0 3 * * mon")))
+    program, *arguments = shlex.split(
+        recurring_run_command("ner.yaml", Schedule(cron="0 3 * * mon"))
+    )
     assert (program, arguments[:2]) == ("kfp", ["recurring-run", "create"])
     assert {one for one in arguments if one.startswith("--")} <= set(kfp(OPTIONS))
     assert arguments[arguments.index("--cron-expression") + 1] == "0 0 3 * * mon"
 
 
 def test_times_between_runs_are_given_in_seconds():
-    assert "--interval-second 21600 " in recurring("ner.yaml", Schedule(every="6h"))
+    assert "--interval-second 21600 " in recurring_run_command("ner.yaml", Schedule(every="6h"))
 
 
 def test_the_last_step_takes_a_refused_model_for_no_failure(tmp_path):
     from pipeline import config
-    from pipeline.kubeflow.plan import plan
+    from pipeline.kubeflow.plan import make_plan
 
-    [*_, last] = plan(
+    [*_, last] = make_plan(
         config.load(None, ["kubeflow.image=ner:1"], {"workdir": "/srv/ner/work"})
     ).tasks
     program = tmp_path / "tfx-ner"
@@ -139,11 +141,11 @@ def test_a_python_without_kfp_is_told_apart_from_a_failure(tfx_ner, tmp_path):
 
 
 def test_where_nobody_has_kfp_it_says_how_to_get_it(tfx_ner, tmp_path, monkeypatch):
-    monkeypatch.setattr(compiled, "_BESIDE", tmp_path)
+    monkeypatch.setattr(compiler, "_KFP_ENVIRONMENT", tmp_path)
     answer = compile_(tfx_ner, tmp_path / "ner.yaml")
     assert answer.code == 2 and "expected `make kubeflow`" in answer.err
 
 
 def test_a_file_that_kubeflow_does_not_take_is_refused(tfx_ner, tmp_path):
     answer = compile_(tfx_ner, tmp_path / "ner.json")
-    assert answer.code == 2 and "expected one that ends with .yaml" in answer.err
+    assert answer.code == 2 and "expected a name that ends with .yaml" in answer.err

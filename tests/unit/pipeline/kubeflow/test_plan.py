@@ -8,14 +8,14 @@ from components.errors import UserError
 from pipeline import config
 from pipeline.commands.run import run
 from pipeline.config import Config
-from pipeline.kubeflow.plan import assignments, plan
+from pipeline.kubeflow.plan import assignments, make_plan
 from pipeline.nodes import STEPS
 
 PLACES = {"data": "/srv/ner/data", "workdir": "/srv/ner/work"}
 
 
 def planned(*settings, **places):
-    return plan(config.load(None, ["kubeflow.image=ner:1", *settings], {**PLACES, **places}))
+    return make_plan(config.load(None, ["kubeflow.image=ner:1", *settings], {**PLACES, **places}))
 
 
 def test_each_step_is_a_run_that_stops_after_its_node():
@@ -70,14 +70,14 @@ def test_no_password_and_no_schedule_is_written():
         (
             [],
             {"data": "data"},
-            r"data: found data; expected a whole path in the steps, as /srv/tfx-ner/data",
+            r"data: found data; expected an absolute path in the steps, as /srv/tfx-ner/data",
         ),
         (
             [],
             {"workdir": "work"},
-            r"workdir: found work; expected a whole path in the steps, as /srv/tfx-ner/work",
+            r"workdir: found work; expected an absolute path in the steps, as /srv/tfx-ner/work",
         ),
-        ([], {"data": f"{PLACES['workdir']}/data"}, r"data: \S+/data lies in the workdir"),
+        ([], {"data": f"{PLACES['workdir']}/data"}, r"data: \S+/data is in the workdir"),
         (
             ["vectors=/home/me/glove.txt"],
             {},
