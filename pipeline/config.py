@@ -120,47 +120,47 @@ _Duration = Annotated[str, BeforeValidator(_is_a_duration)]
 
 
 class Schedule(Settings):
-    """When `tfx-ner schedule` looks for something new, what a run may take, and who is told how it ended."""
+    """When `tfx-ner schedule` checks for new data, limits of a run, and notifications about its end."""
 
     cron: Optional[str] = Field(
-        None, min_length=1, description="times as crontab writes them, as in '0 2 * * *'"
+        None, min_length=1, description="times of checks as in crontab: '0 2 * * *'"
     )
-    every: Optional[_Duration] = Field(None, description="time between two looks, as 6h or 1h30m")
+    every: Optional[_Duration] = Field(None, description="time between two checks, as 6h or 1h30m")
     timezone: Optional[str] = Field(
         None,
         min_length=1,
-        description="whose clock cron goes by, as Europe/Berlin; without it the machine's",
+        description="time zone of cron, as Europe/Berlin; the machine's if not set",
     )
     poll: _Duration = Field(
         "30s",
-        description="time between two looks of --watch; what changed meanwhile is still being written",
+        description="time between two checks of --watch; data that changed in between is still being written",
     )
     limit: _Duration = Field(
-        "12h", description="longest that a run may take; then it is ended, and tried again"
+        "12h", description="longest time of a run; then it is stopped and repeated"
     )
     grace: _Duration = Field(
-        "30s", description="what a run gets to end when it is told to, before it is killed"
+        "30s", description="time between SIGTERM and SIGKILL when a run is stopped"
     )
     retries: int = Field(
         3,
         ge=0,
         le=100,
-        description="times a run is tried again that failed for no fault of the data",
+        description="how often a failed run is repeated, unless its data is at fault",
     )
     backoff: _Duration = Field(
-        "1m", description="wait before it is tried again; twice as long each time, an hour at most"
+        "1m", description="pause before a failed run is repeated; doubled each time, up to an hour"
     )
     keep_logs: int = Field(30, ge=1, description="logs of runs to keep in WORKDIR/schedule/logs")
     on_success: Optional[tuple[str, ...]] = Field(
-        None, description="command, or a webhook's address, to call when a model was published"
+        None, description="command or webhook address to call after a model was published"
     )
     on_failure: Optional[tuple[str, ...]] = Field(
-        None, description="the same when a run failed, or could not start"
+        None, description="the same after a run failed or could not start"
     )
     on_refusal: Optional[tuple[str, ...]] = Field(
-        None, description="the same when the gate let nothing through"
+        None, description="the same after the gate refused a model"
     )
-    hook_timeout: _Duration = Field("30s", description="longest that such a call may take")
+    hook_timeout: _Duration = Field("30s", description="longest time of such a call")
 
     @field_validator("on_success", "on_failure", "on_refusal", mode="before")
     @classmethod
