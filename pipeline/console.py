@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.status import Status
 from rich.table import Table
 
@@ -135,6 +136,19 @@ class RunConsole:
             case progress.ReplicasReady():
                 self.show_status("Trainer")
                 self._print(f"  each batch is split over {event.replicas} replicas")
+
+
+def text_bar(console: Console, redirect_stderr: bool = True) -> Progress:
+    """A progress bar of work on texts; its tasks have the fields `lines` (texts done) and `speed` (texts per second)."""
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[lines]:,} texts, {task.fields[speed]:,.0f} per second"),
+        TimeRemainingColumn(),
+    )
+    return Progress(
+        *columns, console=console, redirect_stdout=False, redirect_stderr=redirect_stderr
+    )
 
 
 BAR_WIDTH = 10  # characters: a table with type names of 30 characters still fits 80 columns

@@ -1,22 +1,49 @@
-"""The exit codes of every command."""
+"""The exit codes of all commands, and how a process ends: without tearing TensorFlow down, its temporary folder removed."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 
-from pipeline import temporary
-
-DONE = 0
+DONE = 0  # for `run`: a model is published
 FAILED = 1  # a failure of the program or its surroundings
 BAD_INPUT = 2  # bad input or usage
 REFUSED = 3  # the run finished, and the gate let nothing through
-NOTHING_NEW = 4  # said by `schedule look` alone
+NOTHING_NEW = 4  # of `schedule look` only
 BUSY = 75  # another run holds the workdir; EX_TEMPFAIL of sysexits.h
 STOPPED = 130  # by the user, as shells count it
 
+_temporary_folder: tuple[int, str] | None = None  # the process that made it, and its path
+
 
 def leave(code: int) -> None:
-    """Ends the process without tearing TensorFlow down, which takes seconds and prints errors of its own."""
-    temporary.clear()
+    """Ends the process at once: tearing TensorFlow down takes seconds, and prints errors."""
+    _remove_temporary_folder()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def use_own_temporary_folder() -> None:
+    """Temporary files of this process and of its future children go to a new folder, which is removed when it ends.
+
+    Libraries leave files there: TensorFlow its graphs' sources, Beam its staging folders. Only for processes that end by
+    themselves, since a system may remove a temporary folder that nothing has touched for days.
+    """
+    global _temporary_folder
+    if _is_own_folder():
+        return
+    _temporary_folder = os.getpid(), tempfile.mkdtemp(prefix="tfx-ner-")
+    os.environ["TMPDIR"] = tempfile.tempdir = _temporary_folder[1]
+    atexit.register(_remove_temporary_folder)
+
+
+def _remove_temporary_folder() -> None:
+    if _is_own_folder():
+        shutil.rmtree(_temporary_folder[1], ignore_errors=True)
+
+
+def _is_own_folder() -> bool:
+    """Whether this process made the folder; a forked child knows its parent's."""
+    return _temporary_folder is not None and _temporary_folder[0] == os.getpid()

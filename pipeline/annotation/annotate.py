@@ -21,7 +21,7 @@ from pipeline.annotation.output import AnnotationSpec, Location, OutputFolder
 from pipeline.annotation.shard_io import InputFormat, check_text_column
 from pipeline.annotation.shards import Shard, SourceFile
 from pipeline.config import Beam
-from pipeline.text_bar import text_bar
+from pipeline.console import text_bar
 
 _BAR_SECONDS, _LINE_SECONDS = 0.5, 60.0  # between updates on a terminal, and without one
 

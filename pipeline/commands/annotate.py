@@ -3,7 +3,7 @@
 import click
 
 from components.errors import UserError
-from pipeline import exits, temporary
+from pipeline import exits
 from pipeline.commands import options
 
 
@@ -130,7 +130,7 @@ def annotate(
         shard_bytes=round((shard_mb or 0) * 1e6),
         minimum_score=minimum_score,
     )
-    temporary.own()
+    exits.use_own_temporary_folder()
     summary = annotate_texts(request, beam, console)
     show_summary(summary, request.output, console)
     options.write_json(summary, json_file)

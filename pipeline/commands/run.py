@@ -6,7 +6,7 @@ from typing import Optional
 import click
 from rich.console import Console
 
-from pipeline import exits, temporary
+from pipeline import exits
 from pipeline.commands import options
 
 
@@ -87,7 +87,7 @@ def run(
     else:
         path, label = settings.data, Path(settings.data).resolve().name
 
-    temporary.own()
+    exits.use_own_temporary_folder()
     from pipeline.run import RunRequest
     from pipeline.run import run as run_pipeline
 

@@ -10,7 +10,7 @@ from typing import Optional, TypeVar
 from rich.console import Console
 
 from components.errors import UserError
-from pipeline.text_bar import text_bar
+from pipeline.console import text_bar
 
 _T = TypeVar("_T")
 _OFTEN = 0.2  # seconds between looks at the clock's hands

@@ -8,9 +8,9 @@ import pytest
 
 LEAVES_THINGS = """
 import os, subprocess, sys, tempfile
-from pipeline import exits, temporary
-temporary.own()
-temporary.own()
+from pipeline import exits
+exits.use_own_temporary_folder()
+exits.use_own_temporary_folder()
 tempfile.mkdtemp()
 subprocess.run([sys.executable, "-c", "import tempfile; tempfile.mkstemp()"], check=True)
 child = os.fork()
