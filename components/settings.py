@@ -106,41 +106,60 @@ class Spans(Settings):
     """Which spans of data a run takes, and when one is whole."""
 
     first: Optional[int] = Field(
-        None, ge=0, description="number of the first span to take; it has to be there"
+        None, ge=0, description="number of the oldest span to read; it must exist"
     )
     last: Optional[int] = Field(
         None,
         ge=0,
-        description="number of the newest span to take; it has to be there. Without it the newest there is",
+        description=(
+            "number of the newest span to read; it must exist. By default the newest complete span"
+        ),
     )
     newest: Literal["train", "held-out"] = Field(
         "train",
-        description="train on the newest span as on the others, or hold it out, whole, to evaluate on",
+        description=(
+            "what the newest span is for: train adds its train split to the others', "
+            "held-out keeps all of it out of training and evaluates on it"
+        ),
     )
     gaps: Literal["stop", "allow"] = Field(
-        "stop", description="what to do where a number between two spans is missing"
+        "stop", description="whether a run stops if a number between two spans is missing"
     )
     marker: Optional[str] = Field(
         None,
         min_length=1,
-        description="file written last into a span, as _SUCCESS: without it the span is not whole",
+        description=(
+            "name of a file that is written last into a span, such as _SUCCESS; without "
+            "it in the folder a span is incomplete"
+        ),
     )
     quiet_seconds: float = Field(
-        0, ge=0, description="seconds nothing in a span may have changed for it to be whole"
+        0,
+        ge=0,
+        description=(
+            "seconds for which no file of a span may have changed before the span counts "
+            "as complete"
+        ),
     )
 
 
 class Vocabulary(Settings):
     """What Transform counts on the train split."""
 
-    words: int = Field(200_000, ge=1, description="most words to keep, the most frequent first")
+    words: int = Field(200_000, ge=1, description="maximum number of words, the most frequent ones")
     minimum_frequency: int = Field(
-        1, ge=1, description="times a word must occur in train to be kept"
+        1, ge=1, description="how often a word must occur in train to be in the vocabulary"
     )
-    characters: int = Field(4_000, ge=1, le=30_000, description="most characters to keep")
-    affixes: int = Field(30_000, ge=1, description="most prefixes and suffixes to keep")
+    characters: int = Field(4_000, ge=1, le=30_000, description="maximum number of characters")
+    affixes: int = Field(30_000, ge=1, description="maximum number of prefixes and suffixes")
     longest_token: int = Field(
-        20, ge=2, le=200, description="characters looked at in a token; of a longer one both ends"
+        20,
+        ge=2,
+        le=200,
+        description=(
+            "number of characters of a token that the model reads; of a longer token it "
+            "reads both ends"
+        ),
     )
 
 
@@ -264,24 +283,30 @@ class Gate(Settings):
     """What a new model must reach before it is published, in entity F1 on the evaluated split."""
 
     minimum_f1: float = Field(
-        0.3, ge=0, le=1, description="lowest F1 over all types that may be published"
+        0.3, ge=0, le=1, description="lowest F1 over all types with which a model is published"
     )
     tolerance: float = Field(
         0.02,
         ge=0,
         le=1,
-        description="F1 a new model may lose against the one that serves; the seed alone moves it by about 0.01",
+        description=(
+            "how much lower the F1 of a new model may be than that of the serving model; "
+            "the seed alone changes F1 by about 0.01"
+        ),
     )
     type_tolerance: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="F1 that any single type may lose against the model that serves",
+        description="how much lower the F1 of any single type may be than the serving model's",
     )
     type_support: int = Field(
         50,
         ge=1,
-        description="entities of a type in the evaluated split below which its own loss does not count",
+        description=(
+            "number of entities of a type in the evaluated split from which "
+            "type_tolerance applies to it"
+        ),
     )
 
 
@@ -310,12 +335,12 @@ class Publish(Settings):
 class Card(Settings):
     """What the model card says and only its owner knows."""
 
-    intended_use: str = Field("", description="what the model is meant for, and by whom")
+    intended_use: str = Field("", description="what the model is for, and who uses it")
     licence: str = Field("", description="terms under which the model may be used")
     limits: str = Field(
-        "", description="what it must not be used for, and what it does not do well"
+        "", description="what the model must not be used for, and what it does badly"
     )
-    contact: str = Field("", description="whom to ask about it")
+    contact: str = Field("", description="whom to ask about the model")
 
 
 class Keep(Settings):
@@ -323,8 +348,17 @@ class Keep(Settings):
     `tfx-ner runs prune`.
     """
 
-    runs: int = Field(0, ge=0, description="the last so many runs keep their artifacts; 0: all do")
-    days: int = Field(0, ge=0, description="with keep.runs, younger runs keep theirs, too")
+    runs: int = Field(
+        0,
+        ge=0,
+        description=(
+            "number of newest runs whose artifacts are kept, 0 to keep all; older ones "
+            "are removed after each run"
+        ),
+    )
+    days: int = Field(
+        0, ge=0, description="with keep.runs, artifacts of runs younger than this are kept as well"
+    )
     set_aside_days: int = Field(
         30,
         ge=0,

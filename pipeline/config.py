@@ -1,4 +1,4 @@
-"""The configuration of a run: one validated model, from YAML, with `--set KEY=VALUE` on top; needs no TFX."""
+"""The configuration of a run, from YAML and `--set KEY=VALUE`, validated by pydantic. Does not import TFX."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -30,13 +30,13 @@ from components.storage.remote import is_address, is_remote, refuse_address
 from pipeline import durations
 from pipeline.workdir import Workdir
 
-# What Beam calls DirectRunner looks for another one first, Prism: a program that it fetches from the network and starts.
+# Beam's DirectRunner would try Prism first, a program that it downloads.
 LOCAL_RUNNER = "FnApiRunner"
-# Before every step TFX packs itself for Beam's workers, which takes seconds and leaves 50 MB in the temporary folder, unless they
-# have an image. The local runner's workers are this program, whatever the image is called.
+# Without an image for Beam's workers TFX packs its own sources before each node. The workers of the local runner
+# are this process, so the name of the image does not matter.
 _NOTHING_TO_PACK = "--sdk_container_image=none"
 
-_RUNNERS = {  # as a user writes them, and as Beam does
+_RUNNERS = {  # name in the settings -> class of Beam
     "flink": "pipeline.engines.FlinkRunner",
     "spark": "SparkRunner",
     "portable": "PortableRunner",
@@ -45,20 +45,26 @@ _RUNNERS = {  # as a user writes them, and as Beam does
 
 
 class Beam(Settings):
-    """What Beam gets, for the steps that are Beam pipelines themselves."""
+    """How Beam runs the nodes that are Beam pipelines."""
 
     runner: str = Field(
         "direct",
-        description="direct, flink, spark, portable or dataflow, or another runner's class as package.module.Class",
+        description=(
+            "Beam runner of the data-parallel nodes: direct, flink, spark, portable, "
+            "dataflow, or the class of another runner as package.module.Class"
+        ),
     )
     workers: int = Field(
         1,
         ge=0,
         le=1_024,
-        description="workers of the direct runner: 1 in memory, more as processes,"
-        " 0 for one a core; processes pay on large corpora only",
+        description=(
+            "workers of the direct runner: 1 runs in this process, more are processes, 0 "
+            "is one per core. Processes pay off on large corpora only, since each imports "
+            "TFX"
+        ),
     )
-    options: tuple[str, ...] = Field((), description="further options for Beam, as --name=value")
+    options: tuple[str, ...] = Field((), description="more options for Beam, as --name=value")
 
     @field_validator("runner")
     @classmethod
@@ -77,7 +83,7 @@ class Beam(Settings):
     def _options_are_flags(cls, options: tuple[str, ...]) -> tuple[str, ...]:
         for option in options:
             if not option.startswith("--"):
-                raise ValueError(f"{option!r} is no option of Beam; expected --name=value")
+                raise ValueError(f"{option!r} is not an option of Beam; expected --name=value")
         return options
 
     def arguments(self) -> list[str]:
@@ -95,18 +101,26 @@ class Beam(Settings):
 
 
 class Metadata(Settings):
-    """Where ML Metadata lives."""
+    """Where ML Metadata is."""
 
     kind: Literal["sqlite", "mysql", "postgresql"] = Field(
-        "sqlite", description="sqlite is a file in the workdir"
+        "sqlite", description="database of ML Metadata; sqlite is a file in the workdir"
     )
-    host: str = Field("127.0.0.1", description="of the database server")
-    port: int = Field(0, ge=0, le=65_535, description="of the database server, 0 for its usual one")
+    host: str = Field("127.0.0.1", description="host of the database server")
+    port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="port of the database server, 0 for the default port of its kind",
+    )
     database: str = Field("tfx_ner", min_length=1, description="name of the database")
-    user: str = Field("", description="to log in as")
+    user: str = Field("", description="user name on the database server")
     password: str = Field(
         "",
-        description="to log in with; better kept in the environment as TFX_NER_METADATA_PASSWORD",
+        description=(
+            "password on the database server; the environment variable "
+            "TFX_NER_METADATA_PASSWORD is a safer place"
+        ),
         repr=False,
     )
 
@@ -150,7 +164,6 @@ class Schedule(Settings):
     backoff: _Duration = Field(
         "1m", description="pause before a failed run is repeated; doubled each time, up to an hour"
     )
-    keep_logs: int = Field(30, ge=1, description="logs of runs to keep in WORKDIR/schedule/logs")
     on_success: Optional[tuple[str, ...]] = Field(
         None, description="command or webhook address to call after a model was published"
     )
@@ -165,7 +178,7 @@ class Schedule(Settings):
     @field_validator("on_success", "on_failure", "on_refusal", mode="before")
     @classmethod
     def _is_a_hook(cls, hook: Any) -> Any:
-        """A command as one text is split as a shell would; none is ever run by one."""
+        """Splits a command given as one string as a shell would; no shell ever runs it."""
         words = shlex.split(hook) if isinstance(hook, str) else hook
         if words is None:
             return None
@@ -175,12 +188,12 @@ class Schedule(Settings):
             or not all(word and isinstance(word, str) for word in words)
         ):
             raise ValueError(
-                "expected a command, as text or a list of words, or an address with http:// or https://"
+                "expected a command, as a string or a list of strings, or a URL with http:// or https://"
             )
         if "://" in words[0] and (
             len(words) > 1 or not words[0].startswith(("http://", "https://"))
         ):
-            raise ValueError("expected one address with http:// or https://")
+            raise ValueError("expected one URL with http:// or https://")
         return words
 
 
@@ -233,60 +246,91 @@ class Kubeflow(Settings):
 
 
 class Config(ReadOptions):
-    """Everything that can be set. Each run keeps its own as `config.yaml`."""
+    """All settings. Each run keeps its own as `config.yaml`."""
 
     data: Optional[str] = Field(
         None,
         min_length=1,
-        description="the corpus, a file or a folder; without it the starter corpus",
+        description=(
+            "the corpus: a file, a folder, or a folder of spans; by default the starter corpus"
+        ),
     )
-    workdir: str = Field("work", min_length=1, description="folder for everything a run makes")
+    workdir: str = Field("work", min_length=1, description="folder for everything that runs make")
     name: str = Field(
         "ner",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="the model's name where it is served",
+        description="name of the model on servers",
     )
     orchestrator: Literal["beam", "local"] = Field(
-        "beam", description="TFX's BeamDagRunner or LocalDagRunner"
+        "beam",
+        description=(
+            "what runs the nodes: beam (TFX's BeamDagRunner) or local (one after another, "
+            "as TFX's LocalDagRunner)"
+        ),
     )
     schema_file: Optional[str] = Field(
         None,
         alias="schema",
         min_length=1,
-        description="the contract on the data; without it one in the workdir, made on the first run and kept",
+        description=(
+            "path of the curated schema; by default WORKDIR/schema/schema.pbtxt, which "
+            "the first run makes"
+        ),
     )
     vectors: Optional[str] = Field(
         None,
         min_length=1,
-        description="file of pretrained word vectors: GloVe's or word2vec's text, or fastText's .vec, plain or gzip",
+        description=(
+            "file of pretrained word vectors: text as of GloVe or word2vec, or fastText's "
+            ".vec, plain or gzip"
+        ),
     )
     window: Optional[int] = Field(
         None,
         ge=1,
-        description="spans to train on, the newest ones; without it all. One that is held out comes on top",
+        description=(
+            "number of spans to train on, the newest ones; by default all. A span that is "
+            "held out comes in addition"
+        ),
     )
-    spans: Spans = Field(default_factory=Spans, description="which spans of data a run takes")
+    spans: Spans = Field(
+        default_factory=Spans,
+        description="which spans of data are read, and when a span is complete",
+    )
     golden: Optional[str] = Field(
         None,
         min_length=1,
-        description="labelled text, a file or a folder, to evaluate on in place of the data's own",
+        description=(
+            "labelled text, a file or a folder, to evaluate on in place of the corpus's own split"
+        ),
     )
     drift: Literal["stop", "warn"] = Field(
-        "stop", description="what to do where the data has drifted past the contract's thresholds"
+        "stop",
+        description=(
+            "whether a run stops if the data has drifted past the thresholds of the curated schema"
+        ),
     )
-    vocabulary: Vocabulary = Field(default_factory=Vocabulary, description="what Transform counts")
-    model: Model = Field(default_factory=Model, description="the tagger's sizes")
-    training: Training = Field(default_factory=Training, description="how the tagger is fitted")
-    gate: Gate = Field(default_factory=Gate, description="what a model must reach to be published")
-    publish: Publish = Field(default_factory=Publish, description="how a model is published")
+    vocabulary: Vocabulary = Field(
+        default_factory=Vocabulary, description="what Transform counts on the train split"
+    )
+    model: Model = Field(default_factory=Model, description="the tagger's layers")
+    training: Training = Field(default_factory=Training, description="how the tagger is trained")
+    gate: Gate = Field(
+        default_factory=Gate,
+        description="what a model must reach to be published: entity F1 on the evaluated split",
+    )
+    publish: Publish = Field(
+        default_factory=Publish, description="how a model that passed the gate is published"
+    )
     keep: Keep = Field(default_factory=Keep, description="which old artifacts are kept")
     card: Card = Field(
-        default_factory=Card, description="what the model card says and only its owner knows"
+        default_factory=Card, description="what the model card says that only its owner knows"
     )
-    beam: Beam = Field(default_factory=Beam, description="what Beam gets")
-    metadata: Metadata = Field(default_factory=Metadata, description="where ML Metadata lives")
+    beam: Beam = Field(default_factory=Beam, description="how Beam runs")
+    metadata: Metadata = Field(default_factory=Metadata, description="where ML Metadata is")
     schedule: Schedule = Field(
-        default_factory=Schedule, description="when runs start by themselves, and who is told"
+        default_factory=Schedule,
+        description="when `tfx-ner schedule` starts runs, and whom it notifies",
     )
     kubeflow: Kubeflow = Field(
         default_factory=Kubeflow, description="what `tfx-ner compile` writes for Kubeflow Pipelines"
@@ -303,7 +347,7 @@ class Config(ReadOptions):
     def _can_be_read(cls, path: Optional[str]) -> Optional[str]:
         if path and is_remote(path) and "{" in path:
             raise ValueError(
-                "expected a folder, perhaps with spans in it (span-1, …): patterns are for paths of this machine"
+                "expected a file or a folder, which may have spans (span-1, …); patterns work on local paths only"
             )
         return path
 
@@ -312,7 +356,7 @@ class Config(ReadOptions):
     def _copies_are_elsewhere(cls, publish: Publish) -> Publish:
         if publish.copy_to and not is_remote(publish.copy_to):
             raise ValueError(
-                f"copy_to={publish.copy_to}; expected an address, as s3://bucket/models/ner"
+                f"copy_to={publish.copy_to}; expected an address, such as s3://bucket/models/ner"
             )
         return publish
 
@@ -321,14 +365,14 @@ class Config(ReadOptions):
     def _is_here(cls, path: Optional[str]) -> Optional[str]:
         if path and is_address(path):
             raise ValueError(
-                "expected a folder or file of this machine, for it is locked and renamed in; data, golden, vectors and"
-                " publish.copy_to may be elsewhere"
+                "expected a local path, since files there are locked and renamed; data, golden, vectors and"
+                " publish.copy_to may be remote"
             )
         return path
 
     @property
     def choice(self) -> Choice:
-        """Which spans of the data are asked for, and what to evaluate on."""
+        """Which spans of the data to read, and what to evaluate on."""
         spans = self.spans
         rules = Rules(spans.marker, spans.quiet_seconds)
         held_out, gaps = spans.newest == "held-out", spans.gaps == "allow"
@@ -340,19 +384,26 @@ class Config(ReadOptions):
         return ReadOptions(**{name: getattr(self, name) for name in ReadOptions.model_fields})
 
     def dump(self) -> str:
-        """The configuration as YAML, without the password, the schedule, in which addresses of webhooks are as good as one, and
-        what only `tfx-ner compile` reads."""
+        """The configuration as YAML, without what a run does not use (kubeflow) and without secrets: the password, and
+        the schedule, whose webhooks have URLs that are secret."""
         values = self.model_dump(by_alias=True, mode="json", exclude={"schedule", "kubeflow"})
         values["metadata"].pop("password")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str, Any]) -> Config:
-    """The configuration from a YAML file, then `KEY=VALUE` assignments, then `overrides` that are not None; below all of them the
-    settings that a search in the same workdir found best, if there was one.
+    """Loads the configuration.
+
+    Args:
+      file: a YAML file, None for no file.
+      assignments: texts `KEY=VALUE`, which override the file.
+      overrides: settings by top-level key, which override both unless they are None.
+
+    Returns:
+      The configuration. The best settings of a search in the same workdir (`tuned.yaml`) are below all others.
 
     Raises:
-      UserError: the file cannot be read, a key is unknown or a value is not allowed; names the key and what it takes.
+      UserError: the file cannot be read, a key is unknown, or a value is not allowed.
     """
     values = _read_yaml(file) if file else {}
     origin: dict[str, str] = dict.fromkeys(flatten(values), file or "")
@@ -394,7 +445,7 @@ def _validated(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both together; where both have a key, what is above, group by group."""
+    """Merges two nested dicts; `above` wins where both have a key."""
     return {
         **below,
         **{
@@ -442,7 +493,7 @@ def _read_yaml(file: str) -> dict[str, Any]:
         raise UserError(
             f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'name: ner'"
         )
-    # A group whose keys are all commented out is an empty one.
+    # A group whose keys are all commented out is None in YAML.
     groups = {key: {} if value is None and keys([key]) else value for key, value in values.items()}
     return _with_new_keys(groups, file)
 
@@ -465,10 +516,10 @@ def _assign(values: dict[str, Any], key: str, text: str) -> None:
 
 
 def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
-    """One of pydantic's errors as a user reads it: where, which key, what was found, what it takes."""
+    """A pydantic error as one line: source, key, what was found, what it takes."""
     place = [str(part) for part in error["loc"]]
     key = ".".join(place)
-    # What is wrong with a group may come from any key in it.
+    # An error of a group may come from any key in it.
     given = [source for name, source in origin.items() if name == key or name.startswith(f"{key}.")]
     where = f"{given[-1]}: " if given else ""
     if error["type"] == "extra_forbidden":
@@ -485,7 +536,7 @@ def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
 
 
 def keys(groups: Iterable[str] = ()) -> tuple[str, ...]:
-    """The keys of a group of settings, of the top one by default; none if there is no such group."""
+    """The keys of a group of settings, by default of the whole configuration; empty for an unknown group."""
     return tuple(
         field.alias or name
         for name, field in getattr(_annotation(groups), "model_fields", {}).items()
@@ -493,7 +544,7 @@ def keys(groups: Iterable[str] = ()) -> tuple[str, ...]:
 
 
 def _annotation(key: Iterable[str]) -> Any:
-    """What the setting or group of that name takes, the whole configuration for no name; None if there is none such."""
+    """The type of a setting or group; None if it does not exist."""
     takes: Any = Config
     for name in key:
         fields = getattr(takes, "model_fields", {})

@@ -1,4 +1,4 @@
-"""What Beam's steps run on: the options that Beam gets, held against what Beam and the engine know, before anything runs."""
+"""The engine that Beam runs on: its options, checked against Beam and the cluster before anything runs."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ from components.compat import beam_private
 from components.errors import UserError
 from pipeline.config import Beam
 
-_PATIENCE = 10  # seconds for a part of a cluster to answer
+_TIMEOUT = 10  # seconds for a part of a cluster to answer
 _WITH_JOB_SERVER = ("flink", "spark", "portable")
 
 
@@ -38,10 +38,11 @@ class FlinkRunner(flink_runner.FlinkRunner):
 
 
 def pipeline_options(settings: Beam) -> PipelineOptions:
-    """What Beam gets.
+    """The options of a Beam pipeline.
 
-    Raises UserError for a runner that Beam cannot have, for options that neither it nor the job server knows (Beam would pass
-    over them), and for a cluster that does not answer.
+    Raises:
+      UserError: Beam cannot load the runner, neither Beam nor the job server knows an option (Beam would ignore it), or the
+        cluster does not answer.
     """
     arguments = settings.arguments()
     said = io.StringIO()
@@ -68,7 +69,7 @@ def pipeline_options(settings: Beam) -> PipelineOptions:
         unknown -= set(_job_server_knows(known.get("job_endpoint"), settings.runner, known))
     if unknown:
         raise UserError(
-            f"beam.options: --{min(unknown)} is no option of Beam {beam.__version__}; expected those that it knows, as"
+            f"beam.options: --{min(unknown)} is not an option of Beam {beam.__version__}; expected one of its options, as"
             " --name=value"
         )
     if (setup := known.get("setup_file")) and not Path(setup).is_file():
@@ -79,12 +80,12 @@ def pipeline_options(settings: Beam) -> PipelineOptions:
         create_runner(known["runner"])
     except (ValueError, ImportError, AttributeError) as error:
         problem = " ".join(str(error).split())
-        raise UserError(f"beam.runner: {settings.runner} cannot be had ({problem})") from None
+        raise UserError(f"beam.runner: cannot load {settings.runner} ({problem})") from None
     return options
 
 
 def _job_server_knows(endpoint: str | None, runner: str, known: dict) -> Iterable[str]:
-    """The options of the job server at `endpoint`; without one Beam starts its own from a jar, and passes on what it knows."""
+    """Names of the options of the job server at `endpoint`; none without an endpoint, where Beam starts a job server."""
     if not endpoint or endpoint == "embed":
         if (
             runner != "portable"
@@ -101,26 +102,26 @@ def _job_server_knows(endpoint: str | None, runner: str, known: dict) -> Iterabl
         service = beam_job_api_pb2_grpc.JobServiceStub(channel)
         try:
             described = service.DescribePipelineOptions(
-                beam_job_api_pb2.DescribePipelineOptionsRequest(), timeout=_PATIENCE
+                beam_job_api_pb2.DescribePipelineOptionsRequest(), timeout=_TIMEOUT
             )
         except grpc.RpcError as error:
             raise UserError(
-                f"beam.options: --job_endpoint={endpoint} is no job server of Beam's ({error.code().name}); expected its"
+                f"beam.options: --job_endpoint={endpoint} is not a Beam job server ({error.code().name}); expected its"
                 " host:port"
             ) from None
     return [option.name for option in described.options]
 
 
 def _refuse_silent(option: str, address: str) -> None:
-    """Raises UserError if nobody listens at `address`, host:port with or without a scheme."""
+    """Raises UserError if nothing listens at `address`, host:port with or without a scheme."""
     place = urlsplit(address if "://" in address else f"//{address}")
     try:
         host, port = place.hostname, place.port or (443 if place.scheme == "https" else 80)
         if not host:
             raise ValueError("no host")
-        socket.create_connection((host, port), timeout=_PATIENCE).close()
+        socket.create_connection((host, port), timeout=_TIMEOUT).close()
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UserError(
-            f"beam.options: nobody answers at --{option}={address} ({problem}); expected the host:port of a cluster that is up"
+            f"beam.options: nothing answers at --{option}={address} ({problem}); expected host:port of a running cluster"
         ) from None

@@ -31,7 +31,7 @@ def use_own_temporary_folder() -> None:
     Libraries leave files there: TensorFlow its graphs' sources, Beam its staging folders. Only for processes that end by
     themselves, since a system may remove a temporary folder that nothing has touched for days.
     """
-    global _temporary_folder
+    global _temporary_folder  # noqa: PLW0603 - one folder a process, as one working directory
     if _is_own_folder():
         return
     _temporary_folder = os.getpid(), tempfile.mkdtemp(prefix="tfx-ner-")

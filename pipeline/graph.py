@@ -1,4 +1,7 @@
-"""The graph: which steps there are, and what each takes from the others. One definition for every orchestrator."""
+"""The graph of nodes: one definition for all orchestrators.
+
+Names come from the modules that `tfx.v1` re-exports; `import tfx.v1` itself would also import google.cloud.aiplatform, which
+takes seconds (tests/model/test_tfx_contract.py checks that they are the same)."""
 
 import hashlib
 import json
@@ -46,7 +49,16 @@ PIPELINE = "tfx-ner"
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a run is about: the files by split, how to read them, a hash of their content, and one of the pretrained vectors'."""
+    """The corpus of a run.
+
+    Attributes:
+      splits: its files by split.
+      options: how to read them.
+      fingerprint: hash of their content.
+      label: name of the corpus.
+      vectors_content: hash of the pretrained vectors, "" without any.
+      plan: how each file is read.
+    """
 
     splits: Splits
     options: ReadOptions
@@ -58,11 +70,11 @@ class Corpus:
 
 @dataclass(frozen=True)
 class _Data:
-    """The steps up to Transform."""
+    """The nodes up to Transform."""
 
     example_gen: CorpusExampleGen
     statistics_gen: StatisticsGen
-    contract: BaseNode
+    schema: BaseNode
     validator: ExampleValidator
     transform: Transform
     steps: tuple[BaseNode, ...]
@@ -80,26 +92,26 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         corpus.plan,
     )
 
-    # Counts what is in them.
+    # Computes statistics of each split.
     statistics_gen = StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=statistics_options(corpus.splits)
     )
 
-    # Puts the contract in force, or makes it on the first run.
-    contract = CuratedSchema(
+    # Gives the curated schema; makes it on the first run.
+    schema = CuratedSchema(
         statistics=statistics_gen.outputs["statistics"],
         path=schema_path,
         state=schema_state(schema_path),
         code=code_hash("components.validation.schema_component"),
     )
 
-    # Holds the data against the contract.
+    # Validates the statistics against the schema.
     validator = ExampleValidator(
-        statistics=statistics_gen.outputs["statistics"], schema=contract.outputs["schema"]
+        statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"]
     )
 
-    # Finds the data accepted before this, to speak of drift.
-    data_before = Resolver(
+    # Finds the statistics of the last accepted data, to measure drift.
+    accepted_statistics = Resolver(
         strategy_class=resolvers.AcceptedStatisticsStrategy,
         statistics=Channel(
             type=standard_artifacts.ExampleStatistics, producer_component_id=statistics_gen.id
@@ -108,23 +120,23 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         current=statistics_gen.outputs["statistics"],
     ).with_id(nodes.LATEST_ACCEPTED_STATISTICS)
 
-    # Stops here if the data is not what was agreed.
+    # Stops the run if the data has anomalies or drift.
     data_gate = DataGate(
         anomalies=validator.outputs["anomalies"],
         statistics=statistics_gen.outputs["statistics"],
-        schema=contract.outputs["schema"],
-        baseline=data_before.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        baseline=accepted_statistics.outputs["statistics"],
         contract=schema_path,
         drift_action=config.drift,
         newest=str(corpus.splits.spans[-1]) if corpus.splits.spans else "",
         code=code_hash("components.validation.data_gate"),
     )
 
-    # Counts vocabularies on train, and turns tokens into numbers.
+    # Computes vocabularies on train, and turns tokens into indices.
     transform = Transform(
         examples=example_gen.outputs["examples"],
-        schema=contract.outputs["schema"],
-        # Its statistics of statistics take half its time, and nothing reads them.
+        schema=schema.outputs["schema"],
+        # Nothing reads its statistics, and they take as long as the rest.
         disable_statistics=True,
         preprocessing_fn="components.features.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(
@@ -138,19 +150,27 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
     )
     transform.add_upstream_node(data_gate)
 
-    steps = (example_gen, statistics_gen, contract, validator, data_before, data_gate, transform)
-    return _Data(example_gen, statistics_gen, contract, validator, transform, steps)
+    nodes_up_to_transform = (
+        example_gen,
+        statistics_gen,
+        schema,
+        validator,
+        accepted_statistics,
+        data_gate,
+        transform,
+    )
+    return _Data(example_gen, statistics_gen, schema, validator, transform, nodes_up_to_transform)
 
 
 def statistics_options(splits: Splits) -> tfdv.StatsOptions:
-    """What TFDV counts: everything, and of several spans also the newest and those before it apart."""
+    """Options of the statistics: with several spans, also statistics of the newest and of the earlier ones."""
     by_arrival = slicing_spec_pb2.SlicingSpec(feature_keys=[features.ARRIVAL])
     slices = (
         slicing_spec_pb2.SlicingConfig(slicing_specs=[by_arrival])
         if len(splits.spans) > 1
         else None
     )
-    # Sketches, as the ids of sentences are all different.
+    # Sketches, since the ids of sentences are all unique.
     return tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True, slicing_config=slices)
 
 
@@ -167,7 +187,7 @@ def create_tuning(
         tuner_fn="components.training.tune.tuner_fn",
         examples=data.transform.outputs["transformed_examples"],
         transform_graph=data.transform.outputs["transform_graph"],
-        schema=data.contract.outputs["schema"],
+        schema=data.schema.outputs["schema"],
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
         custom_config={
@@ -197,16 +217,16 @@ def create_pipeline(
     data = _data_steps(config, workdir, corpus)
     version = str(serves or "")
 
-    # Finds weights to start from, if that is asked for.
-    weights_before = Resolver(
+    # Finds weights to start from (training.warm_start).
+    warm_start = Resolver(
         strategy_class=resolvers.WarmStartStrategy,
         config={"version": version},
         model=Channel(type=standard_artifacts.Model, producer_component_id="Trainer"),
         current=data.transform.outputs["transform_graph"],
     ).with_id(nodes.WARM_START_RESOLVER)
-    start = (weights_before,) if config.training.warm_start else ()
+    warm_start_nodes = (warm_start,) if config.training.warm_start else ()
 
-    # Fits the tagger, and keeps the weights that are best on dev. After a kill it goes on, if nothing has changed since.
+    # Trains the tagger, and keeps the weights that are best on dev. After a kill it resumes from its checkpoints.
     training = {
         "model": config.model.model_dump(),
         "training": config.training.model_dump(),
@@ -221,8 +241,8 @@ def create_pipeline(
         run_fn="components.training.run.run_fn",
         examples=data.transform.outputs["transformed_examples"],
         transform_graph=data.transform.outputs["transform_graph"],
-        schema=data.contract.outputs["schema"],
-        base_model=weights_before.outputs["model"] if start else None,
+        schema=data.schema.outputs["schema"],
+        base_model=warm_start.outputs["model"] if warm_start_nodes else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
         custom_config={
@@ -233,36 +253,36 @@ def create_pipeline(
         },
     )
 
-    # Finds the model that serves.
-    model_before = Resolver(
+    # Finds the serving model.
+    serving_model = Resolver(
         strategy_class=resolvers.ServingModelStrategy,
         config={"version": version if compare else ""},
         model=Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
         current=trainer.outputs["model"],
     ).with_id(nodes.SERVING_MODEL_RESOLVER)
 
-    # Measures both on the same data, and blesses the new one or not.
+    # Evaluates both models on the same data, and blesses the new one or not.
     evaluator = Evaluator(
         examples=data.example_gen.outputs["examples"],
         model=trainer.outputs["model"],
-        baseline_model=model_before.outputs["model"],
-        schema=data.contract.outputs["schema"],
+        baseline_model=serving_model.outputs["model"],
+        schema=data.schema.outputs["schema"],
         eval_config=_eval_config(config),
         example_splits=[corpus.splits.evaluation],
     )
 
-    # Holds it back if a single type has lost too much.
+    # Withdraws the blessing if a single type has become much worse.
     type_gate = TypeGate(
         evaluation=evaluator.outputs["evaluation"],
         evaluator_blessing=evaluator.outputs["blessing"],
         model=trainer.outputs["model"],
-        baseline_model=model_before.outputs["model"],
+        baseline_model=serving_model.outputs["model"],
         tolerance=config.gate.type_tolerance,
         support=config.gate.type_support,
         code=code_hash("components.evaluation.type_gate"),
     )
 
-    # Publishes what is blessed.
+    # Publishes a blessed model.
     publisher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=type_gate.outputs["blessing"],
@@ -276,11 +296,11 @@ def create_pipeline(
         },
     )
 
-    # Measures both from all sides, for the report. At the end, for nothing else waits for it, whatever the gate said.
+    # Computes the figures of the report. Last, since no other node needs them; runs also if the gate refuses the model.
     report = Report(
         examples=data.example_gen.outputs["examples"],
         model=trainer.outputs["model"],
-        baseline_model=model_before.outputs["model"],
+        baseline_model=serving_model.outputs["model"],
         model_run=trainer.outputs["model_run"],
         statistics=data.statistics_gen.outputs["statistics"],
         anomalies=data.validator.outputs["anomalies"],
@@ -289,7 +309,16 @@ def create_pipeline(
     )
     report.add_upstream_node(publisher)
 
-    steps = [*data.steps, *start, trainer, model_before, evaluator, type_gate, publisher, report]
+    steps = [
+        *data.steps,
+        *warm_start_nodes,
+        trainer,
+        serving_model,
+        evaluator,
+        type_gate,
+        publisher,
+        report,
+    ]
     return _pipeline(config, workdir, connection, steps)
 
 
@@ -330,7 +359,7 @@ def _eval_config(config: Config) -> config_pb2.EvalConfig:
             ),
         ),
     )
-    # TFMA finds the metric that a threshold is for by the name of the whole, so that is the name of its F1.
+    # TFMA looks up a metric's thresholds by the name in its config, so that has to be the name of the F1 value.
     metric = config_pb2.MetricConfig(
         class_name=entity_metric.EntityScores.__name__,
         module=entity_metric.__name__,

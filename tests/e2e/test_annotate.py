@@ -169,11 +169,11 @@ def test_a_start_with_another_format_is_refused(after):
     [
         (
             Beam(runner="no.such.Runner"),
-            r"beam.runner: no.such.Runner cannot be had \(No module named",
+            r"beam.runner: cannot load no.such.Runner \(No module named",
         ),
         (
             Beam(options=("--no_such_option=3",)),
-            "beam.options: --no_such_option is no option of Beam",
+            "beam.options: --no_such_option is not an option of Beam",
         ),
         (
             Beam(options=("--direct_num_workers=many",)),

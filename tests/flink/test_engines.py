@@ -32,14 +32,14 @@ def _said(**settings) -> str:
 @pytest.mark.parametrize("option", ["flink_master", "job_endpoint"])
 def test_a_cluster_that_does_not_answer_is_named(option):
     address = _closed()
-    assert f"nobody answers at --{option}={address} (Connection refused)" in _said(
+    assert f"nothing answers at --{option}={address} (Connection refused)" in _said(
         runner="flink", options=(f"--{option}={address}",)
     )
 
 
 @pytest.mark.parametrize("address", ["host:many", "://", "127.0.0.1:99999"])
 def test_an_address_that_is_none_is_no_traceback(address):
-    assert f"nobody answers at --flink_master={address}" in _said(
+    assert f"nothing answers at --flink_master={address}" in _said(
         runner="flink", options=(f"--flink_master={address}", "--job_endpoint=embed")
     )
 
@@ -47,13 +47,13 @@ def test_an_address_that_is_none_is_no_traceback(address):
 def test_a_job_server_that_is_none_is_named(monkeypatch):
     monkeypatch.setattr("pipeline.engines._PATIENCE", 1)
     with _listening() as address:
-        assert f"--job_endpoint={address} is no job server of Beam's (DEADLINE_EXCEEDED)" in _said(
+        assert f"--job_endpoint={address} is not a Beam job server (DEADLINE_EXCEEDED)" in _said(
             runner="portable", options=(f"--job_endpoint={address}",)
         )
 
 
 def test_an_option_that_beam_would_pass_over_is_refused_for_flink_too():
-    assert "--paralelism is no option of Beam" in _said(
+    assert "--paralelism is not an option of Beam" in _said(
         runner="flink", options=("--paralelism=2", "--job_endpoint=embed")
     )
 
