@@ -40,7 +40,7 @@ def test_the_branch_is_the_one_of_the_condition(where):
     assert small.numpy().tolist() == [b"small"] * 3 and large.shape == [0]
 
 
-def test_they_stay_functions_of_their_graph():
+def test_loops_and_branches_stay_functions_in_the_graph():
     operations = {
         operation.type
         for function in (powers, size)
@@ -51,7 +51,7 @@ def test_they_stay_functions_of_their_graph():
     assert {"StatelessWhile", "StatelessIf"} <= operations
 
 
-def test_a_body_that_reads_what_it_is_not_given_is_refused():
+def test_a_body_that_captures_a_tensor_is_refused():
     @tf.function
     def reads(number):
         return functional_if(

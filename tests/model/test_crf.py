@@ -71,7 +71,7 @@ def each_sentence(example):
 
 @settings(max_examples=30, deadline=None)
 @given(chains())
-def test_partition_is_the_sum_over_all_paths(example):
+def test_the_partition_is_the_sum_over_all_paths(example):
     found = log_partition(*example).numpy()
     for row, _, _, scores in each_sentence(example):
         np.testing.assert_allclose(
@@ -91,7 +91,7 @@ def test_viterbi_finds_the_best_path(example):
 
 @settings(max_examples=30, deadline=None)
 @given(chains(longest=70))
-def test_viterbi_finds_a_path_as_good_as_the_best_where_there_are_too_many_to_list(example):
+def test_viterbi_is_as_good_as_dynamic_programming_on_long_sentences(example):
     emissions, packing, chain = example
     found = viterbi(*example).numpy()
     transitions, begin, end = (part.numpy().astype("d") for part in chain)
@@ -141,7 +141,7 @@ def test_entity_scores_are_the_shares_of_paths_with_that_entity(example):
 
 @settings(max_examples=15, deadline=None)
 @given(chains())
-def test_gradient_of_the_partition_is_that_of_differentiating_through_the_sum(example):
+def test_the_gradient_of_the_partition_equals_automatic_differentiation(example):
     emissions, packing, chain = example
     inputs = (emissions, *chain)
     with tf.GradientTape() as tape:
@@ -187,7 +187,7 @@ def test_a_sentence_without_tokens_changes_nothing(example, place):
     )
 
 
-def test_illegal_tags_never_come_out_however_strong_they_are():
+def test_illegal_tags_are_never_decoded_whatever_their_scores():
     emissions = np.zeros((3, 5), "f")
     emissions[:, LABELS.index("I-A")] = 100.0
     chain = crf.mask_illegal(crf.Chain(tf.zeros([5, 5]), tf.zeros([5]), tf.zeros([5])), LABELS)
@@ -195,7 +195,7 @@ def test_illegal_tags_never_come_out_however_strong_they_are():
     assert [LABELS[tag] for tag in best] == ["B-A", "I-A", "I-A"]
 
 
-def test_a_sentence_does_not_depend_on_those_beside_it():
+def test_a_sentence_does_not_depend_on_the_rest_of_the_batch():
     random = np.random.default_rng(3)
     chain = crf.mask_illegal(
         crf.Chain(

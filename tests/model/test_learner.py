@@ -95,7 +95,7 @@ def loss_of(one, sentences, tags, weights=None):
     return float(one.compute_loss(sentences, tags, one(sentences, training=True), weights))
 
 
-def test_without_weight_there_is_the_taggers_loss_alone():
+def test_without_a_weight_the_loss_is_the_taggers():
     sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
     one = learner(0)
     emissions, lengths = one.tagger(sentences), sentences.lengths
@@ -104,7 +104,7 @@ def test_without_weight_there_is_the_taggers_loss_alone():
     assert len(one.trainable_weights) == len(one.tagger.trainable_weights)
 
 
-def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
+def test_sample_weights_apply_to_both_losses(monkeypatch):
     monkeypatch.setattr(tf.nn, "sampled_softmax_loss", full_softmax_loss)
     sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
     one = learner(0.5)
@@ -116,7 +116,7 @@ def test_weights_of_sentences_weigh_both_tasks(monkeypatch):
     assert loss_of(one, sentences, tags) > loss_of(learner(0), sentences, tags)
 
 
-def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it():
+def test_the_language_model_learns_word_order_and_adds_nothing_to_the_tagger():
     """In these sentences each word decides the next, so that a state that knows its word can
     foretell it.
     """
@@ -137,7 +137,7 @@ def test_words_that_follow_each_other_are_learnt_and_the_tagger_keeps_none_of_it
     ]
 
 
-def test_a_word_joined_to_a_mark_that_train_never_joins_is_read_as_one_apart():
+def test_a_joining_character_that_train_never_has_is_read_as_none():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
 
     def emissions(joint):
@@ -191,7 +191,9 @@ def test_an_epoch_takes_each_batch_once(number):
     assert int(one.optimizer.iterations) == 3 * number
 
 
-def test_a_training_killed_as_it_keeps_its_state_goes_on_from_the_one_before(tmp_path, monkeypatch):
+def test_a_training_killed_while_it_writes_a_backup_continues_from_the_one_before(
+    tmp_path, monkeypatch
+):
     def trained(epochs):
         one = learner(0.1)
         one.compile(SparseAdam(0.01, gradient_norm=1.0))

@@ -31,7 +31,7 @@ def test_any_settings_give_an_even_input_width(
     assert widths["words"] == words and widths["affixes"] == 4 * affixes
 
 
-def test_the_input_has_the_widths_that_are_said():
+def test_the_input_has_the_announced_widths():
     for tagger in (make_tagger(), make_tagger(others=("pear", "plum"))):
         unique = unique_tokens_of_sentences(batch([[1, 2, 3], [4, 5, 6]]))
         inputs = tagger.network.token_inputs(unique, training=False)

@@ -21,7 +21,7 @@ def slices(rows, values, size):
     )
 
 
-def test_rows_that_every_step_touches_move_as_with_keras():
+def test_rows_in_every_step_are_updated_as_by_keras():
     start = np.ones((2, 2), "f")
     gradients = [slices([0, 1, 0], np.array([[1, 2], [3, 4], [5, 6]]) * n, 2) for n in (1, -2, 3)]
     expected = updated(
@@ -32,7 +32,7 @@ def test_rows_that_every_step_touches_move_as_with_keras():
     )
 
 
-def test_what_has_no_rows_moves_as_with_keras():
+def test_dense_variables_are_updated_as_by_keras():
     gradients = [tf.constant([[1.0, -2.0], [3.0, 4.0]]) * n for n in (1, -2, 3)]
     start = np.ones((2, 2), "f")
     expected = updated(keras.optimizers.Adam(0.1, global_clipnorm=1.0), gradients, start)
@@ -41,7 +41,7 @@ def test_what_has_no_rows_moves_as_with_keras():
     )
 
 
-def test_rows_that_no_step_touches_stay():
+def test_rows_in_no_step_do_not_change():
     start = np.ones((3, 2), "f")
     found = updated(
         SparseAdam(0.1, gradient_norm=1.0),

@@ -52,7 +52,7 @@ def chance(moves, path):
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(PATHS, min_size=1, max_size=12), st.integers(1, 3))
-def test_before_it_has_read_a_word_tags_are_as_likely_as_train_has_them(train, length):
+def test_a_new_tagger_is_the_hidden_markov_model_of_the_tags(train, length):
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
     moves = counted(train)
     tagger.init_output_from_counts(moves)
@@ -66,7 +66,7 @@ def test_before_it_has_read_a_word_tags_are_as_likely_as_train_has_them(train, l
     np.testing.assert_allclose(-losses.numpy(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_softmax_knows_the_shares_and_its_chain_stays_without_a_say():
+def test_a_softmax_starts_from_tag_counts_and_has_no_transitions():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL.model_copy(update={"output": "softmax"}))
     moves = counted([(0, 0, 0), (0, 1, 2), (0,)])
     tagger.init_output_from_counts(moves)
@@ -75,7 +75,7 @@ def test_a_softmax_knows_the_shares_and_its_chain_stays_without_a_say():
     assert not any(np.any(weight) for weight in (tagger.transitions, tagger.start, tagger.end))
 
 
-def test_a_packed_batch_of_bare_tags_is_what_the_chain_says():
+def test_a_new_tagger_decodes_the_most_frequent_sequence():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
     tagger.init_output_from_counts(counted([(0, 0, 1)] * 30))
     emissions = tf.tile(tagger.network.emissions.bias[None], [3, 1])

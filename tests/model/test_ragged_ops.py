@@ -35,7 +35,7 @@ def test_a_sparse_tensor_of_rows_becomes_ragged(counts):
     np.testing.assert_array_equal(ragged_rows(rows.to_sparse()).values, rows.values)
 
 
-def test_one_long_token_among_many_words_takes_memory_in_proportion():
+def test_memory_is_proportional_to_the_tokens_with_one_very_long_token():
     """With `tf.repeat`, which pads every row to the longest one, it takes gigabytes."""
     strings = tf.constant(["a" * 50_000 + "".join(f" w{n}" for n in range(20_000))])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

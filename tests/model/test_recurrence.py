@@ -57,7 +57,7 @@ LSTMS = [
 
 @settings(max_examples=15, deadline=None)
 @given(LENGTHS, st.integers(0, 1000))
-def test_outputs_are_those_of_keras(lengths, seed):
+def test_outputs_equal_those_of_keras(lengths, seed):
     random = np.random.default_rng(seed)
     ahead, back = weights(random), weights(random)
     inputs = tf.constant(random.normal(size=(sum(lengths), WIDTH)).astype("f"))
@@ -92,7 +92,7 @@ def plain_outputs(inputs, lengths, values, backwards):
 
 @settings(max_examples=10, deadline=None)
 @given(LENGTHS, st.integers(0, 1000))
-def test_gradients_are_those_of_differentiating_through_the_equations(lengths, seed):
+def test_gradients_equal_automatic_differentiation_of_the_equations(lengths, seed):
     random = np.random.default_rng(seed)
     ahead, back = weights(random), weights(random)
     inputs = tf.constant(random.normal(size=(sum(lengths), WIDTH)).astype("f"))

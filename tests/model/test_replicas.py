@@ -82,7 +82,7 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["mirrored", "workers"])
-def test_losses_and_weights_are_those_of_one_device_also_after_a_restart(trained, alone, kind):
+def test_losses_and_weights_equal_those_of_one_device_also_after_a_restart(trained, alone, kind):
     learner, losses = alone
     # Sums of float32 in another order: one in 10^7 at a step, and Adam passes on what it divides
     # by.
@@ -91,7 +91,7 @@ def test_losses_and_weights_are_those_of_one_device_also_after_a_restart(trained
         np.testing.assert_allclose(found, weight, atol=1e-3)
 
 
-def test_losses_are_those_of_keras(alone):
+def test_losses_equal_those_of_keras_fit(alone):
     learner, told = compiled(), Losses()
     learner.fit(batches(), epochs=EPOCHS, verbose=0, callbacks=[told])
     np.testing.assert_allclose(alone[1][0], told.losses[0], rtol=1e-6)
@@ -100,7 +100,7 @@ def test_losses_are_those_of_keras(alone):
     np.testing.assert_allclose(alone[1], told.losses, rtol=0.01)
 
 
-def test_two_processes_go_the_same_way_as_two_devices(trained):
+def test_two_processes_have_the_losses_of_two_devices(trained):
     np.testing.assert_allclose(
         trained["workers"][0]["losses"], trained["mirrored"][0]["losses"], rtol=1e-5
     )
@@ -114,12 +114,12 @@ def test_all_replicas_end_with_the_same_weights(trained):
 
 
 @pytest.mark.parametrize("kind", ["mirrored", "workers"])
-def test_each_replica_drops_out_something_else(trained, kind):
+def test_each_replica_has_its_own_dropout_seed(trained, kind):
     one, other = (tuple(seed) for process in trained[kind] for seed in process["seeds"])
     assert one != other
 
 
-def test_what_the_chief_says_reaches_all(trained):
+def test_the_chiefs_text_reaches_all_processes(trained):
     assert [process["told"] for process in trained["workers"]] == ["Zoë", "Zoë"]
 
 
@@ -129,7 +129,7 @@ def test_what_the_chief_says_reaches_all(trained):
     st.lists(st.integers(1, 4), min_size=1, max_size=7),
     st.sampled_from(["crf", "softmax"]),
 )
-def test_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(of, lengths, output):
+def test_losses_and_gradients_of_the_shares_add_up_to_those_of_the_batch(of, lengths, output):
     learner = LEARNERS[output]
     size, longest = len(lengths), max(lengths)
     numbers = tf.reshape(tf.range(size * longest), [size, longest])

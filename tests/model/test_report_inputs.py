@@ -40,7 +40,7 @@ def logs(loss):
     return {"loss": loss, "val_precision": 0.1, "val_recall": 0.2, "val_f1": 0.3, "seconds": 2.0}
 
 
-def test_the_record_of_epochs_survives_a_kill_and_has_each_once(epoch_record, tmp_path):
+def test_the_record_has_each_epoch_once_also_after_a_kill(epoch_record, tmp_path):
     before = epoch_record()
     for epoch, loss in enumerate((0.9, 0.8, 0.7)):
         before.on_epoch_end(epoch, logs(loss))

@@ -67,7 +67,7 @@ def test_every_surface_is_the_text_between_start_and_end(model):
         ]
 
 
-def test_an_answer_does_not_depend_on_who_shares_the_batch(model):
+def test_a_response_does_not_depend_on_the_rest_of_the_batch(model):
     together = recognise(model, TEXTS)
     for row, text in enumerate(TEXTS):
         alone = recognise(model, [text])
@@ -79,7 +79,7 @@ def test_texts_without_anything_visible_have_no_entities(model):
     assert recognise(model, ["", " ", "\t\x00"])["count"].tolist() == [0, 0, 0]
 
 
-def test_no_texts_give_no_answers(model):
+def test_an_empty_batch_gives_an_empty_response(model):
     assert recognise(model, np.zeros([0], object))["count"].tolist() == []
 
 
@@ -88,7 +88,7 @@ def test_scores_are_probabilities(model):
     assert ((found["score"] >= 0) & (found["score"] <= 1)).all()
 
 
-def test_a_text_of_100_000_characters_is_answered_to_its_end(model):
+def test_a_text_of_100_000_characters_is_read_to_its_end(model):
     text = "Ann Lee, of Rome. " * 5556
     found = recognise(model, [text])
     assert found["end"].max() > 99_000
@@ -119,7 +119,7 @@ def test_examples_get_a_well_formed_tag_for_each_of_their_own_tokens(model):
         )
 
 
-def test_a_word_right_behind_a_mark_is_told_from_one_apart(model):
+def test_a_word_right_after_a_joining_character_differs_from_one_after_a_space(model):
     """In corpora @ and name are one token here and two there, and tagged differently."""
     apart, joined = (
         model.signatures["examples"](examples=tf.constant([example(tokens)]))["scores"]
@@ -132,7 +132,7 @@ def test_a_word_right_behind_a_mark_is_told_from_one_apart(model):
     np.testing.assert_allclose(from_text, [apart, joined], atol=1e-6)
 
 
-def test_examples_without_any_tokens_are_answered(model):
+def test_examples_without_tokens_get_no_tags(model):
     assert model.signatures["examples"](examples=tf.constant([example([])]))["tags"].shape == (1, 0)
 
 

@@ -32,7 +32,7 @@ def places(texts):
 
 @settings(max_examples=150, deadline=None)
 @given(TEXTS)
-def test_both_tokenisers_agree(texts):
+def test_both_tokenizers_agree(texts):
     assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
 
 
@@ -40,7 +40,7 @@ def test_both_tokenisers_agree(texts):
     "corpus",
     ["wnut17/test.conll", "btc/test.conll", "bc5cdr/test.tsv", "wikigold/wikigold.conll.txt"],
 )
-def test_both_tokenisers_agree_on_real_text(real_corpora, corpus):
+def test_both_tokenizers_agree_on_real_text(real_corpora, corpus):
     path = real_corpora / corpus
     if not path.exists():
         pytest.skip(f"{corpus} is not here")
@@ -58,7 +58,7 @@ def _in_a_surface(codes):
 @settings(max_examples=50, deadline=None)
 @given(TEXTS)
 @example(["a\ufdd0 \ufffe\U0010ffff"])
-def test_surfaces_are_the_texts_between_the_places_and_blank_where_there_is_nothing(texts):
+def test_surfaces_are_the_texts_between_the_offsets_or_blank(texts):
     found, cut = places(texts)
     expected = [
         _in_a_surface([ord(character) for character in surface])
@@ -95,7 +95,7 @@ def _joint(text, start, end):
     )
 )
 @example(["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x"])
-def test_a_word_is_joined_to_the_mark_right_before_it(texts):
+def test_the_preceding_char_is_the_joining_character_right_before_a_word(texts):
     found, cut = places(texts)
     preceding_chars = [
         joint
@@ -107,7 +107,7 @@ def test_a_word_is_joined_to_the_mark_right_before_it(texts):
     ]
 
 
-def test_bytes_that_are_no_utf8_are_read_as_the_replacement_character():
+def test_invalid_utf8_is_read_as_replacement_characters():
     found, cut = places([b"bad \xff\xfe bytes"])
     assert found.surfaces.numpy().tolist() == [b"bad", b"\xef\xbf\xbd", b"\xef\xbf\xbd", b"bytes"]
     assert cut == [[(0, 3), (4, 5), (5, 6), (7, 12)]]
@@ -169,7 +169,7 @@ def test_affixes_of_a_short_word_are_the_word():
     ]
 
 
-def test_words_are_looked_up_in_lower_case_with_zeros_for_digits():
+def test_words_are_normalized_to_lower_case_and_zeros():
     assert text_ops.normalize(tf.constant(["ÖL-2024", "٣"])).numpy().tolist() == [
         "öl-0000".encode(),
         b"0",
@@ -179,7 +179,7 @@ def test_words_are_looked_up_in_lower_case_with_zeros_for_digits():
 @settings(max_examples=50, deadline=None)
 @given(TEXTS, st.integers(2, 8))
 @example(["a\ufdd0\ufffe\U0010ffff"], 3)
-def test_of_a_long_token_both_ends_are_looked_at(texts, longest):
+def test_both_ends_of_a_long_token_are_kept(texts, longest):
     found = _graph(tf.constant(texts, tf.string))
     codes, counts = text_ops.characters(found, longest)
     kept = np.split(codes.numpy(), np.cumsum(counts))

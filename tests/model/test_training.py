@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_batches_and_each_epoch_others(files):
     assert [first, second] == [epoch(other), epoch(other)] and first != second
 
 
-def test_tags_as_the_corpus_has_them_are_those_of_first_parts(files):
+def test_corpus_tags_are_those_of_first_model_tokens(files):
     """Every third token of the files begins a corpus token."""
     for batch, tags in dataset.load_batches(files, SPEC, 2, None, corpus_tags=True):
         for row, length in zip(tags.numpy(), batch.lengths.numpy()):
@@ -102,7 +102,7 @@ def test_tags_as_the_corpus_has_them_are_those_of_first_parts(files):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), min_size=1))
-def test_entities_count_over_corpus_tokens_however_these_are_cut(tokens):
+def test_entities_are_counted_over_corpus_tokens_however_they_are_split(tokens):
     """Parts tagged as Transform tags them, or with anything: the entities are those of the first
     parts.
     """
@@ -120,7 +120,7 @@ def test_entities_count_over_corpus_tokens_however_these_are_cut(tokens):
     )
 
 
-def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
+def test_emissions_do_not_depend_on_padding_or_the_rest_of_the_batch(tagger, files):
     batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
     lengths = batch.lengths.numpy()
     assert len(lengths) > 1
@@ -135,7 +135,7 @@ def test_emissions_do_not_depend_on_padding_or_company(tagger, files):
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.9999])
-def test_words_are_dropped_with_the_chance_that_is_set(files, chance):
+def test_words_are_dropped_at_the_rate_of_the_settings(files, chance):
     tagger = make_tagger(SMALL.model_copy(update={"dropout": 0.0, "word_dropout": chance}))
     tagger.network.set_word_counts(np.ones(tagger.sizes.words + 1, np.int64))
     batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
@@ -143,7 +143,7 @@ def test_words_are_dropped_with_the_chance_that_is_set(files, chance):
     assert same == (chance == 0)
 
 
-def test_moves_are_counted_within_sentences_and_padding_is_none(files):
+def test_moves_are_counted_within_sentences_without_padding(files):
     tagger = make_tagger()
     counts = fit.count_train(dataset.load_batches(files, SPEC, 4, shuffle_seed=1), tagger)
     sentences = [
@@ -175,7 +175,7 @@ def test_best_weights_and_patience_outlive_a_kill(tmp_path):
     assert keep.restore(model)["f1"] == 0.5 and model.get_weights()[0] == [[1.0]]
 
 
-def test_expected_error_of_scores_that_hold_what_they_say_is_none():
+def test_the_expected_error_of_calibrated_scores_is_zero():
     assert expected_error(np.array([0.75] * 4), np.array([1, 1, 1, 0], bool)) == pytest.approx(0)
 
 

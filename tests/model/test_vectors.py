@@ -28,7 +28,7 @@ def file(tmp_path):
 @pytest.mark.parametrize(
     "content", [LINES, "5 2\n" + LINES, gzip.compress(LINES.encode()), LINES.replace("\n", " \n")]
 )
-def test_each_form_of_file_is_read_alike(file, content):
+def test_every_file_format_gives_the_same_vectors(file, content):
     found = vectors.read_vectors(file(content), {"apple", "absent"}, limit=2)
     assert (
         found.dimensions == 2
@@ -39,7 +39,7 @@ def test_each_form_of_file_is_read_alike(file, content):
     np.testing.assert_allclose(found.other_vectors, [[0.5, 1], [7, 8]])
 
 
-def test_without_room_for_others_there_are_none(file):
+def test_a_limit_of_zero_reads_no_other_words(file):
     found = vectors.read_vectors(file(LINES), {"apple"}, limit=0)
     assert found.others == () and found.other_vectors.shape == (0, 2)
 
@@ -74,7 +74,7 @@ def test_the_width_is_known_from_the_first_lines(file):
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 10.0])
-def test_a_tagger_sees_vectors_of_any_scale_alike(scale):
+def test_vectors_are_scaled_to_a_root_mean_square_of_one(scale):
     network = make_tagger(others=("pear", "plum")).network
     words, width = network.sizes.words, network.sizes.vectors
     random = np.random.default_rng(1)
@@ -123,7 +123,7 @@ def test_the_projection_of_a_vector_is_not_linear():
     assert np.abs(both[-hidden:]).max() > 0.1
 
 
-def test_the_hidden_layer_learns_and_the_vectors_stay():
+def test_the_hidden_layer_is_trained_and_the_vectors_are_not():
     network = make_tagger(others=("pear",)).network
     learnt = {id(weight) for weight in network.trainable_weights}
     assert id(network.hidden.kernel) in learnt and id(network.pretrained) not in learnt

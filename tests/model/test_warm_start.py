@@ -67,7 +67,7 @@ def published(tmp_path):
     return make
 
 
-def test_the_same_vocabularies_and_sizes_give_the_same_weights_but_for_what_is_fitted_on_dev(
+def test_with_equal_vocabularies_and_sizes_all_weights_but_those_fitted_on_dev_are_copied(
     published,
 ):
     before, path = published()
@@ -86,7 +86,7 @@ def test_the_same_vocabularies_and_sizes_give_the_same_weights_but_for_what_is_f
     ]
 
 
-def test_words_characters_and_affixes_are_found_by_their_strings(published):
+def test_words_characters_and_affixes_are_matched_by_their_strings(published):
     before, path = published()
     names = {
         preprocessing.WORDS: [b"in", b"turin", b"ada"],
@@ -106,7 +106,7 @@ def test_words_characters_and_affixes_are_found_by_their_strings(published):
     assert np.array_equal(new, old[[1, 2]])
 
 
-def test_labels_are_found_by_their_names(published):
+def test_labels_are_matched_by_their_names(published):
     before, path = published(labels=("O", "B-PER", "I-PER"))
     now = tagger(BEFORE)
     copy_weights(now, BEFORE, path)
@@ -116,7 +116,7 @@ def test_labels_are_found_by_their_names(published):
     assert np.array_equal(new[np.ix_([0, 3, 4], [0, 3, 4])], old) and not new[1].any()
 
 
-def test_weights_of_another_shape_begin_anew(published):
+def test_weights_of_another_shape_are_not_copied(published):
     before, path = published(lstm_units=7)
     now = tagger(BEFORE)
     reader = np.array(now.network.bilstms[0].directions[0].kernel)
@@ -128,9 +128,7 @@ def test_weights_of_another_shape_begin_anew(published):
     )
 
 
-def test_a_model_of_the_release_before_with_an_odd_input_width_gives_all_its_weights(
-    published, monkeypatch
-):
+def test_a_model_of_an_older_release_with_an_odd_input_width_is_copied(published, monkeypatch):
     """Its preceding-character feature had the width of the settings, one less than today."""
     with monkeypatch.context() as patched:
         patched.setattr(network, "input_widths", lambda *sizes: widths(*sizes, evened=False))
@@ -150,7 +148,7 @@ def test_a_model_of_the_release_before_with_an_odd_input_width_gives_all_its_wei
     )
 
 
-def test_another_number_of_layers_takes_nothing_over(published):
+def test_with_another_number_of_layers_nothing_is_copied(published):
     _, path = published(lstm_layers=2)
     now = tagger(BEFORE)
     words = np.array(now.network.words.embeddings)

@@ -41,7 +41,7 @@ def changed(**groups):
         ),
     ],
 )
-def test_places(text, expected):
+def test_tf_config_is_parsed(text, expected):
     assert parse_tf_config(text) == expected
 
 
@@ -69,13 +69,13 @@ def test_places(text, expected):
         changed(task={"type": "evaluator", "index": 0}),
     ],
 )
-def test_anything_else_is_refused_with_an_example_of_what_is_expected(text):
+def test_other_values_are_refused_with_an_example(text):
     with pytest.raises(UserError, match=r"TF_CONFIG.*expected.*cluster.*task"):
         parse_tf_config(text)
 
 
 @given(st.lists(st.integers(1, 65535), min_size=1), st.booleans())
-def test_each_process_of_a_cluster_has_a_number_of_its_own_and_the_same_chief(ports, with_chief):
+def test_each_process_has_its_own_rank_and_the_same_chief(ports, with_chief):
     addresses = [f"host:{port}" for port in ports]
     cluster = (
         {"chief": addresses[:1], "worker": addresses[1:]} if with_chief else {"worker": addresses}
