@@ -158,9 +158,10 @@ def test_a_server_finds_the_weights_where_the_graph_reads_them(saved, model):
 
 ALONE = """
 import sys, tensorflow as tf
-answer = tf.saved_model.load(sys.argv[1]).signatures["serving_default"](text=tf.constant(["John
-Smith flew to Paris."])) assert not {"components", "serving", "tfx", "tensorflow_transform",
-"tensorflow_text"} & set(sys.modules) print(int(answer["count"][0]))
+model = tf.saved_model.load(sys.argv[1])
+response = model.signatures["serving_default"](text=tf.constant(["John Smith flew to Paris."]))
+assert not {"components", "serving", "tfx", "tensorflow_transform", "tensorflow_text"} & set(sys.modules)
+print(int(response["count"][0]))
 """
 
 
