@@ -1,9 +1,9 @@
-"""Micro-batching: rows of concurrent requests to one signature run through the model together.
+"""Micro-batching: the model processes rows of concurrent requests to one signature together.
 
-A request that finds the server idle runs at once. What arrives during a run is gathered, and runs together next.
-Everything here but the run itself happens on the event loop, so there are no locks. The run does, too, where a caller is
-alone and asks for little: to wake a thread and be woken by it costs about half a millisecond. Who comes while the loop
-is busy isn't seen, so that every eighth run is apart all the same.
+A request that finds the server idle runs at once. Requests that arrive during a run form the next batch.
+Everything but the run itself happens on the event loop, so there are no locks. A small request of a
+single client runs on the event loop, too, because waking a thread takes longer. Requests that arrive
+meanwhile are not seen, so every eighth run uses a thread all the same.
 """
 
 import asyncio
@@ -21,16 +21,21 @@ from serving.server.signature import Signature
 from serving.server.status import Code, RequestError
 
 Tensors = Mapping[str, np.ndarray]
-_HERE = 7  # runs on the event loop, one after the other
-_BESIDE = 5  # times as long a batch may gather while another runs
+_RUNS_ON_LOOP = 7  # consecutive runs on the event loop
+_PATIENCE = 5  # a batch may gather this many times as long while another batch runs
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`rows` at most in a batch, batches `at_once`, requests that may be `queued`, and the seconds that a batch may
-    `gather` while none runs, where several callers ask one after the other. A run may hold up the event loop where its
-    inputs have at most `brief_bytes` and a run took at most `brief_seconds` of late. A request of more rows is refused
-    with `refuse_larger`, else run in pieces.
+    """Limits of batches.
+
+    rows: the most rows of a batch.
+    at_once: the most batches that run at the same time.
+    queued: the most requests that wait.
+    gather: seconds that a batch waits for the other clients' requests while no batch runs.
+    brief_bytes: the most bytes of inputs that may run on the event loop.
+    brief_seconds: the longest run that may run on the event loop.
+    refuse_larger: whether a request of more rows is refused, rather than run in pieces.
     """
 
     rows: int = 64
@@ -46,10 +51,11 @@ class Limits:
 class Job:
     """A request to a signature of a loaded version.
 
-    Args:
-      key: requests of the same key may share a batch: the version's and signature's identity.
-      run: the model's outputs for inputs, blocking, within so many seconds.
-      deadline: by `time.monotonic`; past it the request is not begun any more.
+    key: identity of the version and signature; requests with the same key may share a batch.
+    signature: the signature.
+    run: computes the outputs for inputs, within a number of seconds; blocks.
+    inputs: arrays by alias.
+    deadline: by `time.monotonic`; after it the request is not started.
     """
 
     key: Hashable
@@ -83,10 +89,12 @@ class _Waiting:
 
 
 class Batcher:
-    """Runs jobs on `pool`, several in one batch where that may be.
+    """Runs requests in batches.
 
     Args:
-      observe: is told of each batch: its requests, its rows, and the seconds that each request waited.
+      pool: the threads that run the model.
+      limits: limits of batches.
+      observe: gets, for each batch, its number of requests, of rows, and the seconds each request waited.
     """
 
     def __init__(
@@ -104,10 +112,14 @@ class Batcher:
         self._timer: Optional[asyncio.TimerHandle] = None
 
     async def run(self, job: Job, done: Callable[[], None] = lambda: None) -> Tensors:
-        """The model's outputs for a job.
+        """The model's outputs for a request.
 
-        `done` is called once the model has finished with it, which may be after the caller has gone.
-        Raises RequestError: what the model raises, UNAVAILABLE where the queue is full, DEADLINE_EXCEEDED.
+        Args:
+          job: the request.
+          done: is called when the model has finished with it, perhaps after the client has gone.
+
+        Raises:
+          RequestError: the model's own, UNAVAILABLE for a full queue, DEADLINE_EXCEEDED.
         """
         if self._queued >= self._limits.queued:
             done()
@@ -135,7 +147,7 @@ class Batcher:
         self._in_flight += 1
         self._queued_rows += waiting.rows
         self._start()
-        # A run may go on behind a caller who has gone: others may share it.
+        # A run goes on after a client has gone: other requests may share it.
         timer = loop.call_later(max(job.deadline - time.monotonic(), 0), waiting.expire)
         try:
             return await waiting.answer
@@ -143,12 +155,12 @@ class Batcher:
             timer.cancel()
 
     def _start(self) -> None:
-        """Runs what waits, unless there is reason to wait a moment longer.
+        """Runs the waiting requests, unless it is better to wait a moment for more.
 
-        Callers who ask one after the other come back right after they were answered. To run the first of them alone would
-        make all the others wait, so as long as there are several, they are waited for: all where they are few, for a small batch
-        takes nearly as long as a large one. Where they are many, they become as many groups as run side by side and one more,
-        which is answered and asks again meanwhile.
+        Clients that send one request after the other return right after their answer. Running the first
+        of them alone would make all others wait, so a batch waits for them. With few clients it waits
+        for all of them, because a small batch takes nearly as long as a large one. With many clients
+        there is one group more than batches that run at the same time, and it is answered meanwhile.
         """
         few = self._is_few()
         groups = 1 if few else self._limits.at_once + 1
@@ -156,9 +168,9 @@ class Batcher:
             if few and self._running:
                 return
             if self._queued < self._usual / groups and self._queued_rows < self._limits.rows:
-                seconds = self._limits.gather * (_BESIDE if self._running else 1)
+                seconds = self._limits.gather * (_PATIENCE if self._running else 1)
                 self._timer = self._timer or asyncio.get_running_loop().call_later(
-                    seconds, self._run_those
+                    seconds, self._run_gathered
                 )
                 return
             self._run_next()
@@ -166,8 +178,8 @@ class Batcher:
     def _is_few(self) -> bool:
         return self._usual < self._limits.rows / 2
 
-    def _run_those(self) -> None:
-        """Runs those who came in time. Few callers are not waited for another time."""
+    def _run_gathered(self) -> None:
+        """Runs the requests that arrived in time. Few clients are not waited for again."""
         if self._is_few():
             self._usual = self._queued
         self._run_next()
@@ -190,22 +202,22 @@ class Batcher:
             self._timer = None
 
     def _run_apart(self, batch: list[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
-        # Straight back to the loop: by way of a future that the loop awaits, the answers would go round it twice more.
+        # Directly to the loop: through an awaited future the answers would pass the loop twice more.
         began = time.monotonic()
         try:
             answers = _run(batch, self._limits.rows)
-        except BaseException as error:  # nobody else would tell the callers
+        except BaseException as error:  # the clients have to get it
             answers = [error] * len(batch)
         loop.call_soon_threadsafe(self._finish_apart, batch, answers, time.monotonic() - began)
 
     def _finish_apart(self, batch: list[_Waiting], answers: list, seconds: float) -> None:
         self._usual = max(self._in_flight, self._usual * 0.9)
         alone = len(batch) == 1 and self._usual < 1.5 and self._running == 1
-        self._here = _HERE if alone and seconds <= self._limits.brief_seconds else 0
+        self._here = _RUNS_ON_LOOP if alone and seconds <= self._limits.brief_seconds else 0
         self._finish(batch, answers)
 
     def _take(self) -> list[_Waiting]:
-        """The next batch: of the key whose first request has waited longest; empty if there is none."""
+        """The next batch: of the key whose first request has waited longest; empty without requests."""
         now = time.monotonic()
         while self._queues:
             key = min(self._queues, key=lambda one: self._queues[one][0].since)
@@ -231,7 +243,7 @@ class Batcher:
         self._running -= 1
         self._in_flight -= len(batch)
         if not self._running:
-            self._stop_gathering()  # there is no reason to be so patient any more
+            self._stop_gathering()  # another batch may run now
         self._start()
         for one, answer in zip(batch, answers):
             one.finish(answer)
@@ -245,7 +257,7 @@ def _bytes(job: Job) -> int:
 
 
 def _rows(job: Job) -> Optional[int]:
-    """The rows of a request that may share a batch, else None."""
+    """The number of rows of a request that may share a batch, else None."""
     if not job.signature.batches:
         return None
     sizes = {array.shape[0] for array in job.inputs.values()}
@@ -264,12 +276,12 @@ def _run(batch: Sequence[_Waiting], most_rows: int) -> list:
     try:
         outputs = job.run(together, _left(max(one.job.deadline for one in batch)))
         return list(_parts(job.signature, outputs, rows))
-    except Exception:  # one request must not spoil its neighbours
+    except Exception:  # only one of the requests may be at fault
         return [_attempt(one.job, most_rows) for one in batch]
 
 
 def _attempt(job: Job, most_rows: int):
-    """The answer to one request, or the error. One that is larger than a batch runs in pieces, for the memory's sake."""
+    """The answer to one request, or the error. A request larger than a batch runs in pieces."""
     try:
         rows = _rows(job)
         if rows is None or rows <= most_rows:
@@ -289,7 +301,7 @@ def _attempt(job: Job, most_rows: int):
 
 
 def _left(deadline: float) -> float:
-    """The seconds until a deadline. Raises RequestError where it has passed."""
+    """The seconds until a deadline. Raises RequestError if it has passed."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise RequestError(Code.DEADLINE_EXCEEDED, "Deadline exceeded")
@@ -297,7 +309,7 @@ def _left(deadline: float) -> float:
 
 
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays one below the other, narrower ones filled up with nothing."""
+    """Concatenates arrays by rows; narrower arrays are padded with zeros or empty strings."""
     shape = (
         sum(len(array) for array in arrays),
         *np.max([array.shape[1:] for array in arrays], axis=0),
@@ -313,16 +325,19 @@ def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _parts(signature: Signature, outputs: Tensors, rows: Sequence[int]) -> Iterator[Tensors]:
-    """Each request's rows of a batch's outputs, as wide as they would be alone. Raises ValueError if they are not rows."""
+    """Each request's rows of a batch's outputs, as wide as without the other requests.
+
+    Raises ValueError if the outputs are not rows.
+    """
     if any(array.shape[:1] != (sum(rows),) for array in outputs.values()):
-        raise ValueError("outputs without a row for each of the inputs'")
+        raise ValueError("outputs without a row for each input row")
     ends = list(accumulate(rows))
     for start, end in zip([0, *ends], ends):
         yield _part(signature, outputs, start, end)
 
 
 def _part(signature: Signature, outputs: Tensors, start: int, end: int) -> Tensors:
-    """The outputs of some rows, as wide as they would be alone."""
+    """The outputs of some rows, as wide as without the other rows."""
     part = {alias: array[start:end] for alias, array in outputs.items()}
     if not signature.counts_rows:
         return part

@@ -1,4 +1,4 @@
-"""Which models to serve: TensorFlow Serving's ModelServerConfig, from a file or a reload request."""
+"""Reads TensorFlow Serving's ModelServerConfig, from a file or a reload request."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def read(path: str) -> list[ModelConfig]:
 
 
 def configs_of(proto: model_server_config_pb2.ModelServerConfig) -> list[ModelConfig]:
-    """The models of a ModelServerConfig. Raises RequestError, INVALID_ARGUMENT, for what cannot be served."""
+    """The models of a ModelServerConfig. Raises RequestError, INVALID_ARGUMENT, if one is invalid."""
     if proto.WhichOneof("config") != "model_config_list":
         raise RequestError(Code.INVALID_ARGUMENT, "expected a model_config_list")
     return [_config(one) for one in proto.model_config_list.config]

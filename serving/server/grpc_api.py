@@ -71,7 +71,14 @@ def make_server(
     most_bytes: int,
     in_flight: InFlight,
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    """A server without a port as yet, and its health."""
+    """Makes the server, without a port, and its health service.
+
+    Args:
+      predictor: answers requests.
+      reload: serves the models of a configuration from now on.
+      most_bytes: the largest request message.
+      in_flight: counts the requests.
+    """
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", most_bytes),
@@ -91,7 +98,7 @@ def make_server(
 
 
 def spec_of(proto) -> Spec:
-    """What a ModelSpec names. Raises RequestError, INVALID_ARGUMENT, where it names no model."""
+    """Reads a ModelSpec. Raises RequestError, INVALID_ARGUMENT, if it names no model."""
     if not proto.name:
         raise RequestError(Code.INVALID_ARGUMENT, "ModelSpec has no name specified.")
     choice = proto.WhichOneof("version_choice")
@@ -109,8 +116,8 @@ def _spec_in(request) -> Spec:
     return spec_of(request.model_spec)
 
 
-def _told(method):
-    """A method whose RequestError becomes the call's status, and whose faults are told in one line."""
+def _with_status(method):
+    """Makes a RequestError of a method the call's status, and logs other exceptions in one line."""
 
     @functools.wraps(method)
     async def call(self, request, context):
@@ -133,7 +140,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, predictor: Predictor, in_flight: InFlight):
         self._predictor, self.in_flight = predictor, in_flight
 
-    @_told
+    @_with_status
     async def Predict(self, request, context):
         chosen: list[str] = []
         answer = await self._predictor.predict(
@@ -155,7 +162,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             )
         return response
 
-    @_told
+    @_with_status
     async def GetModelMetadata(self, request, context):
         spec = _spec_in(request)
         if not request.metadata_field:
@@ -180,15 +187,15 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.metadata["signature_def"].CopyFrom(packed)
         return response
 
-    @_told
+    @_with_status
     async def Classify(self, request, context) -> classification_pb2.ClassificationResponse:
         refuse_other_method(self._predictor.models, _spec_in(request), "classify")
 
-    @_told
+    @_with_status
     async def Regress(self, request, context) -> regression_pb2.RegressionResponse:
         refuse_other_method(self._predictor.models, _spec_in(request), "regress")
 
-    @_told
+    @_with_status
     async def MultiInference(self, request, context) -> inference_pb2.MultiInferenceResponse:
         raise RequestError(
             Code.INVALID_ARGUMENT, "MultiInference is not offered by the development server"
@@ -201,7 +208,7 @@ class _Model(model_service_pb2_grpc.ModelServiceServicer):
     ):
         self._models, self._reload, self.in_flight = models, reload, in_flight
 
-    @_told
+    @_with_status
     async def GetModelStatus(self, request, context):
         if not request.HasField("model_spec"):
             raise RequestError(Code.INVALID_ARGUMENT, "Missing ModelSpec")
@@ -212,7 +219,7 @@ class _Model(model_service_pb2_grpc.ModelServiceServicer):
             _add_status(response, status)
         return response
 
-    @_told
+    @_with_status
     async def HandleReloadConfigRequest(self, request, context):
         response = model_management_pb2.ReloadConfigResponse()
         try:
@@ -248,13 +255,13 @@ def refuse_other_method(models: Models, spec: Spec, wanted: str) -> None:
 
 
 def _filtered(names, signature: Signature) -> list[str]:
-    """The outputs that a request wants. Raises RequestError, INVALID_ARGUMENT."""
-    for place, name in enumerate(names):
+    """The aliases of the outputs that a request asks for. Raises RequestError, INVALID_ARGUMENT."""
+    for index, name in enumerate(names):
         if name not in signature.outputs:
             raise RequestError(
                 Code.INVALID_ARGUMENT, f"output tensor alias not found in signature: {name}"
             )
-        if name in names[:place]:
+        if name in names[:index]:
             raise RequestError(Code.INVALID_ARGUMENT, f"duplicate output tensor alias: {name}")
     return list(names) or list(signature.outputs)
 
@@ -269,7 +276,7 @@ def _add_status(response, status: Status) -> None:
 
 
 def set_health(servicer: Optional[health.aio.HealthServicer], serving: bool):
-    """What the health service says from now on, of the server and of its services; to be awaited."""
+    """Sets the state of the server and its services in the health service; to be awaited."""
     state = (
         health_pb2.HealthCheckResponse.SERVING
         if serving

@@ -1,4 +1,4 @@
-"""The server as a whole: models, gRPC and REST on one event loop, from the first load to an orderly end."""
+"""The development server: models, gRPC and REST on one event loop, from the first load to the end."""
 
 import asyncio
 import contextlib
@@ -33,8 +33,21 @@ log = logging.getLogger("serving.server")
 
 @dataclass(frozen=True)
 class Options:
-    """How to serve. Ports of 0 are chosen by the system; `seconds` and `most_bytes` limit a request; changes of
-    `model_config_file` are taken over.
+    """How to serve.
+
+    host: the address to listen on.
+    rest_port: port of REST; 0 for any free one.
+    grpc_port: port of gRPC; 0 for any free one.
+    seconds: time limit of a request.
+    most_bytes: the largest request.
+    limits: limits of batches.
+    retries: how a version that cannot be loaded is tried again.
+    poll_seconds: interval between two looks for new versions.
+    ssl_config_file: TLS for gRPC.
+    cors: whether pages of other addresses may ask.
+    wait: whether to wait for the first version.
+    model_config_file: the configuration file whose changes are followed.
+    strict: which behaviour of TensorFlow Serving to show.
     """
 
     host: str = "127.0.0.1"
@@ -53,15 +66,15 @@ class Options:
 
 
 def run(models: Sequence[ModelConfig], options: Options) -> None:
-    """Serves until SIGTERM or SIGINT, and then until what is in flight is answered.
+    """Serves until SIGTERM or SIGINT, then answers the requests in flight.
 
-    Raises UserError where a model or a port cannot be had.
+    Raises UserError if a model cannot be loaded or a port is taken.
     """
     asyncio.run(_serve(models, options))
 
 
 class _Rest(uvicorn.Server):
-    """Leaves signals to `_serve`."""
+    """uvicorn's server without its signal handlers: `_serve` has its own."""
 
     @contextlib.contextmanager
     def capture_signals(self):
@@ -94,7 +107,7 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     in_flight = grpc_api.InFlight(strict.grpc_requests if strict else None)
     grpc_server, health = grpc_api.make_server(predictor, reload, options.most_bytes, in_flight)
     grpc_port = _grpc_port(grpc_server, options)
-    gc.freeze()  # what is there now stays; looking for garbage after a version is unloaded must not hold requests up
+    gc.freeze()  # later collections need not look at the objects of start-up
     loading = asyncio.ensure_future(_load(models, configs, options.wait, strict is not None))
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -147,11 +160,9 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
 
 
 async def _stop_grpc(server, in_flight: grpc_api.InFlight, seconds: float) -> None:
-    stopping = asyncio.ensure_future(server.stop(seconds))  # takes no more calls from here on
+    stopping = asyncio.ensure_future(server.stop(seconds))  # refuses new calls from now on
     await in_flight.wait_for_none(seconds)
-    await server.stop(
-        0.2
-    )  # who watches its health would hold it up; the last answers are on their way
+    await server.stop(0.2)  # streams of the health service would last longer
     await stopping
 
 
@@ -166,7 +177,7 @@ def _stopper(stop: asyncio.Event):
 
 
 def _leave(code: int = 0) -> None:
-    """Ends the process without tearing TensorFlow down: a thread may be loading a model, and nobody waits for that."""
+    """Ends the process at once: a thread may be loading a model, and TensorFlow would wait for it."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -250,7 +261,7 @@ def _may_come_up(models: Models, configs: Sequence[ModelConfig], error: RequestE
 async def _follow(
     file: Optional[str], configs: Sequence[ModelConfig], reload, seconds: float
 ) -> None:
-    """Takes over what is written into a `models.config`. What cannot be served is told, and tried again at the next look."""
+    """Follows the changes of a `models.config`. A refused configuration is logged and tried again."""
     served, told = list(configs), ""
     while file:
         await asyncio.sleep(seconds)
@@ -268,7 +279,7 @@ async def _follow(
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket of that address. Raises UserError where it cannot be had."""
+    """A socket bound to an address. Raises UserError if that is not possible."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
@@ -297,7 +308,7 @@ def _grpc_port(server, options: Options) -> int:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there."""
+    """Whether an address can be reached from this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the server counts, under TensorFlow Serving's names; its names begin with a colon, its latencies are microseconds."""
+"""The server's Prometheus metrics, with TensorFlow Serving's names; latencies are in microseconds."""
 
 import re
 from functools import cache
@@ -91,19 +91,19 @@ class Metrics:
         _child(self._runtime, model, "Predict", "TF1").observe(seconds * 1e6)
 
     def batch(self, requests: int, rows: int, waited) -> None:
-        """A batch begins."""
+        """Counts a batch: its rows, and the seconds that each of its requests waited."""
         self._batch.observe(rows)
         for seconds in waited:
             _child(self._queuing, "").observe(seconds * 1e6)
 
     def warmup(self, path: str, status: str, seconds: float) -> None:
-        """A version has been warmed up, or not."""
+        """Counts the warm-up of a version."""
         self._warmup.labels(path, status).observe(seconds * 1e6)
 
     def load(self, path: str, ok: bool) -> None:
-        """A SavedModel was loaded, or could not be."""
+        """Counts an attempt to load a SavedModel."""
         self._loads.labels(path, "success" if ok else "fail").inc()
 
     def text(self) -> bytes:
-        """Prometheus's text format. Its client ends counters' names in `_total`; TensorFlow Serving does not."""
+        """The metrics in Prometheus's text format, without the suffix `_total` of its client."""
         return _TOTAL.sub(rb"\1", generate_latest(self._registry))

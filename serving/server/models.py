@@ -16,7 +16,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model to serve: `labels` name versions, and go only on those that are available."""
+    """A model to serve.
+
+    name: the name in requests.
+    base_path: the folder of versions.
+    policy: which versions are served.
+    labels: version by label; a label may name an available version only.
+    """
 
     name: str
     base_path: Path
@@ -25,7 +31,14 @@ class ModelConfig:
 
 
 class Models(Generic[T]):
-    """All models of a server. `configure` loads them, `start` keeps looking for new versions until `stop`."""
+    """The models of a server. `configure` loads them; `start` looks for new versions until `stop`.
+
+    Args:
+      load: loads the version in a folder of the model with a name.
+      retries: how a version that cannot be loaded is tried again.
+      poll_seconds: interval between two looks.
+      strict: checks labels as TensorFlow Serving does, if given.
+    """
 
     def __init__(
         self,
@@ -44,10 +57,10 @@ class Models(Generic[T]):
         self._thread = threading.Thread(target=self._poll, name="versions", daemon=True)
 
     def configure(self, configs: Iterable[ModelConfig]) -> None:
-        """Serves these models and no others; returns once they are loaded.
+        """Serves these models and no others; returns when they are loaded.
 
-        Raises RequestError where a model has no version that can be loaded, or a label's version is not available. The
-        models that did load are then served all the same, and labels stay as they were.
+        Raises RequestError if a model has no version that can be loaded, or a label's version is not
+        available. The models that were loaded are served all the same, and labels stay as they were.
         """
         configs = list(configs)
         wanted = {config.name: config for config in configs}
@@ -60,7 +73,7 @@ class Models(Generic[T]):
             asked = {name: self._versions(config) for name, config in wanted.items()}
             for versions in asked.values():
                 versions.step()
-            # A model that has moved to a place without a version that loads stays where it was.
+            # A model whose new base path has no version that loads keeps the old one.
             kept = {
                 name: one if _serves(one) else self._models.get(name, one)
                 for name, one in asked.items()
@@ -78,11 +91,11 @@ class Models(Generic[T]):
             self._labels = {config.name: dict(config.labels) for config in wanted.values()}
 
     def start(self) -> None:
-        """Begins to look for new versions."""
+        """Starts to look for new versions."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Looks no more; what is loaded stays so."""
+        """Stops to look for new versions; loaded versions stay loaded."""
         self._stopped.set()
         self._wake.set()
 

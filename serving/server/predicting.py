@@ -1,4 +1,4 @@
-"""What a request to predict comes to, whichever way it came: a version, a signature, inputs that fit, and the model's outputs."""
+"""Answers predict requests of REST and gRPC: finds version and signature, checks inputs, runs the model."""
 
 import inspect
 import time
@@ -22,7 +22,7 @@ DEFAULT_SIGNATURE = "serving_default"
 
 @dataclass(frozen=True)
 class Spec:
-    """What a request names: a model, one of version and label at most, and a signature."""
+    """What a request asks: a model, its version or label if given, and a signature."""
 
     model: str
     version: Optional[int] = None
@@ -32,7 +32,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Answer:
-    """Outputs by alias, with the version and signature that gave them."""
+    """Outputs by alias, with the version and signature that computed them."""
 
     version: int
     signature_name: str
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Predictor:
-    """Answers requests. `seconds` is the longest that one may take."""
+    """Answers requests; `seconds` is the time limit of a request."""
 
     models: Models[SavedModel]
     batcher: Batcher
@@ -61,13 +61,15 @@ class Predictor:
         """The answer to a request.
 
         Args:
-          inputs_for: reads the inputs, once their signature is known.
-          seconds: what is left of the caller's deadline.
-          unknown_signature: REST and gRPC have different codes for it.
-          check: refuses what else the request asks of the signature.
+          spec: what the request asks.
+          inputs_for: reads the inputs of the signature.
+          entrypoint: "REST" or "GRPC".
+          seconds: the time left until the client's deadline.
+          unknown_signature: the code for an unknown signature, which differs between REST and gRPC.
+          check: further checks of the request against the signature.
 
         Raises:
-          RequestError: with the code and message that the caller gets.
+          RequestError: with the code and message that the client gets.
         """
         started, api = time.monotonic(), "predict" if entrypoint == "REST" else "Predict"
         status, known = Code.INTERNAL, False

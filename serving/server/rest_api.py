@@ -1,4 +1,4 @@
-"""The REST side: TensorFlow Serving's documented paths, its metrics, this interface's description, and the page."""
+"""TensorFlow Serving's REST API with its metrics, an OpenAPI description, and the demo page."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ _LOOK = re.compile(_MODEL + "(?P<metadata>/metadata)?", re.IGNORECASE)
 _BIG = 2**17  # bytes of a body whose parsing would hold up other requests
 _DRAINING = 2.0  # seconds
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
-# The page may be pointed at other servers.
+# The page may ask other servers.
 _PAGE_HEADERS = _HEADERS | {
     "Content-Security-Policy": "default-src 'self'; connect-src *; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'",
@@ -45,7 +45,7 @@ _PAGE_HEADERS = _HEADERS | {
 
 
 class _HttpError(Exception):
-    """An error of HTTP itself, which has no code of gRPC's."""
+    """An error of HTTP itself, which has no gRPC code."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -123,7 +123,7 @@ def make_app(
 
 
 class _Api:
-    """Everything below `/v1`, an ASGI application."""
+    """The ASGI application of all paths below `/v1`."""
 
     def __init__(self, predictor: Predictor, most_bytes: int, threads: int | None):
         self._predictor, self._most_bytes = predictor, most_bytes
@@ -145,7 +145,7 @@ class _Api:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        # As it came, for what is percent-encoded is part of a name.
+        # The raw path: percent-encoded characters may be part of a name.
         path = request.scope.get("raw_path", request.scope["path"].encode()).decode("latin-1")
         if request.scope["query_string"]:
             path += "?" + request.scope["query_string"].decode("latin-1")
@@ -164,7 +164,7 @@ class _Api:
 
     async def _ask(self, request: Request, spec: Spec, verb: str) -> Response:
         body = await _body(request, self._most_bytes, self._predictor.seconds)
-        parsed = await _perhaps_aside(len(body), rest_json.parse, body)
+        parsed = await _in_thread_if_big(len(body), rest_json.parse, body)
         if verb != "predict":
             refuse_other_method(
                 self._predictor.models, _with_signature(spec, parsed.signature), verb
@@ -175,12 +175,14 @@ class _Api:
     async def _predict(self, spec: Spec, body: bytes, parsed: rest_json.Request) -> Response:
         answer = await self._predictor.predict(
             _with_signature(spec, parsed.signature),
-            lambda signature: _perhaps_aside(len(body), rest_json.arrays_of, parsed, signature),
+            lambda signature: _in_thread_if_big(len(body), rest_json.arrays_of, parsed, signature),
             "REST",
             unknown_signature=Code.INVALID_ARGUMENT,
         )
         size = sum(array.size for array in answer.outputs.values()) * 8
-        return _json(await _perhaps_aside(size, rest_json.answer, answer.outputs, parsed.by_rows))
+        return _json(
+            await _in_thread_if_big(size, rest_json.answer, answer.outputs, parsed.by_rows)
+        )
 
     def _look(self, spec: Spec, metadata: bool) -> Response:
         started = time.monotonic()
@@ -224,14 +226,14 @@ class _Api:
 
 
 async def _body(request: Request, most: int, seconds: float) -> bytes:
-    """The request's body, unpacked if it comes as gzip. Raises _HttpError."""
+    """Reads a request's body, and unpacks gzip. Raises _HttpError."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", ""):
         raise _HttpError(415, f"Content-Encoding {encoding}: expected gzip or none")
     length = request.headers.get("content-length", "")
     too_large = _HttpError(413, f"Request body too large: expected at most {most} bytes")
     if length.isdigit() and int(length) > most:
-        # Who still sends would not read the answer: a little of it is listened to.
+        # A client that still sends does not read the answer: read some of the rest first.
         with contextlib.suppress(asyncio.TimeoutError, ClientDisconnect):
             await asyncio.wait_for(_drain(request, 4 * most), _DRAINING)
         raise too_large
@@ -267,8 +269,8 @@ async def _drain(request: Request, most: int) -> None:
             return
 
 
-async def _perhaps_aside(size: int, function, *arguments):
-    """Calls a function, in a thread of its own if what it works on is big."""
+async def _in_thread_if_big(size: int, function, *arguments):
+    """Calls a function, in a thread if it works on many bytes."""
     if size < _BIG:
         return function(*arguments)
     return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

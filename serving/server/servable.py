@@ -1,4 +1,4 @@
-"""A SavedModel on the server: its signatures, its warm-up, and errors as a caller gets them."""
+"""A SavedModel that the server has loaded: its signatures, its warm-up, and its errors."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,12 +15,12 @@ from serving.server.status import Code, RequestError
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_WARMUPS = 1000
-# TensorFlow puts these above an error's own words.
+# Lines that TensorFlow puts above the error message itself.
 _HEADINGS = ("Graph execution error:", "Detected at node", "<stack traces unavailable>", "File ")
 
 
 class SavedModel:
-    """A loaded SavedModel. Raises RequestError where the folder holds none that can be loaded."""
+    """A loaded SavedModel. Raises RequestError if it cannot be loaded."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -46,7 +46,10 @@ class SavedModel:
             raise _as_request_error(error) from None
 
     def warm_up(self) -> int:
-        """Runs the warm-up requests that lie in the SavedModel; gives their number. Raises RequestError if one fails."""
+        """Runs the warm-up requests of the SavedModel and returns their number.
+
+        Raises RequestError if a request fails.
+        """
         number = 0
         for number, request in enumerate(_warmup_requests(self.path / WARMUP), 1):  # noqa: B007 - counted
             name = request.model_spec.signature_name or "serving_default"
@@ -120,7 +123,7 @@ def _as_request_error(error: Exception) -> RequestError:
 
 
 def _line(error: Exception) -> str:
-    # The first line that says something; what follows is the graph's history, of no use to whoever asked.
+    # The first line with a message; the graph's history that follows does not help the client.
     lines = (line.strip() for line in str(error).splitlines())
     said = (line for line in lines if line and not line.startswith(_HEADINGS))
     return next(said, type(error).__name__)

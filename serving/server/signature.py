@@ -1,4 +1,4 @@
-"""What a signature takes and gives, without TensorFlow."""
+"""The inputs and outputs of a signature. Plain Python, without TensorFlow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

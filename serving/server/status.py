@@ -1,4 +1,4 @@
-"""How a request ends: gRPC's canonical codes, which REST answers as HTTP statuses."""
+"""gRPC's status codes, and the HTTP status of each."""
 
 from enum import IntEnum
 
@@ -44,7 +44,7 @@ _HTTP = {
 
 
 class RequestError(Exception):
-    """A request that gets no answer; code and message go to whoever asked."""
+    """A request that fails; the client gets the code and the message."""
 
     def __init__(self, code: Code, message: str):
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Between TensorProto and NumPy, and whether inputs fit a signature."""
+"""Conversion between TensorProto and NumPy, and a check of inputs against a signature."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from serving.server.signature import Signature
 from serving.server.status import Code, RequestError
 
-# A TensorProto may say in a few bytes that one value fills any shape; more than this is refused.
+# A TensorProto of a few bytes may fill any shape with one value; larger ones are refused.
 MOST_VALUES = 2**24
 
 # By TensorFlow's name: the field that holds the values, and the type's number.
@@ -30,7 +30,7 @@ _FIELDS = {
 
 
 def array_of(proto: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
-    """The values of a TensorProto. Raises RequestError, INVALID_ARGUMENT, where it cannot be decoded."""
+    """Decodes a TensorProto. Raises RequestError, INVALID_ARGUMENT, if that fails."""
     try:
         shape = [dim.size for dim in proto.tensor_shape.dim]
         size = 1
@@ -70,7 +70,7 @@ def fill(proto: tensor_pb2.TensorProto, array: np.ndarray, dtype: str) -> None:
 
 
 def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
-    """Raises RequestError, INVALID_ARGUMENT, where names, types or shapes are not the signature's."""
+    """Raises RequestError, INVALID_ARGUMENT, if names, types or shapes are not the signature's."""
     if inputs.keys() != signature.inputs.keys():
         sent, wanted = sorted(inputs), sorted(signature.inputs)
         raise RequestError(
@@ -79,13 +79,13 @@ def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None
             f" len({{{','.join(wanted)}}}). Sent extra: {{{','.join(sorted(set(sent) - set(wanted)))}}}."
             f" Missing but required: {{{','.join(sorted(set(wanted) - set(sent)))}}}.",
         )
-    for place, alias in enumerate(sorted(inputs)):
+    for index, alias in enumerate(sorted(inputs)):
         spec, array = signature.inputs[alias], inputs[alias]
         dtype = "string" if array.dtype == object else array.dtype.name
         if dtype != spec.dtype:
             raise RequestError(
                 Code.INVALID_ARGUMENT,
-                f"Expects arg[{place}] to be {_said(spec.dtype)} but {_said(dtype)} is provided",
+                f"Expects arg[{index}] to be {_display_name(spec.dtype)} but {_display_name(dtype)} is provided",
             )
         if not spec.fits(array.shape):
             wanted_shape = ",".join("?" if size is None else str(size) for size in spec.shape)
@@ -95,6 +95,6 @@ def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None
             )
 
 
-def _said(dtype: str) -> str:
-    """A type as TensorFlow's messages name it."""
+def _display_name(dtype: str) -> str:
+    """The name of a dtype in TensorFlow's messages."""
     return {"float16": "half", "float32": "float", "float64": "double"}.get(dtype, dtype)

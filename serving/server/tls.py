@@ -10,7 +10,7 @@ from components.errors import UserError
 
 
 def credentials(path: str) -> grpc.ServerCredentials:
-    """The server's credentials. Raises UserError where the file is no SSLConfig with a key and a certificate."""
+    """The server's credentials. Raises UserError if the file is not an SSLConfig with key and certificate."""
     config = _ssl_config()()
     try:
         text_format.Parse(Path(path).read_text(encoding="utf-8"), config)
@@ -40,7 +40,7 @@ def credentials(path: str) -> grpc.ServerCredentials:
 
 @cache
 def _ssl_config():
-    """The message SSLConfig, which tensorflow-serving-api does not bring; in a pool of its own."""
+    """The message SSLConfig, which tensorflow-serving-api lacks, in a descriptor pool of its own."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
         name="ssl_config.proto", package="tensorflow.serving", syntax="proto3"

@@ -1,7 +1,7 @@
-"""Versions of one model: which are on disk, which of them serve, and how one takes the place of another.
+"""The versions of one model: which are on disk, which are loaded, and how a new one replaces an old one.
 
-A child of the base path is a version if its name is a number. A new version is loaded before the old one is let go; one
-that cannot be loaded leaves the old one serving and is tried again later. The loader is given: this is plain Python.
+A new version is loaded before the old one is unloaded. A version that cannot be loaded leaves the old one
+serving, and is tried again later. Plain Python: the loader is an argument.
 """
 
 import logging
@@ -31,10 +31,10 @@ class State(IntEnum):
 
 
 class Servable(Protocol):
-    """What a loader gives."""
+    """A loaded version."""
 
     def close(self) -> None:
-        """Lets go of everything; nobody uses it any more."""
+        """Frees its memory; it is not used any more."""
 
 
 T = TypeVar("T", bound=Servable)
@@ -42,7 +42,7 @@ T = TypeVar("T", bound=Servable)
 
 @dataclass(frozen=True)
 class Policy:
-    """Which versions are served: the `latest` so many, `every` one, or those in `specific`."""
+    """Which versions are served: the `latest` ones, `every` version, or the `specific` ones."""
 
     latest: int = 1
     every: bool = False
@@ -104,24 +104,29 @@ class _Entry(Generic[T]):
 
 @dataclass
 class Lease(Generic[T]):
-    """A version that is kept loaded until `release`."""
+    """Keeps a version loaded until `release`."""
 
     version: int
     servable: T
     _release: Callable[[], None] = field(repr=False)
 
     def release(self) -> None:
-        """Ends it; again does nothing."""
+        """Ends the lease; a second call does nothing."""
         release, self._release = self._release, lambda: None
         release()
 
 
 class Versions(Generic[T]):
-    """The versions of a model. One thread calls `step`, any may ask for leases and statuses.
+    """The versions of a model. One thread calls `step`; all threads may take leases and statuses.
 
     Args:
-      load: makes a servable of a version's folder, ready to answer; raises where it cannot.
-      wake: is called when something is left for `step` to do before the next poll is due.
+      name: the model's name.
+      base_path: the folder of versions.
+      load: loads a version's folder; raises if it cannot be loaded.
+      policy: which versions are served.
+      retries: how a version that cannot be loaded is tried again.
+      clock: the time in seconds.
+      wake: is called when `step` has something to do before the next poll.
     """
 
     def __init__(
@@ -144,7 +149,10 @@ class Versions(Generic[T]):
         self._lock = threading.Lock()
 
     def acquire(self, version: Optional[int] = None) -> Lease[T]:
-        """Keeps a version loaded, the newest available one if none is named. Raises RequestError, NOT_FOUND."""
+        """Keeps a version loaded, by default the highest available one.
+
+        Raises RequestError, NOT_FOUND, if the version is not available.
+        """
         with self._lock:
             available = [
                 number for number, entry in self._entries.items() if entry.state is State.AVAILABLE
@@ -163,7 +171,7 @@ class Versions(Generic[T]):
             return Lease(version, entry.servable, lambda: self._release(entry))
 
     def statuses(self) -> list[Status]:
-        """The states of all versions that there ever were, the highest first."""
+        """The states of all versions since the start, the highest first."""
         with self._lock:
             return [
                 Status(version, entry.state, entry.code, entry.message)
@@ -171,7 +179,7 @@ class Versions(Generic[T]):
             ]
 
     def step(self) -> None:
-        """Looks at the disk once, loads what is new and unloads what is no longer wanted. Takes as long as a load takes."""
+        """Looks at the disk once, loads new versions and unloads those no longer wanted; blocks."""
         found = self._look()
         if found is not None:
             came_back = found.keys() - self._found.keys()
@@ -184,12 +192,12 @@ class Versions(Generic[T]):
         self._reap()
 
     def close(self) -> None:
-        """Unloads every version as soon as nobody uses it; `step` must still be called until `idle`."""
+        """Unloads each version once it has no lease; call `step` until `idle`."""
         self._closed = True
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is loaded."""
+        """Whether no version is loaded."""
         with self._lock:
             return all(entry.servable is None for entry in self._entries.values())
 
@@ -240,7 +248,7 @@ class Versions(Generic[T]):
         started = time.monotonic()
         try:
             servable = self._load(path)
-        except Exception as error:  # whatever is wrong with it, the others go on
+        except Exception as error:  # the other versions go on
             with self._lock:
                 entry.failures += 1
                 entry.try_at = self._clock() + self._retries.seconds
