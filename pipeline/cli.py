@@ -1,4 +1,4 @@
-"""The command line. What a command needs is imported when it runs, so that help is there at once."""
+"""The command line. A command's imports happen when it runs, so that help appears at once."""
 
 import importlib
 import sys
@@ -36,7 +36,7 @@ _EXTRAS = {
 
 
 class _Commands(click.Group):
-    """Imports a command when it is asked for; the list needs none of them."""
+    """Imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -65,7 +65,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The program: what goes wrong is told in one line on standard error."""
+    """Runs the command line; an error is one line on standard error."""
     try:
         sys.exit(cli.main(prog_name="tfx-ner", standalone_mode=False))
     except click.ClickException as error:

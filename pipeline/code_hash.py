@@ -1,4 +1,4 @@
-"""Hashes of the project's own sources, so that a change of code reruns the steps that depend on it.
+"""Hashes of the project's own sources, so that a change of code reruns the nodes that depend on it.
 
 TFX's cache key of a step holds the names of functions and classes, not their code. Each step is therefore given a hash of
 the module that it runs and of everything in the project which that imports, and of the versions of the libraries that

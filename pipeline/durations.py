@@ -7,12 +7,12 @@ _LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 def seconds(text: str) -> int:
-    """The seconds in a length of time.
+    """Parses a length of time into seconds.
 
     >>> seconds("1h30m"), seconds("7d")
     (5400, 604800)
 
-    Raises ValueError where it is none, or none at all.
+    Raises ValueError for another text, and for zero.
     """
     found = _LENGTH.fullmatch(text.strip().lower())
     total = (
@@ -26,7 +26,7 @@ def seconds(text: str) -> int:
 
 
 def shown(total: float) -> str:
-    """The same in reverse, to the second; the two largest units of it.
+    """Formats seconds as a length of time, in its two largest units.
 
     >>> shown(5400), shown(0.4), shown(90061)
     ('1h30m', '0s', '1d1h')

@@ -41,7 +41,7 @@ def look(
     Args:
       path: a file or a folder, or where spans are.
       options: how to read it.
-      aside: file for the sentences left out, one JSON object each; not made where there are none.
+      aside: file for the sentences left out, one JSON object each; made only if there are any.
       choice: which spans to take, and what to evaluate on.
 
     Raises:

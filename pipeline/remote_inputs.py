@@ -1,4 +1,4 @@
-"""What the settings name on storage elsewhere, copied into the work folder; a published version, copied there."""
+"""Remote storage: copies inputs that the settings name into the workdir, and published versions to it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,16 @@ _READ = ("data", "golden", "vectors")
 def fetched(
     config: Config, workdir: Workdir, say: Callable[[str], None] = lambda _: None
 ) -> Config:
-    """The configuration with copies in place of what lies elsewhere; what has not changed is not fetched again.
+    """The configuration with local copies in place of remote inputs; unchanged ones are not copied again.
 
-    `say` is told what is fetched. Raises UserError where something is not there, and StorageError where it cannot be reached.
+    Args:
+      config: the configuration as given.
+      workdir: where the copies go.
+      say: called with a line for each copy.
+
+    Raises:
+      UserError: an input does not exist.
+      StorageError: the storage cannot be reached.
     """
     given = {name: getattr(config, name) for name in _READ}
     there = {name: path for name, path in given.items() if path and is_remote(path)}

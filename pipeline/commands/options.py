@@ -4,14 +4,16 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
-from components.corpus.reading import ReadOptions
 from components.errors import UserError, warn
 from components.storage.remote import refuse_address
 from pipeline.nodes import NODES, RENAMED_NODES
+
+if TYPE_CHECKING:
+    from components.corpus.options import ReadOptions
 
 reading = click.option(
     "--set",
@@ -107,7 +109,7 @@ def place(command):
 
 
 class WithDefault(click.Group):
-    """A group whose first command is meant where none is named."""
+    """A group of commands that runs its first command by default."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
@@ -118,8 +120,9 @@ class WithDefault(click.Group):
         return list(self.commands)
 
 
-def read_options(assignments: tuple[str, ...]) -> ReadOptions:
+def read_options(assignments: tuple[str, ...]) -> "ReadOptions":
     """How to read a corpus, from `--set`. Raises UserError for another key or a bad value."""
+    from components.corpus.options import ReadOptions
     from pipeline import config
 
     settings = config.load(None, assignments, {})
@@ -134,14 +137,14 @@ def read_options(assignments: tuple[str, ...]) -> ReadOptions:
 
 
 def fetched(path: str) -> str:
-    """A path of this machine as it is; of one elsewhere, its copy in the user's cache, with a line that says so when it is made."""
+    """The path of a local file as it is; of a remote one, a copy in the user's cache. Prints a line when it copies."""
     from components.storage import copies
 
     return copies.local_copy(path, log=lambda line: click.echo(line, err=True))
 
 
 def refuse_unwritable(*files: Optional[str]) -> None:
-    """Raises UserError for a file where none can be written, before time is spent on what goes into it."""
+    """Raises UserError if one of the files cannot be written, before time is spent on its content."""
     for file in files:
         refuse_address("cannot write to", file, "Write it there, and copy it")
         if (
@@ -153,7 +156,7 @@ def refuse_unwritable(*files: Optional[str]) -> None:
 
 
 def write_json(figures: Mapping[str, object], file: Optional[str]) -> None:
-    """Writes figures to `file` if there is one. Raises UserError where it cannot be written."""
+    """Writes figures as JSON to `file` unless that is None. Raises UserError if it cannot be written."""
     if not file:
         return
     text = json.dumps(figures, ensure_ascii=False, indent=1) + "\n"
@@ -164,7 +167,7 @@ def write_json(figures: Mapping[str, object], file: Optional[str]) -> None:
 
 
 def write_text(text: str, file: str) -> None:
-    """Writes a file. Raises UserError where it cannot be written."""
+    """Writes a file. Raises UserError if it cannot be written."""
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:

@@ -16,7 +16,7 @@ from pipeline.commands import options
     metavar="DIR",
     help="The work folder of the run; ./work if not given.",
 )
-@click.option("--compare", metavar="RUN", help="Show this other run beside it.")
+@click.option("--compare", metavar="RUN", help="Compare with this other run.")
 @options.json_file
 def report(
     run: Optional[str], workdir: str, compare: Optional[str], json_file: Optional[str]
