@@ -179,7 +179,8 @@ def prune(folders: Folders, keep: int) -> list[int]:
     newest = folders.all[-keep:] if keep else []
     removed = [number for number in folders.all if number not in {*newest, *protected(folders)}]
     for number in removed:
-        versions.remove(folders.place(number))
+        if folder := folders.place(number):
+            versions.remove(folder)
         if versions.last_published(folders) == str(number):
             versions.forget_last_published(folders)
     return removed

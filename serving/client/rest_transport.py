@@ -232,6 +232,7 @@ def _reason(error: BaseException) -> str:
     while cause := cause.__cause__ or cause.__context__:
         if isinstance(cause, OSError) and cause.strerror:
             # asyncio replaces the message of a refused connection.
-            refused = isinstance(cause, ConnectionError) and cause.errno is not None
-            message = os.strerror(cause.errno) if refused else cause.strerror
+            message = cause.strerror
+            if isinstance(cause, ConnectionError) and cause.errno is not None:
+                message = os.strerror(cause.errno)
     return message

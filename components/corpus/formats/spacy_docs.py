@@ -76,8 +76,8 @@ class SpacyDocBin(Format):
 
 def _import_spacy(path: str) -> Any:
     try:
-        import spacy
-        import spacy.tokens
+        import spacy  # pyright: ignore[reportMissingImports]
+        import spacy.tokens  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(
             f"{path}: found a file of spaCy's, and spaCy is not installed; {_REMEDY}"
