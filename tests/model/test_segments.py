@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.export import text
+from components.export import signatures
 
 
 def segments(counts, breaks=(), ends=()):
@@ -13,7 +13,7 @@ def segments(counts, breaks=(), ends=()):
         tf.constant([place in chosen for place in range(total)], tf.bool)
         for chosen in (breaks, ends)
     ]
-    return text.segments(tf.constant(counts, tf.int64), *marks).numpy().tolist()
+    return signatures.segments(tf.constant(counts, tf.int64), *marks).numpy().tolist()
 
 
 def test_texts_and_paragraphs_are_parts():
