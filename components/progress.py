@@ -7,7 +7,7 @@ run in the process (perhaps in another thread) of the run. An event without a li
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -179,11 +179,17 @@ _JSON_EVENTS = {
 
 
 def to_json(event: Event) -> str:
-    """An event of training as one line of JSON, for a parent process."""
-    return json.dumps({"event": type(event).__name__, **asdict(event)}, default=float)
+    """An event as one line of JSON: `event` is the name of its class; an error becomes its text."""
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    return json.dumps({"event": type(event).__name__, **values}, default=_plain)
 
 
 def from_json(values: Mapping[str, Any]) -> Event:
-    """The event that `to_json` wrote."""
-    fields = dict(values)
-    return _JSON_EVENTS[fields.pop("event")](**fields)
+    """The event of training that `to_json` wrote."""
+    attributes = dict(values)
+    return _JSON_EVENTS[attributes.pop("event")](**attributes)
+
+
+def _plain(value: Any) -> float | str:
+    """NumPy's numbers as numbers, exceptions as text."""
+    return str(value) if isinstance(value, BaseException) else float(value)

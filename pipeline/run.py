@@ -114,14 +114,18 @@ class _RunContext:
 
 
 class NodeRecorder:
-    """Keeps what became of the nodes.
+    """Keeps what became of the nodes, and writes all events to a file of JSON lines.
+
+    Args:
+      event_log: the file, None to write none.
 
     Attributes:
       nodes: those that ended, in that order.
       failure: the first failure, None if there was none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, event_log: Optional[Path] = None) -> None:
+        self._event_log = event_log
         self.nodes: tuple[progress.NodeEnded, ...] = ()
         self.failure: Optional[progress.NodeFailed] = None
 
@@ -132,6 +136,9 @@ class NodeRecorder:
 
     def handle(self, event: progress.Event) -> None:
         """Takes an event of `components.progress`."""
+        if self._event_log:
+            with self._event_log.open("a", encoding="utf-8") as file:
+                file.write(progress.to_json(event) + "\n")
         if isinstance(event, progress.NodeEnded):
             self.nodes += (event,)
         elif isinstance(event, progress.NodeFailed):
@@ -344,7 +351,7 @@ def _run_nodes(
     """Runs the nodes of a pipeline, and raises UserError or Failure if one fails, unless that is the report."""
     from pipeline import launch
 
-    recorder = NodeRecorder()
+    recorder = NodeRecorder(context.folder / "events.jsonl")
     with progress.listening(recorder.handle), progress.listening(context.console.handle):
         try:
             launch.run_graph(pipeline, config.orchestrator, run_id, context.request.until)

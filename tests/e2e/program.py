@@ -1,7 +1,7 @@
 """The program in processes of its own, in a clean environment, and what comes of it."""
 
+import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -38,7 +38,8 @@ def environment():
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one command; `versions` and `runs` are what the workdir holds after it."""
+    """What came of one command; `versions` and `runs` are what the workdir holds after it, `events` are
+    those of the run that it made, from its folder."""
 
     code: int
     out: str
@@ -46,12 +47,18 @@ class Result:
     seconds: float
     versions: tuple[str, ...] = ()
     runs: tuple[Path, ...] = ()
+    events: tuple[dict, ...] = ()
 
     @property
     def nodes(self) -> dict[str, tuple[str, str]]:
         """What became of each node: 'ran' or 'cached' or 'failed', and why."""
-        lines = re.findall(r"^[✓=✗] (\w+) +[\d.]+ s  (\w+)(?:: (.*))?$", self.out, re.MULTILINE)
-        return {node: (state, reason) for node, state, reason in lines}
+        nodes = {}
+        for event in self.events:
+            if event["event"] == "NodeEnded":
+                nodes[event["node"]] = ("cached" if event["cached"] else "ran", event["reason"])
+            elif event["event"] == "NodeFailed":
+                nodes[event["node"]] = ("failed", "")
+        return nodes
 
     @property
     def ran(self) -> list[str]:
@@ -65,7 +72,7 @@ class Result:
     @property
     def epochs(self) -> list[int]:
         """The epochs that were reported."""
-        return [int(number) for number in re.findall(r"^ +epoch +(\d+)/", self.out, re.MULTILINE)]
+        return [event["epoch"] for event in self.events if event["event"] == "EpochEnded"]
 
     def kept(self, name: str) -> str:
         """A file of the newest run's folder."""
@@ -118,6 +125,7 @@ class _Process:
         if Program.stopped:
             raise RuntimeError("the tests were stopped")
         self._workdir, self._began = workdir, time.monotonic()
+        self._runs_before = runs_in(workdir)
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
             cwd=program.source,
@@ -198,7 +206,19 @@ class _Process:
             time.monotonic() - self._began,
             versions_in(self._workdir),
             runs_in(self._workdir),
+            events_of([run for run in runs_in(self._workdir) if run not in self._runs_before]),
         )
+
+
+def events_of(runs: list[Path]) -> tuple[dict, ...]:
+    """The events that runs kept in their folders; the last line may be cut where a run was killed."""
+    lines = [
+        line
+        for run in runs
+        if (run / "events.jsonl").exists()
+        for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    ]
+    return tuple(json.loads(line) for line in lines if line.endswith("\n"))
 
 
 def versions_in(workdir: Path | None) -> tuple[str, ...]:

@@ -113,6 +113,15 @@ def test_the_recorder_keeps_nodes_and_the_first_failure():
     assert (recorder.failure.node, recorder.failure.error) == ("Pusher", first)
 
 
+def test_the_recorder_writes_every_event_as_a_line_of_json(tmp_path):
+    recorder = NodeRecorder(tmp_path / "events.jsonl")
+    for event in EVENTS:
+        recorder.handle(event)
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
+    assert lines[1]["reason"] == "same as before" and lines[7]["f1"] == 0.5
+
+
 def test_the_score_table_ends_with_all_types(screen):
     screen.print(score_table("Title", {"LOC": SCORES, "[b]": SCORES}, SCORES))
     lines = [line.split() for line in shown(screen).splitlines()]
