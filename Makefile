@@ -54,6 +54,7 @@ flink: setup ## fetch Flink, for the tests that run Beam's steps on it, into .fl
 lint: setup ## ruff check, ruff format --check, and types by pyright
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
 
 setup: ## make .venv from this machine's lock file; does nothing if that is done
 	@requirements/setup.sh
