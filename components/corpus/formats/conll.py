@@ -381,7 +381,8 @@ def _chosen_columns(chosen: str, cells: list[str]) -> tuple[int, int, bool]:
     indices = []
     header = False
     for part in (part.strip() for part in chosen.split(",")):
-        if part.lower() in names:
+        is_number = part.removeprefix("-").isdigit()
+        if part.lower() in names and not is_number:
             indices.append(names.index(part.lower()))
             header = True
         else:
@@ -428,9 +429,10 @@ def _record(
     tokens: list[str] = []
     tags: list[str] = []
     width, token, tag, tabs = layout.width, layout.token, layout.tag, layout.tabs
+    ends_with_token = token == width - 1
     for number, line in rows:
         if tabs:
-            cells = line.split("\t")
+            cells = (line.rstrip("\r\n") if ends_with_token else line).split("\t")
             if len(cells) == width:
                 value = cells[tag].strip()
                 if value:

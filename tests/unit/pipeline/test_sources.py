@@ -142,7 +142,7 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
         for path in (ROOT / "components").rglob("*.py")
     }
     by_commands_only = {
-        *(f"components.corpus.{name}" for name in ("check", "find_corpus", "window")),
+        *(f"components.corpus.{name}" for name in ("check", "convert", "find_corpus", "window")),
         "components.export.evaluation",
         "components.export.output_formats",
     }
