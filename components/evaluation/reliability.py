@@ -1,4 +1,4 @@
-"""Whether the scores of entities are probabilities."""
+"""Calibration: how close the scores of entities are to the share of correct ones."""
 
 import numpy as np
 
@@ -8,26 +8,43 @@ _DRAWS = 2_000
 def binned(
     scores: np.ndarray, right: np.ndarray, bins: int = 10
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Over bins of equal width, each `[bins]`: how many scores are in it, their sum, and how many of these are right."""
-    place = np.minimum((np.asarray(scores) * bins).astype(int), bins - 1)
+    """Sorts scores into bins of equal width.
+
+    Args:
+      scores: from 0 to 1, `[entities]`.
+      right: whether each entity is correct, `[entities]`.
+      bins: the number of bins.
+
+    Returns:
+      The number of scores in each bin, their sum, and how many are correct, each `[bins]`.
+    """
+    index = np.minimum((np.asarray(scores) * bins).astype(int), bins - 1)
     return (
-        np.bincount(place, minlength=bins),
-        np.bincount(place, scores, bins),
-        np.bincount(place, right, bins),
+        np.bincount(index, minlength=bins),
+        np.bincount(index, scores, bins),
+        np.bincount(index, right, bins),
     )
 
 
 def expected_error(scores: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error (Naeini, Cooper and Hauskrecht 2015): how far mean score and share of right answers lie apart,
-    over bins of equal width, weighted by what is in them.
+    """Expected calibration error (Naeini, Cooper and Hauskrecht 2015).
+
+    It is the distance of the mean score from the share of correct entities, averaged over bins of equal
+    width, which count as much as they hold entities. The arguments are those of `binned`.
     """
     counts, sums, hits = binned(scores, right, bins)
     return float(np.abs(sums - hits).sum() / max(counts.sum(), 1))
 
 
 def error_by_chance(scores: np.ndarray, bins: int = 10) -> float:
-    """What the expected calibration error stays below in 95 of 100 samples if every score is exactly the probability of being right:
-    few entities have an error even then. In each bin what is right varies as a normal value of the same variance does.
+    """The 95th percentile of the expected calibration error of perfectly calibrated scores.
+
+    Few entities have an error even if each score is exactly the probability of being correct. The number
+    of correct entities in a bin is drawn from a normal distribution of the same variance.
+
+    Args:
+      scores: from 0 to 1, `[entities]`.
+      bins: the number of bins.
     """
     scores = np.asarray(scores, float)
     _, _, variances = binned(scores, scores * (1 - scores), bins)

@@ -1,4 +1,4 @@
-"""What a new model loses type by type against the one that serves. Plain Python."""
+"""Losses of a new model against the serving one, by entity type."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,14 +12,17 @@ def losses(
     tolerance: float,
     support: int,
 ) -> list[str]:
-    """A phrase for each type that has lost too much.
+    """Finds the entity types that lost too much.
 
     Args:
-      before: f1 and support by type, of the model that serves.
-      now: the same of the new one, on the same data.
+      before: F1 and support by type, of the serving model.
+      now: the same of the new model, on the same data.
       unlearnt: types that the serving model knows and the new one does not.
       tolerance: F1 that a type may lose.
-      support: true entities below which a type's F1 says too little to judge by.
+      support: a type with fewer true entities is not judged by its F1.
+
+    Returns:
+      A phrase for each such type.
     """
     gone = sorted(unlearnt)
     phrases = [
