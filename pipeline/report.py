@@ -1,4 +1,4 @@
-"""The report of a run: what its Report node measured, with what only the run knows, as JSON and as a page. Needs no TFX."""
+"""The report of a run, as JSON and as a page: the figures of its Report node and the facts of the run. Does not import TFX."""
 
 import datetime
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from components import atomic_io
 from components.errors import UserError
 from components.progress import NodeEnded
 from components.report import card, figures
@@ -27,30 +28,36 @@ def assemble(
     outcome: Outcome,
     before: Iterable[Facts],
 ) -> figures.Figures:
-    """The whole report.
+    """Puts a report together.
 
     Args:
-      measured: what the Report node did.
-      spans: what is in each span of data.
-      facts: what is remembered of the run.
+      measured: the figures of the Report node.
+      spans: sizes and types of each span of data.
+      facts: what the history keeps of the run.
       config: its configuration.
-      outcome: what came of it.
-      before: what is remembered of the runs before it, oldest first.
+      outcome: its outcome.
+      before: what the history keeps of earlier runs, oldest first.
     """
-    began = _moment(facts.started)
+    start = _moment(facts.started)
     evaluation = measured.evaluation
     data = replace(
         measured.data,
         drift=tuple(
-            figures.Drift(one["of"], one["measure"], one["value"], one["threshold"], one["between"])
-            for one in outcome.drift
+            figures.Drift(
+                drift["of"],
+                drift["measure"],
+                drift["value"],
+                drift["threshold"],
+                drift["between"],
+            )
+            for drift in outcome.drift
         ),
         spans=spans,
     )
     return figures.Figures(
         verdict=figures.Verdict(
             run=facts.run,
-            began=began,
+            began=start,
             corpus=facts.corpus,
             model=config.name,
             published=outcome.published,
@@ -78,7 +85,7 @@ def assemble(
         card=card.model_card(
             name=config.name,
             version=outcome.version,
-            date=began,
+            date=start,
             corpus=facts.corpus,
             data_hash=facts.data_hash,
             settings=config.model,
@@ -173,7 +180,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """The file is there whole or not at all. What UTF-8 cannot hold, as in the names of some files, becomes a question mark."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", errors="replace")
-    partial.replace(path)
+    """Writes a file atomically. Names of files may hold what UTF-8 cannot: it becomes a question mark."""
+    atomic_io.write_bytes(path, text.encode("utf-8", errors="replace"))

@@ -14,8 +14,8 @@ from pipeline.commands import options
 @click.option(
     "--data",
     metavar="PATH",
-    help="Labelled text: a file, a folder, or a folder of spans (span-1, …), here or on s3://, gs:// or hdfs://; the starter"
-    " corpus if not given.",
+    help="Labelled text: a file, a folder, or a folder of spans (span-1, …), local or on s3://, gs:// or hdfs://; by"
+    " default the starter corpus.",
 )
 @click.option("--config", "config_file", metavar="FILE", help="Settings as YAML.")
 @click.option(
@@ -26,12 +26,12 @@ from pipeline.commands import options
     help="One setting, as in training.epochs=5; may be given again.",
 )
 @click.option(
-    "--workdir", metavar="DIR", help="Folder for everything the run makes; ./work if not given."
+    "--workdir", metavar="DIR", help="Folder for everything the run makes; by default ./work."
 )
 @click.option(
     "--orchestrator",
     type=click.Choice(["beam", "local"]),
-    help="TFX's BeamDagRunner, which is the default, or its LocalDagRunner.",
+    help="What runs the nodes: beam (the default) or local, as TFX's BeamDagRunner or LocalDagRunner.",
 )
 @click.option(
     "--tune",
@@ -39,16 +39,16 @@ from pipeline.commands import options
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Try N settings first, the present ones among them; the best on dev hold from then on.",
+    help="Try N combinations of settings first, the current one included; this and later runs use the best on dev.",
 )
 @options.reason("Why it is run, for `tfx-ner runs`.", default="by hand")
 @click.option(
     "--force-baseline",
     is_flag=True,
-    help="Do not compare with the model that serves, as after a change of labels; gate.minimum_f1 holds still.",
+    help="Do not compare with the serving model, for example after a change of labels; gate.minimum_f1 still applies.",
 )
 @options.until(
-    "Stop after this step; what is done already comes from the cache, and nothing is published."
+    "Stop after this node; finished nodes come from the cache, and nothing is published."
 )
 @options.json_file
 @click.option(
