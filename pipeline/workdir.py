@@ -1,4 +1,4 @@
-"""The folder in which a pipeline lives: what lies where, and the lock that keeps two runs apart."""
+"""The workdir: the paths in it, its lock, and the record of where it was."""
 
 import contextlib
 import json
@@ -34,12 +34,11 @@ class Location:
 
 @dataclass(frozen=True)
 class Workdir:
-    """Paths in a work folder.
+    """The paths in a workdir.
 
-    `tuned` holds the settings that a search found best, `artifacts` is TFX's pipeline root, `metadata` the SQLite file, `schema`
-    the contract, `serving` the base folder of the published versions, `withdrawn` the versions that must not serve, `checkpoints`
-    what training needs to go on after a kill, `runs` a folder a run, `reports` a folder for the report of each, `fetched` copies of
-    what the settings name elsewhere.
+    Attributes:
+      root: the absolute path of the workdir.
+      name: the name of the model, under which it is published.
     """
 
     root: Path
@@ -47,55 +46,67 @@ class Workdir:
 
     @property
     def tuned(self) -> Path:
+        """The settings that a search found best."""
         return self.root / "tuned.yaml"
 
     @property
     def artifacts(self) -> Path:
+        """TFX's pipeline root."""
         return self.root / "artifacts"
 
     @property
     def metadata(self) -> Path:
+        """ML Metadata, if it is in SQLite."""
         return self.root / "metadata.sqlite"
 
     @property
     def schema(self) -> Path:
+        """The curated schema."""
         return self.root / "schema" / "schema.pbtxt"
 
     @property
     def serving(self) -> Path:
+        """The folder of the published versions."""
         return self.root / "serving" / self.name
 
     @property
     def withdrawn(self) -> Path:
+        """The folder of the versions that must not serve."""
         return self.root / "withdrawn" / self.name
 
     @property
     def versions(self) -> Folders:
-        """The folders that published versions lie in."""
+        """The folders of the published versions."""
         return Folders(self.serving, self.withdrawn)
 
     @property
     def checkpoints(self) -> Path:
+        """What training needs to go on after a kill."""
         return self.root / "checkpoints"
 
     @property
     def runs(self) -> Path:
+        """One folder for each run."""
         return self.root / "runs"
 
     @property
     def reports(self) -> Path:
+        """One folder for the report of each run."""
         return self.root / "reports"
 
     @property
     def set_aside(self) -> Path:
+        """Files of unknown origin."""
         return self.root / "set-aside"
 
     @property
     def fetched(self) -> Path:
+        """Copies of remote files that the settings name."""
         return self.root / "fetched"
 
     @property
     def location_file(self) -> Path:
+        """The record of where the workdir was."""
         return self.root / "workdir.json"
 
     @property
@@ -117,12 +128,12 @@ class Workdir:
         atomic_io.write_text(self.location_file, json.dumps(asdict(location), indent=1) + "\n")
 
     def make(self) -> None:
-        """Makes the folder. Raises UserError where that is not possible."""
+        """Creates the workdir. Raises UserError if that is not possible."""
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"{self.root}: cannot make the work folder ({error.strerror}); give another with --workdir"
+                f"{self.root}: cannot make the workdir ({error.strerror}); give another with --workdir"
             ) from None
 
     @property
@@ -131,7 +142,7 @@ class Workdir:
 
     @property
     def holder(self) -> int:
-        """The process that holds the work folder, or did when it was killed; 0 if there is none."""
+        """The number of the process that holds the workdir, or held it when it was killed; 0 if there is none."""
         try:
             return int(self._holder.read_text(encoding="utf-8").removeprefix("process "))
         except (OSError, ValueError):
@@ -139,7 +150,7 @@ class Workdir:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the work folder for one run; it is free again when the process ends, however it ends.
+        """Locks the workdir until the context or the process ends.
 
         Raises BusyError at once if another run holds it.
         """
@@ -153,7 +164,7 @@ class Workdir:
             ) from None
         except OSError as error:
             raise UserError(
-                f"{self.root}: cannot lock the work folder ({error.strerror}); give another with --workdir"
+                f"{self.root}: cannot lock the workdir ({error.strerror}); give another with --workdir"
             ) from None
         try:
             self._holder.write_text(f"process {os.getpid()}", encoding="utf-8")

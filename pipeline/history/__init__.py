@@ -1,1 +1,1 @@
-"""What ran, what came of it, and what is kept of it: read from ML Metadata and the work folder, without TFX."""
+"""The history: runs, published versions, artifacts, cleaning up and pruning, from ML Metadata; without TFX."""

@@ -1,21 +1,44 @@
-"""What is remembered of a run, and how ML Metadata holds it: the custom properties of a context of its own."""
+"""The record of a run, which ML Metadata keeps as the custom properties of a context."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, Optional
+from typing import Any
 
 TYPE = "tfx_ner_run"  # of the context; its name is the run's folder's, and that of TFX's own context of the run
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A run. Scores are as in `pipeline.outcome.Outcome`, whose `nodes` these are, too.
+    """What is recorded of a run.
 
-    `because` says why it started; `started` is in seconds since 1970, `seconds` how long it took; `process` on `host` was at
-    work. `data` is the corpus's path, `spans` those it was trained on. `verdict` is empty until it has ended, `code` its exit
-    code, `error` the line it ended with. `version` is what it published, wherever that lies now. `until` is the node that it was
-    to stop after, "" if it was to go to the end.
+    Attributes:
+      run: the name of its folder.
+      workdir: the path of the workdir.
+      because: why it started.
+      corpus: the name of the corpus.
+      data: the path of the corpus.
+      started: when it started, in seconds since 1970.
+      process: the number of its process.
+      host: the machine on which that ran.
+      config_hash: hash of its configuration.
+      code_hash: hash of the code.
+      packages: versions of the packages by name.
+      data_hash: hash of the corpus.
+      spans: number and version of each span of data that it trained on.
+      sentences: number of sentences by split.
+      seconds: how long it took; None until it has ended.
+      verdict: how it ended, in a word; "" until it has ended.
+      code: its exit code; None until it has ended.
+      error: the line with which it ended if it failed.
+      reasons: why the gate let nothing through.
+      evaluated_on: the split that the scores are of.
+      overall: scores over all types, as in `pipeline.outcome.Outcome`.
+      per_type: scores by type.
+      before: scores of the model that served before.
+      version: the version that it published, wherever that is now.
+      until: the node after which it had to stop; "" to run to the end.
+      nodes: its nodes, as in `pipeline.outcome.Outcome`.
     """
 
     run: str
@@ -32,21 +55,21 @@ class Facts:
     data_hash: str = ""
     spans: Sequence[Mapping[str, int]] = ()
     sentences: Mapping[str, int] = field(default_factory=dict)
-    seconds: Optional[float] = None
+    seconds: float | None = None
     verdict: str = ""
-    code: Optional[int] = None
+    code: int | None = None
     error: str = ""
     reasons: Sequence[str] = ()
     evaluated_on: str = ""
-    overall: Optional[Mapping[str, float]] = None
-    per_type: Optional[Mapping[str, Mapping[str, float]]] = None
-    before: Optional[Mapping[str, float]] = None
+    overall: Mapping[str, float] | None = None
+    per_type: Mapping[str, Mapping[str, float]] | None = None
+    before: Mapping[str, float] | None = None
     version: str = ""
     until: str = ""
     nodes: Sequence[Mapping[str, Any]] = ()
 
     def properties(self) -> dict[str, str]:
-        """The values by name; texts as they are, the rest as JSON, and nothing for what is empty."""
+        """The values by name: strings as they are, others as JSON; empty values are left out."""
         return {
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for name, value in asdict(self).items()
@@ -55,8 +78,8 @@ class Facts:
 
     @classmethod
     def of(cls, run: str, properties: Mapping[str, str]) -> "Facts":
-        """A run's facts from its context's properties; what a later version of the program has written besides is left out."""
-        known = {one.name: one.type for one in fields(cls)}
+        """The facts in the properties of a run's context; properties of later versions are ignored."""
+        known = {entry.name: entry.type for entry in fields(cls)}
         return cls(
             run=run,
             **{
@@ -68,7 +91,7 @@ class Facts:
 
 
 _OPTIONAL = {
-    one.name
-    for one in fields(Facts)
-    if one.default is not MISSING or one.default_factory is not MISSING
+    entry.name
+    for entry in fields(Facts)
+    if entry.default is not MISSING or entry.default_factory is not MISSING
 }

@@ -1,10 +1,11 @@
-"""The page of a run as an artifact in ML Metadata, made from the figures that the run's Report node put out.
+"""The page of a report as an artifact in ML Metadata, made from the output of the run's Report node.
 
-It is written after the run, for only then the verdict and the times are known; so no node of TFX's can put it out.
+It is written after the run, when the verdict and the times are known; so it cannot be the output of a node.
 """
 
 from pathlib import Path
 
+from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 TYPE = "ReportPage"  # of the artifact; its URI is the folder that has the page and `report.json`
@@ -13,14 +14,14 @@ _KEY = "page"
 _Event = metadata_store_pb2.Event
 
 
-def keep(store, run: str, report: int, folder: Path) -> None:
-    """Remembers a page.
+def keep(store: MetadataStore, run: str, report: int, folder: Path) -> None:
+    """Records a page as an artifact.
 
     Args:
       store: ML Metadata.
       run: the name of the run.
-      report: id of its Report node's execution.
-      folder: where the page is.
+      report: the id of the execution of its Report node.
+      folder: the folder of the page.
     """
     context = store.get_context_by_type_and_name("pipeline_run", run)
     page = metadata_store_pb2.Artifact(
@@ -38,12 +39,15 @@ def keep(store, run: str, report: int, folder: Path) -> None:
         for event in store.get_events_by_execution_ids([report])
         if event.type in (_Event.OUTPUT, _Event.DECLARED_OUTPUT)
     ]
-    made = [(one, _event(_Event.INPUT, "figures")) for one in store.get_artifacts_by_id(figures)]
-    store.put_execution(execution, [*made, (page, _event(_Event.OUTPUT, _KEY))], [context])
+    inputs = [
+        (artifact, _event(_Event.INPUT, "figures"))
+        for artifact in store.get_artifacts_by_id(figures)
+    ]
+    store.put_execution(execution, [*inputs, (page, _event(_Event.OUTPUT, _KEY))], [context])
 
 
-def of(store, run: str) -> list[int]:
-    """The ids of the page that a run has, or of none."""
+def of(store: MetadataStore, run: str) -> list[int]:
+    """The id of the page of a run; empty if it has no page."""
     page = store.get_artifact_by_type_and_name(TYPE, f"{_KEY}:{run}")
     return [page.id] if page else []
 

@@ -1,4 +1,4 @@
-"""Remembers a run in ML Metadata: at its start, and at its end, whichever that is."""
+"""Records a run in ML Metadata: at its start, and at its end, however it ends."""
 
 import contextlib
 import hashlib
@@ -27,7 +27,7 @@ BY_HAND = "by hand"  # why a run starts, where nobody says so
 
 
 class Record:
-    """A run's facts, which are written each time that something is added to them."""
+    """Writes the facts of a run, each time that something is added to them."""
 
     def __init__(self, connection, facts: Facts):
         self._connection, self.facts, self._context, self._began = (
@@ -39,12 +39,12 @@ class Record:
         self._write()
 
     def add(self, **facts: Any) -> None:
-        """Remembers more."""
+        """Records more facts."""
         self.facts = replace(self.facts, **facts)
         self._write()
 
     def end(self, verdict: str, code: int, **facts: Any) -> None:
-        """Remembers how it ended. Where that fails it is only told: what came of the run matters more."""
+        """Records how the run ended. An error of ML Metadata is only printed: the outcome matters more."""
         try:
             self.add(
                 verdict=verdict,
@@ -77,15 +77,15 @@ class Record:
 def begun(
     connection, run: str, config: Config, workdir: str, corpus: str, data: str, because: str
 ) -> Record:
-    """Remembers that a run starts.
+    """Records that a run starts.
 
     Args:
       connection: of ML Metadata.
       run: the name of its folder.
       config: its configuration.
-      workdir: the work folder.
-      corpus: what the corpus is called.
-      data: where it is.
+      workdir: the path of the workdir.
+      corpus: the name of the corpus.
+      data: the path of the corpus.
       because: why it starts.
 
     Raises:
@@ -113,7 +113,7 @@ def begun(
 
 @contextlib.contextmanager
 def ending(record: Record) -> Iterator[None]:
-    """Remembers what was raised meanwhile, and raises it on."""
+    """Records an exception that ends the run, and raises it again."""
     try:
         yield
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""The runs of a work folder, as ML Metadata remembers them and as a user reads them."""
+"""The runs of a workdir, as ML Metadata has them and as a user reads them."""
 
 import io
 import os

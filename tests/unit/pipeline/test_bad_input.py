@@ -134,11 +134,11 @@ BAD_USE = {
     ),
     "a workdir that is a file": (
         ["run", "--data", "{tmp}/good.conll", "--workdir", "{tmp}/good.conll"],
-        "cannot make the work folder",
+        "cannot make the workdir",
     ),
     "a workdir in a file": (
         ["run", "--data", "{tmp}/good.conll", "--workdir", "{tmp}/good.conll/work"],
-        "cannot make the work folder",
+        "cannot make the workdir",
     ),
     "an unwritable file for figures": (
         ["check", "{tmp}/good.conll", "--json", "{tmp}/none/a.json"],
