@@ -120,5 +120,5 @@ def test_with_a_clock_set_back_a_run_still_comes_after_those_before_it(tmp_path)
     )
     later.mkdir()
     (tmp_path / "notes").mkdir()
-    first, second = runs._new_folder(tmp_path), runs._new_folder(tmp_path)
+    first, second = runs._make_run_folder(tmp_path), runs._make_run_folder(tmp_path)
     assert later.name < first.name < second.name
