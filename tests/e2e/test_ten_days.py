@@ -39,20 +39,21 @@ SETTINGS = (
     "schedule.timezone=UTC",
 )
 
-# The command as it is, at a time that is given.
+# The command, with a clock that starts at a given time.
 AT = """
 import contextlib, datetime, sys, time
 from pipeline import cli
-from pipeline.schedule import clock
+from pipeline.schedule import process
 began, morning = time.monotonic(), datetime.datetime.fromisoformat(sys.argv.pop(1))
 
 @contextlib.contextmanager
-def made_up(zone):
+def clock_from_morning(zone):
     def now():
-        return (morning + datetime.timedelta(seconds=time.monotonic() - began)).astimezone(zone)
-    yield clock.Clock(now=now, steady=time.monotonic, wait=lambda seconds: bool(time.sleep(min(seconds, 1))))
+        elapsed = datetime.timedelta(seconds=time.monotonic() - began)
+        return process.fixed_offset((morning + elapsed).astimezone(zone))
+    yield process.Clock(now, time.monotonic, lambda seconds: bool(time.sleep(min(seconds, 1))))
 
-clock.system_clock = made_up
+process.system_clock = clock_from_morning
 cli.main()
 """
 
@@ -175,7 +176,7 @@ def ten_days(teller):
     ten.bring(8, list(shuffled(ten.of_day(8))))
     ten.look(8)
     ten.bring(8, version=2)
-    ten.command("models", "rollback", "--because", "a complaint")
+    ten.command("models", "rollback", "--reason", "a complaint")
     ten.bring(9)
     ten.look(9)
     ten.command("models", "promote", ten.held())
