@@ -1,11 +1,11 @@
-"""`tfx-ner evaluate`."""
+"""`tfx-ner evaluate`: scores of a published model on labelled text."""
 
 import contextlib
 import os
 import shlex
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Optional
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -28,23 +28,25 @@ if TYPE_CHECKING:
     "--data",
     required=True,
     metavar="FILE",
-    help="A labelled file; of a folder, the split it would be evaluated on.",
+    help="A labelled file, or a folder of which the evaluation split is used.",
 )
 @click.option(
     "--from-text",
     is_flag=True,
-    help="Join the tokens to plain text first and let the model tokenise.",
+    help="Join the tokens to plain text first, and let the model tokenize it.",
 )
 @click.option(
     "--map",
     "maps",
     metavar="OLD=NEW",
     multiple=True,
-    help="The model's name for a type of the data, or a file of such lines; may be given again.",
+    help="The model's name for a type of the data, or a file of such lines; may be repeated.",
 )
 @options.json_file
 @click.option(
-    "--predictions", metavar="FILE", help="Write CoNLL here, the model's tags as a third column."
+    "--predictions",
+    metavar="FILE",
+    help="Write a CoNLL file with the model's tags as a third column.",
 )
 @options.reading
 def evaluate(
@@ -52,8 +54,8 @@ def evaluate(
     data: str,
     from_text: bool,
     maps: tuple[str, ...],
-    json_file: Optional[str],
-    predictions: Optional[str],
+    json_file: str | None,
+    predictions: str | None,
     assignments: tuple[str, ...],
 ) -> None:
     """Score a published model on labelled text: entities, exact span and type."""
@@ -62,7 +64,7 @@ def evaluate(
     reading = options.read_options(assignments)
     options.refuse_unwritable(json_file, predictions)
     counts = _LeftOut()
-    sentences = _begun(_sentences(options.fetched(data), reading, counts))
+    sentences = _read_first(_sentences(options.fetched(data), reading, counts))
 
     from components.corpus.formats.conll import write_conll
     from components.export.evaluation import Evaluation
@@ -71,9 +73,9 @@ def evaluate(
     evaluation = Evaluation(PublishedModel(model), from_text)
     pairs = evaluation.predictions(sentences)
     if predictions:
-        with _written(predictions) as file:
-            kept: list = []
-            write_conll(file, _first(pairs, kept), predictions=_taken(kept))
+        with _open_atomic(predictions) as file:
+            pending: list = []
+            write_conll(file, _unzip(pairs, pending), predictions=_drain(pending))
     else:
         for _ in pairs:
             pass
@@ -101,7 +103,7 @@ def evaluate(
 
 
 class _LeftOut:
-    """Counts what is not evaluated."""
+    """Counts the sentences that are left out, and what the reader decided."""
 
     def __init__(self) -> None:
         self.sentences = 0
@@ -119,7 +121,7 @@ class _LeftOut:
         self._notices[notice.what] = count + notice.count, first
 
     def lines(self) -> Iterator[str]:
-        """What the user should know."""
+        """The lines for the user."""
         if self.sentences:
             yield f"{self.sentences} sentences cannot be read and are left out, the first: {self._first}"
         for what, (count, first) in self._notices.items():
@@ -151,26 +153,27 @@ def _sentences(data: str, reading: "ReadOptions", counts: _LeftOut) -> "Iterator
     return read_sentences(data, reading, counts.add_bad, counts.add_notice)
 
 
-def _begun(sentences: Iterator) -> Iterator:
-    """The same sentences, the first one read: a file that is no corpus is refused before the model is loaded."""
+def _read_first(sentences: Iterator) -> Iterator:
+    """Reads the first sentence at once: a bad file is refused before the model is loaded."""
     return chain([next(sentences)], sentences)
 
 
-def _first(pairs, kept: list) -> Iterator:
-    """The sentences of pairs; each's prediction is put into `kept` for the writer to take right after."""
-    for sentence, found in pairs:
-        kept.append(found)
+def _unzip(pairs: Iterator[tuple[Any, Any]], pending: list) -> Iterator:
+    """Yields the sentences of pairs, and appends the prediction of each to `pending` before."""
+    for sentence, prediction in pairs:
+        pending.append(prediction)
         yield sentence
 
 
-def _taken(kept: list) -> Iterator:
-    while kept:
-        yield kept.pop()
+def _drain(pending: list) -> Iterator:
+    """Yields the predictions that `_unzip` has appended; the writer takes one after each sentence."""
+    while pending:
+        yield pending.pop()
 
 
 @contextlib.contextmanager
-def _written(path: str):
-    """A file that appears whole or not at all. Raises UserError where it cannot be written."""
+def _open_atomic(path: str) -> Iterator[IO[str]]:
+    """Opens a file that appears when it is complete. Raises UserError if it cannot be written."""
     partial = f"{path}.partial"
     try:
         with open(partial, "w", encoding="utf-8", newline="\n") as file:

@@ -1,19 +1,27 @@
-"""`tfx-ner predict`."""
+"""`tfx-ner predict`: find the entities in texts, with a model or a server."""
 
 import json
+import os
+import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Optional
+from typing import Any, TypeVar
 
 import click
+from rich.console import Console
 
 from components.errors import UserError
 from pipeline.commands import options
+from pipeline.console import text_bar
 from pipeline.exits import FAILED
 
-_TIMEOUT = 30.0  # seconds
-_PATIENT = 100  # retries; the time runs out before
+_TIMEOUT_SECONDS = 30.0
+_MANY_RETRIES = 100  # the time runs out before
+_BAR_SECONDS = 0.2  # between updates of the bar
+
+_T = TypeVar("_T")
 
 
 @click.command()
@@ -21,28 +29,28 @@ _PATIENT = 100  # retries; the time runs out before
 @click.option(
     "--model",
     metavar="DIR",
-    help="A published version, or the folder of versions: it is loaded here.",
+    help="A published version, or the folder of versions; it is loaded in this process.",
 )
 @click.option(
     "--server",
     metavar="URL",
-    help="A server that has the model: http://HOST:8501 or https://… (REST), grpc://HOST:8500 or grpcs://… (gRPC).",
+    help="A server with the model: http://HOST:8501 or https://… (REST), grpc://HOST:8500 or grpcs://… (gRPC).",
 )
 @click.option(
     "--input",
     "input_file",
     metavar="FILE",
-    help="Texts, one a line; standard input if neither is given.",
+    help="File with a text on each line; standard input if there are no texts either.",
 )
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["table", "jsonl", "conll", "html"]),
     default="table",
     show_default=True,
 )
 @click.option(
-    "--model-name", metavar="NAME", help="With --server: the model's name there.  [default: ner]"
+    "--model-name", metavar="NAME", help="With --server: name of the model.  [default: ner]"
 )
 @click.option(
     "--version-label",
@@ -53,134 +61,197 @@ _PATIENT = 100  # retries; the time runs out before
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help=f"With --server: the longest to wait for one answer, retries included.  [default: {_TIMEOUT:g}]",
+    help=f"With --server: longest time for one answer, retries included.  [default: {_TIMEOUT_SECONDS:g}]",
 )
 @click.option(
     "--ca-file",
     metavar="FILE",
-    help="With https and grpcs: certificates to trust instead of the system's.",
+    help="With https and grpcs: certificates to trust in place of the system's.",
 )
 @options.minimum_score
 def predict(
     texts: tuple[str, ...],
-    model: Optional[str],
-    server: Optional[str],
-    input_file: Optional[str],
-    form: str,
-    model_name: Optional[str],
-    version_label: Optional[str],
-    timeout: Optional[float],
-    ca_file: Optional[str],
+    model: str | None,
+    server: str | None,
+    input_file: str | None,
+    output_format: str,
+    model_name: str | None,
+    version_label: str | None,
+    timeout: float | None,
+    ca_file: str | None,
     minimum_score: float,
 ) -> None:
     """Find the entities in text.
 
-    The texts come from the arguments, a file, or standard input; the model from a folder or a server: give one of --model
-    and --server. Long input streams through, in order, with a bar on the terminal if the output goes elsewhere.
+    The texts are arguments, lines of a file, or lines of standard input. Give either --model, a folder, or --server. Long
+    input is processed as a stream, in order; a bar on the terminal shows the progress if the output goes to a file.
 
-    A text that the server refuses is reported with its line number and does not stop the others; the command then ends
-    with 1. It is left out of the output, but for jsonl, which holds {"text": …, "error": …} in its place.
+    A text that the server refuses is reported with its line number, and the other texts are processed; the exit code is
+    then 1. The output leaves it out; jsonl has {"text": …, "error": …} in its place.
     """
     if bool(model) == bool(server):
         found = "both --model and" if model else "neither --model nor"
         raise click.UsageError(f"found {found} --server; expected one of them")
-    for_servers = {
+    server_options = {
         "--model-name": model_name,
         "--version-label": version_label,
         "--timeout": timeout,
         "--ca-file": ca_file,
     }
-    if model and (given := [name for name, value in for_servers.items() if value is not None]):
+    if model and (given := [name for name, value in server_options.items() if value is not None]):
         raise click.UsageError(f"found {given[0]} without --server; expected them together")
     if texts and input_file:
         raise UserError("found both texts and --input; expected one of them")
 
-    from pipeline.commands.texts import Texts, with_bar
-
-    source = Texts(texts, input_file and options.fetched(input_file))
+    source = TextSource(texts, input_file and options.fetched(input_file))
     if model:
         from components.export import output_formats
         from components.export.published_model import PublishedModel
 
-        loaded = PublishedModel(model)
-        predictions = loaded.predict_iter(source, minimum_score=minimum_score)
-        _write(output_formats.WRITERS[form](with_bar(predictions, source)))
+        predictions = PublishedModel(model).predict_iter(source, minimum_score=minimum_score)
+        _write(output_formats.WRITERS[output_format](with_bar(predictions, source)))
         return
 
     from serving.client import Client, SettingsError
 
-    ask = partial(
+    new_client = partial(
         Client,
         server,
         model_name or "ner",
         label=version_label,
-        timeout=timeout or _TIMEOUT,
+        timeout=timeout or _TIMEOUT_SECONDS,
         ca_file=ca_file,
     )
     try:
-        client = ask()
+        client = new_client()
     except SettingsError as error:
         raise UserError(str(error)) from None
     with client:
-        client.check()  # a server that is gone, or has another model, is told of once and soon
-    tally = _Tally(source.place)
-    with ask(retries=_PATIENT) as client:  # one that answered before will be back
-        predictions = tally.over(
-            client.predict_iter(source, minimum_score=minimum_score, return_errors=True)
-        )
-        _write(_pieces(form, with_bar(predictions, source)))
-    if tally.failed:
-        print(f"tfx-ner: {tally.failed:,} of {tally.all:,} texts failed", file=sys.stderr)
+        client.check()  # reports a missing server or another model at once
+    failures = _FailureReport(source.position)
+    with new_client(retries=_MANY_RETRIES) as client:  # a server that restarts comes back
+        answers = client.predict_iter(source, minimum_score=minimum_score, return_errors=True)
+        _write(_format_answers(output_format, with_bar(failures.report(answers), source)))
+    if failures.failed:
+        print(f"tfx-ner: {failures.failed:,} of {failures.total:,} texts failed", file=sys.stderr)
         sys.exit(FAILED)
+
+
+class TextSource:
+    """Iterates once over texts: arguments, or the lines of a file or of standard input.
+
+    Bytes that are not UTF-8 are read as U+FFFD.
+
+    Args:
+      arguments: Texts from the command line.
+      path: A file; None for standard input. Ignored if there are arguments.
+
+    Attributes:
+      done: Bytes read so far; for arguments, texts.
+      size: Value of `done` at the end; None if unknown.
+
+    Raises:
+      UserError: The file cannot be read.
+    """
+
+    def __init__(self, arguments: tuple[str, ...], path: str | None) -> None:
+        self.done, self.size = 0, None
+        self._has_arguments, self._name = bool(arguments), path or "standard input"
+        if arguments:
+            self.size, self._lines = len(arguments), (os.fsencode(text) for text in arguments)
+            return
+        try:
+            self._lines = open(path, "rb") if path else sys.stdin.buffer  # noqa: SIM115 - read by __iter__
+            status = os.fstat(self._lines.fileno())
+        except OSError as error:
+            # Standard input need not be a file: tests replace it by a buffer.
+            if path:
+                raise UserError(
+                    f"{path}: cannot read ({error.strerror}); expected a text file, one text a line"
+                ) from None
+        else:
+            self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.done += 1 if self._has_arguments else len(line)
+            text = line.decode("utf-8", "replace")
+            yield text if self._has_arguments else text.rstrip("\r\n")
+
+    def position(self, number: int) -> str:
+        """Where a text is from, for messages; numbers start at 1."""
+        return f"text {number}" if self._has_arguments else f"{self._name}:{number}"
+
+
+def with_bar(items: Iterable[_T], source: TextSource) -> Iterator[_T]:
+    """Passes items on, and shows the progress on standard error.
+
+    Only if standard error is a terminal and standard output is not: the output shows the progress too.
+    """
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield from items
+        return
+    with text_bar(Console(stderr=True)) as bar:
+        task = bar.add_task("", total=source.size, lines=0, speed=0.0)
+        began = updated = time.monotonic()
+        count = 0
+
+        def update() -> None:
+            seconds = max(time.monotonic() - began, 1e-9)
+            bar.update(task, completed=source.done, lines=count, speed=count / seconds)
+
+        for item in items:
+            yield item
+            count += 1
+            if time.monotonic() - updated > _BAR_SECONDS:
+                updated = time.monotonic()
+                update()
+        update()
+
+
+class _FailureReport:
+    """Counts texts, and reports the failed ones on standard error with their position."""
+
+    def __init__(self, position: Callable[[int], str]) -> None:
+        self._position = position
+        self.total = self.failed = 0
+
+    def report(self, answers: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """Passes on each text with its entities or its error."""
+        from serving.client import ServerError
+
+        try:
+            for text, answer in answers:
+                self.total += 1
+                if isinstance(answer, ServerError):
+                    self.failed += 1
+                    message = " ".join(str(answer).split())
+                    print(f"tfx-ner: {self._position(self.total)}: {message}", file=sys.stderr)
+                yield text, answer
+        except ServerError as error:
+            if not self.total:
+                raise
+            message = f"{error.message}; {self.total:,} texts were answered before"
+            raise type(error)(error.server, message) from error
+
+
+def _format_answers(output_format: str, answers: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """Formats texts with their entities; the errors of failed texts appear in jsonl only."""
+    from components.export import output_formats
+    from serving.client import ServerError
+
+    if output_format != "jsonl":
+        predictions = (pair for pair in answers if not isinstance(pair[1], ServerError))
+        yield from output_formats.WRITERS[output_format](predictions)
+        return
+    for text, answer in answers:
+        if isinstance(answer, ServerError):
+            yield json.dumps({"text": text, "error": answer.message}, ensure_ascii=False) + "\n"
+        else:
+            yield from output_formats.jsonl([(text, answer)])
 
 
 def _write(pieces: Iterable[str]) -> None:
     for piece in pieces:
         sys.stdout.write(piece)
     sys.stdout.flush()
-
-
-class _Tally:
-    """Counts texts and those that failed, and reports these on standard error by their place."""
-
-    def __init__(self, place: Callable[[int], str]):
-        self._place = place
-        self.all = self.failed = 0
-
-    def over(self, attempts: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-        """Passes texts on with what came of them."""
-        from serving.client import ServerError
-
-        try:
-            for text, found in attempts:
-                self.all += 1
-                if isinstance(found, ServerError):
-                    self.failed += 1
-                    print(
-                        f"tfx-ner: {self._place(self.all)}: {' '.join(str(found).split())}",
-                        file=sys.stderr,
-                    )
-                yield text, found
-        except ServerError as error:
-            if not self.all:
-                raise
-            raise type(error)(
-                error.server, f"{error.message}; {self.all:,} texts were answered before"
-            ) from error
-
-
-def _pieces(form: str, attempts: Iterable[tuple[str, Any]]) -> Iterator[str]:
-    """What is written of texts with their entities or their error."""
-    from components.export import output_formats
-    from serving.client import ServerError
-
-    if form == "jsonl":
-        for text, found in attempts:
-            if isinstance(found, ServerError):
-                yield json.dumps({"text": text, "error": found.message}, ensure_ascii=False) + "\n"
-            else:
-                yield from output_formats.jsonl([(text, found)])
-    else:
-        yield from output_formats.WRITERS[form](
-            pair for pair in attempts if not isinstance(pair[1], ServerError)
-        )

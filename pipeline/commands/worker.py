@@ -1,9 +1,8 @@
-"""`tfx-ner worker`."""
+"""`tfx-ner worker`: take part in the training of a run on another machine."""
 
 import os
 import socket
 import time
-from typing import Optional
 
 import click
 from rich.console import Console
@@ -12,21 +11,21 @@ from components import tf_runtime
 from components.errors import UserError
 from components.training import cluster
 
-_EVERY = 1.0  # seconds between two looks for the chief
+_POLL_SECONDS = 1.0
 
 
 @click.command()
 @click.option(
     "--wait",
     metavar="TIME",
-    help="How long to wait for the chief, as 30m or 2h; without it, for ever.",
+    help="Longest time to wait for the chief, as 30m or 2h; without limit if not given.",
 )
-def worker(wait: Optional[str]) -> None:
+def worker(wait: str | None) -> None:
     """Train along with a run on another machine.
 
-    Run it on every machine of a cluster but the chief, which does `tfx-ner run --set training.distribute=multi-worker`. All of them
-    have the same release of this program, the workdir under the same path on a shared disk, and TF_CONFIG in the environment, as
-    TensorFlow has it. It ends with the training; the chief has the model.
+    Run it on every machine of a cluster except the chief, which runs `tfx-ner run --set training.distribute=multi-worker`. All
+    machines need the same release of tfx-ner, the workdir under the same path on a shared disk, and TensorFlow's TF_CONFIG in the
+    environment. The command ends with the training; the chief has the model.
     """
     from pipeline import durations
 
@@ -37,12 +36,12 @@ def worker(wait: Optional[str]) -> None:
     task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
     if task.rank == 0:
         raise UserError(
-            f"{cluster.VARIABLE} says that this is the chief; expected another place here,"
+            f"{cluster.VARIABLE} says that this is the chief; expected another task,"
             " and `tfx-ner run --set training.distribute=multi-worker` on the chief"
         )
     screen = Console(highlight=False)
     screen.print(f"waiting for the chief at {task.chief}", soft_wrap=True)
-    _wait(task, limit)
+    _wait_for_chief(task, limit)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tf_runtime.limit_threads()
@@ -55,17 +54,17 @@ def worker(wait: Optional[str]) -> None:
         ),
     )
     screen.print("done; the chief has the model")
-    os._exit(0)  # TensorFlow would wait for machines that have gone
+    os._exit(0)  # at its exit TensorFlow waits for machines that have ended
 
 
-def _wait(task: cluster.ClusterTask, limit: Optional[int]) -> None:
-    """Returns when the chief listens. Raises UserError if it has not by then."""
+def _wait_for_chief(task: cluster.ClusterTask, limit: int | None) -> None:
+    """Waits until the chief listens. Raises UserError after `limit` seconds, if given."""
     began = time.monotonic()
     while True:
         try:
-            socket.create_connection((task.host, task.port), timeout=_EVERY).close()
+            socket.create_connection((task.host, task.port), timeout=_POLL_SECONDS).close()
             return
         except OSError:
             if limit is not None and time.monotonic() - began >= limit:
-                raise UserError(f"{task.chief}: no chief has come to train") from None
-            time.sleep(_EVERY)
+                raise UserError(f"{task.chief}: the chief did not start training in time") from None
+            time.sleep(_POLL_SECONDS)

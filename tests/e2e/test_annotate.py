@@ -149,7 +149,9 @@ def test_what_was_there_when_it_was_killed_stays(after):
 
 def test_started_again_it_does_the_rest(after):
     assert after["again"].code == 0 and after["again"].err == ""
-    assert f"{len(after['there']):,} of them are finished from an earlier start" in after["again"].out
+    assert (
+        f"{len(after['there']):,} of them are finished from an earlier start" in after["again"].out
+    )
     assert [one["text"] for one in objects(after["out"])] == TEXTS
     assert not list((after["out"] / "_annotation").glob("*.partial"))
 

@@ -302,7 +302,7 @@ CLUSTER = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"typ
             ["run", "--set", "training.distribute=multi-worker", "--tune", "2"],
             "--tune: the other machines",
         ),
-        (1, ["worker", "--wait", "1s"], "127.0.0.1:1: no chief has come to train"),
+        (1, ["worker", "--wait", "1s"], "127.0.0.1:1: the chief did not start training in time"),
     ],
 )
 def test_a_machine_in_the_wrong_place_is_told_its_own(
