@@ -10,6 +10,7 @@ import time
 import pytest
 
 from pipeline.nodes import RESOLVERS
+from tests.e2e.program import events_of
 
 pytestmark = pytest.mark.slow
 
@@ -116,14 +117,15 @@ STORIES = {"killed": killed, "at random": at_random}
 
 
 def logs(work):
-    return (work / "runs").glob("*/log.txt")
+    """The files of events of all runs."""
+    return (work / "runs").glob("*/events.jsonl")
 
 
 def began(node, work, earlier):
     """Whether a run that is none of the earlier ones has begun with the node."""
     return any(
-        f"node_started {{'node': '{node}'" in log.read_text(errors="replace")
-        for log in {*logs(work)} - earlier
+        event.get("event") == "NodeStarted" and event.get("node") == node
+        for event in events_of([file.parent for file in {*logs(work)} - earlier])
     )
 
 
