@@ -14,8 +14,6 @@ from components import atomic_io
 
 # Increases when the signatures change; models of different interfaces are not compared.
 INTERFACE = 1
-# The lowest TensorFlow Serving that loads the models. 2.16.1 loaded those of TensorFlow 2.16 and 2.21.
-LOWEST_SERVER = "2.16.1"
 _FILE = Path("assets.extra") / "ner.json"
 
 
@@ -31,7 +29,6 @@ class Card:
       dev: entity scores of the saved weights on the dev split, on the model's own tokens.
       interface: the version of the signatures.
       tensorflow: the version of TensorFlow that saved the model, "" on older cards.
-      lowest_server: the lowest version of TensorFlow Serving that loads it, "" on older cards.
     """
 
     labels: tuple[str, ...]
@@ -41,7 +38,15 @@ class Card:
     dev: Mapping[str, float] = field(default_factory=dict)
     interface: int = INTERFACE
     tensorflow: str = ""
-    lowest_server: str = ""
+
+    @property
+    def lowest_server(self) -> str:
+        """The lowest TensorFlow Serving that is promised to load the model, such as "2.16".
+
+        TensorFlow promises that newer releases load older models, not the reverse. It is "" if the
+        card does not say which version saved the model.
+        """
+        return ".".join(self.tensorflow.split(".")[:2])
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -57,8 +62,7 @@ def saved_now(labels: tuple[str, ...], version: str, **values: Any) -> Card:
       version: as on the card.
       values: other fields of the card.
     """
-    tensorflow = importlib.metadata.version("tensorflow")
-    return Card(labels, version, tensorflow=tensorflow, lowest_server=LOWEST_SERVER, **values)
+    return Card(labels, version, tensorflow=importlib.metadata.version("tensorflow"), **values)
 
 
 def write(card: Card, model: str | Path) -> None:

@@ -32,7 +32,8 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--model-config-file",
     metavar="FILE",
-    help="Several models, or one with labels, in TensorFlow Serving's form, instead of the two above; changes are taken over.",
+    help="The models to serve, in TensorFlow Serving's form, instead of the two above, as"
+    " WORKDIR/serving/models.config for a model and its canary. Changes of the file are followed.",
 )
 @click.option(
     "--rest-port",
@@ -68,7 +69,8 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=64,
     show_default=True,
     metavar="TEXTS",
-    help="Texts of concurrent requests that run through the model together, at most.",
+    help="The most texts of concurrent requests that the model processes together; with TensorFlow"
+    " Serving also the most texts of a request, at least 30.",
 )
 @click.option(
     "--ssl-config-file",
@@ -93,18 +95,18 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="When to try a version again that cannot be loaded; five times.",
+    help="With the development server: interval between the six attempts to load a version.",
 )
 @click.option(
     "--tensorflow-model-server",
     "program",
     metavar="PATH",
-    help="TensorFlow Serving, if not on the PATH.",
+    help="The program of TensorFlow Serving, if it is not on the PATH.",
 )
 @click.option(
     "--own-server",
     is_flag=True,
-    help="tfx-ner's own server, also where TensorFlow Serving is installed.",
+    help="Start the development server, also where TensorFlow Serving is installed.",
 )
 @click.option(
     "--strict",
@@ -135,11 +137,13 @@ def serve(
 ) -> None:
     """Serve a folder of published versions, by REST and gRPC, and a page to try them on.
 
-    TensorFlow Serving is started where it is installed, with batching, monitoring and warm-up. Elsewhere tfx-ner's own
-    server speaks the same protocol; it is a stand-in for development. A version that is published while it runs takes
-    the place of the one before it.
+    TensorFlow Serving is started where it is installed, with batching, monitoring and warm-up. Otherwise
+    tfx-ner's development server is started, which speaks the same protocol. A version that is
+    published while the server runs replaces the previous one.
 
-    It runs until it is told to stop (Ctrl-C or SIGTERM), and answers what is in flight first.
+    The server runs until Ctrl-C or SIGTERM. The development server answers the requests in flight first.
+    TensorFlow Serving ends at once and breaks them: take it out of the load balancer before, or stop its
+    clients.
     """
     from components.storage.remote import refuse_address
     from serving.server import memory, tf_serving
@@ -179,7 +183,6 @@ def serve(
             seconds,
             batch_size,
             poll_seconds,
-            retry_seconds,
             Path(ssl_config_file).absolute() if ssl_config_file else None,
             cors,
         )
@@ -191,6 +194,8 @@ def serve(
             "it listens on every address of this machine and asks for no password; it has no page",
             file=sys.stderr,
         )
+        for warning in tf_serving.too_old_for(found, options):
+            print(f"warning: {warning}", file=sys.stderr)
         sys.stderr.flush()
         os.execv(found, command)
 

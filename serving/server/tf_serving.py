@@ -1,116 +1,149 @@
-"""TensorFlow Serving itself: where it is installed, and the command that starts it as this project means it to run.
+"""TensorFlow Serving itself: where it is installed, and the command that starts it.
 
-The flags are those of tensorflow_model_server 2.16.
+The flags are those of tensorflow_model_server 2.16; `serving/deploy` uses the same.
 """
 
+import re
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from components.errors import UserError
+from components.export import card
 from components.publishing.versions import version_folders
-from serving.server.versions import Retries
 
 PROGRAM = "tensorflow_model_server"
+# The server refuses a warm-up request with more texts than a batch may have, and then does not start.
+# Models of earlier releases have one of this many texts.
+SMALLEST_BATCH = 30
 
 
 @dataclass(frozen=True)
 class StockOptions:
-    """What it is asked to do. It cannot be told an address to listen on."""
+    """How to start TensorFlow Serving. It has no option for the address to listen on.
+
+    model_name: name of the model in requests.
+    model_base_path: folder of the model's versions; None with `model_config_file`.
+    model_config_file: the models to serve, in place of the two above.
+    rest_port: port of REST.
+    grpc_port: port of gRPC.
+    seconds: time limit of a REST request.
+    batch_rows: the most texts of a batch.
+    poll_seconds: interval between two looks for new versions.
+    ssl_config_file: TLS for gRPC.
+    cors: whether pages of other addresses may ask.
+    """
 
     model_name: str
-    model_base_path: Optional[Path]
-    model_config_file: Optional[Path]
+    model_base_path: Path | None
+    model_config_file: Path | None
     rest_port: int
     grpc_port: int
     seconds: float
     batch_rows: int
     poll_seconds: float = 1.0
-    retry_seconds: float = Retries.seconds
-    ssl_config_file: Optional[Path] = None
+    ssl_config_file: Path | None = None
     cors: bool = False
 
 
-def find(path: Optional[str]) -> Optional[str]:
-    """The program at `path`, else the one on the PATH, else None. Raises UserError where `path` names no program."""
-    found = shutil.which(path or PROGRAM)
-    if path and found is None:
+def find(path: str | None) -> str | None:
+    """The program at `path`, by default the one on the PATH; None if there is none.
+
+    Raises UserError if `path` names no program.
+    """
+    program = shutil.which(path or PROGRAM)
+    if path and program is None:
         raise UserError(
             f"--tensorflow-model-server {path}: no program there; expected the path of {PROGRAM}"
         )
-    return found
+    return program
 
 
 def refuse_name(name: str) -> None:
-    """Raises UserError for a name that cannot stand in a path of the REST interface."""
+    """Raises UserError for a name that cannot be part of a REST path."""
     if not name or set(name) & set("/:"):
         raise UserError(f'--model-name "{name}": expected a name without / and :')
 
 
 def refuse_without_version(base_path: Path, wait: bool = False) -> None:
-    """Raises UserError where there is nothing to serve; with `wait` only where there never will be."""
+    """Raises UserError if there is no version to serve; with `wait` only if there can be none."""
     if (base_path / "saved_model.pb").is_file():
         raise UserError(
-            f"{base_path}: this is a version; expected the folder of versions, {base_path.absolute().parent}"
+            f"{base_path}: this is a version; expected the folder of versions,"
+            f" {base_path.absolute().parent}"
         )
+    expected = "expected the folder of versions, as WORKDIR/serving/ner"
     if base_path.exists() and not base_path.is_dir():
-        raise UserError(
-            f"{base_path}: this is a file; expected the folder of versions, as WORKDIR/serving/ner"
-        )
+        raise UserError(f"{base_path}: this is a file; {expected}")
     if wait:
         return
     try:
         versions = version_folders(base_path)
     except OSError as error:
-        raise UserError(
-            f"{base_path}: cannot read ({error.strerror}); expected the folder of versions, as WORKDIR/serving/ner"
-        ) from None
+        raise UserError(f"{base_path}: cannot read ({error.strerror}); {expected}") from None
     if not versions:
         raise UserError(
-            f"{base_path}: no version here; expected folders whose names are numbers, as tfx-ner run publishes them into"
-            " WORKDIR/serving/ner, or --wait to wait for one"
+            f"{base_path}: no version here; expected folders whose names are numbers, as tfx-ner run"
+            " publishes them into WORKDIR/serving/ner, or --wait to wait for one"
         )
 
 
 def command(program: str, options: StockOptions, folder: Path) -> list[str]:
-    """The command that serves with batching, monitoring and warm-up; what it reads is written into `folder`.
+    """The command that starts the server with batching, monitoring and warm-up.
 
-    Raises UserError for ports that it would not open.
+    Args:
+      program: path of the server.
+      options: how to start it.
+      folder: where the configuration files that it reads are written.
+
+    Raises:
+      UserError: the server would not open these ports.
     """
     if 0 in (options.rest_port, options.grpc_port) or options.rest_port == options.grpc_port:
         raise UserError(
-            f"--rest-port {options.rest_port} --grpc-port {options.grpc_port}: TensorFlow Serving needs two different"
-            " ports, and cannot choose one; give them, or add --own-server"
+            f"--rest-port {options.rest_port} --grpc-port {options.grpc_port}: TensorFlow Serving"
+            " needs two different ports, and cannot choose one; give them, or add --own-server"
         )
     batching, monitoring = folder / "batching.config", folder / "monitoring.config"
-    batching.write_text(batching_config(options.batch_rows), encoding="utf-8")
+    batching.write_text(
+        f"max_batch_size {{ value: {max(options.batch_rows, SMALLEST_BATCH)} }}\n"
+        "batch_timeout_micros { value: 0 }\n"
+        "max_enqueued_batches { value: 100 }\n",
+        encoding="utf-8",
+    )
     monitoring.write_text(
         'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n',
         encoding="utf-8",
     )
-    models = (
-        {"model_config_file": options.model_config_file}
-        if options.model_config_file
-        else {"model_name": options.model_name, "model_base_path": options.model_base_path}
-    )
-    flags = {
+    poll_seconds = max(1, round(options.poll_seconds))
+    if options.model_config_file:
+        flags = {
+            "model_config_file": options.model_config_file,
+            "model_config_file_poll_wait_seconds": poll_seconds,
+            # Else a file with version labels keeps the server from starting: it checks labels first.
+            "allow_version_labels_for_unavailable_models": "true",
+        }
+    else:
+        flags = {"model_name": options.model_name, "model_base_path": options.model_base_path}
+    flags |= {
         "port": options.grpc_port,
         "rest_api_port": options.rest_port,
         "rest_api_timeout_in_ms": int(options.seconds * 1000),
-        **models,
-        "file_system_poll_wait_seconds": max(1, round(options.poll_seconds)),
-        "max_num_load_retries": Retries.times,
-        "load_retry_interval_micros": int(options.retry_seconds * 1_000_000),
-        "tensorflow_intra_op_parallelism": 1,  # as `components.tf_runtime` has it
+        # The defaults, 4 * cores, refuse gRPC requests beyond them and keep batches small.
+        "rest_api_num_threads": 128,
+        "grpc_max_threads": 512,
+        "file_system_poll_wait_seconds": poll_seconds,
+        # Else a version that does not load blocks all other changes for minutes.
+        "num_load_threads": 2,
+        "max_num_load_retries": 0,
+        "tensorflow_intra_op_parallelism": 1,
         "enable_batching": "true",
         "batching_parameters_file": batching,
         "monitoring_config_file": monitoring,
         "enable_model_warmup": "true",
         "enable_grpc_healthcheck_service": "true",
     }
-    if options.model_config_file:
-        flags["model_config_file_poll_wait_seconds"] = max(1, round(options.poll_seconds))
     if options.ssl_config_file:
         flags["ssl_config_file"] = options.ssl_config_file
     if options.cors:
@@ -118,6 +151,45 @@ def command(program: str, options: StockOptions, folder: Path) -> list[str]:
     return [program, *(f"--{name}={value}" for name, value in flags.items())]
 
 
-def batching_config(rows: int) -> str:
-    """Batching parameters: a request that comes alone waits half a millisecond for others."""
-    return f"max_batch_size {{ value: {rows} }}\nbatch_timeout_micros {{ value: 500 }}\nmax_enqueued_batches {{ value: 100 }}\n"
+def too_old_for(program: str, options: StockOptions) -> list[str]:
+    """A warning for each newest version that was exported by a newer TensorFlow than the server's.
+
+    Args:
+      program: path of the server.
+      options: how it is to be started.
+    """
+    server = _version(program)
+    warnings = []
+    for base_path in _base_paths(options) if server else ():
+        versions = list(version_folders(base_path).values()) if base_path.is_dir() else []
+        described = card.read(versions[-1]) if versions else None
+        if described and described.tensorflow and _minor(described.tensorflow) > _minor(server):
+            warnings.append(
+                f"{versions[-1]}: was exported with TensorFlow {described.tensorflow}, and this is"
+                f" TensorFlow Serving {server}; TensorFlow promises that"
+                f" {described.lowest_server} or newer loads it"
+            )
+    return warnings
+
+
+def _version(program: str) -> str:
+    """What the server says of its version, as "2.16.1"; "" if it says nothing of the kind."""
+    try:
+        answer = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"ModelServer: (\d+\.\d+\S*)", answer.stdout)
+    return found[1] if found else ""
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _base_paths(options: StockOptions) -> list[Path]:
+    if options.model_base_path:
+        return [options.model_base_path]
+    text = options.model_config_file.read_text(encoding="utf-8", errors="replace")
+    return [Path(path) for path in re.findall(r'base_path:\s*"([^"]*)"', text)]

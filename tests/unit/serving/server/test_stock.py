@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from components.export import card
+
 ROOT = Path(__file__).resolve().parents[4]
 PROGRAM = """#!/bin/sh
+if [ "$1" = --version ]; then echo "TensorFlow ModelServer: 2.16.1-rel"; exit; fi
 for one in "$@"; do echo "$one"; done > "$0.arguments"
 for one in "$@"; do case "$one" in *_file=*) cat "${one#*=}" >> "$0.files";; esac; done
 echo "pid $$"
@@ -61,8 +64,10 @@ def test_it_takes_over_the_process_with_batching_monitoring_and_warm_up(base, st
         "model_name": "ner",
         "model_base_path": str(base),
         "file_system_poll_wait_seconds": "1",
-        "max_num_load_retries": "5",
-        "load_retry_interval_micros": "60000000",
+        "rest_api_num_threads": "128",
+        "grpc_max_threads": "512",
+        "num_load_threads": "2",
+        "max_num_load_retries": "0",
         "tensorflow_intra_op_parallelism": "1",
         "enable_batching": "true",
         "enable_model_warmup": "true",
@@ -104,8 +109,25 @@ def test_its_path_can_be_given_and_options_go_to_it(base, stock, tmp_path):
         "--rest_api_enable_cors_support=true",
         "--rest_api_timeout_in_ms=2500",
     } <= {*flags}
+    assert "--allow_version_labels_for_unavailable_models=true" in flags
     assert not any(flag.startswith("--model_base_path") for flag in flags)
-    assert "max_batch_size { value: 9 }" in Path(f"{stock}.files").read_text()
+    assert "max_batch_size { value: 30 }" in Path(f"{stock}.files").read_text()
+
+
+@pytest.mark.parametrize(
+    ("tensorflow", "is_too_old"), [("2.21.0", True), ("2.16.2", False), ("", False)]
+)
+@pytest.mark.parametrize("by_file", [False, True])
+def test_a_server_older_than_the_model_is_warned_of(base, stock, tensorflow, is_too_old, by_file):
+    card.write(card.Card(("O",), "1", tensorflow=tensorflow), base / "3")
+    arguments = ["--model-base-path", base]
+    if by_file:
+        config = base.parent / "models.config"
+        config.write_text(f'config {{ name: "ner" base_path: "{base}" }}')
+        arguments = ["--model-config-file", config]
+    process, _, err = serve(*arguments, "--tensorflow-model-server", stock)
+    assert process.returncode == 7
+    assert ("2.21 or newer loads it" in err) is is_too_old
 
 
 @pytest.mark.parametrize(
