@@ -112,7 +112,7 @@ def is_left_by_killed_run(
 
 
 def unrecorded_run_folders(store: MetadataStore, workdir: Workdir) -> list[Path]:
-    """Folders of runs that ML Metadata does not know, with no more than a configuration in them.
+    """Folders of runs that ML Metadata does not know, with no result in them.
 
     A run that is killed right after its start leaves one.
     """
@@ -122,7 +122,7 @@ def unrecorded_run_folders(store: MetadataStore, workdir: Workdir) -> list[Path]
         for folder in sorted(workdir.runs.glob("*"))
         if folder.is_dir()
         and folder.name not in recorded
-        and {path.name for path in folder.iterdir()} <= {"config.yaml"}
+        and {path.name for path in folder.iterdir()} <= {"config.yaml", "events.jsonl"}
     ]
 
 
