@@ -164,6 +164,7 @@ class Schedule(Settings):
     backoff: _Duration = Field(
         "1m", description="pause before a failed run is repeated; doubled each time, up to an hour"
     )
+    keep_logs: int = Field(30, ge=1, description="logs of runs to keep in WORKDIR/schedule/logs")
     on_success: Optional[tuple[str, ...]] = Field(
         None, description="command or webhook address to call after a model was published"
     )
