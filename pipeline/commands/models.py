@@ -68,14 +68,7 @@ def show(
 
 @models.command()
 @_version
-@click.option(
-    "--reason",
-    "--because",
-    "reason",
-    metavar="TEXT",
-    default="",
-    help="Why, for `models list` and the next runs.",
-)
+@options.reason("Why, for `models list` and the next runs.")
 @options.place
 def rollback(
     version: Optional[int],

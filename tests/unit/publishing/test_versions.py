@@ -57,9 +57,10 @@ def test_a_copy_that_fails_leaves_nothing(model, folders, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
+    source = model()
     monkeypatch.setattr(components.atomic_io, "sync", full)
     with pytest.raises(OSError):
-        publish(model(), folders)
+        publish(source, folders)
     assert list(folders.live.iterdir()) == []
 
 
