@@ -41,7 +41,7 @@ import tensorflow_transform.beam as tft_beam  # noqa: E402
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils  # noqa: E402
 
 from benchmarks.comparison import machine  # noqa: E402
-from components.corpus import find, reading  # noqa: E402
+from components.corpus import reading, split_files  # noqa: E402
 from components.export import signatures  # noqa: E402
 from components.features import preprocessing  # noqa: E402
 from components.features.preprocessing import TransformGraph  # noqa: E402
@@ -74,7 +74,7 @@ class Corpus:
 
 def prepare(path: str, folder: Path) -> Corpus:
     """Reads a corpus and runs Transform's analysis and transformation on it in this process."""
-    splits = find.find_splits(path)
+    splits = split_files.find_splits(path)
     by_split: dict[str, list[Sentence]] = {"train": [], "dev": []}
     for split, sentence in reading.read_corpus(splits):
         if split in by_split:
