@@ -1,8 +1,15 @@
-"""What the fast tests share."""
+"""Fixtures of the fast tests."""
 
+import sys
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _commands_end_by_an_exception(monkeypatch):
+    """A command ends its process at once where TensorFlow is loaded, as another test may have done here."""
+    monkeypatch.setattr("pipeline.exits.leave", sys.exit)
 
 
 @pytest.fixture
