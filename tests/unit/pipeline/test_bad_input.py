@@ -27,7 +27,7 @@ BAD_DATA = {
     "a binary file": ("a.conll", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "NUL byte"),
     "a compressed file": ("a.conll", b"\x1f\x8b\x08\0abc", "compressed"),
     "invalid JSON": ("a.jsonl", entry() + '{"text": \n', ":2: found no valid JSON"),
-    "a JSON document": ("a.json", '[{"text": "Ada", "entities": []}]', "found one JSON document"),
+    "JSON without entities": ("a.json", '[{"text": "Ada", "entities": []}]', "found no entity"),
     "overlapping spans": (
         "a.jsonl",
         entry([0, 9, '"X"'], [4, 9, '"X"']).replace("'", ""),
@@ -90,8 +90,8 @@ BAD_USE = {
     "no path": (["run", "--data", ""], "data: found ''"),
     "only a test split": (["run", "--data", "{tmp}/only-test"], "found test and no train"),
     "an unknown scheme": (
-        ["run", "--data", "{tmp}/good.conll", "--set", "scheme=BMES"],
-        "scheme=BMES",
+        ["run", "--data", "{tmp}/good.conll", "--set", "scheme=IOB9"],
+        "'IOB9' is no tag scheme",
     ),
     "an unknown encoding": (
         ["run", "--data", "{tmp}/good.conll", "--set", "encoding=latin-99"],
@@ -172,7 +172,7 @@ BAD_USE = {
     "a check of nothing": (["check", "{tmp}/nowhere"], "nowhere: there is no such file or folder"),
     "a check with a setting of runs": (
         ["check", "{tmp}/good.conll", "--set", "training.epochs=3"],
-        "expected scheme, bad_lines or encoding here",
+        "expected format, columns, scheme",
     ),
     "a model folder without a model": (
         ["predict", "Ada", "--model", "{tmp}/empty"],
@@ -300,7 +300,7 @@ CLUSTER = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"typ
         (
             0,
             ["run", "--set", "training.distribute=multi-worker", "--tune", "2"],
-            "--tune: the other machines",
+            "--tune: found training.distribute=multi-worker; expected none or mirrored",
         ),
         (1, ["worker", "--wait", "1s"], "127.0.0.1:1: the chief did not start training in time"),
     ],
