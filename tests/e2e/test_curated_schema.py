@@ -14,8 +14,9 @@ def curated_schema():
 
 @pytest.fixture(scope="module")
 def state():
+    from components.validation.schema_component import schema_state
 
-    return state
+    return schema_state
 
 
 @pytest.fixture
