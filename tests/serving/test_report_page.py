@@ -93,7 +93,7 @@ def test_the_slider_shows_the_scores_at_a_threshold(open_report, three):
         score = thresholds.per_type["LOC"].scores[place]
         shown = [
             page.locator(f"#at-{part}").inner_text()
-            for part in ("precision", "recall", "f1", "found")
+            for part in ("precision", "recall", "f1", "predicted")
         ]
         assert shown == [
             f"{score.precision:.3f}",
@@ -178,13 +178,13 @@ def test_true_and_found_entities_differ_in_more_than_colour(open_report, three):
         "one => [getComputedStyle(one).borderBottomWidth, getComputedStyle(one).backgroundColor]"
     )
     place = page.locator(".region:not(.subject)").first
-    gold = page.locator(".region > .gold:not(:has(.found))").last.evaluate(style)
-    found = page.locator(".region > .found").last.evaluate(style)
+    gold = page.locator(".region > .gold:not(:has(.predicted))").last.evaluate(style)
+    found = page.locator(".region > .predicted").last.evaluate(style)
     assert gold[0] == "3px" and gold[1] == "rgba(0, 0, 0, 0)"
     assert found[0] == "0px" and found[1] != "rgba(0, 0, 0, 0)"
     assert place.count() == 1
     assert page.locator(".is-gold").last.inner_text().startswith("gold ")
-    assert page.locator(r"\.is-predicted").last.inner_text().startswith("model ")
+    assert page.locator(".is-predicted").last.inner_text().startswith("model ")
 
 
 def test_a_sentence_reads_in_its_own_direction(open_report):
