@@ -6,7 +6,7 @@ path is replaced by a token, and parameters that only say where something is are
 parameter has a hash of its content.
 
 `tfx.orchestration.portable.cache_utils` is private to TFX: seen in TFX 1.16 and 1.21, and checked by
-`tests/unit/pipeline/test_cache_key.py`.
+`tests/model/test_cache_key.py`.
 """
 
 import contextlib
