@@ -45,7 +45,7 @@ def test_an_address_that_is_none_is_no_traceback(address):
 
 
 def test_a_job_server_that_is_none_is_named(monkeypatch):
-    monkeypatch.setattr("pipeline.engines._PATIENCE", 1)
+    monkeypatch.setattr("pipeline.engines._TIMEOUT", 1)
     with _listening() as address:
         assert f"--job_endpoint={address} is not a Beam job server (DEADLINE_EXCEEDED)" in _said(
             runner="portable", options=(f"--job_endpoint={address}",)
