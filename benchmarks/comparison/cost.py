@@ -37,8 +37,8 @@ class Cost:
 
     Attributes:
         seconds: on the clock.
-        peak_mb: the largest resident set of the command's process and of those that it started and
-            waited for.
+        peak_mb: the largest resident set of a single process, in MB, over the command and the
+            child processes it waited for.
     """
 
     seconds: float

@@ -12,7 +12,7 @@ class Machine:
     """A machine.
 
     Attributes:
-        cores: those that this process and its children may use.
+        cores: the number of cores available to this process.
         processor: its model name.
         python: the version of Python.
     """

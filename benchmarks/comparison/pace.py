@@ -15,8 +15,7 @@ _SHORT = (5, 12)  # tokens of a short sentence
 
 
 def enough(sentences: Sequence[_T], lengths: Sequence[int], tokens: int = TOKENS) -> list[_T]:
-    """Takes sentences until they have so many tokens together, starting over where there are too
-    few.
+    """Repeats the sentences in order until they have at least `tokens` tokens.
 
     >>> enough(["Ada spoke", "Yes"], [2, 1], 6)
     ['Ada spoke', 'Yes', 'Ada spoke', 'Yes']
@@ -39,7 +38,7 @@ def short(lengths: Sequence[int]) -> list[int]:
 
 
 def tokens_per_second(tag_all: Callable[[_T], object], batch: _T, tokens: int) -> float:
-    """Measures one call of `tag_all` with a batch that has so many tokens."""
+    """Measures one call of `tag_all` with a batch of `tokens` tokens."""
     return tokens / _seconds(tag_all, batch)
 
 

@@ -156,7 +156,10 @@ def _disjoint(
     options: ReadOptions,
     counts: Counter[str],
 ) -> tuple[Span, ...]:
-    """The spans that share no token: all of them, or the longest of those that overlap."""
+    """Returns spans that share no token.
+
+    Of overlapping spans, the longest is kept. Raises InvalidRecord if the options refuse overlaps.
+    """
     reached = 0
     for span, place in aligned:
         if span.start < reached and options.overlapping_spans == "refuse":
