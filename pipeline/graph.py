@@ -49,23 +49,14 @@ PIPELINE = "tfx-ner"
 
 @dataclass(frozen=True)
 class Corpus:
-    """The corpus of a run.
+    """The corpus of a run."""
 
-    Attributes:
-      splits: its files by split.
-      options: how to read them.
-      fingerprint: hash of their content.
-      label: name of the corpus.
-      vectors_content: hash of the pretrained vectors, "" without any.
-      plan: how each file is read.
-    """
-
-    splits: Splits
-    options: ReadOptions
-    fingerprint: str
-    label: str
-    vectors_content: str = ""
-    plan: Plan | None = None
+    splits: Splits  # its files by split
+    options: ReadOptions  # how to read them
+    fingerprint: str  # hash of their content
+    label: str  # name of the corpus
+    vectors_content: str = ""  # hash of the pretrained vectors, "" without any
+    plan: Plan | None = None  # how each file is read
 
 
 @dataclass(frozen=True)

@@ -13,48 +13,32 @@ Scores = Mapping[str, float]  # precision, recall, f1 and support
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a run that went to the end.
+    """The outcome of a run that went to the end."""
 
-    Attributes:
-      overall: scores over all types.
-      per_type: scores by type.
-      by_length: scores by length of the sentence, in groups.
-      recall_by_novelty: recall of entities that train has (`seen`), has with another type only (`seen_as_other`), or
-        lacks (`unseen`).
-      before: overall scores of the serving model on the same data; None if it was not evaluated.
-      incomparable: whether a model serves that cannot be evaluated on the same data.
-      blessed: whether the gate let the model through.
-      reasons: why it did not.
-      published: folder of the published version; None if nothing was published or the version must not serve.
-      report: path of the report's page, "" if there is none.
-      version: number of the version, also where it is withdrawn.
-      held: why the version must not serve, "" if it may.
-      canary: whether the version is a canary.
-      evaluated_on: name of the evaluated split.
-      spans: number and version of the spans of data.
-      drift: fields of `components.validation.drift.Drift`, and whether each is `past` its threshold.
-      forced: whether the comparison with the serving model was switched off by --force-baseline.
-      nodes: the nodes in the order in which they ended.
-    """
-
-    overall: Scores
-    per_type: Mapping[str, Scores]
-    by_length: Mapping[str, Scores]
+    overall: Scores  # scores over all types
+    per_type: Mapping[str, Scores]  # scores by type
+    by_length: Mapping[str, Scores]  # scores by length of the sentence, in groups
+    # recall of entities that train has (`seen`), has with another type only (`seen_as_other`), or
+    # lacks (`unseen`)
     recall_by_novelty: Mapping[str, float]
+    # overall scores of the serving model on the same data; None if it was not evaluated
     before: Optional[Scores]
-    incomparable: bool
-    blessed: bool
-    reasons: tuple[str, ...]
+    incomparable: bool  # whether a model serves that cannot be evaluated on the same data
+    blessed: bool  # whether the gate let the model through
+    reasons: tuple[str, ...]  # why it did not
+    # folder of the published version; None if nothing was published or the version must not serve
     published: Optional[str]
-    report: str = ""
-    version: str = ""
-    held: str = ""
-    canary: bool = False
-    evaluated_on: str = ""
-    spans: tuple[Mapping[str, int], ...] = ()
+    report: str = ""  # path of the report's page, "" if there is none
+    version: str = ""  # number of the version, also where it is withdrawn
+    held: str = ""  # why the version must not serve, "" if it may
+    canary: bool = False  # whether the version is a canary
+    evaluated_on: str = ""  # name of the evaluated split
+    spans: tuple[Mapping[str, int], ...] = ()  # number and version of the spans of data
+    # fields of `components.validation.drift.Drift`, and whether each is `past` its threshold
     drift: tuple[Mapping[str, Any], ...] = ()
+    # whether the comparison with the serving model was switched off by --force-baseline
     forced: bool = False
-    nodes: tuple[NodeEnded, ...] = ()
+    nodes: tuple[NodeEnded, ...] = ()  # the nodes in the order in which they ended
 
     @property
     def nothing_ran(self) -> bool:
@@ -86,15 +70,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PartialOutcome:
-    """The outcome of a run that `--until` stopped.
+    """The outcome of a run that `--until` stopped."""
 
-    Attributes:
-      until: the node after which it stopped.
-      nodes: the nodes in the order in which they ended.
-    """
-
-    until: str
-    nodes: tuple[NodeEnded, ...]
+    until: str  # the node after which it stopped
+    nodes: tuple[NodeEnded, ...]  # the nodes in the order in which they ended
 
     @property
     def next(self) -> str:

@@ -44,38 +44,24 @@ class Failure(Exception):
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What the user asks of a run.
+    """What the user asks of a run."""
 
-    Attributes:
-      config: the configuration as given.
-      corpus_path: the corpus, a file or a folder.
-      label: the name of the corpus.
-      trials: how many settings to try first; the best are used by this run and later ones. 0 for no search.
-      reason: why the run starts, for the history.
-      force_baseline: whether to skip the comparison with the serving model.
-      until: the node to stop after, one of `pipeline.nodes.NODES`; "" to run all.
-    """
-
-    config: Config
-    corpus_path: str
-    label: str
+    config: Config  # the configuration as given
+    corpus_path: str  # the corpus, a file or a folder
+    label: str  # the name of the corpus
+    # how many settings to try first; the best are used by this run and later ones. 0 for no search.
     trials: int = 0
-    reason: str = record.BY_HAND
-    force_baseline: bool = False
-    until: str = ""
+    reason: str = record.BY_HAND  # why the run starts, for the history
+    force_baseline: bool = False  # whether to skip the comparison with the serving model
+    until: str = ""  # the node to stop after, one of `pipeline.nodes.NODES`; "" to run all
 
 
 @dataclass(frozen=True)
 class ResolvedConfig:
-    """The configuration of a run.
+    """The configuration of a run."""
 
-    Attributes:
-      asked: as given, with absolute paths; kept with the run.
-      local: with local copies in place of remote files; what the nodes get.
-    """
-
-    asked: Config
-    local: Config
+    asked: Config  # as given, with absolute paths; kept with the run
+    local: Config  # with local copies in place of remote files; what the nodes get
 
     def with_settings(self, settings: dict[str, float | int]) -> "ResolvedConfig":
         """The configuration with some settings replaced, by dotted key."""
@@ -86,27 +72,16 @@ class ResolvedConfig:
 
 @dataclass(frozen=True)
 class _RunContext:
-    """What the steps of one run share.
+    """What the steps of one run share."""
 
-    Attributes:
-      request: what the user asks.
-      workdir: where the pipeline lives.
-      connection: how to reach ML Metadata.
-      folder: the run's own folder in the workdir.
-      survey: what the preflight found out about the corpus.
-      options: how the corpus is read.
-      serving_version: the version that serves before the run, None if there is none.
-      console: shows progress.
-    """
-
-    request: RunRequest
-    workdir: Workdir
-    connection: "ConnectionConfig"
-    folder: Path
-    survey: preflight.Survey
-    options: ReadOptions
-    serving_version: Optional[int]
-    console: RunConsole
+    request: RunRequest  # what the user asks
+    workdir: Workdir  # where the pipeline lives
+    connection: "ConnectionConfig"  # how to reach ML Metadata
+    folder: Path  # the run's own folder in the workdir
+    survey: preflight.Survey  # what the preflight found out about the corpus
+    options: ReadOptions  # how the corpus is read
+    serving_version: Optional[int]  # the version that serves before the run, None if there is none
+    console: RunConsole  # shows progress
 
     @property
     def log(self) -> Path:

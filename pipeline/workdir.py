@@ -19,30 +19,20 @@ from components.publishing.versions import Folders
 
 @dataclass(frozen=True)
 class Location:
-    """What a workdir knows of itself, in `workdir.json`: it tells a workdir that was moved or copied.
+    """What a workdir knows of itself, in `workdir.json`: it tells a workdir that was moved or copied."""
 
-    Attributes:
-      path: its absolute path when a command last held its lock.
-      id: tells apart the workdirs that share a database server; "" with SQLite.
-      database: the database server that holds its ML Metadata, as "mysql://HOST:PORT/NAME"; "" with SQLite.
-    """
-
-    path: str
-    id: str
+    path: str  # its absolute path when a command last held its lock
+    id: str  # tells apart the workdirs that share a database server; "" with SQLite
+    # the database server that holds its ML Metadata, as "mysql://HOST:PORT/NAME"; "" with SQLite
     database: str
 
 
 @dataclass(frozen=True)
 class Workdir:
-    """The paths in a workdir.
+    """The paths in a workdir."""
 
-    Attributes:
-      root: the absolute path of the workdir.
-      name: the name of the model, under which it is published.
-    """
-
-    root: Path
-    name: str
+    root: Path  # the absolute path of the workdir
+    name: str  # the name of the model, under which it is published
 
     @property
     def tuned(self) -> Path:

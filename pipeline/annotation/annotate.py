@@ -32,29 +32,17 @@ class AnnotationError(Exception):
 
 @dataclass(frozen=True)
 class AnnotationRequest:
-    """What to annotate, with which model, and what to write.
+    """What to annotate, with which model, and what to write."""
 
-    Attributes:
-      input: A file, a folder or a pattern.
-      output: The output folder.
-      model: A published version, or the folder of versions.
-      format: Output format: jsonl, conll or parquet.
-      input_format: text, jsonl or parquet; None to detect it from the files' names.
-      field: The field or column that holds the text.
-      longest: Characters of the longest text that is accepted.
-      shard_bytes: Bytes of a shard; 0 for the default.
-      minimum_score: Entities with a lower score are left out.
-    """
-
-    input: str
-    output: Location
-    model: str
-    format: str
-    input_format: str | None
-    field: str
-    longest: int
-    shard_bytes: int
-    minimum_score: float = 0.0
+    input: str  # a file, a folder or a pattern
+    output: Location  # the output folder
+    model: str  # a published version, or the folder of versions
+    format: str  # output format: jsonl, conll or parquet
+    input_format: str | None  # text, jsonl or parquet; None to detect it from the files' names
+    field: str  # the field or column that holds the text
+    longest: int  # characters of the longest text that is accepted
+    shard_bytes: int  # bytes of a shard; 0 for the default
+    minimum_score: float = 0.0  # entities with a lower score are left out
 
 
 def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mapping[str, Any]:

@@ -39,25 +39,15 @@ Location = Path | Remote
 
 @dataclass(frozen=True)
 class AnnotationSpec:
-    """What an output folder was made from. A start with another specification is refused.
+    """What an output folder was made from. A start with another specification is refused."""
 
-    Attributes:
-      input: The input files.
-      reading: How they are read.
-      format: Output format: jsonl, conll or parquet.
-      model: Path or address of the published version.
-      model_hash: Hash of its content.
-      shard_bytes: Bytes of a shard, as the user gave them; 0 for the default.
-      minimum_score: Entities with a lower score are left out.
-    """
-
-    input: Sequence[SourceFile]
-    reading: InputFormat
-    format: str
-    model: str
-    model_hash: str
-    shard_bytes: int
-    minimum_score: float = 0.0
+    input: Sequence[SourceFile]  # the input files
+    reading: InputFormat  # how they are read
+    format: str  # output format: jsonl, conll or parquet
+    model: str  # path or address of the published version
+    model_hash: str  # hash of its content
+    shard_bytes: int  # bytes of a shard, as the user gave them; 0 for the default
+    minimum_score: float = 0.0  # entities with a lower score are left out
 
     def as_dict(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self)))
@@ -65,17 +55,11 @@ class AnnotationSpec:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """Paths in an output folder.
+    """Paths in an output folder."""
 
-    Attributes:
-      root: The folder.
-      form: Output format, which is the ending of the shards' names.
-      shards: Number of shards.
-    """
-
-    root: Location
-    form: str
-    shards: int
+    root: Location  # the folder
+    form: str  # output format, which is the ending of the shards' names
+    shards: int  # number of shards
 
     def part(self, number: int) -> Location:
         """The file of a shard."""

@@ -29,17 +29,11 @@ _ENTITIES, _ID = "entities", "id"
 
 @dataclass(frozen=True)
 class InputFormat:
-    """How to read the input.
+    """How to read the input."""
 
-    Attributes:
-      form: One of `shards.FORMATS`.
-      field: The field of JSON Lines or the column of Parquet that holds the text.
-      longest: Characters of the longest text that is accepted.
-    """
-
-    form: str
-    field: str
-    longest: int
+    form: str  # one of `shards.FORMATS`
+    field: str  # the field of JSON Lines or the column of Parquet that holds the text
+    longest: int  # characters of the longest text that is accepted
 
     @property
     def longest_line(self) -> int:
@@ -48,42 +42,25 @@ class InputFormat:
 
 
 class BadLine(NamedTuple):
-    """A line that is left out.
+    """A line that is left out."""
 
-    Attributes:
-      line: Its number in the shard, from 1.
-      found: What is wrong with it.
-      expected: What was expected.
-      raw: The line itself; "" if it is too long, or a row of Parquet.
-    """
-
-    line: int
-    found: str
-    expected: str
-    raw: str
+    line: int  # its number in the shard, from 1
+    found: str  # what is wrong with it
+    expected: str  # what was expected
+    raw: str  # the line itself; "" if it is too long, or a row of Parquet
 
 
 @dataclass(frozen=True)
 class ShardTexts:
-    """The content of a shard.
+    """The content of a shard."""
 
-    Attributes:
-      shard: Where it is from.
-      texts: The texts, in order.
-      field: The field that holds the text.
-      fields: All fields of each text; empty for Parquet.
-      bad: The lines that are left out.
-      lines: How many lines were read, bad ones included.
-      table: For Parquet, the rows of the texts; None otherwise.
-    """
-
-    shard: Shard
-    texts: Sequence[str]
-    field: str
-    fields: Sequence[Mapping[str, Any]]
-    bad: Sequence[BadLine]
-    lines: int
-    table: "pyarrow.Table | None" = None
+    shard: Shard  # where it is from
+    texts: Sequence[str]  # the texts, in order
+    field: str  # the field that holds the text
+    fields: Sequence[Mapping[str, Any]]  # all fields of each text; empty for Parquet
+    bad: Sequence[BadLine]  # the lines that are left out
+    lines: int  # how many lines were read, bad ones included
+    table: "pyarrow.Table | None" = None  # for Parquet, the rows of the texts; None otherwise
 
 
 def read_shard(shard: Shard, source: InputFormat) -> ShardTexts:

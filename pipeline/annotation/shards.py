@@ -19,17 +19,11 @@ _MAGIC_BYTES = 64
 
 @dataclass(frozen=True)
 class SourceFile:
-    """An input file as it was when it was found.
+    """An input file as it was when it was found."""
 
-    Attributes:
-      path: Path or address.
-      size: Bytes.
-      modified: Nanoseconds since 1970.
-    """
-
-    path: str
-    size: int
-    modified: int
+    path: str  # path or address
+    size: int  # bytes
+    modified: int  # nanoseconds since 1970
 
     @classmethod
     def of(cls, path: str) -> "SourceFile":
@@ -53,19 +47,12 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Shard:
-    """Part of a file.
+    """Part of a file."""
 
-    Attributes:
-      number: Index of the shard in the whole input.
-      path: The file.
-      first: First byte of the range in which its lines begin; for Parquet, its first row.
-      end: End of the range, excluded.
-    """
-
-    number: int
-    path: str
-    first: int
-    end: int
+    number: int  # index of the shard in the whole input
+    path: str  # the file
+    first: int  # first byte of the range in which its lines begin; for Parquet, its first row
+    end: int  # end of the range, excluded
 
 
 def find_sources(pattern: str) -> tuple[SourceFile, ...]:

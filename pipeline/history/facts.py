@@ -10,63 +10,36 @@ TYPE = "tfx_ner_run"  # of the context; its name is the run's folder's, and that
 
 @dataclass(frozen=True)
 class Facts:
-    """What is recorded of a run.
+    """What is recorded of a run."""
 
-    Attributes:
-      run: the name of its folder.
-      workdir: the path of the workdir.
-      because: why it started.
-      corpus: the name of the corpus.
-      data: the path of the corpus.
-      started: when it started, in seconds since 1970.
-      process: the number of its process.
-      host: the machine on which that ran.
-      config_hash: hash of its configuration.
-      code_hash: hash of the code.
-      packages: versions of the packages by name.
-      data_hash: hash of the corpus.
-      spans: number and version of each span of data that it trained on.
-      sentences: number of sentences by split.
-      seconds: how long it took; None until it has ended.
-      verdict: how it ended, in a word; "" until it has ended.
-      code: its exit code; None until it has ended.
-      error: the line with which it ended if it failed.
-      reasons: why the gate let nothing through.
-      evaluated_on: the split that the scores are of.
-      overall: scores over all types, as in `pipeline.outcome.Outcome`.
-      per_type: scores by type.
-      before: scores of the model that served before.
-      version: the version that it published, wherever that is now.
-      until: the node after which it had to stop; "" to run to the end.
-      nodes: its nodes, as in `pipeline.outcome.Outcome`.
-    """
-
-    run: str
-    workdir: str
-    because: str
-    corpus: str
-    data: str
-    started: float
-    process: int
-    host: str
-    config_hash: str
-    code_hash: str
-    packages: Mapping[str, str] = field(default_factory=dict)
-    data_hash: str = ""
+    run: str  # the name of its folder
+    workdir: str  # the path of the workdir
+    because: str  # why it started
+    corpus: str  # the name of the corpus
+    data: str  # the path of the corpus
+    started: float  # when it started, in seconds since 1970
+    process: int  # the number of its process
+    host: str  # the machine on which that ran
+    config_hash: str  # hash of its configuration
+    code_hash: str  # hash of the code
+    packages: Mapping[str, str] = field(default_factory=dict)  # versions of the packages by name
+    data_hash: str = ""  # hash of the corpus
+    # number and version of each span of data that it trained on
     spans: Sequence[Mapping[str, int]] = ()
-    sentences: Mapping[str, int] = field(default_factory=dict)
-    seconds: float | None = None
-    verdict: str = ""
-    code: int | None = None
-    error: str = ""
-    reasons: Sequence[str] = ()
-    evaluated_on: str = ""
+    sentences: Mapping[str, int] = field(default_factory=dict)  # number of sentences by split
+    seconds: float | None = None  # how long it took; None until it has ended
+    verdict: str = ""  # how it ended, in a word; "" until it has ended
+    code: int | None = None  # its exit code; None until it has ended
+    error: str = ""  # the line with which it ended if it failed
+    reasons: Sequence[str] = ()  # why the gate let nothing through
+    evaluated_on: str = ""  # the split that the scores are of
+    # scores over all types, as in `pipeline.outcome.Outcome`
     overall: Mapping[str, float] | None = None
-    per_type: Mapping[str, Mapping[str, float]] | None = None
-    before: Mapping[str, float] | None = None
-    version: str = ""
-    until: str = ""
-    nodes: Sequence[Mapping[str, Any]] = ()
+    per_type: Mapping[str, Mapping[str, float]] | None = None  # scores by type
+    before: Mapping[str, float] | None = None  # scores of the model that served before
+    version: str = ""  # the version that it published, wherever that is now
+    until: str = ""  # the node after which it had to stop; "" to run to the end
+    nodes: Sequence[Mapping[str, Any]] = ()  # its nodes, as in `pipeline.outcome.Outcome`
 
     def properties(self) -> dict[str, str]:
         """The values by name: strings as they are, others as JSON; empty values are left out."""

@@ -15,25 +15,17 @@ from pipeline.workdir import Workdir
 
 @dataclass(frozen=True)
 class Model:
-    """A published version.
+    """A published version."""
 
-    Attributes:
-      version: its number.
-      state: serving, fallback (the next to serve), canary, live, withdrawn, or held (published during a hold).
-      path: its folder.
-      published: when, in seconds since 1970; None if ML Metadata has no record of it.
-      run: the run that published it; None if ML Metadata has no record of it.
-      types: its entity types.
-      signatures: the version of its interface; None without a readable model card.
-    """
-
-    version: int
+    version: int  # its number
+    # serving, fallback (the next to serve), canary, live, withdrawn, or held (published during a
+    # hold)
     state: str
-    path: str
-    published: float | None
-    run: runs.Run | None
-    types: tuple[str, ...]
-    signatures: int | None
+    path: str  # its folder
+    published: float | None  # when, in seconds since 1970; None if ML Metadata has no record of it
+    run: runs.Run | None  # the run that published it; None if ML Metadata has no record of it
+    types: tuple[str, ...]  # its entity types
+    signatures: int | None  # the version of its interface; None without a readable model card
 
     def as_dict(self) -> dict[str, Any]:
         """Everything of it, for JSON."""

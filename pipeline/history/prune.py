@@ -26,16 +26,11 @@ _COMPARED = ("baseline", "baseline_model")
 
 @dataclass(frozen=True)
 class Removed:
-    """What was removed.
+    """What was removed."""
 
-    Attributes:
-      artifacts: the folders of the artifacts.
-      bytes: their size.
-      set_aside: folders below `WORKDIR/set-aside` that were old enough to be removed.
-    """
-
-    artifacts: tuple[str, ...]
-    bytes: int
+    artifacts: tuple[str, ...]  # the folders of the artifacts
+    bytes: int  # their size
+    # folders below `WORKDIR/set-aside` that were old enough to be removed
     set_aside: tuple[str, ...] = ()
 
     def as_dict(self) -> dict:

@@ -28,19 +28,12 @@ _ARTIFACT_URI = re.compile(r"(?P<root>/.+)/(?:artifacts/[^/]+/[^/]+/\d+|reports/
 
 @dataclass(frozen=True)
 class Relocation:
-    """What was rewritten after a workdir was found at another path.
+    """What was rewritten after a workdir was found at another path."""
 
-    Attributes:
-      previous: the paths where the workdir was before, mostly one.
-      artifacts: number of artifacts rewritten.
-      executions: number of executions rewritten.
-      contexts: number of contexts rewritten, the runs among them.
-    """
-
-    previous: tuple[str, ...]
-    artifacts: int
-    executions: int
-    contexts: int
+    previous: tuple[str, ...]  # the paths where the workdir was before, mostly one
+    artifacts: int  # number of artifacts rewritten
+    executions: int  # number of executions rewritten
+    contexts: int  # number of contexts rewritten, the runs among them
 
 
 def open_store(workdir: Workdir, connection: metadata_store_pb2.ConnectionConfig) -> MetadataStore:

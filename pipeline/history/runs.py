@@ -23,15 +23,10 @@ _STATES = {_Execution.COMPLETE: "ran", _Execution.CACHED: "cached", _Execution.F
 
 @dataclass(frozen=True)
 class Run:
-    """A run as ML Metadata has it.
+    """A run as ML Metadata has it."""
 
-    Attributes:
-      facts: what was recorded of it.
-      state: its verdict; `RUNNING` or `KILLED` if it has none.
-    """
-
-    facts: Facts
-    state: str
+    facts: Facts  # what was recorded of it
+    state: str  # its verdict; `RUNNING` or `KILLED` if it has none
 
     @property
     def name(self) -> str:

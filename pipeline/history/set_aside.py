@@ -21,17 +21,11 @@ _REASON = "ML Metadata has no record of these folders"
 
 @dataclass(frozen=True)
 class SetAside:
-    """A folder of files of unknown origin.
+    """A folder of files of unknown origin."""
 
-    Attributes:
-      folder: where they are now.
-      time: when they were set aside, in seconds since 1970.
-      sources: where they were, as paths within the workdir.
-    """
-
-    folder: Path
-    time: float
-    sources: tuple[str, ...]
+    folder: Path  # where they are now
+    time: float  # when they were set aside, in seconds since 1970
+    sources: tuple[str, ...]  # where they were, as paths within the workdir
 
 
 def move(workdir: Workdir, folders: list[Path]) -> SetAside:

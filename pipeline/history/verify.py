@@ -30,34 +30,21 @@ _PAGE_GONE = "Its figures remain; `tfx-ner runs prune` removes its record when i
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that does not agree.
+    """Something that does not agree."""
 
-    Attributes:
-      what: the file or record, and what is wrong with it.
-      advice: what to do about it.
-    """
-
-    what: str
-    advice: str
+    what: str  # the file or record, and what is wrong with it
+    advice: str  # what to do about it
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The result of a check.
+    """The result of a check."""
 
-    Attributes:
-      artifacts: number of artifacts checked.
-      runs: number of runs checked.
-      versions: number of published versions checked.
-      faults: what does not agree.
-      set_aside: folders with files of unknown origin; they are no fault.
-    """
-
-    artifacts: int
-    runs: int
-    versions: int
-    faults: tuple[Fault, ...]
-    set_aside: tuple[str, ...]
+    artifacts: int  # number of artifacts checked
+    runs: int  # number of runs checked
+    versions: int  # number of published versions checked
+    faults: tuple[Fault, ...]  # what does not agree
+    set_aside: tuple[str, ...]  # folders with files of unknown origin; they are no fault
 
     def as_dict(self) -> dict:
         return asdict(self)

@@ -23,46 +23,29 @@ _EXCLUDED_SETTINGS = ("schedule", "kubeflow", "data", "workdir")
 
 @dataclass(frozen=True)
 class Task:
-    """A step of the pipeline.
+    """A step of the pipeline."""
 
-    Attributes:
-      name: Its name.
-      until: The node after which it stops; "" for the last step.
-      command, arguments: What the container runs.
-      cpu, memory, gpu: Requested resources; None for no request.
-    """
-
-    name: str
-    until: str
-    command: tuple[str, ...]
+    name: str  # its name
+    until: str  # the node after which it stops; "" for the last step
+    command: tuple[str, ...]  # what the container runs
     arguments: tuple[str, ...]
-    cpu: str | None
+    cpu: str | None  # requested resources; None for no request
     memory: str | None
     gpu: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A pipeline whose tasks run one after the other.
+    """A pipeline whose tasks run one after the other."""
 
-    Attributes:
-      name, description: Shown by Kubeflow.
-      image: Container image of all tasks.
-      tasks: The steps, in order.
-      claims: Volume claims by the path where they are mounted.
-      environment: Environment variables of all tasks.
-      secret: Name of the secret with the database password.
-      notes: Hints for the user.
-    """
-
-    name: str
+    name: str  # shown by Kubeflow
     description: str
-    image: str
-    tasks: tuple[Task, ...]
-    claims: Mapping[str, str]
-    environment: Mapping[str, str]
-    secret: str | None
-    notes: tuple[str, ...] = ()
+    image: str  # container image of all tasks
+    tasks: tuple[Task, ...]  # the steps, in order
+    claims: Mapping[str, str]  # volume claims by the path where they are mounted
+    environment: Mapping[str, str]  # environment variables of all tasks
+    secret: str | None  # name of the secret with the database password
+    notes: tuple[str, ...] = ()  # hints for the user
 
 
 def make_plan(config: Config) -> Plan:

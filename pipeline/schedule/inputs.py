@@ -24,19 +24,14 @@ _FILE_SETTINGS = ("data", "golden", "vectors", "schema")
 
 
 class FileState(BaseModel):
-    """A file as it was seen.
-
-    Attributes:
-      size: Bytes.
-      times: When its content and its metadata changed (mtime and ctime), in nanoseconds.
-      content: Hash of its content; "" if it was not read.
-    """
+    """A file as it was seen."""
 
     model_config = ConfigDict(frozen=True)
 
-    size: int
+    size: int  # bytes
+    # when its content and its metadata changed (mtime and ctime), in nanoseconds
     times: tuple[int, int]
-    content: str = ""
+    content: str = ""  # hash of its content; "" if it was not read
 
     @classmethod
     def of(cls, path: str | Path) -> "FileState":
@@ -56,22 +51,15 @@ class FileState(BaseModel):
 
 
 class Inputs(BaseModel):
-    """What a run is made from.
-
-    Attributes:
-      settings: Settings with dotted keys.
-      code: Hash of the code and its libraries.
-      files: Data files and word vectors by path.
-      spans: Spans of the data, as text.
-      schema_file: The curated schema; None before the first run has made it.
-    """
+    """What a run is made from."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    settings: Mapping[str, Any]
-    code: str
-    files: Mapping[str, FileState]
-    spans: tuple[str, ...] = ()
+    settings: Mapping[str, Any]  # settings with dotted keys
+    code: str  # hash of the code and its libraries
+    files: Mapping[str, FileState]  # data files and word vectors by path
+    spans: tuple[str, ...] = ()  # spans of the data, as text
+    # the curated schema; None before the first run has made it
     schema_file: FileState | None = Field(
         None, validation_alias=AliasChoices("schema_file", "contract")
     )

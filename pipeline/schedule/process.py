@@ -25,16 +25,11 @@ _CREATED_TOLERANCE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Clock:
-    """The time functions that the scheduler uses; tests pass their own.
+    """The time functions that the scheduler uses; tests pass their own."""
 
-    Attributes:
-      now: Returns the wall-clock time, with a fixed UTC offset.
-      monotonic: Returns seconds that do not change when the wall clock is set.
-      wait: Sleeps for a number of seconds. Returns True, at once, when the scheduler has to stop.
-    """
-
-    now: Callable[[], datetime.datetime]
-    monotonic: Callable[[], float]
+    now: Callable[[], datetime.datetime]  # returns the wall-clock time, with a fixed UTC offset
+    monotonic: Callable[[], float]  # returns seconds that do not change when the wall clock is set
+    # sleeps for a number of seconds. Returns True, at once, when the scheduler has to stop.
     wait: Callable[[float], bool]
 
 
@@ -73,18 +68,13 @@ def fixed_offset(moment: datetime.datetime) -> datetime.datetime:
 
 
 class Process(BaseModel):
-    """Identity of a process. The creation time tells it from a later process with the same number.
-
-    Attributes:
-      pid: Number of the process.
-      host: Name of its machine.
-      created: When it was created, in seconds since 1970; 0 in files of earlier versions.
-    """
+    """Identity of a process. The creation time tells it from a later process with the same number."""
 
     model_config = ConfigDict(frozen=True)
 
-    pid: int
-    host: str
+    pid: int  # number of the process
+    host: str  # name of its machine
+    # when it was created, in seconds since 1970; 0 in files of earlier versions
     created: float = 0.0
 
     @classmethod

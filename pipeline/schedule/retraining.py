@@ -28,21 +28,14 @@ class _Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class Retraining:
-    """Runs the pipeline when something is new since the last complete run.
+    """Runs the pipeline when something is new since the last complete run."""
 
-    Attributes:
-      load_config: Returns the configuration as it is now.
-      run_command: Returns the command line of a run that starts for a reason.
-      clock: The time.
-      log: Shows a line to the user.
-      folder: Where the state is stored; the caller holds its lock.
-    """
-
-    load_config: Callable[[], Config]
+    load_config: Callable[[], Config]  # returns the configuration as it is now
+    # returns the command line of a run that starts for a reason
     run_command: Callable[[str], Sequence[str]]
-    clock: Clock
-    log: Callable[[str], None]
-    folder: ScheduleFolder
+    clock: Clock  # the time
+    log: Callable[[str], None]  # shows a line to the user
+    folder: ScheduleFolder  # where the state is stored; the caller holds its lock
 
     def run_if_changed(self, dry_run: bool = False) -> int:
         """Runs the pipeline if anything is new.

@@ -32,19 +32,13 @@ _WEEKDAY_RANGE = re.compile(r"(\*|[0-7])(?:-([0-7]))?(?:/([1-9]\d*))?")
 
 @dataclass(frozen=True)
 class Times:
-    """When to check for something new.
+    """When to check for something new."""
 
-    Attributes:
-      text: The schedule as `schedule status` shows it.
-      next: Returns the first time after a given one.
-      at_once: The first check is due when the scheduler starts.
-      make_up: A time that passed while no scheduler ran is made up for at the next start.
-    """
-
-    text: str
+    text: str  # the schedule as `schedule status` shows it
+    # returns the first time after a given one
     next: Callable[[datetime.datetime], datetime.datetime]
-    at_once: bool
-    make_up: bool
+    at_once: bool  # the first check is due when the scheduler starts
+    make_up: bool  # a time that passed while no scheduler ran is made up for at the next start
 
 
 def every(seconds: int) -> Times:

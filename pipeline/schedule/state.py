@@ -27,59 +27,36 @@ class _Stored(BaseModel):
 
 
 class RunInFlight(_Stored):
-    """A run that was started and whose end has not been recorded yet.
+    """A run that was started and whose end has not been recorded yet."""
 
-    Attributes:
-      trigger: Why the run was started.
-      began: When it was started.
-      log: Path of its log.
-      runs: Names of the run folders that existed before it.
-      versions: Published versions that existed before it.
-      inputs: What it was started on.
-      process: Its process; None between recording the run and starting the process.
-    """
-
+    # why the run was started
     trigger: str = Field(validation_alias=AliasChoices("trigger", "because"))
-    began: datetime.datetime
-    log: str
-    runs: tuple[str, ...]
-    versions: tuple[str, ...]
-    inputs: Inputs
+    began: datetime.datetime  # when it was started
+    log: str  # path of its log
+    runs: tuple[str, ...]  # names of the run folders that existed before it
+    versions: tuple[str, ...]  # published versions that existed before it
+    inputs: Inputs  # what it was started on
+    # its process; None between recording the run and starting the process
     process: Process | None = None
 
 
 class RunResult(_Stored):
-    """How a run ended, or why none could start.
+    """How a run ended, or why none could start."""
 
-    Attributes:
-      code: Exit code.
-      event: Which hook is called.
-      trigger: Why the run was started; "" if no run could start.
-      began: When it was started.
-      seconds: How long it took.
-      reason: Why it failed, was refused or published nothing.
-      run: Name of its folder in `WORKDIR/runs`; "" if it made none.
-      version: The version that it published; "" if none.
-      f1: F1 over all types; None if nothing was evaluated.
-      held: The gate accepted the model, but a rollback's hold keeps it from serving.
-      until: The node after which the run stopped (`--until`); "" for a complete run.
-      log: Path of its log.
-      inputs: What it was started on; None if that could not be found out.
-    """
-
-    code: int
-    event: Event
+    code: int  # exit code
+    event: Event  # which hook is called
+    # why the run was started; "" if no run could start
     trigger: str = Field(validation_alias=AliasChoices("trigger", "because"))
-    began: datetime.datetime
-    seconds: float
-    reason: str = ""
-    run: str = ""
-    version: str = ""
-    f1: float | None = None
-    held: bool = False
-    until: str = ""
-    log: str = ""
-    inputs: Inputs | None = None
+    began: datetime.datetime  # when it was started
+    seconds: float  # how long it took
+    reason: str = ""  # why it failed, was refused or published nothing
+    run: str = ""  # name of its folder in `WORKDIR/runs`; "" if it made none
+    version: str = ""  # the version that it published; "" if none
+    f1: float | None = None  # F1 over all types; None if nothing was evaluated
+    held: bool = False  # the gate accepted the model, but a rollback's hold keeps it from serving
+    until: str = ""  # the node after which the run stopped (`--until`); "" for a complete run
+    log: str = ""  # path of its log
+    inputs: Inputs | None = None  # what it was started on; None if that could not be found out
 
     @property
     def is_finished(self) -> bool:
@@ -117,23 +94,16 @@ class RunResult(_Stored):
 
 
 class State(_Stored):
-    """What the scheduler remembers.
+    """What the scheduler remembers."""
 
-    Attributes:
-      done: The last complete run.
-      last: The last run, complete or not.
-      in_flight: A run whose end has not been recorded yet.
-      times: Text of the schedule that `due` belongs to.
-      due: When to check for new data next.
-    """
-
-    done: RunResult | None = None
-    last: RunResult | None = None
+    done: RunResult | None = None  # the last complete run
+    last: RunResult | None = None  # the last run, complete or not
+    # a run whose end has not been recorded yet
     in_flight: RunInFlight | None = Field(
         None, validation_alias=AliasChoices("in_flight", "flight")
     )
-    times: str = ""
-    due: datetime.datetime | None = None
+    times: str = ""  # text of the schedule that `due` belongs to
+    due: datetime.datetime | None = None  # when to check for new data next
 
 
 class LockHolder(_Stored):
