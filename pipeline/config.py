@@ -47,24 +47,14 @@ _RUNNERS = {  # name in the settings -> class of Beam
 class Beam(Settings):
     """How Beam runs the nodes that are Beam pipelines."""
 
-    runner: str = Field(
-        "direct",
-        description=(
-            "Beam runner of the data-parallel nodes: direct, flink, spark, portable, "
-            "dataflow, or the class of another runner as package.module.Class"
-        ),
-    )
-    workers: int = Field(
-        1,
-        ge=0,
-        le=1_024,
-        description=(
-            "workers of the direct runner: 1 runs in this process, more are processes, 0 "
-            "is one per core. Processes pay off on large corpora only, since each imports "
-            "TFX"
-        ),
-    )
-    options: tuple[str, ...] = Field((), description="more options for Beam, as --name=value")
+    runner: str = "direct"
+    """Beam runner of the data-parallel nodes: direct, flink, spark, portable, dataflow, or the
+    class of another runner as package.module.Class."""
+    workers: int = Field(1, ge=0, le=1_024)
+    """Workers of the direct runner: 1 runs in this process, more are processes, 0 is one per core.
+    Processes pay off on large corpora only, since each imports TFX."""
+    options: tuple[str, ...] = ()
+    """More options for Beam, as --name=value."""
 
     @field_validator("runner")
     @classmethod
@@ -103,26 +93,19 @@ class Beam(Settings):
 class Metadata(Settings):
     """Where ML Metadata is."""
 
-    kind: Literal["sqlite", "mysql", "postgresql"] = Field(
-        "sqlite", description="database of ML Metadata; sqlite is a file in the workdir"
-    )
-    host: str = Field("127.0.0.1", description="host of the database server")
-    port: int = Field(
-        0,
-        ge=0,
-        le=65_535,
-        description="port of the database server, 0 for the default port of its kind",
-    )
-    database: str = Field("tfx_ner", min_length=1, description="name of the database")
-    user: str = Field("", description="user name on the database server")
-    password: str = Field(
-        "",
-        description=(
-            "password on the database server; the environment variable "
-            "TFX_NER_METADATA_PASSWORD is a safer place"
-        ),
-        repr=False,
-    )
+    kind: Literal["sqlite", "mysql", "postgresql"] = "sqlite"
+    """Database of ML Metadata; sqlite is a file in the workdir."""
+    host: str = "127.0.0.1"
+    """Host of the database server."""
+    port: int = Field(0, ge=0, le=65_535)
+    """Port of the database server, 0 for the default port of its kind."""
+    database: str = Field("tfx_ner", min_length=1)
+    """Name of the database."""
+    user: str = ""
+    """User name on the database server."""
+    password: str = Field("", repr=False)
+    """Password on the database server; the environment variable TFX_NER_METADATA_PASSWORD is a
+    safer place."""
 
 
 def _is_a_duration(text: Any) -> Any:
@@ -136,45 +119,32 @@ _Duration = Annotated[str, BeforeValidator(_is_a_duration)]
 class Schedule(Settings):
     """When `tfx-ner schedule` checks for new data, limits of a run, and notifications about its end."""
 
-    cron: Optional[str] = Field(
-        None, min_length=1, description="times of checks as in crontab: '0 2 * * *'"
-    )
-    every: Optional[_Duration] = Field(None, description="time between two checks, as 6h or 1h30m")
-    timezone: Optional[str] = Field(
-        None,
-        min_length=1,
-        description="time zone of cron, as Europe/Berlin; the machine's if not set",
-    )
-    poll: _Duration = Field(
-        "30s",
-        description="time between two checks of --watch; data that changed in between is still being written",
-    )
-    limit: _Duration = Field(
-        "12h", description="longest time of a run; then it is stopped and repeated"
-    )
-    grace: _Duration = Field(
-        "30s", description="time between SIGTERM and SIGKILL when a run is stopped"
-    )
-    retries: int = Field(
-        3,
-        ge=0,
-        le=100,
-        description="how often a failed run is repeated, unless its data is at fault",
-    )
-    backoff: _Duration = Field(
-        "1m", description="pause before a failed run is repeated; doubled each time, up to an hour"
-    )
-    keep_logs: int = Field(30, ge=1, description="logs of runs to keep in WORKDIR/schedule/logs")
-    on_success: Optional[tuple[str, ...]] = Field(
-        None, description="command or webhook address to call after a model was published"
-    )
-    on_failure: Optional[tuple[str, ...]] = Field(
-        None, description="the same after a run failed or could not start"
-    )
-    on_refusal: Optional[tuple[str, ...]] = Field(
-        None, description="the same after the gate refused a model"
-    )
-    hook_timeout: _Duration = Field("30s", description="longest time of such a call")
+    cron: Optional[str] = Field(None, min_length=1)
+    """Times of checks as in crontab: '0 2 * * *'."""
+    every: Optional[_Duration] = None
+    """Time between two checks, as 6h or 1h30m."""
+    timezone: Optional[str] = Field(None, min_length=1)
+    """Time zone of cron, as Europe/Berlin; the machine's if not set."""
+    poll: _Duration = "30s"
+    """Time between two checks of --watch; data that changed in between is still being written."""
+    limit: _Duration = "12h"
+    """Longest time of a run; then it is stopped and repeated."""
+    grace: _Duration = "30s"
+    """Time between SIGTERM and SIGKILL when a run is stopped."""
+    retries: int = Field(3, ge=0, le=100)
+    """How often a failed run is repeated, unless its data is at fault."""
+    backoff: _Duration = "1m"
+    """Pause before a failed run is repeated; doubled each time, up to an hour."""
+    keep_logs: int = Field(30, ge=1)
+    """Logs of runs to keep in WORKDIR/schedule/logs."""
+    on_success: Optional[tuple[str, ...]] = None
+    """Command or webhook address to call after a model was published."""
+    on_failure: Optional[tuple[str, ...]] = None
+    """The same after a run failed or could not start."""
+    on_refusal: Optional[tuple[str, ...]] = None
+    """The same after the gate refused a model."""
+    hook_timeout: _Duration = "30s"
+    """Longest time of such a call."""
 
     @field_validator("on_success", "on_failure", "on_refusal", mode="before")
     @classmethod
@@ -205,137 +175,86 @@ _KUBERNETES_MEMORY = r"^\d+(\.\d+)?([KMGTPE]i?)?$"
 class KubeflowStep(Settings):
     """Resources that a step requests from the cluster."""
 
-    cpu: Optional[str] = Field(
-        "2",
-        pattern=_KUBERNETES_CPU,
-        description="requested cores, as 2 or 500m; null for no request",
-    )
-    memory: Optional[str] = Field(
-        "4Gi",
-        pattern=_KUBERNETES_MEMORY,
-        description="requested memory, which is also the limit; null for no limit",
-    )
-    gpu: int = Field(0, ge=0, le=64, description="NVIDIA GPUs")
+    cpu: Optional[str] = Field("2", pattern=_KUBERNETES_CPU)
+    """Requested cores, as 2 or 500m; null for no request."""
+    memory: Optional[str] = Field("4Gi", pattern=_KUBERNETES_MEMORY)
+    """Requested memory, which is also the limit; null for no limit."""
+    gpu: int = Field(0, ge=0, le=64)
+    """NVIDIA GPUs."""
 
 
 class Kubeflow(Settings):
     """Kubeflow Pipelines. The fields with names of steps are the keys of `pipeline.nodes.STEPS`."""
 
-    image: Optional[str] = Field(
-        None, min_length=1, description="container image with tfx-ner, with its tag"
-    )
-    data_claim: str = Field(
-        "ner-data", min_length=1, description="volume claim that is mounted at data"
-    )
-    work_claim: str = Field(
-        "ner-work", min_length=1, description="volume claim that is mounted at workdir"
-    )
-    secret: Optional[str] = Field(
-        None,
-        min_length=1,
-        description="secret whose key password holds the password of the metadata database",
-    )
-    data: KubeflowStep = Field(default_factory=KubeflowStep, description="step up to DataGate")
-    transform: KubeflowStep = Field(default_factory=KubeflowStep, description="step of Transform")
-    train: KubeflowStep = Field(default_factory=KubeflowStep, description="step of Trainer")
-    evaluate: KubeflowStep = Field(
-        default_factory=KubeflowStep, description="step of Evaluator and TypeGate"
-    )
-    publish: KubeflowStep = Field(
-        default_factory=KubeflowStep, description="step of Pusher and Report"
-    )
+    image: Optional[str] = Field(None, min_length=1)
+    """Container image with tfx-ner, with its tag."""
+    data_claim: str = Field("ner-data", min_length=1)
+    """Volume claim that is mounted at data."""
+    work_claim: str = Field("ner-work", min_length=1)
+    """Volume claim that is mounted at workdir."""
+    secret: Optional[str] = Field(None, min_length=1)
+    """Secret whose key password holds the password of the metadata database."""
+    data: KubeflowStep = KubeflowStep()
+    """Step up to DataGate."""
+    transform: KubeflowStep = KubeflowStep()
+    """Step of Transform."""
+    train: KubeflowStep = KubeflowStep()
+    """Step of Trainer."""
+    evaluate: KubeflowStep = KubeflowStep()
+    """Step of Evaluator and TypeGate."""
+    publish: KubeflowStep = KubeflowStep()
+    """Step of Pusher and Report."""
 
 
 class Config(ReadOptions):
     """All settings. Each run keeps its own as `config.yaml`."""
 
-    data: Optional[str] = Field(
-        None,
-        min_length=1,
-        description=(
-            "the corpus: a file, a folder, or a folder of spans; by default the starter corpus"
-        ),
-    )
-    workdir: str = Field("work", min_length=1, description="folder for everything that runs make")
-    name: str = Field(
-        "ner",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="name of the model on servers",
-    )
-    orchestrator: Literal["beam", "local"] = Field(
-        "beam",
-        description=(
-            "what runs the nodes: beam (TFX's BeamDagRunner) or local (one after another, "
-            "as TFX's LocalDagRunner)"
-        ),
-    )
-    schema_file: Optional[str] = Field(
-        None,
-        alias="schema",
-        min_length=1,
-        description=(
-            "path of the curated schema; by default WORKDIR/schema/schema.pbtxt, which "
-            "the first run makes"
-        ),
-    )
-    vectors: Optional[str] = Field(
-        None,
-        min_length=1,
-        description=(
-            "file of pretrained word vectors: text as of GloVe or word2vec, or fastText's "
-            ".vec, plain or gzip"
-        ),
-    )
-    window: Optional[int] = Field(
-        None,
-        ge=1,
-        description=(
-            "number of spans to train on, the newest ones; by default all. A span that is "
-            "held out comes in addition"
-        ),
-    )
-    spans: Spans = Field(
-        default_factory=Spans,
-        description="which spans of data are read, and when a span is complete",
-    )
-    golden: Optional[str] = Field(
-        None,
-        min_length=1,
-        description=(
-            "labelled text, a file or a folder, to evaluate on in place of the corpus's own split"
-        ),
-    )
-    drift: Literal["stop", "warn"] = Field(
-        "stop",
-        description=(
-            "whether a run stops if the data has drifted past the thresholds of the curated schema"
-        ),
-    )
-    vocabulary: Vocabulary = Field(
-        default_factory=Vocabulary, description="what Transform counts on the train split"
-    )
-    model: Model = Field(default_factory=Model, description="the tagger's layers")
-    training: Training = Field(default_factory=Training, description="how the tagger is trained")
-    gate: Gate = Field(
-        default_factory=Gate,
-        description="what a model must reach to be published: entity F1 on the evaluated split",
-    )
-    publish: Publish = Field(
-        default_factory=Publish, description="how a model that passed the gate is published"
-    )
-    keep: Keep = Field(default_factory=Keep, description="which old artifacts are kept")
-    card: Card = Field(
-        default_factory=Card, description="what the model card says that only its owner knows"
-    )
-    beam: Beam = Field(default_factory=Beam, description="how Beam runs")
-    metadata: Metadata = Field(default_factory=Metadata, description="where ML Metadata is")
-    schedule: Schedule = Field(
-        default_factory=Schedule,
-        description="when `tfx-ner schedule` starts runs, and whom it notifies",
-    )
-    kubeflow: Kubeflow = Field(
-        default_factory=Kubeflow, description="what `tfx-ner compile` writes for Kubeflow Pipelines"
-    )
+    data: Optional[str] = Field(None, min_length=1)
+    """The corpus: a file, a folder, or a folder of spans; by default the starter corpus."""
+    workdir: str = Field("work", min_length=1)
+    """Folder for everything that runs make."""
+    name: str = Field("ner", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the model on servers."""
+    orchestrator: Literal["beam", "local"] = "beam"
+    """What runs the nodes: beam (TFX's BeamDagRunner) or local (one after another, as TFX's
+    LocalDagRunner)."""
+    schema_file: Optional[str] = Field(None, alias="schema", min_length=1)
+    """Path of the curated schema; by default WORKDIR/schema/schema.pbtxt, which the first run
+    makes."""
+    vectors: Optional[str] = Field(None, min_length=1)
+    """File of pretrained word vectors: text as of GloVe or word2vec, or fastText's .vec, plain or
+    gzip."""
+    window: Optional[int] = Field(None, ge=1)
+    """Number of spans to train on, the newest ones; by default all. A span that is held out comes
+    in addition."""
+    spans: Spans = Spans()
+    """Which spans of data are read, and when a span is complete."""
+    golden: Optional[str] = Field(None, min_length=1)
+    """Labelled text, a file or a folder, to evaluate on in place of the corpus's own split."""
+    drift: Literal["stop", "warn"] = "stop"
+    """Whether a run stops if the data has drifted past the thresholds of the curated schema."""
+    vocabulary: Vocabulary = Vocabulary()
+    """What Transform counts on the train split."""
+    model: Model = Model()
+    """The tagger's layers."""
+    training: Training = Training()
+    """How the tagger is trained."""
+    gate: Gate = Gate()
+    """What a model must reach to be published: entity F1 on the evaluated split."""
+    publish: Publish = Publish()
+    """How a model that passed the gate is published."""
+    keep: Keep = Keep()
+    """Which old artifacts are kept."""
+    card: Card = Card()
+    """What the model card says that only its owner knows."""
+    beam: Beam = Beam()
+    """How Beam runs."""
+    metadata: Metadata = Metadata()
+    """Where ML Metadata is."""
+    schedule: Schedule = Schedule()
+    """When `tfx-ner schedule` starts runs, and whom it notifies."""
+    kubeflow: Kubeflow = Kubeflow()
+    """What `tfx-ner compile` writes for Kubeflow Pipelines."""
 
     @model_validator(mode="before")
     @classmethod

@@ -42,7 +42,7 @@ def as_yaml(settings: type[Settings] = Config, indent: str = "") -> str:
     lines: list[str] = []
     for key, field in _fields(settings):
         lines.append("")
-        comment = field.description or ""
+        comment = (field.description or "").rstrip(".")
         group = _group(field)
         if not group:
             comment = f"{comment} ({_values(field)})"
@@ -152,6 +152,7 @@ def _yaml_value(value: Any) -> str:
 
 
 def _sentence(text: str) -> str:
+    text = " ".join(text.split())
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 

@@ -16,72 +16,46 @@ REFUSE, SKIP = "refuse", "skip"
 class ReadOptions(Settings):
     """How to read a corpus. What is None is found out from each file, and told."""
 
-    format: Optional[str] = Field(
-        None, description="format of the files, as conll or jsonl; without it found out"
-    )
-    columns: Optional[str] = Field(
-        None,
-        pattern=r"^[^,]+,[^,]+$",
-        description="columns of token and tag, by number (1 is the first, -1 the last) or by the header's names,"
-        " as 2,-1 or word,tag; without it found out",
-    )
-    scheme: Optional[str] = Field(
-        None,
-        description="IOB1, IOB2, BIOES, BILOU or BMES; without it found out from the corpus",
-    )
-    tag_format: Optional[Literal["B-PER", "B_PER", "PER-B", "PER_B", "B", "PER"]] = Field(
-        None,
-        description="how tags are written: B-PER, B_PER, PER-B, PER_B, B (no types) or PER (no B and I);"
-        " without it found out",
-    )
-    entity_type: str = Field(
-        "ENTITY", min_length=1, description="type of all entities where tags are B and I alone"
-    )
-    outside_tag: Optional[str] = Field(
-        None, min_length=1, description="tag of tokens outside entities; without it O, o or 0"
-    )
-    label_names: Optional[str] = Field(
-        None,
-        description="names of integer labels, in their order from 0, as O,B-PER,I-PER; without it taken from the"
-        " features of the Parquet file or from dataset_info.json beside the file",
-    )
+    format: Optional[str] = None
+    """Format of the files, as conll or jsonl; without it found out."""
+    columns: Optional[str] = Field(None, pattern=r"^[^,]+,[^,]+$")
+    """Columns of token and tag, by number (1 is the first, -1 the last) or by the header's names,
+    as 2,-1 or word,tag; without it found out."""
+    scheme: Optional[str] = None
+    """IOB1, IOB2, BIOES, BILOU or BMES; without it found out from the corpus."""
+    tag_format: Optional[Literal["B-PER", "B_PER", "PER-B", "PER_B", "B", "PER"]] = None
+    """How tags are written: B-PER, B_PER, PER-B, PER_B, B (no types) or PER (no B and I); without
+    it found out."""
+    entity_type: str = Field("ENTITY", min_length=1)
+    """Type of all entities where tags are B and I alone."""
+    outside_tag: Optional[str] = Field(None, min_length=1)
+    """Tag of tokens outside entities; without it O, o or 0."""
+    label_names: Optional[str] = None
+    """Names of integer labels, in their order from 0, as O,B-PER,I-PER; without it taken from the
+    features of the Parquet file or from dataset_info.json beside the file."""
     offsets: Optional[
         Literal["code-points", "utf16", "utf8", "inclusive-end", "from-1", "crlf-as-1"]
-    ] = Field(
-        None,
-        description="how spans count characters: code-points (as without it), utf16 (JavaScript, Java), utf8 (bytes),"
-        " inclusive-end, from-1, or crlf-as-1 (CR LF as one character)",
-    )
-    unaligned_spans: Literal["refuse", "expand", "drop"] = Field(
-        "refuse",
-        description="what to do about spans that begin or end inside a token: refuse the text, expand them to whole"
-        " tokens, or drop the span alone",
-    )
-    overlapping_spans: Literal["refuse", "longest"] = Field(
-        "refuse",
-        description="what to do about nested and overlapping spans: refuse the text, or keep the longest",
-    )
-    split_shares: str = Field(
-        "80,10,10",
-        description="shares of train, dev and test where the corpus has no splits of its own",
-    )
-    split_by: Optional[Literal["document", "sentence"]] = Field(
-        None,
-        description="what a corpus without splits is split by; without it by document where each split then has entities,"
-        " else by sentence",
-    )
-    map: Optional[str] = Field(
-        None,
-        description="other names for types, as PER=PERSON,GPE=LOC (X= drops a type), or a file of such lines",
-    )
-    token_mismatch: Literal["stop", "allow"] = Field(
-        "stop",
-        description="what to do where most entities do not fit the tokens that the model makes of text",
-    )
-    bad_lines: Literal["refuse", "skip"] = Field(
-        "refuse", description="what to do about sentences that cannot be read"
-    )
-    encoding: str = Field("utf-8", description="of text files")
+    ] = None
+    """How spans count characters: code-points (as without it), utf16 (JavaScript, Java), utf8
+    (bytes), inclusive-end, from-1, or crlf-as-1 (CR LF as one character)."""
+    unaligned_spans: Literal["refuse", "expand", "drop"] = "refuse"
+    """What to do about spans that begin or end inside a token: refuse the text, expand them to
+    whole tokens, or drop the span alone."""
+    overlapping_spans: Literal["refuse", "longest"] = "refuse"
+    """What to do about nested and overlapping spans: refuse the text, or keep the longest."""
+    split_shares: str = "80,10,10"
+    """Shares of train, dev and test where the corpus has no splits of its own."""
+    split_by: Optional[Literal["document", "sentence"]] = None
+    """What a corpus without splits is split by; without it by document where each split then has
+    entities, else by sentence."""
+    map: Optional[str] = None
+    """Other names for types, as PER=PERSON,GPE=LOC (X= drops a type), or a file of such lines."""
+    token_mismatch: Literal["stop", "allow"] = "stop"
+    """What to do where most entities do not fit the tokens that the model makes of text."""
+    bad_lines: Literal["refuse", "skip"] = "refuse"
+    """What to do about sentences that cannot be read."""
+    encoding: str = "utf-8"
+    """Of text files."""
 
     @field_validator("map")
     @classmethod
