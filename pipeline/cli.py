@@ -19,7 +19,7 @@ _COMMANDS = {
     "convert": "Convert the corpus file IN to another format.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",
-    "annotate": "Find the entities in many texts: a batch, in shards, by Apache Beam.",
+    "annotate": "Find the entities in many texts with Apache Beam, and write them in shards.",
     "serve": "Serve a folder of published versions, by REST and gRPC.",
     "report": "Write the report of a run again, or show two runs side by side.",
     "runs": "Show the runs, check that metadata and files agree, and remove old artifacts.",

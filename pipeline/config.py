@@ -36,6 +36,12 @@ LOCAL_RUNNER = "FnApiRunner"
 # are this process, so the name of the image does not matter.
 _NOTHING_TO_PACK = "--sdk_container_image=none"
 
+# Where the starter corpus and its schema are: in a checkout, or in an installed wheel.
+_STARTER_ROOTS = (
+    Path(__file__).resolve().parent.parent,
+    Path(__file__).resolve().parent / "shipped",
+)
+
 _RUNNERS = {  # name in the settings -> class of Beam
     "flink": "pipeline.engines.FlinkRunner",
     "spark": "SparkRunner",
@@ -309,6 +315,23 @@ class Config(ReadOptions):
         values = self.model_dump(by_alias=True, mode="json", exclude={"schedule", "kubeflow"})
         values["metadata"].pop("password")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def starter_corpus() -> Path:
+    """The folder of the starter corpus."""
+    return _starter_path("data/starter")
+
+
+def starter_schema() -> Path:
+    """The curated schema of the starter corpus."""
+    return _starter_path("schema/starter.pbtxt")
+
+
+def _starter_path(name: str) -> Path:
+    for root in _STARTER_ROOTS:
+        if (root / name).exists():
+            return root / name
+    raise UserError(f"{name} is not part of this installation; name a corpus with --data")
 
 
 def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str, Any]) -> Config:

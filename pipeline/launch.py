@@ -15,6 +15,7 @@ from components import progress
 from components.compat import beam_private, tfx_private
 from pipeline.cache_key import portable_cache_keys, portable_parameters
 from pipeline.config import LOCAL_RUNNER
+from pipeline.history import artifacts
 from pipeline.nodes import LOOKS_UP
 
 _Execution = metadata_store_pb2.Execution
@@ -60,17 +61,16 @@ def _cached_and_reason(
 ) -> tuple[bool, str]:
     """Whether an execution was cached, and why it ran or did not; `root` is the workdir."""
     [execution] = store.get_executions_by_id([execution_id])
-    execution_type = _type_name(store, execution)
-    if execution_type.endswith("Resolver"):
+    if execution.type.endswith("Resolver"):
         return False, LOOKS_UP
     if execution.last_known_state == _Execution.CACHED:
         return True, "same inputs, settings and code as before"
     earlier = [
         other
-        for other in store.get_executions_by_type(execution_type)
+        for other in store.get_executions_by_type(execution.type)
         if other.id < execution_id
         and other.last_known_state != _Execution.CANCELED
-        and _node(store, other) == node
+        and artifacts.node_of(store, other.id) == node
     ]
     if not earlier:
         return False, "first run"
@@ -79,20 +79,6 @@ def _cached_and_reason(
         return False, "it did not finish the last time"
     changes = _changed_settings(last, execution, root) + _changed_inputs(store, last, execution)
     return False, f"changed: {', '.join(changes)}" if changes else "its earlier output is gone"
-
-
-def _type_name(store: MetadataStore, execution: _Execution) -> str:
-    [execution_type] = store.get_execution_types_by_id([execution.type_id])
-    return execution_type.name
-
-
-def _node(store: MetadataStore, execution: _Execution) -> str:
-    names = [
-        context.name
-        for context in store.get_contexts_by_execution(execution.id)
-        if "." in context.name and context.type == "node"
-    ]
-    return names[0].partition(".")[2] if names else ""
 
 
 def _changed_settings(before: _Execution, now: _Execution, root: Path) -> list[str]:
@@ -140,6 +126,6 @@ def _inputs(store: MetadataStore, execution_id: int) -> dict[str, set[int]]:
     """The ids of an execution's input artifacts, by key."""
     inputs: dict[str, set[int]] = {}
     for event in store.get_events_by_execution_ids([execution_id]):
-        if event.type in (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT):
+        if event.type in artifacts.INPUTS:
             inputs.setdefault(event.path.steps[0].key, set()).add(event.artifact_id)
     return inputs

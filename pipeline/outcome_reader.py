@@ -1,14 +1,13 @@
-"""Reads the outcome of a run from ML Metadata and the artifacts of its nodes."""
+"""Reads the outcome of a run from ML Metadata and from the artifacts of its nodes."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Optional
 
 import tensorflow_model_analysis as tfma
+from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
 
 from components.corpus.split_files import Splits
 from components.evaluation import entity_metric, resolvers, type_gate
@@ -17,149 +16,143 @@ from components.publishing import hold
 from components.publishing.versions import Folders
 from components.report import component, figures
 from components.validation import drift
+from pipeline import metadata_store
+from pipeline.history.artifacts import INPUTS, OUTPUTS, artifact_ids
 from pipeline.nodes import REPORT
 from pipeline.outcome import Outcome
 
-_MODEL_ID = "current_model_id"
-_Event = metadata_store_pb2.Event
+Connection = metadata_store_pb2.ConnectionConfig
 
 
 def best_settings(
-    connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[str, int]
+    connection: Connection, executions: Mapping[str, int]
 ) -> Mapping[str, float | int]:
-    """The settings that a search found best, by group and name."""
-    with metadata.Metadata(connection) as handle:
-        best = _output(handle, executions["Tuner"], "best_hyperparameters")
+    """The best settings of a search, by group and name. `executions` has the id of each node's execution."""
+    store = metadata_store.opened(connection)
+    best = _output(store, executions["Tuner"], "best_hyperparameters")
     return json.loads(Path(best.uri, "best_hyperparameters.txt").read_text())["values"]
 
 
-def measured(
-    connection: metadata_store_pb2.ConnectionConfig, executions: Mapping[str, int]
-) -> figures.Measured:
-    """The figures of the run's report, the model before under the version that it was published as."""
-    with metadata.Metadata(connection) as handle:
-        found = _output(handle, executions[REPORT], "figures")
-        version = _version_before(handle.store, executions[REPORT])
-    result = figures.parse_measured(Path(found.uri, component.FILE).read_bytes())
-    comparison = result.evaluation.comparison
+def read_figures(connection: Connection, executions: Mapping[str, int]) -> figures.Measured:
+    """The figures of the Report node; the model compared with is named by its published version.
+
+    Args:
+      connection: how to reach ML Metadata.
+      executions: id of each node's execution in this run.
+    """
+    store = metadata_store.opened(connection)
+    artifact = _output(store, executions[REPORT], "figures")
+    version = _baseline_version(store, executions[REPORT])
+    measured = figures.parse_measured(Path(artifact.uri, component.FILE).read_bytes())
+    comparison = measured.evaluation.comparison
     if not comparison or not version:
-        return result
-    return replace(
-        result, evaluation=replace(result.evaluation, comparison=replace(comparison, model=version))
-    )
+        return measured
+    evaluation = replace(measured.evaluation, comparison=replace(comparison, model=version))
+    return replace(measured, evaluation=evaluation)
 
 
-def _version_before(store, execution: int) -> str:
-    """The version that the execution's baseline model was published as, "" if that is not known."""
-    before = [
-        event.artifact_id
-        for event in store.get_events_by_execution_ids([execution])
-        if event.type == _Event.INPUT and event.path.steps[0].key == "baseline_model"
-    ]
-    taking = {
+def _baseline_version(store: MetadataStore, execution: int) -> str:
+    """The version as which the execution's baseline model was published; "" if that is not known."""
+    baseline = artifact_ids(store, [execution], INPUTS, "baseline_model")
+    readers = {
         event.execution_id
-        for event in store.get_events_by_artifact_ids(before)
-        if event.type == _Event.INPUT
+        for event in store.get_events_by_artifact_ids(baseline)
+        if event.type in INPUTS
     }
-    pushed = [
-        event.artifact_id
-        for event in store.get_events_by_execution_ids(sorted(taking))
-        if event.type == _Event.OUTPUT and event.path.steps[0].key == "pushed_model"
-    ]
-    versions = [
-        one.custom_properties["pushed_version"].string_value
-        for one in store.get_artifacts_by_id(pushed)
-    ]
+    pushed = artifact_ids(store, sorted(readers), OUTPUTS, "pushed_model")
+    versions = (
+        artifact.custom_properties["pushed_version"].string_value
+        for artifact in store.get_artifacts_by_id(pushed)
+    )
     return next(filter(None, versions), "")
 
 
-def read(
-    connection: metadata_store_pb2.ConnectionConfig,
+def read_outcome(
+    connection: Connection,
     folders: Folders,
     executions: Mapping[str, int],
     splits: Splits,
-    serves: Optional[int],
+    serving_version: int | None,
     forced: bool,
     nodes: tuple[NodeEnded, ...],
 ) -> Outcome:
     """The outcome of a run.
 
     Args:
-      connection: ML Metadata.
-      folders: where published versions lie.
+      connection: how to reach ML Metadata.
+      folders: where the published versions are.
       executions: id of each node's execution in this run.
       splits: the corpus.
-      serves: the version that served before it.
-      forced: whether the new model was not to be compared with that.
-      nodes: what became of each node, to be kept with the outcome.
+      serving_version: the version that served before the run.
+      forced: whether the comparison with that version was switched off.
+      nodes: the nodes that ended.
     """
-    with metadata.Metadata(connection) as handle:
-        evaluation = _output(handle, executions["Evaluator"], "evaluation")
-        blessing = _output(handle, executions["TypeGate"], "blessing")
-        pushed = _output(handle, executions["Pusher"], "pushed_model")
-        accepted = _output(handle, executions["DataGate"], "blessing")
-        model = blessing.custom_properties[_MODEL_ID].int_value
-        serves_other = (
-            serves is not None and resolvers.published_model_id(handle.store, str(serves)) != model
-        )
+    store = metadata_store.opened(connection)
+    evaluation = _output(store, executions["Evaluator"], "evaluation")
+    blessing = _output(store, executions["TypeGate"], "blessing")
+    pushed = _output(store, executions["Pusher"], "pushed_model")
+    accepted = _output(store, executions["DataGate"], "blessing")
+    model = blessing.custom_properties["current_model_id"].int_value
+    serves_other = (
+        serving_version is not None
+        and resolvers.published_model_id(store, str(serving_version)) != model
+    )
     blessed = blessing.custom_properties["blessed"].int_value == 1
     candidate, baseline = entity_metric.load_results(evaluation.uri)
     scores = candidate[entity_metric.OVERALL]
+    types = entity_metric.types_in(scores)
     return Outcome(
         overall=entity_metric.parts(scores),
-        per_type={
-            name: entity_metric.parts(scores, name) for name in entity_metric.types_in(scores)
-        },
+        per_type={name: entity_metric.parts(scores, name) for name in types},
         by_length={
             slice_[0][1]: entity_metric.parts(values)
             for slice_, values in candidate.items()
             if slice_ != entity_metric.OVERALL
         },
-        recall_by_novelty=_novelty(scores),
+        recall_by_novelty=_recall_by_novelty(scores),
         before=entity_metric.parts(baseline[entity_metric.OVERALL]) if baseline else None,
         incomparable=serves_other and not baseline and not forced,
         forced=forced,
         blessed=blessed,
-        reasons=(*_reasons(evaluation.uri), *type_gate.read_reasons(blessing.uri)),
-        **_whereabouts(folders, _published(pushed) if blessed else ""),
+        reasons=(*_missed_thresholds(evaluation.uri), *type_gate.read_reasons(blessing.uri)),
+        **_publication(folders, _published_version(pushed) if blessed else ""),
         evaluated_on=splits.evaluated_on,
-        spans=tuple({"number": span.number, "version": span.version} for span in splits.spans),
-        drift=tuple({**asdict(one), "past": one.past} for one in drift.read_drift(accepted.uri)),
+        spans=splits.span_numbers,
+        drift=tuple(
+            {**asdict(entry), "past": entry.past} for entry in drift.read_drift(accepted.uri)
+        ),
         nodes=nodes,
     )
 
 
-def _output(handle: metadata.Metadata, execution: int, key: str) -> metadata_store_pb2.Artifact:
-    ids = [
-        event.artifact_id
-        for event in handle.store.get_events_by_execution_ids([execution])
-        if event.type in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
-        and event.path.steps[0].key == key
-    ]
-    [artifact] = handle.store.get_artifacts_by_id(ids)
+def _output(store: MetadataStore, execution: int, key: str) -> metadata_store_pb2.Artifact:
+    [artifact] = store.get_artifacts_by_id(artifact_ids(store, [execution], OUTPUTS, key))
     return artifact
 
 
-def _novelty(scores: Mapping[str, float]) -> dict[str, float]:
+def _recall_by_novelty(scores: Mapping[str, float]) -> dict[str, float]:
     prefix = entity_metric.metric_name("recall_")
-    return {name[len(prefix) :]: value for name, value in scores.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in scores.items()
+        if name.startswith(prefix)
+    }
 
 
-def _reasons(path: str) -> list[str]:
-    """Why TFMA's validation failed, a phrase for each threshold missed."""
-    result = tfma.load_validation_result(path)
+def _missed_thresholds(evaluation: str) -> list[str]:
+    """Why TFMA's validation failed, a phrase for each threshold that was missed."""
     phrases = []
-    for slice_ in result.metric_validations_per_slice:
+    for slice_ in tfma.load_validation_result(evaluation).metric_validations_per_slice:
         for failure in slice_.failures:
             value, threshold = failure.metric_value.double_value.value, failure.metric_threshold
             if not failure.HasField("metric_value"):
-                phrases.append(
-                    f"TFMA did not validate {failure.metric_key.name}: {failure.message}"
-                )
+                name, problem = failure.metric_key.name, failure.message
+                phrases.append(f"TFMA did not validate {name}: {problem}")
             elif threshold.HasField("change_threshold"):
                 allowed = -threshold.change_threshold.absolute.value
                 phrases.append(
-                    f"F1 is {-value:.4f} lower than the serving model's; {allowed:g} is allowed (gate.tolerance)"
+                    f"F1 is {-value:.4f} lower than the serving model's; {allowed:g} is allowed"
+                    " (gate.tolerance)"
                 )
             else:
                 lowest = threshold.value_threshold.lower_bound.value
@@ -169,27 +162,19 @@ def _reasons(path: str) -> list[str]:
     return phrases
 
 
-def _published(pushed: metadata_store_pb2.Artifact) -> str:
+def _published_version(pushed: metadata_store_pb2.Artifact) -> str:
     """The number of the version that was published."""
-    return Path(
-        json.loads((Path(pushed.uri) / "published.json").read_text(encoding="utf-8"))["path"]
-    ).name
+    published = json.loads(Path(pushed.uri, "published.json").read_text(encoding="utf-8"))
+    return Path(published["path"]).name
 
 
-def _whereabouts(folders: Folders, version: str) -> dict[str, object]:
-    """What has become of a version: it may be live, on trial, withdrawn or pruned."""
-    place = folders.place(int(version)) if version else None
-    if place is None:
+def _publication(folders: Folders, version: str) -> dict[str, object]:
+    """What became of a version, as fields of `Outcome`: it may be live, a canary, withdrawn or removed."""
+    path = folders.place(int(version)) if version else None
+    if path is None:
         return {"published": None, "held": f"version {version} was removed" if version else ""}
-    if place.parent != folders.withdrawn:
-        return {
-            "published": str(place),
-            "version": version,
-            "canary": place.parent == folders.canary,
-        }
-    held = hold.load(folders.withdrawn)
-    return {
-        "published": None,
-        "version": version,
-        "held": str(held) if held else f"version {version} was withdrawn",
-    }
+    if path.parent != folders.withdrawn:
+        canary = path.parent == folders.canary
+        return {"published": str(path), "version": version, "canary": canary}
+    held = hold.load(folders.withdrawn) or f"version {version} was withdrawn"
+    return {"published": None, "version": version, "held": str(held)}

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Optional
 import yaml
 
 from components import atomic_io, progress, tf_runtime
-from components.corpus.reading import ReadOptions
 from components.corpus.text_files import content_hash
 from components.errors import UserError, find_user_error, last_line
 from components.publishing import versions
-from components.settings import Training
 from components.tagger import vectors
 from components.training import cluster
 from components.validation import curated_schema
@@ -78,8 +76,7 @@ class _RunContext:
     workdir: Workdir  # where the pipeline lives
     connection: "ConnectionConfig"  # how to reach ML Metadata
     folder: Path  # the run's own folder in the workdir
-    survey: preflight.Survey  # what the preflight found out about the corpus
-    options: ReadOptions  # how the corpus is read
+    survey: preflight.Survey  # the content of the corpus
     serving_version: Optional[int]  # the version that serves before the run, None if there is none
     console: RunConsole  # shows progress
 
@@ -138,9 +135,7 @@ def run(request: RunRequest, console: RunConsole) -> Outcome | PartialOutcome:
       StoreError: ML Metadata cannot be read or written.
     """
     if request.until and request.trials:
-        raise UserError(
-            f"--until {request.until}: found --tune beside it; a search precedes a whole run, expected one of them"
-        )
+        raise UserError(f"--until {request.until}: found --tune too; expected one of them")
     workdir = Workdir(Path(request.config.workdir).resolve(), request.config.name)
     config = resolve_config(request, workdir, console)
     workdir.make()
@@ -158,14 +153,23 @@ def run(request: RunRequest, console: RunConsole) -> Outcome | PartialOutcome:
             request.reason,
         )
         with record.ending(history):
-            context = _preflight(request, config.local, workdir, connection, folder, console)
+            # Bad lines are refused here, before TFX is imported.
+            left_out = folder / "left-out.jsonl"
+            survey = preflight.look(
+                config.local.data or request.corpus_path,
+                config.local.read_options,
+                left_out,
+                config.local.choice,
+            )
+            console.show_corpus(survey, request.label, left_out)
+            serving_version = versions.serving(workdir.versions)
+            context = _RunContext(
+                request, workdir, connection, folder, survey, serving_version, console
+            )
             history.add(
-                data_hash=context.survey.fingerprint,
-                sentences=context.survey.sentences,
-                spans=[
-                    {"number": span.number, "version": span.version}
-                    for span in context.survey.splits.spans
-                ],
+                data_hash=survey.fingerprint,
+                sentences=survey.sentences,
+                spans=survey.splits.span_numbers,
             )
             if request.trials:
                 config = _tune(config, context)
@@ -206,11 +210,13 @@ def _refuse_unless_chief(trials: int) -> None:
     task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
     if task.rank:
         raise UserError(
-            f"{cluster.VARIABLE}: this machine is not the chief; expected `tfx-ner worker` here, and the run on {task.chief}"
+            f"{cluster.VARIABLE}: this machine is not the chief; expected `tfx-ner worker` here, and"
+            f" the run on {task.chief}"
         )
     if trials:
         raise UserError(
-            "--tune: found training.distribute=multi-worker; expected none or mirrored, since workers train only once"
+            "--tune: found training.distribute=multi-worker; expected none or mirrored, since"
+            " workers train only once"
         )
 
 
@@ -219,25 +225,6 @@ def _data_path(request: RunRequest, config: ResolvedConfig) -> str:
     if config.asked.data != config.local.data:
         return str(config.asked.data)
     return os.path.abspath(config.local.data or request.corpus_path)
-
-
-def _preflight(
-    request: RunRequest,
-    config: Config,
-    workdir: Workdir,
-    connection: "ConnectionConfig",
-    folder: Path,
-    console: RunConsole,
-) -> _RunContext:
-    """Reads the corpus once, so that bad lines are refused before TFX is imported."""
-    options = config.read_options
-    left_out = folder / "left-out.jsonl"
-    survey = preflight.look(config.data or request.corpus_path, options, left_out, config.choice)
-    console.show_corpus(survey, request.label, left_out)
-    serving_version = versions.serving(workdir.versions)
-    return _RunContext(
-        request, workdir, connection, folder, survey, options, serving_version, console
-    )
 
 
 def _tune(config: ResolvedConfig, context: _RunContext) -> ResolvedConfig:
@@ -273,12 +260,12 @@ def _execute(config: Config, context: _RunContext) -> tuple[Outcome | PartialOut
             corpus,
             context.connection,
             context.serving_version,
-            not request.force_baseline,
+            compare=not request.force_baseline,
         )
         recorder = _run_nodes(pipeline, config, context.folder.name, context)
         if request.until:
             return PartialOutcome(request.until, recorder.nodes), recorder
-        outcome = outcome_reader.read(
+        outcome = outcome_reader.read_outcome(
             context.connection,
             context.workdir.versions,
             recorder.executions,
@@ -297,27 +284,18 @@ def _import_tfx(config: Config, context: _RunContext) -> "Corpus":
     environment variables that TensorFlow reads at its import.
     """
     context.console.show_status("starting TFX")
-    _prepare_tensorflow(config.training)
+    tf_runtime.limit_threads(config.training.threads)
+    if config.training.distribute != "none":
+        # Another process trains; this one must not take all memory of the GPUs.
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     from pipeline import engines, graph
 
     engines.pipeline_options(config.beam)  # refuses bad options here, before the first node does
-    survey = context.survey
+    survey, label = context.survey, context.request.label
     vectors_content = content_hash(config.vectors) if config.vectors else ""
     return graph.Corpus(
-        survey.splits,
-        context.options,
-        survey.fingerprint,
-        context.request.label,
-        vectors_content,
-        survey.plan,
+        survey.splits, config.read_options, survey.fingerprint, label, vectors_content, survey.plan
     )
-
-
-def _prepare_tensorflow(training: Training) -> None:
-    tf_runtime.limit_threads(training.threads)
-    if training.distribute != "none":
-        # Another process trains; this one must not take all memory of the GPUs.
-        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 def _run_nodes(
@@ -333,9 +311,8 @@ def _run_nodes(
         except Exception as error:  # what a node raised, perhaps wrapped by Beam
             failure = recorder.failure
             if failure and failure.node == nodes.REPORT:
-                return (
-                    recorder  # the model is published; `_with_report` says that there is no report
-                )
+                # The model is published; `_with_report` says that there is no report.
+                return recorder
             cause = failure.error if failure else error
             message = find_user_error(cause)
             if message:
@@ -355,7 +332,7 @@ def _with_report(
 ) -> Outcome:
     """The outcome with its report. An error here is shown and does not change how the run ended."""
     from pipeline import outcome_reader
-    from pipeline.history import pages, runs
+    from pipeline.history import artifacts, runs
 
     with context.console.logging_to(context.log):
         context.console.show_status("writing the report")
@@ -369,11 +346,11 @@ def _with_report(
                 for other in runs.load_runs(store, context.workdir)
                 if other.name != facts.run
             ]
-            measured = outcome_reader.measured(context.connection, recorder.executions)
+            measured = outcome_reader.read_figures(context.connection, recorder.executions)
             spans = context.survey.spans
             figures = report.assemble(measured, spans, facts, config, outcome, earlier)
             page = report.write(figures, context.workdir.reports)
-            pages.keep(store, facts.run, recorder.executions[nodes.REPORT], page.parent)
+            artifacts.record_page(store, facts.run, recorder.executions[nodes.REPORT], page.parent)
         except Exception as error:
             logging.getLogger().exception("no report")
             context.console.show_missing_report(last_line(error), context.log)

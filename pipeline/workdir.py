@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,85 +19,36 @@ from components.publishing.versions import Folders
 
 @dataclass(frozen=True)
 class Location:
-    """What a workdir knows of itself, in `workdir.json`: it tells a workdir that was moved or copied."""
+    """Where a workdir was when it was last used. `workdir.json` keeps it: so a moved or copied workdir is noticed."""
 
-    path: str  # its absolute path when a command last held its lock
+    path: str  # its absolute path
     id: str  # tells apart the workdirs that share a database server; "" with SQLite
-    # the database server that holds its ML Metadata, as "mysql://HOST:PORT/NAME"; "" with SQLite
-    database: str
+    database: str  # its database server, as "mysql://HOST:PORT/NAME"; "" with SQLite
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workdir:
     """The paths in a workdir."""
 
-    root: Path  # the absolute path of the workdir
-    name: str  # the name of the model, under which it is published
+    root: Path  # absolute path of the workdir
+    name: str  # name of the model, under which it is published
 
-    @property
-    def tuned(self) -> Path:
-        """The settings that a search found best."""
-        return self.root / "tuned.yaml"
-
-    @property
-    def artifacts(self) -> Path:
-        """TFX's pipeline root."""
-        return self.root / "artifacts"
-
-    @property
-    def metadata(self) -> Path:
-        """ML Metadata, if it is in SQLite."""
-        return self.root / "metadata.sqlite"
-
-    @property
-    def schema(self) -> Path:
-        """The curated schema."""
-        return self.root / "schema" / "schema.pbtxt"
-
-    @property
-    def serving(self) -> Path:
-        """The folder of the published versions."""
-        return self.root / "serving" / self.name
-
-    @property
-    def withdrawn(self) -> Path:
-        """The folder of the versions that must not serve."""
-        return self.root / "withdrawn" / self.name
-
-    @property
-    def versions(self) -> Folders:
-        """The folders of the published versions."""
-        return Folders(self.serving, self.withdrawn)
-
-    @property
-    def checkpoints(self) -> Path:
-        """What training needs to go on after a kill."""
-        return self.root / "checkpoints"
-
-    @property
-    def runs(self) -> Path:
-        """One folder for each run."""
-        return self.root / "runs"
-
-    @property
-    def reports(self) -> Path:
-        """One folder for the report of each run."""
-        return self.root / "reports"
-
-    @property
-    def set_aside(self) -> Path:
-        """Files of unknown origin."""
-        return self.root / "set-aside"
-
-    @property
-    def fetched(self) -> Path:
-        """Copies of remote files that the settings name."""
-        return self.root / "fetched"
-
-    @property
-    def location_file(self) -> Path:
-        """The record of where the workdir was."""
-        return self.root / "workdir.json"
+    def __post_init__(self) -> None:
+        root = self.root
+        self.artifacts = root / "artifacts"  # TFX's pipeline root
+        self.metadata = root / "metadata.sqlite"  # ML Metadata, unless it is on a database server
+        self.schema = root / "schema" / "schema.pbtxt"  # the curated schema
+        self.checkpoints = root / "checkpoints"  # what training resumes from after a kill
+        self.runs = root / "runs"  # a folder for each run
+        self.reports = root / "reports"  # a folder for the report of each run
+        self.tuned = root / "tuned.yaml"  # the best settings of a search
+        self.fetched = root / "fetched"  # copies of remote files that the settings name
+        self.set_aside = root / "set-aside"  # files of unknown origin
+        self.serving = root / "serving" / self.name  # the published versions
+        self.withdrawn = root / "withdrawn" / self.name  # the versions that must not serve
+        self.versions = Folders(self.serving, self.withdrawn)
+        self.location_file = root / "workdir.json"
+        self._holder_file = root / ".lock.holder"
 
     @property
     def location(self) -> Location | None:
@@ -112,7 +63,7 @@ class Workdir:
 
         Args:
           database: the database server of its ML Metadata, "" with SQLite.
-          id: the id that it has; without one it gets one if there is a server.
+          id: its id; if empty and there is a server, a new one is made.
         """
         location = Location(str(self.root), (id or uuid.uuid4().hex) if database else "", database)
         atomic_io.write_text(self.location_file, json.dumps(asdict(location), indent=1) + "\n")
@@ -122,19 +73,14 @@ class Workdir:
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(
-                f"{self.root}: cannot make the workdir ({error.strerror}); give another with --workdir"
-            ) from None
-
-    @property
-    def _holder(self) -> Path:
-        return self.root / ".lock.holder"
+            problem = f"cannot make the workdir ({error.strerror}); give another with --workdir"
+            raise UserError(f"{self.root}: {problem}") from None
 
     @property
     def holder(self) -> int:
-        """The number of the process that holds the workdir, or held it when it was killed; 0 if there is none."""
+        """The id of the process that holds the lock, or held it when it was killed; 0 if there is none."""
         try:
-            return int(self._holder.read_text(encoding="utf-8").removeprefix("process "))
+            return int(self._holder_file.read_text(encoding="utf-8").removeprefix("process "))
         except (OSError, ValueError):
             return 0
 
@@ -144,26 +90,47 @@ class Workdir:
 
         Raises BusyError at once if another run holds it.
         """
-        lock = filelock.FileLock(self.root / ".lock", blocking=False)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            who = f"process {self.holder}" if self.holder else "another run"
-            raise BusyError(
-                f"{self.root}: {who} is at work here; wait until it ends, or give another --workdir"
-            ) from None
-        except OSError as error:
-            raise UserError(
-                f"{self.root}: cannot lock the workdir ({error.strerror}); give another with --workdir"
-            ) from None
-        try:
-            self._holder.write_text(f"process {os.getpid()}", encoding="utf-8")
-            if line := canary.migrate_labels(self.versions):
-                print(line, file=sys.stderr)
-            yield
-        finally:
-            self._holder.unlink(missing_ok=True)
-            lock.release()
+
+        def busy() -> BusyError:
+            holder = f"process {self.holder}" if self.holder else "another run"
+            remedy = "wait until it ends, or give another --workdir"
+            return BusyError(f"{self.root}: {holder} is using the workdir; {remedy}")
+
+        with exclusive_lock(self.root / ".lock", busy, "--workdir"):
+            try:
+                self._holder_file.write_text(f"process {os.getpid()}", encoding="utf-8")
+                if line := canary.migrate_labels(self.versions):
+                    print(line, file=sys.stderr)
+                yield
+            finally:
+                self._holder_file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def exclusive_lock(path: Path, busy: Callable[[], UserError], option: str) -> Iterator[None]:
+    """Locks a file, whose folder is made if needed, until the context or the process ends.
+
+    Args:
+      path: the lock file.
+      busy: returns the error to raise if another process holds the lock.
+      option: the option that names the folder, for the error message.
+
+    Raises:
+      UserError: the one of `busy`, or the folder cannot be written.
+    """
+    lock = filelock.FileLock(path, blocking=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise busy() from None
+    except OSError as error:
+        problem = f"cannot write there ({error.strerror}); give another {option}"
+        raise UserError(f"{path.parent}: {problem}") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def match_run_name(names: Sequence[str], prefix: str) -> str:
@@ -178,10 +145,8 @@ def match_run_name(names: Sequence[str], prefix: str) -> str:
 
     Raises UserError if no name or more than one begins with it.
     """
-    matching = [name for name in names if name == prefix] or [
-        name for name in names if name.startswith(prefix)
-    ]
-    if len(matching) == 1:
-        return matching[0]
-    problem = f"{len(matching)} runs begin with it" if matching else "no such run"
-    raise UserError(f"{prefix}: {problem}; expected one of {', '.join((matching or names)[-5:])}")
+    matches = [name for name in names if name.startswith(prefix)]
+    if prefix in matches or len(matches) == 1:
+        return prefix if prefix in matches else matches[0]
+    problem = f"{len(matches)} runs begin with it" if matches else "no such run"
+    raise UserError(f"{prefix}: {problem}; expected one of {', '.join((matches or names)[-5:])}")

@@ -86,6 +86,11 @@ class Splits:
         """What is evaluated on, for the user."""
         return self.test_is or self.evaluation
 
+    @property
+    def span_numbers(self) -> tuple[dict[str, int], ...]:
+        """The number and version of each span, as outcomes and the history keep them."""
+        return tuple({"number": span.number, "version": span.version} for span in self.spans)
+
     def span_of(self, file: str) -> DataSpan | None:
         """The span that a file is of, if it is of any."""
         return next((span for span in self.spans if f"{file}/".startswith(f"{span.path}/")), None)

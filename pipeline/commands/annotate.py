@@ -13,12 +13,10 @@ from pipeline.commands import options
     "input_",
     required=True,
     metavar="GLOB",
-    help="Texts: a file, a folder, or a pattern in quotes, as 'texts/*.jsonl'; ** goes into folders.",
+    help="Texts: a file, a folder, or a pattern in quotes, as 'texts/*.jsonl'; ** matches folders.",
 )
 @click.argument("more", nargs=-1, metavar="")
-@click.option(
-    "--output", required=True, metavar="DIR", help="Folder for the shards; made if it is not there."
-)
+@click.option("--output", required=True, metavar="DIR", help="Folder for the shards.")
 @click.option(
     "--model", required=True, metavar="DIR", help="A published version, or the folder of versions."
 )
@@ -28,19 +26,19 @@ from pipeline.commands import options
     type=click.Choice(["jsonl", "conll", "parquet"]),
     default="jsonl",
     show_default=True,
-    help="What to write.",
+    help="Output format.",
 )
 @click.option(
     "--input-format",
     type=click.Choice(["text", "jsonl", "parquet"]),
-    help="What to read, where the files' names do not say it; text has a text on each line.",
+    help="Input format; by default by the names of the files.",
 )
 @click.option(
     "--text-field",
     default="text",
     show_default=True,
     metavar="NAME",
-    help="The field of JSON Lines, or the column of Parquet, that holds the text.",
+    help="Field of JSON Lines, or column of Parquet, with the text.",
 )
 @click.option(
     "--longest",
@@ -48,28 +46,16 @@ from pipeline.commands import options
     default=200_000,
     show_default=True,
     metavar="N",
-    help="Characters of the longest text that is taken.",
+    help="Maximum length of a text, in characters.",
 )
 @click.option(
     "--shard-mb",
     type=click.FloatRange(min=0, min_open=True, max=1024),
     metavar="N",
-    help="Input for each shard, in megabytes; about a hundredth of all, from 0.26 to 8.4.",
+    help="Megabytes of input per shard; by default a hundredth of the input, from 0.26 to 8.4.",
 )
 @options.minimum_score
-@click.option(
-    "--config",
-    "config_file",
-    metavar="FILE",
-    help="Settings as YAML, of which the group beam is read.",
-)
-@click.option(
-    "--set",
-    "assignments",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="One setting, as in beam.workers=2 or beam.runner=flink; may be given again.",
-)
+@options.settings("beam.workers=2", "YAML file of settings; only its group beam is used.")
 @options.json_file
 def annotate(
     input_: str,
@@ -86,23 +72,25 @@ def annotate(
     assignments: tuple[str, ...],
     json_file: str | None,
 ) -> None:
-    """Find the entities in many texts: a batch, in shards, by Apache Beam.
+    """Find the entities in many texts with Apache Beam, and write them in shards.
 
-    Text has a text on each line, JSON Lines an object with one, Parquet a column of them. Fields and columns beside it are kept
-    in JSON Lines and Parquet, an `id` in CoNLL too, as a comment; the entities come as `entities`, in place of such a field.
+    Input is plain text with one text per line, JSON Lines with one object per line, or Parquet with
+    one text per row. JSON Lines and Parquet keep the other fields or columns; CoNLL keeps `id`, as a
+    comment. The entities are written to the field `entities` and replace a field of that name.
 
-    Shards are called part-00000-of-00090.jsonl and so on: in the order of their names they are in the order of the input.
-    Each appears when it is whole. The same command again does only those that are missing.
+    Shards are named part-00000-of-00090.jsonl and so on, in the order of the input. A shard appears
+    when it is complete. Run the same command again to continue after an interruption.
 
-    A line that holds no text, is no UTF-8, or is too long is left out and put into DIR/_bad-lines.jsonl with its file, its
-    number and what is wrong with it. If no line could be used, the command ends with 2.
+    A line that has no text, is not UTF-8, or is too long is left out and written to
+    DIR/_bad-lines.jsonl with its file, its line number and the reason. The exit code is 2 if no line
+    could be used.
 
-    Input, output and model may lie on S3, Google Cloud Storage or HDFS: 's3://bucket/texts/*.jsonl', gs://…, hdfs://….
+    Input, output and model may be local or on S3, Google Cloud Storage or HDFS:
+    's3://bucket/texts/*.jsonl', gs://…, hdfs://….
     """
     if more:
-        raise click.UsageError(
-            f"found {more[0]} behind the options; put a pattern in quotes, as --input 'texts/*.jsonl'"
-        )
+        hint = "put a pattern in quotes, as --input 'texts/*.jsonl'"
+        raise click.UsageError(f"found {more[0]} after the options; {hint}")
     options.refuse_unwritable(json_file)
 
     from rich.console import Console
@@ -114,9 +102,8 @@ def annotate(
 
     for assignment in assignments:
         if not assignment.startswith("beam."):
-            raise UserError(
-                f"--set {assignment}: expected a setting of beam here, as in beam.workers=2"
-            )
+            problem = "expected a setting of beam here, as in beam.workers=2"
+            raise UserError(f"--set {assignment}: {problem}")
     beam = config.load(config_file, assignments, {}).beam
     console = Console(stderr=json_file == "-", highlight=False)
     request = AnnotationRequest(

@@ -12,7 +12,8 @@ from components.errors import UserError
 def init_config(file: Path | None) -> None:
     """Write a commented YAML file of all settings with their defaults.
 
-    FILE must not exist yet; standard output if not given. `tfx-ner run --config FILE` takes it.
+    FILE must not exist yet; by default the YAML goes to standard output. Pass the file to
+    `tfx-ner run --config FILE`.
     """
     from pipeline import settings_reference
 
@@ -24,11 +25,10 @@ def init_config(file: Path | None) -> None:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
-        raise UserError(f"{file}: there is a file already; name a new one") from None
+        raise UserError(f"{file}: the file exists; name a new one") from None
     except OSError as error:
-        raise UserError(
-            f"{file}: cannot write ({error.strerror}); name a file in a folder that exists"
-        ) from None
+        problem = f"cannot write ({error.strerror}); name a file in a folder that exists"
+        raise UserError(f"{file}: {problem}") from None
     click.echo(
         f"{file}: all settings with their defaults; use it with `tfx-ner run --config {file}`"
     )

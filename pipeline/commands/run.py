@@ -1,7 +1,6 @@
 """`tfx-ner run`."""
 
 from pathlib import Path
-from typing import Optional
 
 import click
 from rich.console import Console
@@ -11,79 +10,55 @@ from pipeline.commands import options
 
 
 @click.command()
-@click.option(
-    "--data",
-    metavar="PATH",
-    help="Labelled text: a file, a folder, or a folder of spans (span-1, …), local or on s3://, gs:// or hdfs://; by"
-    " default the starter corpus.",
-)
-@click.option("--config", "config_file", metavar="FILE", help="Settings as YAML.")
-@click.option(
-    "--set",
-    "assignments",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="One setting, as in training.epochs=5; may be given again.",
-)
-@click.option(
-    "--workdir", metavar="DIR", help="Folder for everything the run makes; by default ./work."
-)
-@click.option(
-    "--orchestrator",
-    type=click.Choice(["beam", "local"]),
-    help="What runs the nodes: beam (the default) or local, as TFX's BeamDagRunner or LocalDagRunner.",
-)
+@options.run
 @click.option(
     "--tune",
     "trials",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Try N combinations of settings first, the current one included; this and later runs use the best on dev.",
+    help="Try N combinations of settings first, the current one included; this and later runs use"
+    " the one with the best F1 on dev.",
 )
-@options.reason("Why it is run, for `tfx-ner runs`.", default="by hand")
+@options.reason("Why the run is started, for `tfx-ner runs`.", default="by hand")
 @click.option(
     "--force-baseline",
     is_flag=True,
-    help="Do not compare with the serving model, for example after a change of labels; gate.minimum_f1 still applies.",
+    help="Do not compare with the serving model, for example after a change of labels;"
+    " gate.minimum_f1 still applies.",
 )
 @options.until(
-    "Stop after this node; finished nodes come from the cache, and nothing is published."
+    "Stop after this node; publish nothing. A later run takes finished nodes from the cache."
 )
 @options.json_file
 @click.option(
     "--show-settings",
     is_flag=True,
-    help="Print all settings with their defaults as YAML, and stop.",
+    help="Print all settings with their defaults as YAML, and exit.",
 )
 def run(
-    data: Optional[str],
-    config_file: Optional[str],
-    assignments: tuple[str, ...],
-    workdir: Optional[str],
-    orchestrator: Optional[str],
+    given: options.RunOptions,
     trials: int,
     reason: str,
     force_baseline: bool,
-    until: Optional[str],
-    json_file: Optional[str],
+    until: str | None,
+    json_file: str | None,
     show_settings: bool,
 ) -> None:
     """Run the pipeline once: from labelled text to a published model."""
-    from pipeline import config, console, settings_reference, starter
+    from pipeline import config, console, settings_reference
 
     if show_settings:
         click.echo(settings_reference.as_yaml(), nl=False)
         return
     screen = Console(highlight=False, stderr=json_file == "-")
     options.refuse_unwritable(json_file)
-    settings = config.load(
-        config_file, assignments, {"data": data, "workdir": workdir, "orchestrator": orchestrator}
-    )
+    settings = given.load()
     if settings.data is None:
-        path, label = str(starter.corpus()), "the starter corpus"
+        path, label = str(config.starter_corpus()), "the starter corpus"
         if settings.schema_file is None:
-            settings = settings.model_copy(update={"schema_file": str(starter.schema())})
+            schema = str(config.starter_schema())
+            settings = settings.model_copy(update={"schema_file": schema})
     else:
         path, label = settings.data, Path(settings.data).resolve().name
 

@@ -1,14 +1,17 @@
 """`tfx-ner runs`."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from components.errors import UserError
-from pipeline import durations
 from pipeline.commands import options
 from pipeline.exits import DONE, FAILED
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.workdir import Workdir
 
 
 @click.group(cls=options.WithDefault)
@@ -23,25 +26,18 @@ def runs() -> None:
 @click.argument("run", required=False)
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N runs.")
 @options.json_file
-@options.place
+@options.workdir
 def show(
-    run: str | None,
-    last: int | None,
-    json_file: str | None,
-    workdir: str | None,
-    config_file: str | None,
-    assignments: tuple[str, ...],
+    run: str | None, last: int | None, json_file: str | None, work: "Workdir", settings: "Config"
 ) -> None:
     """List the runs, newest last, or show one.
 
-    One run is shown with its inputs, what changed since the run before, its nodes, scores and reasons.
+    One run is shown with its inputs, the settings changed since the run before, its nodes, scores
+    and reasons.
     """
-    options.refuse_unwritable(json_file)
-
     from pipeline.history import lookup, tables
     from pipeline.history import runs as history
 
-    work, settings = lookup.find_workdir(workdir, config_file, assignments)
     store = lookup.open_to_read(work, settings)
     recorded = history.load_runs(store, work)
     screen = Console(highlight=False)
@@ -70,25 +66,17 @@ def show(
 
 @runs.command()
 @options.json_file
-@options.place
-def verify(
-    json_file: str | None,
-    workdir: str | None,
-    config_file: str | None,
-    assignments: tuple[str, ...],
-) -> None:
+@options.workdir
+def verify(json_file: str | None, work: "Workdir", settings: "Config") -> None:
     """Check that metadata and files agree.
 
-    Checks artifacts, runs, published versions, labels and the lock, and says what to do about each fault.
-    If the workdir was moved or copied, the paths in its metadata are updated first. The exit code is 1 if
-    there are faults.
+    Checks artifacts, runs, published versions, labels and the lock, and says what to do about each
+    fault. If the workdir was moved or copied, the paths in its metadata are updated first. Exits
+    with 1 if there are faults.
     """
-    options.refuse_unwritable(json_file)
-
     from pipeline.history import lookup
     from pipeline.history.verify import verify as find_faults
 
-    work, settings = lookup.find_workdir(workdir, config_file, assignments)
     result = find_faults(lookup.open_to_change(work, settings), work)
     if json_file != "-":
         for fault in result.faults:
@@ -96,8 +84,9 @@ def verify(
         for folder in result.set_aside:
             print(f"{folder}: files of unknown origin; `tfx-ner runs prune` removes them later")
         print(
-            f"checked {result.artifacts:,} artifacts, {result.runs:,} runs and {result.versions:,} versions:"
-            f" {len(result.faults) or 'no'} fault{'s' if len(result.faults) != 1 else ''}"
+            f"checked {result.artifacts:,} artifacts, {result.runs:,} runs and"
+            f" {result.versions:,} versions: {len(result.faults) or 'no'}"
+            f" fault{'s' if len(result.faults) != 1 else ''}"
         )
     options.write_json(result.as_dict(), json_file)
     sys.exit(FAILED if result.faults else DONE)
@@ -109,35 +98,28 @@ def verify(
     type=click.IntRange(min=1),
     required=True,
     metavar="N",
-    help="The last N runs keep their artifacts.",
+    help="Keep the artifacts of the last N runs.",
 )
-@click.option("--older-than", metavar="AGE", help="Prune only runs older than this, as 30d or 12h.")
+@click.option(
+    "--older-than",
+    "age",
+    type=options.Duration(),
+    default=0,
+    metavar="AGE",
+    help="Prune only runs older than this, as 30d or 12h.",
+)
 @options.json_file
-@options.place
-def prune(
-    keep: int,
-    older_than: str | None,
-    json_file: str | None,
-    workdir: str | None,
-    config_file: str | None,
-    assignments: tuple[str, ...],
-) -> None:
+@options.workdir
+def prune(keep: int, age: int, json_file: str | None, work: "Workdir", settings: "Config") -> None:
     """Remove the artifacts of old runs.
 
-    The artifacts of the last N runs stay, and all from which published or withdrawn models were made. The
-    runs stay in the history. Files of unknown origin in WORKDIR/set-aside are removed after
-    keep.set_aside_days.
+    Keeps the artifacts of the last N runs, and all from which published or withdrawn models were
+    made. The runs stay in the history. Files of unknown origin in WORKDIR/set-aside are removed
+    after keep.set_aside_days.
     """
-    options.refuse_unwritable(json_file)
-    try:
-        age = durations.seconds(older_than) if older_than else 0
-    except ValueError as error:
-        raise UserError(f"--older-than {older_than}: {error}") from None
-
     from pipeline.history import cleanup, lookup
     from pipeline.history import prune as pruning
 
-    work, settings = lookup.find_workdir(workdir, config_file, assignments)
     store = lookup.open_to_change(work, settings)
     with work.locked():
         cleanup.clean_up(store, work)

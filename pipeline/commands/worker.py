@@ -10,6 +10,7 @@ from rich.console import Console
 from components import tf_runtime
 from components.errors import UserError
 from components.training import cluster
+from pipeline.commands import options
 
 _POLL_SECONDS = 1.0
 
@@ -17,22 +18,19 @@ _POLL_SECONDS = 1.0
 @click.command()
 @click.option(
     "--wait",
+    "limit",
+    type=options.Duration(),
     metavar="TIME",
-    help="Longest time to wait for the chief, as 30m or 2h; without limit if not given.",
+    help="Longest time to wait for the chief, as 30m or 2h; by default without limit.",
 )
-def worker(wait: str | None) -> None:
+def worker(limit: int | None) -> None:
     """Train along with a run on another machine.
 
-    Run it on every machine of a cluster except the chief, which runs `tfx-ner run --set training.distribute=multi-worker`. All
-    machines need the same release of tfx-ner, the workdir under the same path on a shared disk, and TensorFlow's TF_CONFIG in the
+    Start it on every machine of a cluster except the chief, which runs
+    `tfx-ner run --set training.distribute=multi-worker`. All machines need the same release of
+    tfx-ner, the workdir under the same path on a shared disk, and TensorFlow's TF_CONFIG in the
     environment. The command ends with the training; the chief has the model.
     """
-    from pipeline import durations
-
-    try:
-        limit = durations.seconds(wait) if wait else None
-    except ValueError as error:
-        raise UserError(f"--wait {wait}: {error}") from None
     task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
     if task.rank == 0:
         raise UserError(

@@ -1,6 +1,6 @@
-"""Cleaning a workdir before and after a run: what a killed run left goes, what is unknown is set aside.
+"""Cleaning a workdir before and after a run: removes what a killed run left, and sets aside what is unknown.
 
-Whoever calls these functions holds the lock of the workdir.
+The caller of these functions holds the lock of the workdir.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from components.publishing import versions
 from components.settings import Keep
 from pipeline import metadata_store
 from pipeline.history import artifacts, prune, relocation, runs, set_aside
-from pipeline.history.facts import TYPE
+from pipeline.history.record import TYPE
 from pipeline.workdir import Workdir
 
 _Execution = metadata_store_pb2.Execution
@@ -35,8 +35,9 @@ def around_run(
       workdir: the workdir of the run; its paths in ML Metadata are updated first if it was moved.
       keep: the settings under `keep`.
 
-    Raises StoreError or UserError if ML Metadata cannot be opened before the run. An error after the run
-    is only printed.
+    Raises:
+      StoreError, UserError: ML Metadata cannot be opened before the run. An error after the run is
+        only printed.
     """
     store = metadata_store.opened(connection)
     relocation.update_paths(store, workdir, connection)
@@ -62,8 +63,8 @@ def clean_up(store: MetadataStore, workdir: Workdir) -> None:
     for run in runs.load_runs(store, workdir):
         if run.facts.verdict in ("", "stopped"):
             _end_run(store, run)
-    known = artifacts.known(store, workdir)
     marked = artifacts.Artifact.MARKED_FOR_DELETION
+    known = artifacts.known(store, workdir)
     artifacts.delete(store, [artifact for artifact in known if artifact.state == marked])
     for folder in artifacts.half_removed(workdir):
         shutil.rmtree(folder)
@@ -72,11 +73,10 @@ def clean_up(store: MetadataStore, workdir: Workdir) -> None:
     for folder in artifacts.folders_without_artifact(workdir, known):
         if is_left_by_killed_run(store, workdir, known, folder):
             artifacts.remove(folder)
-        elif not _remove_empty(folder):
+        else:
             unknown.append(folder)
-    for folder in unrecorded_run_folders(store, workdir):
-        if not _remove_empty(folder):
-            unknown.append(folder)
+    unknown += _unrecorded_run_folders(store, workdir)
+    unknown = [folder for folder in unknown if not _remove_empty(folder)]
     if unknown:
         set_aside.move(workdir, unknown)
     versions.clear_partial(workdir.versions)
@@ -99,19 +99,17 @@ def is_left_by_killed_run(
     executions = store.get_executions_by_id([int(number)]) if number.isdigit() else []
     if not any(execution.last_known_state in _FAILED for execution in executions):
         return False
-    contexts = store.get_contexts_by_execution(int(number))
-    names = {run.name for run in runs.load_runs(store, workdir)}
-    of_node = any(
-        context.type == "node" and context.name.rpartition(".")[2] == node for context in contexts
-    )
-    of_run = any(
-        context.type == "pipeline_run" and context.name.removesuffix(".tuning") in names
-        for context in contexts
-    )
-    return of_node and of_run
+    runs_of_workdir = {run.name for run in runs.load_runs(store, workdir)}
+    runs_of_execution = {
+        context.name.removesuffix(".tuning")
+        for context in store.get_contexts_by_execution(int(number))
+        if context.type == "pipeline_run"
+    }
+    is_of_node = artifacts.node_of(store, int(number)) == node
+    return is_of_node and not runs_of_workdir.isdisjoint(runs_of_execution)
 
 
-def unrecorded_run_folders(store: MetadataStore, workdir: Workdir) -> list[Path]:
+def _unrecorded_run_folders(store: MetadataStore, workdir: Workdir) -> list[Path]:
     """Folders of runs that ML Metadata does not know, with no result in them.
 
     A run that is killed right after its start leaves one.

@@ -1,15 +1,13 @@
 """The published versions: the state of each, and the run that published it."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ml_metadata import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
 
 from components.export import card
 from components.publishing import changes, hold, versions
-from pipeline.history import runs
+from pipeline.history import artifacts, runs
 from pipeline.workdir import Workdir
 
 
@@ -18,8 +16,7 @@ class Model:
     """A published version."""
 
     version: int  # its number
-    # serving, fallback (the next to serve), canary, live, withdrawn, or held (published during a
-    # hold)
+    # serving, fallback (the next to serve), canary, live, withdrawn, or held (published during a hold)
     state: str
     path: str  # its folder
     published: float | None  # when, in seconds since 1970; None if ML Metadata has no record of it
@@ -28,57 +25,36 @@ class Model:
     signatures: int | None  # the version of its interface; None without a readable model card
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything of it, for JSON."""
+        """All fields, for JSON."""
         return {**asdict(self), "run": self.run.as_dict() if self.run else None}
 
 
 def load_models(store: MetadataStore, workdir: Workdir) -> list[Model]:
     """Every version that is there, live or withdrawn, lowest first."""
     runs_by_name = {run.name: run for run in runs.load_runs(store, workdir)}
-    # Of several artifacts of one version, the oldest is the one that published it: it is taken last.
-    pushed = {
-        artifact.custom_properties["pushed_version"].string_value: artifact
-        for artifact in sorted(
-            store.get_artifacts_by_type("PushedModel"), key=lambda artifact: -artifact.id
+    pushed, states = artifacts.published_versions(store), _states(workdir.versions)
+    models = []
+    for version in workdir.versions.all:
+        path, artifact = workdir.versions.place(version), pushed.get(str(version))
+        model_card = card.read(path)
+        models.append(
+            Model(
+                version,
+                states[version],
+                str(path),
+                artifact.create_time_since_epoch / 1000 if artifact else None,
+                runs_by_name.get(_run_of(store, artifact)) if artifact else None,
+                model_card.types if model_card else (),
+                model_card.interface if model_card else None,
+            )
         )
-    }
-    states = _states(workdir.versions)
-    return [
-        _load_model(
-            store, workdir, version, states[version], pushed.get(str(version)), runs_by_name
-        )
-        for version in workdir.versions.all
-    ]
+    return models
 
 
-def _load_model(
-    store: MetadataStore,
-    workdir: Workdir,
-    version: int,
-    state: str,
-    artifact: metadata_store_pb2.Artifact | None,
-    runs_by_name: Mapping[str, runs.Run],
-) -> Model:
-    path = workdir.versions.place(version)
-    model_card = card.read(path)
-    return Model(
-        version,
-        state,
-        str(path),
-        artifact.create_time_since_epoch / 1000 if artifact else None,
-        runs_by_name.get(_run_of(store, artifact)) if artifact else None,
-        model_card.types if model_card else (),
-        model_card.interface if model_card else None,
-    )
-
-
-def _run_of(store: MetadataStore, artifact: metadata_store_pb2.Artifact) -> str:
+def _run_of(store: MetadataStore, artifact: artifacts.Artifact) -> str:
     """The name of the run that made an artifact; "" if there is no record of it."""
-    names = {
-        context.id: context.name
-        for context in store.get_contexts_by_artifact(artifact.id)
-        if context.type == "pipeline_run"
-    }
+    contexts = store.get_contexts_by_artifact(artifact.id)
+    names = {context.id: context.name for context in contexts if context.type == "pipeline_run"}
     return names[min(names)] if names else ""
 
 
@@ -89,11 +65,9 @@ def _states(folders: versions.Folders) -> dict[int, str]:
     if held:
         states |= {version: "held" for version in states if version > held.left}
     states |= dict.fromkeys(versions.versions(folders.live), "live")
-    for version, state in (
-        (changes.fallback(folders), "fallback"),
-        (versions.serving(folders), "serving"),
-        (versions.canary(folders), "canary"),
-    ):
-        if version is not None:
-            states[version] = state
-    return states
+    special = {
+        "fallback": changes.fallback(folders),
+        "serving": versions.serving(folders),
+        "canary": versions.canary(folders),
+    }
+    return states | {version: state for state, version in special.items() if version is not None}

@@ -6,20 +6,19 @@ run that made it.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ml_metadata import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.history import artifacts, pages, runs, set_aside
+from pipeline.history import artifacts, runs, set_aside
+from pipeline.history.artifacts import Event
 from pipeline.workdir import Workdir
 
-_Event = metadata_store_pb2.Event
-_OUTPUTS = (_Event.OUTPUT, _Event.DECLARED_OUTPUT)
 # Events of resolvers, which find artifacts but make nothing of them.
-_INTERNAL = (_Event.INTERNAL_INPUT, _Event.INTERNAL_OUTPUT)
+_INTERNAL = (Event.INTERNAL_INPUT, Event.INTERNAL_OUTPUT)
 # Inputs that a node only compares with; its outputs are not made from them.
 _COMPARED = ("baseline", "baseline_model")
 
@@ -30,8 +29,7 @@ class Removed:
 
     artifacts: tuple[str, ...]  # the folders of the artifacts
     bytes: int  # their size
-    # folders below `WORKDIR/set-aside` that were old enough to be removed
-    set_aside: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()  # folders below `WORKDIR/set-aside` that were old enough
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -60,14 +58,17 @@ def prune(
         for run in all_runs
     }
     lineage = _Lineage(store, [id for ids in executions.values() for id in ids])
+    versions = {str(version) for version in workdir.versions.all}
+    pushed = [
+        artifact.id
+        for artifact in store.get_artifacts_by_type("PushedModel")
+        if artifact.custom_properties["pushed_version"].string_value in versions
+    ]
     needed = lineage.touched_by(id for run in kept for id in executions[run.name])
-    needed |= lineage.ancestry(_pushed_models(store, workdir))
-    needed |= {
-        page
-        for run in old
-        if _published_a_version(run, workdir)
-        for page in pages.of(store, run.name)
-    }
+    needed |= lineage.ancestry(pushed)
+    for run in old:
+        if run.state != "unchanged" and run.facts.version in versions:  # it published a version
+            needed.update(artifacts.page_ids(store, run.name))
     candidates = lineage.touched_by(id for run in old for id in executions[run.name]) - needed
     unneeded = [
         artifact
@@ -76,13 +77,11 @@ def prune(
     ]
     size = sum(artifacts.size(Path(artifact.uri)) for artifact in unneeded)
     artifacts.delete(store, unneeded)
-    old_files = (
-        set_aside.remove_older(workdir, set_aside_days) if set_aside_days is not None else []
-    )
+    aside = set_aside.remove_older(workdir, set_aside_days) if set_aside_days is not None else []
     return Removed(
         tuple(artifact.uri for artifact in unneeded),
         size,
-        tuple(str(entry.folder) for entry in old_files),
+        tuple(str(entry.folder) for entry in aside),
     )
 
 
@@ -102,48 +101,32 @@ def _divide(
     return kept, old
 
 
-def _published_a_version(run: runs.Run, workdir: Workdir) -> bool:
-    """Whether the run itself published a version that is still there."""
-    versions = {str(version) for version in workdir.versions.all}
-    return run.state != "unchanged" and run.facts.version in versions
-
-
-def _pushed_models(store: MetadataStore, workdir: Workdir) -> set[int]:
-    """The ids of the PushedModel artifacts of the versions that are there."""
-    versions = {str(version) for version in workdir.versions.all}
-    return {
-        artifact.id
-        for artifact in store.get_artifacts_by_type("PushedModel")
-        if artifact.custom_properties["pushed_version"].string_value in versions
-    }
-
-
 class _Lineage:
     """Which artifacts went into, and came out of, some executions, all by id."""
 
     def __init__(self, store: MetadataStore, executions: list[int]):
-        self._inputs: dict[int, set[int]] = {}
-        self._outputs: dict[int, set[int]] = {}
-        self._compared: dict[int, set[int]] = {}
-        self._makers: dict[int, set[int]] = {}
+        self._inputs, self._compared = defaultdict(set), defaultdict(set)  # by execution
+        self._outputs, self._makers = (
+            defaultdict(set),
+            defaultdict(set),
+        )  # by execution, by artifact
         for event in store.get_events_by_execution_ids(executions) if executions else ():
-            if event.type in _OUTPUTS:
-                self._outputs.setdefault(event.execution_id, set()).add(event.artifact_id)
-                self._makers.setdefault(event.artifact_id, set()).add(event.execution_id)
-            else:
-                key = event.path.steps[0].key if event.path.steps else ""
-                only_compared = key in _COMPARED or event.type in _INTERNAL
-                kind = self._compared if only_compared else self._inputs
-                kind.setdefault(event.execution_id, set()).add(event.artifact_id)
+            if event.type in artifacts.OUTPUTS:
+                self._outputs[event.execution_id].add(event.artifact_id)
+                self._makers[event.artifact_id].add(event.execution_id)
+                continue
+            key = event.path.steps[0].key if event.path.steps else ""
+            only_compared = key in _COMPARED or event.type in _INTERNAL
+            kind = self._compared if only_compared else self._inputs
+            kind[event.execution_id].add(event.artifact_id)
 
     def touched_by(self, executions: Iterable[int]) -> set[int]:
         """The artifacts that went into these executions or came out of them."""
-        return {
-            artifact
-            for execution in executions
-            for kind in (self._inputs, self._outputs, self._compared)
-            for artifact in kind.get(execution, ())
-        }
+        touched: set[int] = set()
+        for execution in executions:
+            touched |= self._inputs[execution] | self._outputs[execution]
+            touched |= self._compared[execution]
+        return touched
 
     def ancestry(self, artifacts: Iterable[int]) -> set[int]:
         """These artifacts, all from which they were made, and the other outputs of the same executions."""
@@ -153,6 +136,6 @@ class _Lineage:
             artifact = waiting.pop()
             if artifact not in ancestors:
                 ancestors.add(artifact)
-                for maker in self._makers.get(artifact, ()):
-                    waiting.extend(self._outputs[maker] | self._inputs.get(maker, set()))
+                for maker in self._makers[artifact]:
+                    waiting.extend(self._outputs[maker] | self._inputs[maker])
         return ancestors

@@ -8,7 +8,7 @@ of it can be repeated, so that a command that is killed in between is completed 
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from components import atomic_io
 from components.errors import UserError
 from components.publishing import canary
 from pipeline import metadata_store
-from pipeline.history.facts import TYPE
+from pipeline.history.record import TYPE
 from pipeline.workdir import Location, Workdir
 
 Node = metadata_store_pb2.Artifact | metadata_store_pb2.Execution | metadata_store_pb2.Context
@@ -56,22 +56,20 @@ def open_store(workdir: Workdir, connection: metadata_store_pb2.ConnectionConfig
 
 
 def update_paths(
-    store: MetadataStore,
-    workdir: Workdir,
-    connection: metadata_store_pb2.ConnectionConfig,
-    say: Callable[[str], None] | None = None,
+    store: MetadataStore, workdir: Workdir, connection: metadata_store_pb2.ConnectionConfig
 ) -> Relocation | None:
-    """Rewrites the paths in ML Metadata if the workdir is no longer where they say.
+    """Rewrites the paths in ML Metadata if the workdir is no longer where they say, and prints one line.
 
     Args:
       store: ML Metadata.
       workdir: the workdir; the caller holds its lock.
       connection: how ML Metadata was reached.
-      say: gets the one line that tells of it; standard error by default.
 
-    Returns what was rewritten, None if the workdir is where it was.
+    Returns:
+      What was rewritten, None if the workdir is where it was.
 
-    Raises UserError for a copy that shares a database server with the original.
+    Raises:
+      UserError: the workdir is a copy that shares a database server with the original.
     """
     if not _needs_update(store, workdir, connection):
         return None
@@ -90,10 +88,11 @@ def update_paths(
         atomic_io.write_text(config, text)
     workdir.write_location(database, location.id if location else "")
     if relocation:
-        (say or _to_standard_error)(
-            f"{root}: was at {', '.join(previous)} before; ML Metadata is updated"
+        print(
+            f"tfx-ner: {root}: was at {', '.join(previous)} before; ML Metadata is updated"
             f" ({relocation.artifacts:,} artifacts, {relocation.executions:,} executions,"
-            f" {relocation.contexts:,} contexts)"
+            f" {relocation.contexts:,} contexts)",
+            file=sys.stderr,
         )
     return relocation
 
@@ -109,10 +108,8 @@ def replace_root(text: str, old: str, new: str) -> str:
     >>> replace_root("/a/b/artifacts", "/a", "/a/b")
     '/a/b/artifacts'
     """
-    if new.startswith(f"{old}/"):
-        unless = f'(?!{re.escape(new[len(old) :])}(?:/|"|$))'
-    else:
-        unless = ""
+    is_below = new.startswith(f"{old}/")
+    unless = f'(?!{re.escape(new[len(old) :])}(?:/|"|$))' if is_below else ""
     return re.sub(rf"(?<![\w.-]){re.escape(old)}{unless}(?=/|\"|$)", lambda _: new, text)
 
 
@@ -200,7 +197,3 @@ def _rewrite_node(node: Node, previous: Sequence[str], root: str) -> bool:
                 if value.WhichOneof("value") == "string_value":
                     value.string_value = replace_root(value.string_value, old, root)
     return node.SerializeToString(deterministic=True) != before
-
-
-def _to_standard_error(line: str) -> None:
-    print(f"tfx-ner: {line}", file=sys.stderr)

@@ -12,7 +12,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.errors import UserError
 from components.settings import flatten, rename_keys
-from pipeline.history.facts import TYPE, Facts
+from pipeline.history.artifacts import node_of
+from pipeline.history.record import TYPE, Facts
 from pipeline.workdir import Workdir, match_run_name
 
 RUNNING, KILLED = "running", "did not finish"
@@ -34,26 +35,22 @@ class Run:
         return self.facts.run
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything of it, for JSON."""
-        return {**asdict(self.facts), "state": self.state}
+        """All facts, for JSON."""
+        facts = asdict(self.facts)
+        return {**facts, "state": self.state, "because": self.facts.reason}  # because: the old name
 
 
 def load_runs(store: MetadataStore, workdir: Workdir) -> list[Run]:
     """Every run of the workdir, in the order in which they started."""
-    contexts = sorted(store.get_contexts_by_type(TYPE), key=lambda context: context.id)
-    recorded = (
-        Facts.of(
-            context.name,
-            {name: value.string_value for name, value in context.custom_properties.items()},
-        )
-        for context in contexts
-    )
-    # A SQLite file holds the runs of one workdir; a database server may hold those of several.
-    return [
-        Run(facts, facts.verdict or (RUNNING if _is_running(facts, workdir) else KILLED))
-        for facts in recorded
-        if facts.workdir == str(workdir.root) or workdir.metadata.exists()
-    ]
+    runs = []
+    for context in sorted(store.get_contexts_by_type(TYPE), key=lambda context: context.id):
+        properties = {name: value.string_value for name, value in context.custom_properties.items()}
+        facts = Facts.of(context.name, properties)
+        # A SQLite file holds the runs of one workdir; a database server may hold those of several.
+        if workdir.metadata.exists() or facts.workdir == str(workdir.root):
+            unfinished = RUNNING if _is_running(facts, workdir) else KILLED
+            runs.append(Run(facts, facts.verdict or unfinished))
+    return runs
 
 
 def load_executions(store: MetadataStore, run: Run) -> list[metadata_store_pb2.Execution]:
@@ -87,26 +84,25 @@ def previous_run(runs: Sequence[Run], run: Run) -> Run | None:
 def load_nodes(store: MetadataStore, run: Run) -> list[Mapping[str, Any]]:
     """The nodes of a run, as `pipeline.outcome.Outcome.nodes` has them.
 
-    For a run that failed or was killed they come from ML Metadata, which has no reasons and only the nodes
-    that had begun.
+    For a run that failed or was killed they come from ML Metadata, which has no reasons and only the
+    nodes that had started.
     """
     if run.facts.nodes:
         return list(run.facts.nodes)
     context = store.get_context_by_type_and_name("pipeline_run", run.name)
     executions = store.get_executions_by_context(context.id) if context else []
-    return [
-        {
-            "node": _node_of(store, execution),
+    nodes = []
+    for execution in sorted(executions, key=lambda execution: execution.id):
+        began, ended = execution.create_time_since_epoch, execution.last_update_time_since_epoch
+        node = {
+            "node": node_of(store, execution.id) or execution.type.rpartition(".")[2],
             "execution": execution.id,
             "cached": execution.last_known_state == _Execution.CACHED,
             "state": _STATES.get(execution.last_known_state, KILLED),
-            "seconds": round(
-                (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
-                2,
-            ),
+            "seconds": round((ended - began) / 1000, 2),
         }
-        for execution in sorted(executions, key=lambda execution: execution.id)
-    ]
+        nodes.append(node)
+    return nodes
 
 
 def changed_settings(workdir: Workdir, old: Run, new: Run) -> dict[str, tuple[Any, Any]]:
@@ -114,13 +110,13 @@ def changed_settings(workdir: Workdir, old: Run, new: Run) -> dict[str, tuple[An
 
     Empty if the configuration of one of them is no longer there.
     """
-    first, second = (_load_settings(workdir, run) for run in (old, new))
-    if first is None or second is None:
+    before, after = (_load_settings(workdir, run) for run in (old, new))
+    if before is None or after is None:
         return {}
     return {
-        key: (first.get(key), second.get(key))
-        for key in dict.fromkeys([*first, *second])
-        if first.get(key) != second.get(key)
+        key: (before.get(key), after.get(key))
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
     }
 
 
@@ -133,7 +129,7 @@ def _load_settings(workdir: Workdir, run: Run) -> dict[str, Any] | None:
 
 
 def _is_running(facts: Facts, workdir: Workdir) -> bool:
-    """Whether the process of a run without a verdict lives and holds the lock of the workdir."""
+    """Whether the process of a run without a verdict is alive and holds the lock of the workdir."""
     if facts.host != socket.gethostname() or facts.process != workdir.holder:
         return False
     try:
@@ -143,13 +139,3 @@ def _is_running(facts: Facts, workdir: Workdir) -> bool:
         return False
     except psutil.AccessDenied:
         return True
-
-
-def _node_of(store: MetadataStore, execution: metadata_store_pb2.Execution) -> str:
-    """The id of the node that an execution is of."""
-    names = (
-        context.name
-        for context in store.get_contexts_by_execution(execution.id)
-        if context.type == "node"
-    )
-    return next(names, execution.type).rpartition(".")[2]

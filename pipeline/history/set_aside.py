@@ -30,7 +30,8 @@ class SetAside:
 
 def move(workdir: Workdir, folders: list[Path]) -> SetAside:
     """Moves folders into a new folder below `WORKDIR/set-aside`, with a manifest, and prints one line."""
-    target = _new_folder(workdir)
+    target = workdir.set_aside / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}"
+    target.mkdir(parents=True)
     sources = tuple(str(folder.relative_to(workdir.root)) for folder in folders)
     moment = time.time()
     manifest = {"time": moment, "reason": _REASON, "folders": sources}
@@ -48,27 +49,21 @@ def move(workdir: Workdir, folders: list[Path]) -> SetAside:
 
 def listed(workdir: Workdir) -> list[SetAside]:
     """Everything that was set aside, oldest first."""
-    found = []
+    entries = []
     for folder in sorted(workdir.set_aside.glob("*")):
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            found.append(SetAside(folder, manifest["time"], tuple(manifest["folders"])))
+            entries.append(SetAside(folder, manifest["time"], tuple(manifest["folders"])))
         except (OSError, ValueError, KeyError, TypeError):
             if folder.is_dir():
-                found.append(SetAside(folder, folder.stat().st_mtime, ()))
-    return found
-
-
-def _new_folder(workdir: Workdir) -> Path:
-    folder = workdir.set_aside / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}"
-    folder.mkdir(parents=True)
-    return folder
+                entries.append(SetAside(folder, folder.stat().st_mtime, ()))
+    return entries
 
 
 def remove_older(workdir: Workdir, days: int) -> list[SetAside]:
     """Removes what was set aside more than `days` days ago, and returns it."""
     oldest = time.time() - days * 86_400
-    gone = [entry for entry in listed(workdir) if entry.time < oldest]
-    for entry in gone:
+    removed = [entry for entry in listed(workdir) if entry.time < oldest]
+    for entry in removed:
         shutil.rmtree(entry.folder)
-    return gone
+    return removed

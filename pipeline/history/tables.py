@@ -1,6 +1,7 @@
 """Tables of runs and of published versions for the terminal, in 80 columns."""
 
 import datetime
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from components.publishing.hold import Hold
 from pipeline import durations
 from pipeline.console import score_table
 from pipeline.history.models import Model
+from pipeline.history.record import Facts
 from pipeline.history.runs import KILLED, RUNNING, Run
 
 _RUN_STYLES = {"published": "green", "canary": "green", "unchanged": "dim", "refused": "yellow", "held": "yellow",
@@ -28,26 +30,21 @@ def show_runs(console: Console, runs: Sequence[Run]) -> None:
         return
     with_spans = any(run.facts.spans for run in runs)
     rows = [_row(run, runs, with_spans) for run in runs]
-    names = ("run", "why", *(("spans",) if with_spans else ()), "F1", "verdict", "version", "took")
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    names = ["run", "why", *(["spans"] * with_spans), "F1", "verdict", "version", "took"]
     widths = {name: max(map(len, (name, *cells))) for name, *cells in zip(names, *rows)}
-    widths["spans"] = min(widths.get("spans", 0), _WIDEST_SPANS)
-    others = sum(width + 1 for name, width in widths.items() if name in names and name != "why")
+    if with_spans:
+        widths["spans"] = min(widths["spans"], _WIDEST_SPANS)
+    others = sum(width + 1 for name, width in widths.items() if name != "why")
     widths["why"] = max(_NARROWEST_WHY, min(widths["why"], console.width - others))
-    for name in names:
-        right = name in ("F1", "took")
-        table.add_column(
-            name,
-            width=widths[name],
-            no_wrap=True,
-            overflow="ellipsis",
-            justify="right" if right else "left",
-        )
-    for row in rows:
-        verdict = names.index("verdict")
-        styled = [escape(cell) for cell in row]
-        styled[verdict] = f"[{_RUN_STYLES.get(row[verdict], 'default')}]{styled[verdict]}[/]"
-        table.add_row(*styled)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, width in widths.items():
+        justify = "right" if name in ("F1", "took") else "left"
+        table.add_column(name, width=width, no_wrap=True, overflow="ellipsis", justify=justify)
+    for run, row in zip(runs, rows):
+        style = _RUN_STYLES.get(run.state, "default")
+        cells = [escape(cell) for cell in row]
+        cells[names.index("verdict")] = f"[{style}]{escape(run.state)}[/]"
+        table.add_row(*cells)
     console.print(table)
 
 
@@ -55,12 +52,12 @@ def _row(run: Run, runs: Sequence[Run], with_spans: bool) -> list[str]:
     facts = run.facts
     return [
         _short(run, runs),
-        facts.because,
+        facts.reason,
         *([span_numbers(facts.spans)] if with_spans else []),
-        f"{facts.overall['f1']:.4f}" if facts.overall else "",
+        _f1(facts),
         run.state,
         facts.version if run.state in ("published", "canary", "held") else "",
-        durations.shown(facts.seconds) if facts.seconds is not None else "",
+        _duration(facts),
     ]
 
 
@@ -83,50 +80,32 @@ def show_run(
       folder: its folder.
     """
     facts = run.facts
-
-    def line(name: str, value: object) -> None:
-        if value not in ("", None):
-            console.print(f"{name:<14} {escape(str(value))}", soft_wrap=True)
-
     console.print(f"[bold]{run.name}[/]: [{_RUN_STYLES.get(run.state, 'default')}]{run.state}[/]")
-    line("why", facts.because)
-    line(
-        "started",
-        f"{datetime.datetime.fromtimestamp(facts.started):%Y-%m-%d %H:%M:%S} on {facts.host}",
-    )
-    line("took", durations.shown(facts.seconds) if facts.seconds is not None else "")
-    line("error", facts.error)
+    _show_field(console, "why", facts.reason)
+    _show_field(console, "started", f"{_time(facts.started, seconds=True)} on {facts.host}")
+    _show_field(console, "took", _duration(facts))
+    _show_field(console, "error", facts.error)
     for reason in facts.reasons:
-        line("reason", reason)
-    line("version", facts.version)
-    line("folder", folder if folder.is_dir() else f"{folder} (gone)")
+        _show_field(console, "reason", reason)
+    _show_field(console, "version", facts.version)
+    _show_field(console, "folder", folder if folder.is_dir() else f"{folder} (gone)")
     console.print()
-    line("corpus", f"{facts.corpus}, {facts.data}")
-    line("spans", span_numbers(facts.spans))
-    line("sentences", ", ".join(f"{split} {count:,}" for split, count in facts.sentences.items()))
-    line("data", facts.data_hash[:16])
-    line("configuration", facts.config_hash)
-    line("code", facts.code_hash)
-    line("packages", ", ".join(f"{name} {version}" for name, version in facts.packages.items()))
+    _show_origin(console, facts)
     if earlier and changed:
         console.print(f"\nSettings changed since {earlier.name}", style="bold")
         for key, (old, new) in changed.items():
-            line(key, f"{old} -> {new}")
+            _show_field(console, key, f"{old} -> {new}")
     if nodes:
         console.print("\nNodes", style="bold")
     for node in nodes:
         state = node.get("state") or ("cached" if node["cached"] else "ran")
         reason = f": {node['reason']}" if node.get("reason") else ""
         console.print(
-            f"{node['node']:<19}{node['seconds']:7.1f} s  {state}{escape(reason)}", soft_wrap=True
+            f"{node['node']:<25}{node['seconds']:7.1f} s  {state}{escape(reason)}", soft_wrap=True
         )
-    if facts.overall:
-        console.print()
-        console.print(
-            score_table(f"Entities on {facts.evaluated_on}", facts.per_type or {}, facts.overall)
-        )
+    _show_scores(console, facts)
     if facts.before:
-        console.print(f"The model that served: F1 {facts.before['f1']:.4f} on the same data")
+        console.print(f"The serving model: F1 {facts.before['f1']:.4f} on the same data")
 
 
 def show_models(console: Console, models: Sequence[Model], hold: Hold | None) -> None:
@@ -134,26 +113,19 @@ def show_models(console: Console, models: Sequence[Model], hold: Hold | None) ->
     if not models:
         console.print("No versions yet.")
     else:
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
         with_spans = any(model.run and model.run.facts.spans for model in models)
-        for name in (
-            "version",
-            "state",
-            "published",
-            "F1",
-            *(("spans",) if with_spans else ()),
-            "run",
-        ):
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        for name in ("version", "state", "published", "F1", *(["spans"] * with_spans), "run"):
             table.add_column(name, no_wrap=True, justify="right" if name == "F1" else "left")
         table.add_column("corpus", overflow="ellipsis", no_wrap=True, ratio=1)
         for model in models:
             facts = model.run.facts if model.run else None
             table.add_row(
                 str(model.version),
-                f"[{_MODEL_STYLES.get(model.state, 'default')}]{model.state}[/]",
-                _published_at(model),
-                f"{facts.overall['f1']:.4f}" if facts and facts.overall else "",
-                *([span_numbers(facts.spans) if facts else ""] if with_spans else []),
+                _styled_state(model),
+                _time(model.published),
+                _f1(facts),
+                *([span_numbers(facts.spans) if facts else ""] * with_spans),
                 facts.run.rpartition("-")[0] if facts else "unknown",
                 escape(facts.corpus) if facts else "",
             )
@@ -168,43 +140,63 @@ def show_models(console: Console, models: Sequence[Model], hold: Hold | None) ->
 
 def show_model(console: Console, model: Model) -> None:
     """Prints everything that is known of one version."""
-    facts = model.run.facts if model.run else None
-
-    def line(name: str, value: object) -> None:
-        if value not in ("", None):
-            console.print(f"{name:<15}{escape(str(value))}", soft_wrap=True)
-
-    console.print(
-        f"[bold]{model.version}[/]: [{_MODEL_STYLES.get(model.state, 'default')}]{model.state}[/]"
-    )
-    line("folder", model.path)
-    line("published", _published_at(model))
-    line("types", ", ".join(model.types))
-    line("signatures", model.signatures)
-    if facts is None:
+    console.print(f"[bold]{model.version}[/]: {_styled_state(model)}")
+    _show_field(console, "folder", model.path)
+    _show_field(console, "published", _time(model.published))
+    _show_field(console, "types", ", ".join(model.types))
+    _show_field(console, "signatures", model.signatures)
+    if model.run is None:
         console.print("ML Metadata has no run that published it")
         return
-    line("run", facts.run)
-    line("why", facts.because)
-    line("corpus", f"{facts.corpus}, {facts.data}")
-    line("spans", span_numbers(facts.spans))
-    line("data", facts.data_hash[:16])
-    line("configuration", facts.config_hash)
-    line("code", facts.code_hash)
-    line("packages", ", ".join(f"{name} {version}" for name, version in facts.packages.items()))
+    _show_field(console, "run", model.run.name)
+    _show_field(console, "why", model.run.facts.reason)
+    _show_origin(console, model.run.facts)
+    _show_scores(console, model.run.facts)
+
+
+def _show_origin(console: Console, facts: Facts) -> None:
+    """Prints what a run was made from."""
+    sentences = ", ".join(f"{split} {count:,}" for split, count in facts.sentences.items())
+    packages = ", ".join(f"{name} {version}" for name, version in facts.packages.items())
+    _show_field(console, "corpus", f"{facts.corpus}, {facts.data}")
+    _show_field(console, "spans", span_numbers(facts.spans))
+    _show_field(console, "sentences", sentences)
+    _show_field(console, "data", facts.data_hash[:16])
+    _show_field(console, "configuration", facts.config_hash)
+    _show_field(console, "code", facts.code_hash)
+    _show_field(console, "packages", packages)
+
+
+def _show_scores(console: Console, facts: Facts) -> None:
     if facts.overall:
+        title = f"Entities on {facts.evaluated_on}"
         console.print()
-        console.print(
-            score_table(f"Entities on {facts.evaluated_on}", facts.per_type or {}, facts.overall)
-        )
+        console.print(score_table(title, facts.per_type or {}, facts.overall))
 
 
-def _published_at(model: Model) -> str:
-    return (
-        f"{datetime.datetime.fromtimestamp(model.published):%Y-%m-%d %H:%M}"
-        if model.published
-        else ""
-    )
+def _show_field(console: Console, name: str, value: object) -> None:
+    if value not in ("", None):
+        console.print(f"{name:<14} {escape(str(value))}", soft_wrap=True)
+
+
+def _styled_state(model: Model) -> str:
+    return f"[{_MODEL_STYLES.get(model.state, 'default')}]{model.state}[/]"
+
+
+def _f1(facts: Facts | None) -> str:
+    return f"{facts.overall['f1']:.4f}" if facts and facts.overall else ""
+
+
+def _duration(facts: Facts) -> str:
+    return durations.shown(facts.seconds) if facts.seconds is not None else ""
+
+
+def _time(moment: float | None, seconds: bool = False) -> str:
+    """A time in seconds since 1970 as text, "" for None."""
+    if not moment:
+        return ""
+    time = datetime.datetime.fromtimestamp(moment)
+    return f"{time:%Y-%m-%d %H:%M:%S}" if seconds else f"{time:%Y-%m-%d %H:%M}"
 
 
 def span_numbers(spans: Sequence[Mapping[str, int]]) -> str:
@@ -215,15 +207,13 @@ def span_numbers(spans: Sequence[Mapping[str, int]]) -> str:
     >>> span_numbers([{"number": 1, "version": 0}, {"number": 3, "version": 0}])
     '1,3'
     """
-    groups: list[list[int]] = []
-    for number in sorted(span["number"] for span in spans):
-        if groups and number == groups[-1][-1] + 1:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return ",".join(
-        str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups
-    )
+    numbers = sorted(span["number"] for span in spans)
+    ranges = []
+    # In a row of consecutive numbers, number - index is the same.
+    for _, group in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        first, *others = (number for _, number in group)
+        ranges.append(f"{first}-{others[-1]}" if others else str(first))
+    return ",".join(ranges)
 
 
 def _short(run: Run, runs: Sequence[Run]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore
 
 from components.publishing import canary, hold, versions
-from pipeline.history import artifacts, cleanup, pages, runs, set_aside
+from pipeline.history import artifacts, cleanup, runs, set_aside
 from pipeline.workdir import Workdir
 
 # The files of a complete artifact, by its type; "*" stands for each of its splits.
@@ -20,7 +20,7 @@ _REQUIRED_FILES = {
     "Model": ("Format-Serving/saved_model.pb", "Format-Serving/variables/variables.index"),
     "ModelEvaluation": ("metrics*",),
     "ModelBlessing": ("*BLESSED",),
-    pages.TYPE: ("index.html", "report.json"),
+    artifacts.PAGE_TYPE: ("index.html", "report.json"),
 }
 _NEXT_RUN = "The next run removes it"
 _SET_ASIDE = "The next run moves it to WORKDIR/set-aside, in case it is of use"
@@ -65,13 +65,8 @@ def verify(store: MetadataStore, workdir: Workdir) -> Verification:
             *_versions(store, workdir.versions),
             *_canary_and_hold(workdir.versions),
         )
-        return Verification(
-            len(known),
-            len(all_runs),
-            len(workdir.versions.all),
-            faults,
-            tuple(str(entry.folder) for entry in set_aside.listed(workdir)),
-        )
+        aside = tuple(str(entry.folder) for entry in set_aside.listed(workdir))
+        return Verification(len(known), len(all_runs), len(workdir.versions.all), faults, aside)
 
 
 def _lock(workdir: Workdir, holder: int) -> Iterator[Fault]:
@@ -85,24 +80,20 @@ def _lock(workdir: Workdir, holder: int) -> Iterator[Fault]:
 def _artifacts(
     store: MetadataStore, workdir: Workdir, known: list[artifacts.Artifact]
 ) -> Iterator[Fault]:
-    live = {
-        artifact.uri: artifact for artifact in known if artifact.state == artifacts.Artifact.LIVE
-    }
-    for uri, artifact in live.items():
+    for artifact in known:
+        uri = artifact.uri
+        if artifact.state != artifacts.Artifact.LIVE:
+            continue
         if not Path(uri).is_dir():
-            advice = _GONE if artifact.type != pages.TYPE else _PAGE_GONE
+            advice = _GONE if artifact.type != artifacts.PAGE_TYPE else _PAGE_GONE
             yield Fault(f"{uri}: the folder of {artifact.type} {artifact.id} is missing", advice)
             continue
-        missing = [
-            pattern
-            for pattern in _REQUIRED_FILES.get(artifact.type, ())
-            if not any(Path(uri).glob(pattern))
-        ]
+        required = _REQUIRED_FILES.get(artifact.type, ())
+        missing = [pattern for pattern in required if not any(Path(uri).glob(pattern))]
         if missing:
-            advice = "Remove the folder, and the next run makes it again"
             yield Fault(
                 f"{uri}: {artifact.type} {artifact.id} is incomplete: {', '.join(missing)} missing",
-                advice,
+                "Remove the folder, and the next run makes it again",
             )
     for artifact in known:
         if artifact.state == artifacts.Artifact.MARKED_FOR_DELETION:
@@ -117,11 +108,7 @@ def _artifacts(
 
 
 def _runs(store: MetadataStore, workdir: Workdir, all_runs: list[runs.Run]) -> Iterator[Fault]:
-    folders = (
-        {path.name for path in workdir.runs.iterdir() if path.is_dir()}
-        if workdir.runs.is_dir()
-        else set()
-    )
+    folders = {path.name for path in workdir.runs.glob("*") if path.is_dir()}
     for run in all_runs:
         folder = workdir.runs / run.name
         if run.name not in folders:
@@ -131,12 +118,10 @@ def _runs(store: MetadataStore, workdir: Workdir, all_runs: list[runs.Run]) -> I
             )
         elif run.facts.overall and not (folder / "outcome.json").is_file():
             yield Fault(f"{folder}: outcome.json is missing", "Its scores are in `tfx-ner runs`")
-        if not run.facts.verdict and any(
-            one.last_known_state in cleanup.UNFINISHED for one in runs.load_executions(store, run)
-        ):
+        states = {entry.last_known_state for entry in runs.load_executions(store, run)}
+        if not run.facts.verdict and not states.isdisjoint(cleanup.UNFINISHED):
             yield Fault(
-                f"run {run.name}: was killed, and ML Metadata has nodes of it as running",
-                _NEXT_RUN,
+                f"run {run.name}: was killed, and ML Metadata has nodes of it as running", _NEXT_RUN
             )
     for name in sorted(folders - {run.name for run in all_runs}):
         yield Fault(
@@ -146,10 +131,7 @@ def _runs(store: MetadataStore, workdir: Workdir, all_runs: list[runs.Run]) -> I
 
 
 def _versions(store: MetadataStore, folders: versions.Folders) -> Iterator[Fault]:
-    pushed = {
-        artifact.custom_properties["pushed_version"].string_value
-        for artifact in store.get_artifacts_by_type("PushedModel")
-    }
+    pushed = artifacts.published_versions(store)
     for version in folders.all:
         path = folders.place(version)
         missing = versions.missing_parts(path)
@@ -185,6 +167,5 @@ def _canary_and_hold(folders: versions.Folders) -> Iterator[Fault]:
     if held and any(version >= held.left for version in live):
         advice = f"`tfx-ner models rollback {held.kept}` finishes it"
         yield Fault(
-            f"{folders.live}: the rollback from {held.left} to {held.kept} was killed",
-            advice,
+            f"{folders.live}: the rollback from {held.left} to {held.kept} was killed", advice
         )

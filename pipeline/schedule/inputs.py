@@ -13,8 +13,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from components.corpus.find_corpus import find_corpus
 from components.corpus.text_files import content_hash
 from components.settings import flatten
-from pipeline import code_hash, remote_inputs, starter
-from pipeline.config import Config
+from pipeline import code_hash, remote_inputs
+from pipeline.config import Config, starter_corpus
 from pipeline.workdir import Workdir
 
 # Settings of how, where and when a run is done, which do not change its result.
@@ -74,7 +74,7 @@ def snapshot(config: Config) -> Inputs:
     """
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
     local_config = remote_inputs.fetched(config, workdir)
-    splits = find_corpus(local_config.data or starter.corpus(), local_config.choice)
+    splits = find_corpus(local_config.data or starter_corpus(), local_config.choice)
     settings = {
         key: value
         for key, value in config.model_dump(by_alias=True, mode="json").items()

@@ -1,4 +1,4 @@
-"""Processes of pipeline runs: start, wait, stop, and identify one after a restart of the scheduler."""
+"""The clock of the scheduler, and the processes of its runs: start, wait, stop, and identify one after a restart."""
 
 import contextlib
 import datetime
@@ -27,10 +27,9 @@ _CREATED_TOLERANCE_SECONDS = 2.0
 class Clock:
     """The time functions that the scheduler uses; tests pass their own."""
 
-    now: Callable[[], datetime.datetime]  # returns the wall-clock time, with a fixed UTC offset
-    monotonic: Callable[[], float]  # returns seconds that do not change when the wall clock is set
-    # sleeps for a number of seconds. Returns True, at once, when the scheduler has to stop.
-    wait: Callable[[float], bool]
+    now: Callable[[], datetime.datetime]  # the wall-clock time, with a fixed UTC offset
+    monotonic: Callable[[], float]  # seconds that do not change when the wall clock is set
+    wait: Callable[[float], bool]  # sleeps for seconds; True, at once, if the scheduler has to stop
 
 
 @contextlib.contextmanager
@@ -72,10 +71,9 @@ class Process(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    pid: int  # number of the process
+    pid: int
     host: str  # name of its machine
-    # when it was created, in seconds since 1970; 0 in files of earlier versions
-    created: float = 0.0
+    created: float = 0.0  # seconds since 1970; 0 in files of earlier versions
 
     @classmethod
     def of(cls, pid: int) -> "Process":
@@ -123,11 +121,11 @@ def wait(
     """Waits for a run to end. Stops it after `limit` seconds, and when the scheduler has to stop.
 
     Args:
-      pid: Number of the process, which leads a process group.
-      poll: Returns its exit code, None while it runs.
-      limit: Seconds that the run may take.
-      grace: Seconds between SIGTERM and SIGKILL.
-      clock: Measures the limit.
+      pid: id of the process, which leads a process group.
+      poll: returns its exit code, None while it runs.
+      limit: seconds that the run may take.
+      grace: seconds between SIGTERM and SIGKILL.
+      clock: measures the limit.
 
     Returns:
       The exit code, or None if the scheduler has to stop; and why the run was stopped, or "".

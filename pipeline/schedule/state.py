@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import filelock
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from components import atomic_io
@@ -16,7 +15,7 @@ from pipeline import durations
 from pipeline.exits import BAD_INPUT, DONE, REFUSED
 from pipeline.schedule.inputs import Inputs
 from pipeline.schedule.process import Process
-from pipeline.workdir import Workdir
+from pipeline.workdir import Workdir, exclusive_lock
 
 # The hook to call; "" for a run that changed nothing, after which no hook is called.
 Event = Literal["success", "failure", "refusal", ""]
@@ -118,27 +117,17 @@ class LockHolder(_Stored):
         return f"process {self.process.pid} on {self.process.host}, {since} ({self.times})"
 
 
-@dataclass(frozen=True)
+@dataclass
 class ScheduleFolder:
     """The folder `WORKDIR/schedule`."""
 
     workdir: Workdir
 
-    @property
-    def root(self) -> Path:
-        return self.workdir.root / "schedule"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    @property
-    def state_file(self) -> Path:
-        return self.root / "state.json"
-
-    @property
-    def holder_file(self) -> Path:
-        return self.root / "holder.json"
+    def __post_init__(self) -> None:
+        self.root = self.workdir.root / "schedule"
+        self.logs = self.root / "logs"
+        self.state_file = self.root / "state.json"
+        self.holder_file = self.root / "holder.json"
 
     def refuse_moved(self) -> None:
         """Raises UserError if the workdir was moved or removed since it was locked."""
@@ -175,26 +164,19 @@ class ScheduleFolder:
         Raises:
           UserError: Another scheduler holds the lock, or the folder cannot be written.
         """
-        try:
-            self.logs.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.root / ".lock", blocking=False)
-            lock.acquire()
-        except filelock.Timeout:
-            raise UserError(
-                f"{self.workdir.root}: a scheduler works here already: {self.holder() or 'unknown'};"
-                " stop it first, or give another --workdir"
-            ) from None
-        except OSError as error:
-            raise UserError(
-                f"{self.root}: cannot write the schedule there ({error.strerror});"
-                " give another --workdir"
-            ) from None
-        try:
-            self.holder_file.write_text(holder.model_dump_json() + "\n", encoding="utf-8")
-            yield
-        finally:
-            self.holder_file.unlink(missing_ok=True)
-            lock.release()
+
+        def busy() -> UserError:
+            at_work = f"a scheduler works here already: {self.holder() or 'unknown'}"
+            remedy = "stop it first, or give another --workdir"
+            return UserError(f"{self.workdir.root}: {at_work}; {remedy}")
+
+        with exclusive_lock(self.root / ".lock", busy, "--workdir"):
+            try:
+                self.logs.mkdir(exist_ok=True)
+                self.holder_file.write_text(holder.model_dump_json() + "\n", encoding="utf-8")
+                yield
+            finally:
+                self.holder_file.unlink(missing_ok=True)
 
     def new_log(self, now: datetime.datetime, keep: int) -> Path:
         """The path of a new log. Removes the oldest logs, so that `keep` remain with the new one."""

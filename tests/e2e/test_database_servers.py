@@ -136,7 +136,7 @@ def listening(port):
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_the_history_lives_in_a_database_server_as_in_a_file(request, tmp_path, kind):
     past = Past(tmp_path, request.getfixturevalue(kind))
-    old = past.run(publish=False, verdict="refused", because="ein früher Lauf 🙂")
+    old = past.run(publish=False, verdict="refused", reason="ein früher Lauf 🙂")
     past.run()
     assert not past.workdir.metadata.exists()
     assert [run.state for run in runs.load_runs(past.store, past.workdir)] == [

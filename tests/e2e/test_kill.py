@@ -192,7 +192,7 @@ def test_a_second_run_beside_the_first_ends_at_once_and_says_who_is_at_work(kept
     beside = kept["beside"]
     assert beside.code == 75 and beside.seconds < 10
     assert beside.err == (
-        f"tfx-ner: {kept['work']}: process {kept['holder']} is at work here; wait until it ends, or give"
+        f"tfx-ner: {kept['work']}: process {kept['holder']} is using the workdir; wait until it ends, or give"
         " another --workdir\n"
     )
 

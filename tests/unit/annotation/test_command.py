@@ -51,7 +51,7 @@ def annotate(tfx_ner, tmp_path, model):  # noqa: F811
 @pytest.mark.parametrize(
     "more, said",
     [
-        (("b.txt",), "found b.txt behind the options; put a pattern in quotes"),
+        (("b.txt",), "found b.txt after the options; put a pattern in quotes"),
         (
             ("--set", "training.epochs=3"),
             "--set training.epochs=3: expected a setting of beam here",

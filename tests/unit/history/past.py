@@ -10,8 +10,7 @@ from components.export import card
 from components.publishing import changes
 from pipeline import metadata_store
 from pipeline.config import Metadata
-from pipeline.history.facts import TYPE, Facts
-from pipeline.history.record import Record
+from pipeline.history.record import TYPE, Facts, Record
 from pipeline.workdir import Workdir
 
 SCORES = {"precision": 0.75, "recall": 0.5, "f1": 0.6, "support": 8}
@@ -37,7 +36,7 @@ class Past:
         known = Facts(
             run=name,
             workdir=str(self.workdir.root),
-            because="by hand",
+            reason="by hand",
             corpus="toy",
             data="/data/toy",
             started=1_767_225_600.0 + self.count,

@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.publishing import changes, hold
 from components.settings import Keep
-from pipeline.history import artifacts, cleanup, pages, prune, runs
+from pipeline.history import artifacts, cleanup, prune, runs
 from pipeline.history.verify import verify
 
 STATES = pb.Artifact
@@ -157,7 +157,7 @@ def paged(past, **facts):
     for name in ("index.html", "report.json"):
         (folder / name).write_text(name)
     training = min(one.id for one in runs.load_executions(past.store, run))
-    pages.keep(past.store, run.name, training, folder)
+    artifacts.record_page(past.store, run.name, training, folder)
     return folder
 
 
@@ -293,6 +293,6 @@ def test_while_a_run_is_at_work_nothing_is_verified(past):
 
     with (
         past.workdir.locked(),
-        pytest.raises(UserError, match=f"process {os.getpid()} is at work here"),
+        pytest.raises(UserError, match=f"process {os.getpid()} is using the workdir"),
     ):
         verify(past.store, past.workdir)

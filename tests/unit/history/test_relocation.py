@@ -249,5 +249,8 @@ def test_a_copy_that_shares_a_database_server_with_the_original_is_refused(work,
 def test_a_command_at_work_in_the_moved_workdir_is_not_disturbed(work, tmp_path):
     move(work, tmp_path / "new")
     workdir, connection, _ = opened(tmp_path / "new")
-    with workdir.locked(), pytest.raises(UserError, match=f"process {os.getpid()} is at work here"):
+    with (
+        workdir.locked(),
+        pytest.raises(UserError, match=f"process {os.getpid()} is using the workdir"),
+    ):
         relocation.open_store(workdir, connection)

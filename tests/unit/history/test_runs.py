@@ -11,7 +11,7 @@ from rich.console import Console
 
 from components.errors import UserError
 from pipeline.history import record, runs, tables
-from pipeline.history.facts import Facts
+from pipeline.history.record import Facts
 
 
 def shown(show, *arguments, width=80):
@@ -47,7 +47,7 @@ def test_facts_come_back_as_they_were(one):
 def test_what_a_later_program_remembers_besides_is_left_out():
     properties = {
         "workdir": "w",
-        "because": "b",
+        "reason": "b",
         "corpus": "c",
         "data": "d",
         "started": "1",
@@ -55,15 +55,15 @@ def test_what_a_later_program_remembers_besides_is_left_out():
         "host": "h",
     }
     assert (
-        Facts.of("r", {**properties, "config_hash": "", "code_hash": "", "mood": "good"}).because
+        Facts.of("r", {**properties, "config_hash": "", "code_hash": "", "mood": "good"}).reason
         == "b"
     )
 
 
 def test_runs_come_in_the_order_they_started(past):
-    for because in ("first", "second", "third"):
-        past.run(because=because)
-    assert [run.facts.because for run in runs.load_runs(past.store, past.workdir)] == [
+    for reason in ("first", "second", "third"):
+        past.run(reason=reason)
+    assert [run.facts.reason for run in runs.load_runs(past.store, past.workdir)] == [
         "first",
         "second",
         "third",
@@ -134,8 +134,8 @@ def test_the_nodes_of_a_run_that_was_killed_are_what_ml_metadata_knows(past):
 
 def test_the_table_of_runs_fits_80_columns(past):
     spans = [{"number": number, "version": 0} for number in (1, 2, 3, 5, 7, 9, 11, 13, 15)]
-    past.run(because="span 15 is whole and this is a long reason", spans=spans)
-    past.run(because="[markup] is no markup", verdict="did not finish")
+    past.run(reason="span 15 is whole and this is a long reason", spans=spans)
+    past.run(reason="[markup] is no markup", verdict="did not finish")
     lines = shown(tables.show_runs, runs.load_runs(past.store, past.workdir))
     assert all(len(line) <= 80 for line in lines) and len(lines) == 3
     assert (
@@ -149,7 +149,7 @@ def test_the_table_of_runs_fits_80_columns(past):
 
 def test_one_run_shows_all_that_is_known_of_it(past):
     past.run()
-    past.run(because="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000})
+    past.run(reason="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000})
     first, run = runs.load_runs(past.store, past.workdir)
     changed = runs.changed_settings(past.workdir, first, run)
     told = "\n".join(shown(tables.show_run, run, [], first, changed, past.workdir.runs / run.name))

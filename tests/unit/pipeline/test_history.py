@@ -11,8 +11,8 @@ from tests.unit.history.past import Past
 def work(tmp_path):
     """A work folder in which three runs published a version each."""
     past = Past(tmp_path)
-    for because in ("by hand", "span 2 is whole", "span 3 is whole"):
-        past.run(because=because)
+    for reason in ("by hand", "span 2 is whole", "span 3 is whole"):
+        past.run(reason=reason)
     return past.workdir
 
 

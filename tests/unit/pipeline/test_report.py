@@ -8,7 +8,7 @@ import pytest
 
 from components.report import figures
 from pipeline import config, report
-from pipeline.history.facts import Facts
+from pipeline.history.record import Facts
 from tests.unit.pipeline.made_outcomes import make_outcome
 from tests.unit.pipeline.test_help import HEAVY, RUN
 from tests.unit.report import made_figures
@@ -28,7 +28,7 @@ DRIFT = {
 
 def facts(run=NEW, **more):
     values = {
-        "run": run, "workdir": "/w", "because": "by hand", "corpus": "made", "data": "/d", "started": 1_795_000_000.0,
+        "run": run, "workdir": "/w", "reason": "by hand", "corpus": "made", "data": "/d", "started": 1_795_000_000.0,
         "process": 1, "host": "here", "config_hash": "c0", "code_hash": "c1", "packages": {"tfx": "1.16.0"}, "data_hash": "d0",
     }  # fmt: skip
     return Facts(**{**values, **more})

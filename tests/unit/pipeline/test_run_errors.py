@@ -84,7 +84,7 @@ def test_a_workdir_that_is_held_says_by_whom(tmp_path):
     workdir = Workdir(tmp_path, "ner")
     with (
         workdir.locked(),
-        pytest.raises(BusyError, match=f"process {os.getpid()} is at work here"),
+        pytest.raises(BusyError, match=f"process {os.getpid()} is using the workdir"),
         workdir.locked(),
     ):
         pass

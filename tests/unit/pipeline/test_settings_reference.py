@@ -45,7 +45,7 @@ def test_init_config_writes_a_file_that_run_takes_and_never_overwrites(tfx_ner, 
     assert load(str(file), (), {}) == Config()
     file.write_text("name: mine\n")
     answer = tfx_ner("init-config", file)
-    assert answer.code == 2 and "there is a file already" in answer.err
+    assert answer.code == 2 and "the file exists" in answer.err
     assert file.read_text() == "name: mine\n"
 
 

@@ -237,7 +237,7 @@ def test_it_waits_for_a_run_that_was_started_by_hand(project):
 
 
 def test_a_run_that_finds_the_workdir_busy_is_repeated(project):
-    busy = {"code": 75, "says": "tfx-ner: /w: process 7 is at work here; wait"}
+    busy = {"code": 75, "says": "tfx-ner: /w: process 7 is using the workdir; wait"}
     project.plan(busy, {"code": 0, "published": "5"})
     assert project.retrain() == DONE and len(project.run_reasons) == 2
 

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from pipeline.commands import schedule
+from pipeline.commands.options import RunOptions
 
 NEVER = "--cron=0 0 29 2 *"
 
@@ -65,12 +66,13 @@ def test_the_name_of_a_sub_command_may_be_a_value(tfx_ner, tmp_path):
 
 
 def test_until_is_passed_on_to_the_run():
-    command = schedule._run_command({"data": "d", "until": "Trainer"}, None, [])
+    command = schedule._run_command(RunOptions("d", None, (), None, None), "Trainer")
     assert command[command.index("run") :] == ["run", "--data", "d", "--until", "Trainer"]
 
 
 def test_settings_of_the_schedule_are_not_passed_on_to_the_run():
-    command = schedule._run_command({}, None, ["schedule.retries=1", "training.epochs=3"])
+    assignments = ("schedule.retries=1", "training.epochs=3")
+    command = schedule._run_command(RunOptions(None, None, assignments, None, None), None)
     assert command[-2:] == ["run", "--set=training.epochs=3"]
 
 
