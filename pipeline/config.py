@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -69,9 +69,8 @@ class Beam(Settings):
         if name in ("direct", *_RUNNERS):
             return name
         if "." not in runner:
-            raise ValueError(
-                f"expected direct, {', '.join(_RUNNERS)}, or a runner's class as package.module.Class"
-            )
+            names = ", ".join(("direct", *_RUNNERS))
+            raise ValueError(f"expected {names}, or a runner's class as package.module.Class")
         return runner
 
     @field_validator("options")
@@ -89,10 +88,8 @@ class Beam(Settings):
         local = [f"--runner={LOCAL_RUNNER}", _NOTHING_TO_PACK]
         if self.workers != 1:
             # In processes: threads share one interpreter and gain nothing.
-            local += [
-                f"--direct_num_workers={self.workers}",
-                "--direct_running_mode=multi_processing",
-            ]
+            local.append(f"--direct_num_workers={self.workers}")
+            local.append("--direct_running_mode=multi_processing")
         return [*local, *self.options]
 
 
@@ -125,11 +122,11 @@ _Duration = Annotated[str, BeforeValidator(_is_a_duration)]
 class Schedule(Settings):
     """When `tfx-ner schedule` checks for new data, limits of a run, and notifications about its end."""
 
-    cron: Optional[str] = Field(None, min_length=1)
+    cron: str | None = Field(None, min_length=1)
     """Times of checks as in crontab: '0 2 * * *'."""
-    every: Optional[_Duration] = None
+    every: _Duration | None = None
     """Time between two checks, as 6h or 1h30m."""
-    timezone: Optional[str] = Field(None, min_length=1)
+    timezone: str | None = Field(None, min_length=1)
     """Time zone of cron, as Europe/Berlin; the machine's if not set."""
     poll: _Duration = "30s"
     """Time between two checks of --watch; data that changed in between is still being written."""
@@ -143,11 +140,11 @@ class Schedule(Settings):
     """Pause before a failed run is repeated; doubled each time, up to an hour."""
     keep_logs: int = Field(30, ge=1)
     """Logs of runs to keep in WORKDIR/schedule/logs."""
-    on_success: Optional[tuple[str, ...]] = None
+    on_success: tuple[str, ...] | None = None
     """Command or webhook address to call after a model was published."""
-    on_failure: Optional[tuple[str, ...]] = None
+    on_failure: tuple[str, ...] | None = None
     """The same after a run failed or could not start."""
-    on_refusal: Optional[tuple[str, ...]] = None
+    on_refusal: tuple[str, ...] | None = None
     """The same after the gate refused a model."""
     hook_timeout: _Duration = "30s"
     """Longest time of such a call."""
@@ -159,17 +156,12 @@ class Schedule(Settings):
         words = shlex.split(hook) if isinstance(hook, str) else hook
         if words is None:
             return None
-        if (
-            not words
-            or not isinstance(words, (list, tuple))
-            or not all(word and isinstance(word, str) for word in words)
-        ):
-            raise ValueError(
-                "expected a command, as a string or a list of strings, or a URL with http:// or https://"
-            )
-        if "://" in words[0] and (
-            len(words) > 1 or not words[0].startswith(("http://", "https://"))
-        ):
+        is_list = isinstance(words, (list, tuple)) and len(words) > 0
+        if not is_list or not all(word and isinstance(word, str) for word in words):
+            command = "a command, as a string or a list of strings"
+            raise ValueError(f"expected {command}, or a URL with http:// or https://")
+        is_url = words[0].startswith(("http://", "https://"))
+        if "://" in words[0] and (len(words) > 1 or not is_url):
             raise ValueError("expected one URL with http:// or https://")
         return words
 
@@ -181,9 +173,9 @@ _KUBERNETES_MEMORY = r"^\d+(\.\d+)?([KMGTPE]i?)?$"
 class KubeflowStep(Settings):
     """Resources that a step requests from the cluster."""
 
-    cpu: Optional[str] = Field("2", pattern=_KUBERNETES_CPU)
+    cpu: str | None = Field("2", pattern=_KUBERNETES_CPU)
     """Requested cores, as 2 or 500m; null for no request."""
-    memory: Optional[str] = Field("4Gi", pattern=_KUBERNETES_MEMORY)
+    memory: str | None = Field("4Gi", pattern=_KUBERNETES_MEMORY)
     """Requested memory, which is also the limit; null for no limit."""
     gpu: int = Field(0, ge=0, le=64)
     """NVIDIA GPUs."""
@@ -192,13 +184,13 @@ class KubeflowStep(Settings):
 class Kubeflow(Settings):
     """Kubeflow Pipelines. The fields with names of steps are the keys of `pipeline.nodes.STEPS`."""
 
-    image: Optional[str] = Field(None, min_length=1)
+    image: str | None = Field(None, min_length=1)
     """Container image with tfx-ner, with its tag."""
     data_claim: str = Field("ner-data", min_length=1)
     """Volume claim that is mounted at data."""
     work_claim: str = Field("ner-work", min_length=1)
     """Volume claim that is mounted at workdir."""
-    secret: Optional[str] = Field(None, min_length=1)
+    secret: str | None = Field(None, min_length=1)
     """Secret whose key password holds the password of the metadata database."""
     data: KubeflowStep = KubeflowStep()
     """Step up to DataGate."""
@@ -215,7 +207,7 @@ class Kubeflow(Settings):
 class Config(ReadOptions):
     """All settings. Each run keeps its own as `config.yaml`."""
 
-    data: Optional[str] = Field(None, min_length=1)
+    data: str | None = Field(None, min_length=1)
     """The corpus: a file, a folder, or a folder of spans; by default the starter corpus."""
     workdir: str = Field("work", min_length=1)
     """Folder for everything that runs make."""
@@ -224,18 +216,18 @@ class Config(ReadOptions):
     orchestrator: Literal["beam", "local"] = "beam"
     """What runs the nodes: beam (TFX's BeamDagRunner) or local (one after another, as TFX's
     LocalDagRunner)."""
-    schema_file: Optional[str] = Field(None, alias="schema", min_length=1)
+    schema_file: str | None = Field(None, alias="schema", min_length=1)
     """Path of the curated schema; by default WORKDIR/schema/schema.pbtxt, which the first run
     makes."""
-    vectors: Optional[str] = Field(None, min_length=1)
+    vectors: str | None = Field(None, min_length=1)
     """File of pretrained word vectors: text as of GloVe or word2vec, or fastText's .vec, plain or
     gzip."""
-    window: Optional[int] = Field(None, ge=1)
+    window: int | None = Field(None, ge=1)
     """Number of spans to train on, the newest ones; by default all. A span that is held out comes
     in addition."""
     spans: Spans = Spans()
     """Which spans of data are read, and when a span is complete."""
-    golden: Optional[str] = Field(None, min_length=1)
+    golden: str | None = Field(None, min_length=1)
     """Labelled text, a file or a folder, to evaluate on in place of the corpus's own split."""
     drift: Literal["stop", "warn"] = "stop"
     """Whether a run stops if the data has drifted past the thresholds of the curated schema."""
@@ -270,10 +262,11 @@ class Config(ReadOptions):
 
     @field_validator("data", "vectors", "golden")
     @classmethod
-    def _can_be_read(cls, path: Optional[str]) -> Optional[str]:
+    def _can_be_read(cls, path: str | None) -> str | None:
         if path and is_remote(path) and "{" in path:
             raise ValueError(
-                "expected a file or a folder, which may have spans (span-1, …); patterns work on local paths only"
+                "expected a file or a folder, which may have spans (span-1, …); patterns work on"
+                " local paths only"
             )
         return path
 
@@ -281,18 +274,17 @@ class Config(ReadOptions):
     @classmethod
     def _copies_are_elsewhere(cls, publish: Publish) -> Publish:
         if publish.copy_to and not is_remote(publish.copy_to):
-            raise ValueError(
-                f"copy_to={publish.copy_to}; expected an address, such as s3://bucket/models/ner"
-            )
+            found = f"copy_to={publish.copy_to}"
+            raise ValueError(f"{found}; expected an address, such as s3://bucket/models/ner")
         return publish
 
     @field_validator("workdir", "schema_file")
     @classmethod
-    def _is_here(cls, path: Optional[str]) -> Optional[str]:
+    def _is_here(cls, path: str | None) -> str | None:
         if path and is_address(path):
             raise ValueError(
-                "expected a local path, since files there are locked and renamed; data, golden, vectors and"
-                " publish.copy_to may be remote"
+                "expected a local path, since files there are locked and renamed; data, golden,"
+                " vectors and publish.copy_to may be remote"
             )
         return path
 
@@ -310,8 +302,8 @@ class Config(ReadOptions):
         return ReadOptions(**{name: getattr(self, name) for name in ReadOptions.model_fields})
 
     def dump(self) -> str:
-        """The configuration as YAML, without what a run does not use (kubeflow) and without secrets: the password, and
-        the schedule, whose webhooks have URLs that are secret."""
+        """The configuration as YAML, without the groups that a run does not use, and without the password."""
+        # The webhooks of the schedule are secrets too.
         values = self.model_dump(by_alias=True, mode="json", exclude={"schedule", "kubeflow"})
         values["metadata"].pop("password")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
@@ -334,7 +326,7 @@ def _starter_path(name: str) -> Path:
     raise UserError(f"{name} is not part of this installation; name a corpus with --data")
 
 
-def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str, Any]) -> Config:
+def load(file: str | None, assignments: Iterable[str], overrides: Mapping[str, Any]) -> Config:
     """Loads the configuration.
 
     Args:
@@ -353,9 +345,8 @@ def load(file: Optional[str], assignments: Iterable[str], overrides: Mapping[str
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
-            raise UserError(
-                f"--set {assignment}: expected KEY=VALUE, as in --set training.epochs=5"
-            )
+            example = "--set training.epochs=5"
+            raise UserError(f"--set {assignment}: expected KEY=VALUE, as in {example}")
         if key in RENAMED_KEYS:
             _warn_old_keys("--set", [f"{key} is now {RENAMED_KEYS[key]}"])
             key = RENAMED_KEYS[key]
@@ -388,16 +379,12 @@ def _validated(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merges two nested dicts; `above` wins where both have a key."""
-    return {
-        **below,
-        **{
-            key: _merged(below[key], value)
-            if isinstance(value, dict) and isinstance(below.get(key), dict)
-            else value
-            for key, value in above.items()
-        },
-    }
+    """Merges two nested dicts; where both have a key, the value is that of `above`."""
+    merged = dict(below)
+    for key, value in above.items():
+        are_groups = isinstance(value, dict) and isinstance(below.get(key), dict)
+        merged[key] = _merged(below[key], value) if are_groups else value
+    return merged
 
 
 def _with_new_keys(values: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -433,9 +420,8 @@ def _read_yaml(file: str) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise UserError(
-            f"{file}:1: found {type(values).__name__}; expected keys and values, as in 'name: ner'"
-        )
+        found = type(values).__name__
+        raise UserError(f"{file}:1: found {found}; expected keys and values, as in 'name: ner'")
     # A group whose keys are all commented out is None in YAML.
     groups = {key: {} if value is None and keys([key]) else value for key, value in values.items()}
     return _with_new_keys(groups, file)
@@ -449,7 +435,7 @@ def _assign(values: dict[str, Any], key: str, text: str) -> None:
             raise UserError(f"--set {key}: {group} is a single value and has no keys in it")
         values = inner
     takes = _annotation((*groups, last))
-    if takes is str or takes is Optional[str] and text != "null":
+    if takes is str or takes == str | None and text != "null":
         values[last] = text  # as it stands: a password may be 0123, a model's name 2024
         return
     try:
@@ -459,23 +445,20 @@ def _assign(values: dict[str, Any], key: str, text: str) -> None:
 
 
 def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
-    """A pydantic error as one line: source, key, what was found, what it takes."""
-    place = [str(part) for part in error["loc"]]
-    key = ".".join(place)
+    """A pydantic error as one line: source, key, the value found, and the values it takes."""
+    *groups, name = [str(part) for part in error["loc"]] or [""]
+    key = ".".join((*groups, name))
     # An error of a group may come from any key in it.
-    given = [source for name, source in origin.items() if name == key or name.startswith(f"{key}.")]
-    where = f"{given[-1]}: " if given else ""
+    sources = [file for name, file in origin.items() if f"{name}.".startswith(f"{key}.")]
+    where = f"{sources[-1]}: " if sources else ""
     if error["type"] == "extra_forbidden":
-        known = ", ".join(keys(place[:-1])) if keys(place[:-1]) else "nothing"
+        known = ", ".join(keys(groups)) or "nothing"
         return f"{where}unknown key {key}; expected one of {known}"
-    found = error.get("input")
-    shown = (
-        f"found {found!r}; " if isinstance(found, (str, int, float, bool)) or found is None else ""
-    )
-    if place[-1:] == ["password"]:
-        shown = ""
-    said = error["msg"].removeprefix("Value error, ")
-    return f"{where}{key}: {shown}{said[0].lower()}{said[1:]}"
+    value = error.get("input")
+    is_plain = value is None or isinstance(value, (str, int, float, bool))
+    found = f"found {value!r}; " if is_plain and name != "password" else ""
+    expected = error["msg"].removeprefix("Value error, ")
+    return f"{where}{key}: {found}{expected[0].lower()}{expected[1:]}"
 
 
 def keys(groups: Iterable[str] = ()) -> tuple[str, ...]:

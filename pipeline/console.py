@@ -64,10 +64,10 @@ class RunConsole:
         for note in survey.splits.notes:
             self._print(f"  {escape(note)}")
         if survey.left_out:
-            self._print(
-                f"  {survey.left_out:,} sentences are skipped; they are in {escape(str(left_out))}",
-                style="yellow",
+            skipped = (
+                f"  {survey.left_out:,} sentences are skipped; they are in {escape(str(left_out))}"
             )
+            self._print(skipped, style="yellow")
 
     def show_transfer(self, line: str) -> None:
         """Shows what is copied from or to remote storage."""
@@ -108,9 +108,8 @@ class RunConsole:
                 settings = ", ".join(
                     f"{key.partition('.')[2]} {value:g}" for key, value in event.settings.items()
                 )
-                self._print(
-                    f"  trial {event.trial:>3}/{event.trials}  dev F1 {event.f1:.4f}  {settings}"
-                )
+                trial = f"  trial {event.trial:>3}/{event.trials}"
+                self._print(f"{trial}  dev F1 {event.f1:.4f}  {settings}")
                 following = min(event.trial + 1, event.trials)
                 self.show_status(f"Tuner, trial {following}/{event.trials}")
             case progress.Calibrated():
@@ -189,40 +188,38 @@ def show_outcome(console: Console, outcome: "Outcome") -> None:
 
 
 def _novelty(outcome: "Outcome") -> Iterator[str]:
-    if outcome.recall_by_novelty:
-        names = {"seen": "seen in train", "seen_as_other": "seen with another type"}
-        recalls = ", ".join(
-            f"{names.get(name, name)} {recall:.4f}"
-            for name, recall in outcome.recall_by_novelty.items()
-        )
-        yield f"Recall by novelty: {recalls}"
+    names = {"seen": "seen in train", "seen_as_other": "seen with another type"}
+    recalls = [
+        f"{names.get(name, name)} {recall:.4f}"
+        for name, recall in outcome.recall_by_novelty.items()
+    ]
+    if recalls:
+        yield f"Recall by novelty: {', '.join(recalls)}"
 
 
 def _drift(outcome: "Outcome") -> Iterator[str]:
-    """What has moved; in yellow what is past its threshold."""
-    for between in dict.fromkeys(drift["between"] for drift in outcome.drift):
-        figures = [
-            f"[yellow]{drift['of']} {drift['value']:.3f}, past {drift['threshold']:g}[/]"
-            if drift["past"]
-            else f"{drift['of']} {drift['value']:.3f} of {drift['threshold']:g}"
-            for drift in outcome.drift
-            if drift["between"] == between
-        ]
+    """The drift of each feature; in yellow if it is past its threshold."""
+    by_comparison: dict[str, list[str]] = {}
+    for drift in outcome.drift:
+        figure = f"{drift['of']} {drift['value']:.3f}"
+        limit = f", past {drift['threshold']:g}" if drift["past"] else f" of {drift['threshold']:g}"
+        text = f"[yellow]{figure}{limit}[/]" if drift["past"] else f"{figure}{limit}"
+        by_comparison.setdefault(drift["between"], []).append(text)
+    for between, figures in by_comparison.items():
         yield f"Drift, {between}: {'; '.join(figures)}"
 
 
 def _comparison(outcome: "Outcome") -> str:
     if outcome.before:
-        change = outcome.overall["f1"] - outcome.before["f1"]
-        return (
-            f"Serving model: F1 {outcome.before['f1']:.4f} on the same data; change {change:+.4f}"
-        )
+        before = outcome.before["f1"]
+        change = outcome.overall["f1"] - before
+        return f"Serving model: F1 {before:.4f} on the same data; change {change:+.4f}"
     if outcome.forced:
         why = "Not compared with the serving model, as --force-baseline asks"
     elif outcome.incomparable:
         why = (
-            "The serving model cannot be evaluated on this data: it has other signatures, or was not made by a run in"
-            " this workdir"
+            "The serving model cannot be evaluated on this data: it has other signatures, or was not"
+            " made by a run in this workdir"
         )
     else:
         why = "No earlier model to compare with"
@@ -239,11 +236,9 @@ def _published(outcome: "Outcome") -> Iterator[str]:
             yield "`tfx-ner models promote` makes it the serving version."
     elif outcome.held:
         yield f"[yellow]Not live[/]: {escape(outcome.held)}."
-        if outcome.version:
-            yield (
-                f"`tfx-ner models promote {outcome.version}` makes version {outcome.version} the serving one and ends"
-                " the hold."
-            )
+        if version := outcome.version:
+            effect = f"makes version {version} the serving version and ends the hold"
+            yield f"`tfx-ner models promote {version}` {effect}."
     else:
         yield f"[yellow]Not published[/]: {escape('; '.join(outcome.reasons)) or 'the gate refused'}"
 
@@ -251,8 +246,9 @@ def _published(outcome: "Outcome") -> Iterator[str]:
 def show_partial_outcome(console: Console, outcome: "PartialOutcome") -> None:
     """Prints where `--until` stopped a run, and how to continue it."""
     console.print(
-        f"\nStopped after {outcome.until} (--until). Nothing is published; the next node is {outcome.next}. To continue,"
-        " run the same command without --until: finished nodes come from the cache.",
+        f"\nStopped after {outcome.until} (--until). Nothing is published; the next node is"
+        f" {outcome.next}. To continue, run the same command without --until: finished nodes come"
+        " from the cache.",
         highlight=False,
         soft_wrap=True,
     )

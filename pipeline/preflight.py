@@ -1,5 +1,6 @@
-"""A look at a corpus before a run: bad lines are refused before any time is spent, and its content gets a hash."""
+"""Reads a corpus before a run: bad lines are refused before time is spent, and the content gets a hash."""
 
+import contextlib
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -16,93 +17,75 @@ from components.corpus.window import EVERYTHING, Choice
 from components.errors import UserError
 from components.report.figures import SpanFigures
 
-_SENTENCE = ""  # no name of a type
+_SENTENCE = ""  # counts sentences among the counts of types, none of which has this name
 
 
 @dataclass(frozen=True)
 class Survey:
-    """`fingerprint`: hash of the files' content by split; `sentences`: number by split; `left_out`: bad sentences; `spans`: what
-    is in each span, if the corpus is of spans; `plan`: how each file is read.
-    """
+    """The content of a corpus."""
 
-    splits: reading.Splits
-    plan: reading.Plan
-    fingerprint: str
-    sentences: dict[str, int]
-    left_out: int
-    spans: tuple[SpanFigures, ...]
+    splits: reading.Splits  # its files by split
+    plan: reading.Plan  # how each file is read
+    fingerprint: str  # hash of the files' content by split
+    sentences: dict[str, int]  # number of sentences by split
+    left_out: int  # number of bad sentences
+    spans: tuple[SpanFigures, ...]  # the content of each span, if the corpus has spans
 
 
 def look(
-    path: str, options: reading.ReadOptions, aside: Path, choice: Choice = EVERYTHING
+    path: str, options: reading.ReadOptions, left_out: Path, choice: Choice = EVERYTHING
 ) -> Survey:
     """Reads the whole corpus once.
 
     Args:
-      path: a file or a folder, or where spans are.
+      path: a file, a folder, or a folder of spans.
       options: how to read it.
-      aside: file for the sentences left out, one JSON object each; made only if there are any.
-      choice: which spans to take, and what to evaluate on.
+      left_out: file for the sentences that are left out, one JSON object each; made if there are any.
+      choice: which spans to read, and what to evaluate on.
 
     Raises:
       UserError: as `components.corpus.find_corpus` and `components.corpus.reading` do.
     """
     splits = find_corpus(path, choice)
+    plan = reading.make_plan(splits, options)
     sentences = dict.fromkeys(splits.names, 0)
     by_span: dict[DataSpan, Counter[str]] = {span: Counter() for span in splits.spans}
-    plan = reading.make_plan(splits, options)
     notices: dict[str, Tally] = {}
+    mismatch = TokenMismatch()
+    left_out_file, left_out_count = None, 0
 
     def count(notice: Notice) -> None:
         tally = notices.setdefault(notice.what, Tally())
         tally.add(f"{notice.file}:{notice.line}", notice.count)
 
-    mismatch = TokenMismatch()
-    with _Aside(aside) as write:
-        for split, sentence in reading.read_corpus(splits, options, write, plan, count):
+    def leave_out(bad: BadLine, raw: str) -> None:
+        nonlocal left_out_file, left_out_count
+        if left_out_file is None:
+            file = left_out.open("w", encoding="utf-8", errors="backslashreplace")
+            left_out_file = files.enter_context(file)
+        record = {"file": bad.file, "line": bad.line, "found": bad.found, "expected": bad.expected}
+        left_out_file.write(json.dumps({**record, "raw": raw}, ensure_ascii=False) + "\n")
+        left_out_count += 1
+
+    with contextlib.ExitStack() as files:
+        for split, sentence in reading.read_corpus(splits, options, leave_out, plan, count):
             mismatch.add(sentence)
             sentences[split] += 1
-            span = splits.span_of(sentence.file)
-            if span:
+            if span := splits.span_of(sentence.file):
                 by_span[span].update([_SENTENCE, *(entity.type for entity in sentence.spans)])
+    if mismatch.is_useless and options.token_mismatch == "stop":
+        remedy = "train on words, or go on with --set token_mismatch=allow"
+        raise UserError(f"{path}: {mismatch}; {remedy}")
     spans = tuple(
         SpanFigures(
             span.number, span.version, counts.pop(_SENTENCE, 0), dict(sorted(counts.items()))
         )
         for span, counts in by_span.items()
     )
-    if mismatch.is_useless and options.token_mismatch == "stop":
-        raise UserError(
-            f"{path}: {mismatch}; train on words, or go on with --set token_mismatch=allow"
-        )
-    told = [f"{tally.count} {what}, the first at {tally.first}." for what, tally in notices.items()]
-    told += [f"{mismatch}."] if mismatch.is_worth_a_warning else []
-    splits = replace(splits, notes=(*splits.notes, *plan.notes, *told))
-    return Survey(splits, plan, fingerprint(splits), sentences, write.count, spans)
-
-
-class _Aside:
-    """Writes sentences that are left out to a file, which it makes at the first one."""
-
-    def __init__(self, path: Path):
-        self._path, self._file, self.count = path, None, 0
-
-    def __enter__(self):
-        return self
-
-    def __call__(self, bad: BadLine, raw: str) -> None:
-        if self._file is None:
-            self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace")
-        record = {
-            "file": bad.file,
-            "line": bad.line,
-            "found": bad.found,
-            "expected": bad.expected,
-            "raw": raw,
-        }
-        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self.count += 1
-
-    def __exit__(self, *_):
-        if self._file is not None:
-            self._file.close()
+    notes = [
+        f"{tally.count} {what}, the first at {tally.first}." for what, tally in notices.items()
+    ]
+    if mismatch.is_worth_a_warning:
+        notes.append(f"{mismatch}.")
+    splits = replace(splits, notes=(*splits.notes, *plan.notes, *notes))
+    return Survey(splits, plan, fingerprint(splits), sentences, left_out_count, spans)

@@ -10,7 +10,13 @@ from components.storage.remote import Remote, is_remote
 from pipeline.config import Config
 from pipeline.workdir import Workdir
 
-_READ = ("data", "golden", "vectors")
+_INPUTS = ("data", "golden", "vectors")
+
+
+def _remote_inputs(config: Config) -> dict[str, str]:
+    """The inputs that are on remote storage: setting -> address."""
+    paths = {name: getattr(config, name) for name in _INPUTS}
+    return {name: path for name, path in paths.items() if path and is_remote(path)}
 
 
 def fetched(
@@ -27,59 +33,58 @@ def fetched(
       UserError: an input does not exist.
       StorageError: the storage cannot be reached.
     """
-    given = {name: getattr(config, name) for name in _READ}
-    there = {name: path for name, path in given.items() if path and is_remote(path)}
-    if not there:
+    addresses = _remote_inputs(config)
+    if not addresses:
         return config
     workdir.make()
-    return config.model_copy(
-        update={name: copies.local_copy(path, workdir.fetched, say) for name, path in there.items()}
-    )
+    paths = {
+        name: copies.local_copy(address, workdir.fetched, say)
+        for name, address in addresses.items()
+    }
+    return config.model_copy(update=paths)
 
 
 def as_given(config: Config, given: Config) -> Config:
     """The configuration with the addresses that were `given` in place of their copies."""
-    return config.model_copy(
-        update={name: path for name in _READ if (path := getattr(given, name)) and is_remote(path)}
-    )
+    return config.model_copy(update=_remote_inputs(given))
 
 
 def publish(folders: Folders, address: str | None, say: Callable[[str], None]) -> None:
     """Copies the version that serves to remote storage and removes withdrawn versions there.
 
-    Where canaries are in use, the canary goes to the folder `address`-canary; without a canary on trial
-    that folder gets the version that serves. A version is whole there once its `saved_model.pb` is, which
-    comes last. What failed is made up for by the next call.
+    Where canaries are in use, the canary goes to the folder `address`-canary; without a canary
+    that folder gets the version that serves. The `saved_model.pb` of a version comes last: with it
+    the version is complete. The next call repeats what failed.
 
     Args:
       folders: the local versions.
       address: the remote folder of versions, None if there is none.
-      say: gets a line about each copy and removal.
+      say: called with a line for each copy and removal.
     """
     serves = versions.serving(folders)
     if not address or serves is None:
         return
     base = Remote(address.rstrip("/"))
     withdrawn = set(versions.versions(folders.withdrawn)) - {serves}
-    _bring(folders.live / str(serves), base, withdrawn, say)
+    _update(folders.live / str(serves), base, withdrawn, say)
     if canary.in_use(folders):
         newest = folders.canary / str(versions.canary(folders) or serves)
         base = Remote(f"{address.rstrip('/')}-canary")
-        _bring(newest, base, _begun(base) - {int(newest.name)}, say)
+        _update(newest, base, _version_numbers(base) - {int(newest.name)}, say)
 
 
-def _bring(version: Path, base: Remote, unwanted: set[int], say: Callable[[str], None]) -> None:
+def _update(version: Path, base: Remote, unwanted: set[int], say: Callable[[str], None]) -> None:
     """Copies a version to a remote folder if it is not there, then removes unwanted ones."""
     number = int(version.name)
     if number not in copies.list_versions(base):
         say(f"copying version {number} to {base}")
         copies.upload_version(version, base)
-    for other in sorted(_begun(base) & unwanted):
+    for other in sorted(_version_numbers(base) & unwanted):
         say(f"removing version {other} from {base}")
         copies.remove_version(other, base)
 
 
-def _begun(base: Remote) -> set[int]:
-    """The numbers of versions of which anything is there."""
-    numbers = (versions.version_number(place.name) for place in base.iterdir())
+def _version_numbers(base: Remote) -> set[int]:
+    """The numbers of all versions in a remote folder, incomplete ones too."""
+    numbers = (versions.version_number(entry.name) for entry in base.iterdir())
     return {number for number in numbers if number is not None}

@@ -9,7 +9,6 @@ import yaml
 
 from components import atomic_io
 from components.errors import UserError
-from components.progress import NodeEnded
 from components.report import card, figures
 from pipeline.config import Config
 from pipeline.history.record import Facts
@@ -18,6 +17,7 @@ from pipeline.workdir import match_run_name
 
 JSON, PAGE, CARD = "report.json", "index.html", "model-card.json"
 _MOST_HISTORY = 60  # runs
+_DRIFT_FIELDS = ("of", "measure", "value", "threshold", "between")
 
 
 def assemble(
@@ -38,62 +38,50 @@ def assemble(
       outcome: its outcome.
       before: what the history keeps of earlier runs, oldest first.
     """
-    start = _moment(facts.started)
-    evaluation = measured.evaluation
-    data = replace(
-        measured.data,
-        drift=tuple(
-            figures.Drift(
-                drift["of"],
-                drift["measure"],
-                drift["value"],
-                drift["threshold"],
-                drift["between"],
-            )
-            for drift in outcome.drift
-        ),
-        spans=spans,
+    start, evaluation = _moment(facts.started), measured.evaluation
+    drift = tuple(
+        figures.Drift(*(entry[field] for field in _DRIFT_FIELDS)) for entry in outcome.drift
     )
-    return figures.Figures(
-        verdict=figures.Verdict(
-            run=facts.run,
-            began=start,
-            corpus=facts.corpus,
-            model=config.name,
-            published=outcome.published,
-            reasons=outcome.reasons if not outcome.held else (*outcome.reasons, outcome.held),
-            nothing_ran=outcome.nothing_ran,
-            incomparable=outcome.incomparable,
-            minimum_f1=config.gate.minimum_f1,
-            tolerance=config.gate.tolerance,
-            evaluated_on=outcome.evaluated_on,
-            history=tuple(_earlier(before))[-_MOST_HISTORY:],
+    data = replace(measured.data, drift=drift, spans=spans)
+    verdict = figures.Verdict(
+        run=facts.run,
+        began=start,
+        corpus=facts.corpus,
+        model=config.name,
+        published=outcome.published,
+        reasons=outcome.reasons if not outcome.held else (*outcome.reasons, outcome.held),
+        nothing_ran=outcome.nothing_ran,
+        incomparable=outcome.incomparable,
+        minimum_f1=config.gate.minimum_f1,
+        tolerance=config.gate.tolerance,
+        evaluated_on=outcome.evaluated_on,
+        history=tuple(_earlier_runs(before))[-_MOST_HISTORY:],
+    )
+    provenance = figures.Provenance(
+        configuration=yaml.safe_load(config.dump()),
+        versions=facts.packages,
+        hashes={
+            "data": facts.data_hash,
+            "configuration": facts.config_hash,
+            "code": facts.code_hash,
+        },
+        nodes=tuple(
+            figures.Node(node.node, round(node.seconds, 2), node.cached, node.reason)
+            for node in outcome.nodes
         ),
+    )
+    model_card = card.model_card(
+        name=config.name,
+        version=outcome.version,
+        date=start,
+        corpus=facts.corpus,
+        data_hash=facts.data_hash,
+        settings=config.model,
+        owner=config.card,
         evaluation=evaluation,
         data=data,
-        training=measured.training,
-        provenance=figures.Provenance(
-            configuration=yaml.safe_load(config.dump()),
-            versions=facts.packages,
-            hashes={
-                "data": facts.data_hash,
-                "configuration": facts.config_hash,
-                "code": facts.code_hash,
-            },
-            nodes=tuple(_node(node) for node in outcome.nodes),
-        ),
-        card=card.model_card(
-            name=config.name,
-            version=outcome.version,
-            date=start,
-            corpus=facts.corpus,
-            data_hash=facts.data_hash,
-            settings=config.model,
-            owner=config.card,
-            evaluation=evaluation,
-            data=data,
-        ),
     )
+    return figures.Figures(verdict, evaluation, data, measured.training, provenance, model_card)
 
 
 def write(report: figures.Figures, reports: Path) -> Path:
@@ -149,34 +137,22 @@ def read(folder: Path) -> figures.Figures:
     except OSError as error:
         raise UserError(f"{path}: cannot read the report ({error.strerror})") from None
     except ValueError as error:
+        problem = str(error).splitlines()[0]
         raise UserError(
-            f"{path}: not a report of this version of the program ({_first_line(error)}); run it again"
+            f"{path}: not a report of this version of the program ({problem}); run it again"
         ) from None
 
 
-def _earlier(before: Iterable[Facts]) -> Iterable[figures.EarlierRun]:
+def _earlier_runs(before: Iterable[Facts]) -> Iterable[figures.EarlierRun]:
     for facts in before:
         if facts.overall:
             published = facts.verdict in ("published", "canary")
-            yield figures.EarlierRun(
-                facts.run,
-                _moment(facts.started),
-                facts.overall["f1"],
-                published,
-                facts.evaluated_on,
-            )
-
-
-def _node(node: NodeEnded) -> figures.Node:
-    return figures.Node(node.node, round(node.seconds, 2), node.cached, node.reason)
+            start, f1 = _moment(facts.started), facts.overall["f1"]
+            yield figures.EarlierRun(facts.run, start, f1, published, facts.evaluated_on)
 
 
 def _moment(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds).isoformat(timespec="seconds")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 def _write(path: Path, text: str) -> None:

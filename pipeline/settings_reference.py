@@ -19,6 +19,7 @@ from pipeline.config import Config
 WIDTH = 100
 _NO_BREAK = "\x00"
 _TYPES = {str: "string", int: "integer", float: "number", bool: "true or false"}
+_LIMITS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 
 _INTRODUCTION = """\
 # Configuration
@@ -41,21 +42,22 @@ def as_yaml(settings: type[Settings] = Config, indent: str = "") -> str:
     """
     lines: list[str] = []
     for key, field in _fields(settings):
-        lines.append("")
-        comment = (field.description or "").rstrip(".")
         group = _group(field)
-        if not group:
-            comment = f"{comment} ({_values(field)})"
-        lines += textwrap.wrap(
-            _sentence(comment),
-            WIDTH,
-            initial_indent=f"{indent}# ",
-            subsequent_indent=f"{indent}# ",
-            break_on_hyphens=False,
+        comment = (
+            _description(field) if group else f"{_description(field)[:-1]} ({_values(field)})."
         )
+        lines += [
+            "",
+            *textwrap.wrap(
+                comment,
+                WIDTH,
+                initial_indent=f"{indent}# ",
+                subsequent_indent=f"{indent}# ",
+                break_on_hyphens=False,
+            ),
+        ]
         if group:
-            lines.append(f"{indent}{key}:")
-            lines.append(as_yaml(group, f"{indent}  ").strip("\n"))
+            lines += [f"{indent}{key}:", as_yaml(group, f"{indent}  ").strip("\n")]
         else:
             lines.append(f"{indent}{key}: {_yaml_value(field.default)}")
     return "\n".join(lines).lstrip("\n") + "\n"
@@ -63,7 +65,7 @@ def as_yaml(settings: type[Settings] = Config, indent: str = "") -> str:
 
 def as_markdown() -> str:
     """The page docs/configuration.md."""
-    blocks = [_wrap(paragraph) for paragraph in _INTRODUCTION.strip().split("\n\n")]
+    blocks = _INTRODUCTION.strip().split("\n\n")
     general = [(key, field) for key, field in _fields(Config) if not _group(field)]
     for title, in_reading in (("## General", False), ("## Reading the corpus", True)):
         blocks.append(title)
@@ -73,24 +75,20 @@ def as_markdown() -> str:
             if (key in ReadOptions.model_fields) == in_reading
         ]
     for key, field in _fields(Config):
-        group = _group(field)
-        if group:
-            blocks += [f"## {key}", _wrap(_sentence(field.description or ""))]
-            blocks += _items(group, f"{key}.")
+        if group := _group(field):
+            blocks += [f"## {key}", _description(field), *_items(group, f"{key}.")]
     if RENAMED_KEYS or REMOVED_KEYS:
-        blocks += ["## Renamed keys", _wrap("Old keys are read in this release, with a warning.")]
+        blocks += ["## Renamed keys", "Old keys are read in this release, with a warning."]
         blocks += [f"- `{old}` is now `{new}`" for old, new in RENAMED_KEYS.items()]
-        blocks += [
-            f"- `{old}` has no effect any more: {instead}" for old, instead in REMOVED_KEYS.items()
-        ]
-    text = "\n\n".join(blocks)
+        blocks += [f"- `{old}` has no effect any more: {now}" for old, now in REMOVED_KEYS.items()]
+    text = "\n\n".join(_fill(block) for block in blocks)
+    # No empty lines between the items of a list.
     return re.sub(r"(?m)^(- .*(?:\n  .*)*)\n\n(?=- )", r"\1\n", text) + "\n"
 
 
 def _items(group: type[Settings], prefix: str) -> Iterator[str]:
     for name, field in _fields(group):
-        inner = _group(field)
-        if inner:
+        if inner := _group(field):
             yield from _items(inner, f"{prefix}{name}.")
         else:
             yield _item(f"{prefix}{name}", field)
@@ -98,8 +96,7 @@ def _items(group: type[Settings], prefix: str) -> Iterator[str]:
 
 def _item(key: str, field: FieldInfo) -> str:
     default = "not set" if field.default is None else f"`{_yaml_value(field.default)}`"
-    text = f"`{key}`: {_values(field)}; default {default}. {_sentence(field.description or '')}"
-    return _fill(text, "- ", "  ")
+    return f"- `{key}`: {_values(field)}; default {default}. {_description(field)}"
 
 
 def _fields(settings: type[Settings]) -> Iterator[tuple[str, FieldInfo]]:
@@ -115,34 +112,29 @@ def _group(field: FieldInfo) -> type[Settings] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, Settings) else None
 
 
+def _description(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
+
+
 def _values(field: FieldInfo) -> str:
     """What a setting takes, as "integer from 1 to 100"."""
-    names = []
-    for kind in _alternatives(field.annotation):
+    annotation, names = field.annotation, []
+    is_union = get_origin(annotation) in (Union, UnionType)
+    for kind in get_args(annotation) if is_union else (annotation,):
         if get_origin(kind) is Literal:
-            names.append(" or ".join(str(value) for value in get_args(kind)))
+            names += map(str, get_args(kind))
         elif get_origin(kind) is tuple:
             names.append("list of strings")
         elif kind is not NoneType:
             names.append(_TYPES.get(kind, "string"))
-    return " or ".join(names) + _limits(field)
-
-
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-
-
-def _limits(field: FieldInfo) -> str:
     limits = {
-        name: getattr(limit, name)
-        for limit in field.metadata
-        for name in ("ge", "gt", "le", "lt")
-        if getattr(limit, name, None) is not None
+        name: getattr(constraint, name)
+        for constraint in field.metadata
+        for name in _LIMITS
+        if getattr(constraint, name, None) is not None
     }
-    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    return "".join(
-        f" {words[name]} {limits[name]:,}".replace(",", "_") for name in words if name in limits
-    )
+    words = (f" {_LIMITS[name]} {limits[name]:_}" for name in _LIMITS if name in limits)
+    return " or ".join(names) + "".join(words)
 
 
 def _yaml_value(value: Any) -> str:
@@ -151,25 +143,13 @@ def _yaml_value(value: Any) -> str:
     return text.removesuffix("...\n").strip()
 
 
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return text[:1].upper() + text[1:].rstrip(".") + "."
-
-
-def _wrap(paragraph: str) -> str:
-    return paragraph if paragraph.startswith("#") else _fill(" ".join(paragraph.split()))
-
-
-def _fill(text: str, first: str = "", following: str = "") -> str:
-    """Wraps Markdown, and keeps code on one line."""
-    joined = re.sub("`[^`]*`", lambda code: code.group().replace(" ", _NO_BREAK), text)
+def _fill(block: str) -> str:
+    """Wraps a paragraph or an item of Markdown, and keeps code on one line."""
+    text = " ".join(block.split())
+    text = re.sub("`[^`]*`", lambda code: code.group().replace(" ", _NO_BREAK), text)
+    indent = "  " if text.startswith("- ") else ""
     return textwrap.fill(
-        joined,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=following,
-        break_on_hyphens=False,
-        break_long_words=False,
+        text, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
     ).replace(_NO_BREAK, " ")
 
 

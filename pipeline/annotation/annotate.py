@@ -1,6 +1,7 @@
 """Batch annotation: finds the entities in the texts of many files, and writes them in shards."""
 
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -49,16 +50,16 @@ def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mappin
     """Annotates the shards that are not finished yet.
 
     Args:
-      request: What to annotate.
-      beam: Settings of the Beam runner.
-      console: Shows the progress.
+      request: what to annotate.
+      beam: settings of the Beam runner.
+      console: shows the progress.
 
     Returns:
       The summary: see `output.finish`.
 
     Raises:
-      UserError: Bad input or usage, or an output of another annotation.
-      AnnotationError: Any other failure. Finished shards are kept.
+      UserError: bad input or usage, or an output of another annotation.
+      AnnotationError: any other failure. Finished shards are kept.
     """
     sources = sharding.find_sources(request.input)
     form = request.input_format or sharding.detect_format(sources)
@@ -68,13 +69,12 @@ def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mappin
         for source in sources:
             check_text_column(source.path, request.field)
     model_folder = find_model(request.model)[0].resolve()
-    # Workers on other machines fetch a remote model themselves.
-    model = find_remote_version(request.model) or str(model_folder)
     spec = AnnotationSpec(
         input=sources,
         reading=InputFormat(form, request.field, request.longest),
         format=request.format,
-        model=model,
+        # Workers on other machines fetch a remote model themselves.
+        model=find_remote_version(request.model) or str(model_folder),
         model_hash=content_hash(model_folder),
         shard_bytes=size,
         minimum_score=request.minimum_score,
@@ -82,24 +82,24 @@ def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mappin
     root = request.output if isinstance(request.output, Remote) else request.output.resolve()
     output = OutputFolder(root, request.format, len(shards))
     with output_files.locked(output.root, spec):
-        began, finished = time.monotonic(), output.finished(shards)
+        began, finished = time.monotonic(), set(output.finished(range(len(shards))))
         remaining = [shard for shard in shards if shard.number not in finished]
         _show_start(console, sources, len(shards), len(finished))
         if remaining:
             output.summary.unlink(missing_ok=True)  # it exists only if all shards are finished
-            _run_beam(remaining, len(shards), spec, output, beam, console)
-            if missing := len(shards) - len(output.finished(shards)):
+            _run_beam(remaining, spec, output, beam, console)
+            if missing := len(shards) - len(output.finished(range(len(shards)))):
                 raise AnnotationError(
-                    f"{missing:,} shards are missing in {output.root}, though Beam has finished; expected"
-                    " workers that see the input, the model and the output under the same paths"
+                    f"{missing:,} shards are missing in {output.root}, though Beam has finished;"
+                    " expected workers that see the input, the model and the output under the same"
+                    " paths"
                 )
-        changed = [source.path for source in sources if SourceFile.of(source.path) != source]
-        if changed:
-            raise UserError(
-                f"{changed[0]}: changed while it was read; annotate it into another --output"
-            )
+        for source in sources:
+            if SourceFile.of(source.path) != source:
+                problem = "changed while it was read; annotate it into another --output"
+                raise UserError(f"{source.path}: {problem}")
         if not remaining and output.summary.exists():
-            return output.read_summary()
+            return json.loads(output.summary.read_text(encoding="utf-8"))
         seconds = time.monotonic() - began
         return output_files.finish(output, shards, seconds, request.minimum_score)
 
@@ -110,20 +110,31 @@ def _show_start(
     size = sum(source.size for source in sources)
     files = f"{len(sources):,} files" if len(sources) > 1 else sources[0].path
     plural = "s" if shards > 1 else ""
-    console.print(
-        f"{files}: {size:,} bytes in {shards:,} shard{plural}", soft_wrap=True, markup=False
-    )
+    _print(console, f"{files}: {size:,} bytes in {shards:,} shard{plural}")
     if finished:
         remaining = shards - finished
         rest = f"{remaining:,} to go" if remaining else "nothing is left to do"
-        console.print(
-            f"{finished:,} of them are finished from an earlier start; {rest}", soft_wrap=True
-        )
+        _print(console, f"{finished:,} of them are finished from an earlier start; {rest}")
+
+
+def show_summary(summary: Mapping[str, Any], output: Location, console: Console) -> None:
+    """Prints how much was annotated, and what was left out."""
+    entities = summary["entities"]
+    by_type = ", ".join(f"{name} {count:,}" for name, count in entities.items())
+    total = f"{sum(entities.values()):,} entities{f' ({by_type})' if by_type else ''}"
+    _print(console, f"{summary['texts']:,} texts, {total}")
+    if count := summary["bad_lines"]:
+        bad_lines = f"{count:,} bad lines; they are in {output / '_bad-lines.jsonl'}"
+        _print(console, f"Left out: {bad_lines}", style="yellow")
+    _print(console, f"Shards: {output / 'part-*'}")
+
+
+def _print(console: Console, line: str, style: str | None = None) -> None:
+    console.print(line, soft_wrap=True, markup=False, style=style)
 
 
 def _run_beam(
     remaining: Sequence[Shard],
-    shards: int,
     spec: AnnotationSpec,
     output: OutputFolder,
     beam: Beam,
@@ -134,7 +145,7 @@ def _run_beam(
             file=stream, no_color=console.no_color, width=console.width, highlight=False
         )
         try:
-            with progress_shown(screen, output, remaining, shards):
+            with progress_shown(screen, output, remaining, output.shards):
                 # Beam takes seconds to import: errors in the input are reported before.
                 from pipeline import engines
                 from pipeline.annotation.beam_pipeline import annotate_shards
@@ -160,29 +171,13 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return error is not None
 
 
-def show_summary(summary: Mapping[str, Any], output: Location, console: Console) -> None:
-    """Prints how much was annotated, and what was left out."""
-    entities = summary["entities"]
-    by_type = ", ".join(f"{name} {count:,}" for name, count in entities.items())
-    total = f"{sum(entities.values()):,} entities{f' ({by_type})' if by_type else ''}"
-    console.print(f"{summary['texts']:,} texts, {total}", soft_wrap=True, markup=False)
-    if count := summary["bad_lines"]:
-        console.print(
-            f"Left out: {count:,} bad lines; they are in {output / '_bad-lines.jsonl'}",
-            soft_wrap=True,
-            markup=False,
-            style="yellow",
-        )
-    console.print(f"Shards: {output / 'part-*'}", soft_wrap=True, markup=False)
-
-
 class Progress:
     """Counts finished shards and their texts by looking into the output folder, wherever the workers are.
 
     Attributes:
-      total: Shards that were missing at the start.
-      finished: How many of them are finished.
-      texts: Texts in these.
+      total: shards that were missing at the start.
+      finished: how many of them are finished.
+      texts: texts in these.
     """
 
     def __init__(self, output: OutputFolder, remaining: Sequence[Shard]) -> None:
@@ -193,12 +188,10 @@ class Progress:
 
     def update(self) -> None:
         """Counts the shards that have been finished since the last call."""
-        names = self._output.part_names()
-        for number in sorted(self._missing):
-            if self._output.has_part(number, names):
-                self._missing.discard(number)
-                self.finished += 1
-                self.texts += self._output.read_record(number)["texts"]
+        for number in self._output.finished(sorted(self._missing)):
+            self._missing.discard(number)
+            self.finished += 1
+            self.texts += self._output.read_record(number)["texts"]
         if self.finished and not self._began:
             self._began, self._texts_before = time.monotonic(), self.texts
 
@@ -212,7 +205,7 @@ class Progress:
 def progress_shown(
     console: Console, output: OutputFolder, remaining: Sequence[Shard], shards: int
 ) -> Iterator[None]:
-    """Shows the progress meanwhile: a bar on a terminal, else a line a minute."""
+    """Shows the progress while the context is open: a bar on a terminal, else a line a minute."""
     ended = threading.Event()
     show = _show_bar if console.is_terminal else _show_lines
     arguments = (console, Progress(output, remaining), shards, ended)
@@ -241,7 +234,5 @@ def _show_lines(console: Console, progress: Progress, shards: int, ended: thread
     while not ended.wait(_LINE_SECONDS):
         progress.update()
         finished = shards - progress.total + progress.finished
-        console.print(
-            f"{finished:,} of {shards:,} shards, {progress.texts:,} texts,"
-            f" {progress.speed:,.0f} a second"
-        )
+        texts = f"{progress.texts:,} texts, {progress.speed:,.0f} a second"
+        console.print(f"{finished:,} of {shards:,} shards, {texts}")

@@ -16,13 +16,11 @@ import json
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import filelock
 
 from components import atomic_io
 from components.errors import UserError
@@ -30,11 +28,23 @@ from components.storage import copies
 from components.storage.remote import Remote
 from pipeline.annotation.shard_io import EntityLists, InputFormat, ShardTexts, write_shard
 from pipeline.annotation.shards import Shard, SourceFile
+from pipeline.workdir import exclusive_lock
 
 _DIGITS = 5
 _CONCURRENT_REQUESTS = 16  # for records on remote storage
 
 Location = Path | Remote
+
+# How a message names the fields of `AnnotationSpec` and `InputFormat`.
+_LABELS = {
+    "form": "--input-format",
+    "field": "--text-field",
+    "longest": "--longest",
+    "format": "--format",
+    "model": "the model",
+    "shard_bytes": "shards, in bytes, of",
+    "minimum_score": "--minimum-score",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class AnnotationSpec:
         return json.loads(json.dumps(asdict(self)))
 
 
-@dataclass(frozen=True)
+@dataclass
 class OutputFolder:
     """Paths in an output folder."""
 
@@ -61,68 +71,42 @@ class OutputFolder:
     form: str  # output format, which is the ending of the shards' names
     shards: int  # number of shards
 
+    def __post_init__(self) -> None:
+        self.bad_lines = self.root / "_bad-lines.jsonl"
+        self.summary = self.root / "_summary.json"
+
     def part(self, number: int) -> Location:
         """The file of a shard."""
-        return self.root / self._part_name(number)
+        return self.root / f"part-{self._padded(number)}-of-{self._padded(self.shards)}.{self.form}"
 
     def record(self, number: int) -> Location:
         """The file with the counts and bad lines of a shard."""
         return internal_folder(self.root) / f"{self._padded(number)}.json"
 
     @property
-    def bad_lines(self) -> Location:
-        return self.root / "_bad-lines.jsonl"
-
-    @property
-    def summary(self) -> Location:
-        return self.root / "_summary.json"
-
-    @property
     def log(self) -> Path:
         """The log, always on this machine."""
+        folder = internal_folder(self.root)
         if isinstance(self.root, Remote):
             folder = copies.copy_folder(self.root, copies.cache_folder())
             folder.mkdir(parents=True, exist_ok=True)
-            return folder / "log.txt"
-        return internal_folder(self.root) / "log.txt"
+        return folder / "log.txt"
 
-    def part_names(self) -> set[str]:
-        """The names of the finished shards."""
-        return {path.name for path in self.root.iterdir() if path.name.startswith("part-")}
-
-    def has_part(self, number: int, part_names: set[str]) -> bool:
-        """Whether a shard is among the finished ones."""
-        return self._part_name(number) in part_names
+    def finished(self, numbers: Iterable[int]) -> list[int]:
+        """The numbers of the finished shards among some."""
+        names, is_remote = (
+            {path.name for path in self.root.iterdir()},
+            isinstance(self.root, Remote),
+        )
+        return [
+            number
+            for number in numbers
+            if self.part(number).name in names and (is_remote or self.record(number).exists())
+        ]
 
     def read_record(self, number: int) -> Mapping[str, Any]:
         """The counts and bad lines of a finished shard."""
         return json.loads(self.record(number).read_text(encoding="utf-8"))
-
-    def finished(self, shards: Sequence[Shard]) -> dict[int, Mapping[str, Any]]:
-        """The records of the finished shards, by number."""
-        names, is_remote = self.part_names(), isinstance(self.root, Remote)
-        numbers = [
-            shard.number
-            for shard in shards
-            if self.has_part(shard.number, names)
-            and (is_remote or self.record(shard.number).exists())
-        ]
-        return dict(zip(numbers, self.records(numbers), strict=True))
-
-    def records(self, numbers: Sequence[int]) -> Iterator[Mapping[str, Any]]:
-        """The records of shards that are all finished, in order."""
-        if not isinstance(self.root, Remote):
-            yield from map(self.read_record, numbers)
-            return
-        with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
-            yield from pool.map(self.read_record, numbers)
-
-    def read_summary(self) -> Mapping[str, Any]:
-        """The summary of a finished annotation."""
-        return json.loads(self.summary.read_text(encoding="utf-8"))
-
-    def _part_name(self, number: int) -> str:
-        return f"part-{self._padded(number)}-of-{self._padded(self.shards)}.{self.form}"
 
     def _padded(self, number: int) -> str:
         return f"{number:0{max(_DIGITS, len(str(self.shards)))}}"
@@ -137,42 +121,35 @@ def internal_folder(root: Location) -> Location:
 def locked(root: Location, spec: AnnotationSpec) -> Iterator[None]:
     """Creates an output folder, or continues one of the same specification, and locks it.
 
+    Args:
+      root: the folder.
+      spec: what its content is made from.
+
     Raises:
-      UserError: The folder holds another annotation or other files, another process works in it, or
+      UserError: the folder holds another annotation or other files, another process works in it, or
         it cannot be written.
     """
     if root.exists() and not root.is_dir():
-        raise UserError(
-            f"{root}: found a file; expected a folder to write to; give another --output"
-        )
+        problem = "found a file; expected a folder to write to; give another --output"
+        raise UserError(f"{root}: {problem}")
     if root.is_dir() and any(root.iterdir()) and not internal_folder(root).is_dir():
-        raise UserError(
-            f"{root}: the folder holds other files; give another --output, or an empty folder"
-        )
+        problem = "the folder holds other files; give another --output, or an empty folder"
+        raise UserError(f"{root}: {problem}")
     if isinstance(root, Remote):
         _claim(root, spec)
         yield
         _claim(root, spec)
         return
-    try:
-        internal_folder(root).mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(internal_folder(root) / ".lock", blocking=False)
-        lock.acquire()
-    except filelock.Timeout:
-        raise UserError(
-            f"{root}: another process works here; wait until it ends, or give another --output"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{root}: cannot write there ({error.strerror}); give another --output"
-        ) from None
-    try:
+
+    def busy() -> UserError:
+        remedy = "wait until it ends, or give another --output"
+        return UserError(f"{root}: another process works here; {remedy}")
+
+    with exclusive_lock(internal_folder(root) / ".lock", busy, "--output"):
         _claim(root, spec)
         for partial in internal_folder(root).glob("*.partial"):
             partial.unlink()
         yield
-    finally:
-        lock.release()
 
 
 def _claim(root: Location, spec: AnnotationSpec) -> None:
@@ -187,10 +164,10 @@ def _claim(root: Location, spec: AnnotationSpec) -> None:
     wanted = spec.as_dict()
     for key in wanted:
         if stored.get(key) != wanted[key]:
-            there, now = _describe_difference(key, stored, wanted)
+            before, now = _describe_difference(key, stored, wanted)
             raise UserError(
-                f"{root}: belongs to another annotation, with {there}, not {now}; give that again to"
-                " continue it, or another --output"
+                f"{root}: belongs to another annotation, with {before}, not {now}; give that again"
+                " to continue it, or another --output"
             )
 
 
@@ -200,21 +177,12 @@ def _describe_difference(
     """Describes the stored and the wanted value of a field of `AnnotationSpec`."""
     if key == "input":
         return _describe_input(stored.get(key, ())), _describe_input(wanted[key])
-    if key == "reading":
-        stored, wanted = stored["reading"], wanted["reading"]
-        key = next(name for name in wanted if stored.get(name) != wanted[name])
     if key == "model_hash":
         return f"the model that was in {wanted['model']} before", "the one that is there now"
-    label = {
-        "form": "--input-format",
-        "field": "--text-field",
-        "longest": "--longest",
-        "format": "--format",
-        "model": "the model",
-        "shard_bytes": "shards, in bytes, of",
-        "minimum_score": "--minimum-score",
-    }[key]
-    return f"{label} {stored.get(key)}", f"{label} {wanted[key]}"
+    if key == "reading":
+        stored, wanted = stored[key], wanted[key]
+        key = next(name for name in wanted if stored.get(name) != wanted[name])
+    return f"{_LABELS[key]} {stored.get(key)}", f"{_LABELS[key]} {wanted[key]}"
 
 
 def _describe_input(files: Sequence[Mapping[str, Any]]) -> str:
@@ -228,25 +196,27 @@ def store_shard(output: OutputFolder, texts: ShardTexts, entity_lists: EntityLis
     """Writes a shard and its record. The shard gets its name last, when all is on the disk."""
     number = texts.shard.number
     types = Counter(entity.type for entities in entity_lists for entity in entities)
-    record = {
-        "path": texts.shard.path,
-        "lines": texts.lines,
-        "texts": len(texts.texts),
-        "entities": dict(sorted(types.items())),
-        "bad": [bad_line._asdict() for bad_line in texts.bad],
-    }
+    record = json.dumps(
+        {
+            "path": texts.shard.path,
+            "lines": texts.lines,
+            "texts": len(texts.texts),
+            "entities": dict(sorted(types.items())),
+            "bad": [bad_line._asdict() for bad_line in texts.bad],
+        }
+    )
     if isinstance(output.root, Remote):
         with tempfile.TemporaryDirectory() as folder:
             part = Path(folder) / "part"
             write_shard(part, output.form, texts, entity_lists)
-            output.record(number).write_text(json.dumps(record))
+            output.record(number).write_text(record)
             output.part(number).upload(part)
         return
     # Unique names: a runner may process a shard twice at the same time.
     internal = internal_folder(output.root)
     part, record_file = (internal / f"{uuid.uuid4().hex}.partial" for _ in range(2))
     write_shard(part, output.form, texts, entity_lists)
-    record_file.write_text(json.dumps(record), encoding="utf-8")
+    record_file.write_text(record, encoding="utf-8")
     for path in (part, record_file):
         atomic_io.sync(path)
     record_file.replace(output.record(number))
@@ -261,16 +231,17 @@ def finish(
     """Writes the bad lines and the summary of a finished annotation.
 
     Args:
-      output: The folder.
-      shards: All shards.
-      seconds: How long the last start took.
-      minimum_score: The lowest score of an entity.
+      output: the folder.
+      shards: all shards.
+      seconds: how long the last start took.
+      minimum_score: the lowest score of an entity.
 
     Returns:
       The summary: `shards`, `lines`, `texts`, `bad_lines`, `entities` by type, `minimum_score` and
       `seconds`.
     """
-    records = list(output.records([shard.number for shard in shards]))
+    with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
+        records = list(pool.map(output.read_record, (shard.number for shard in shards)))
     bad_lines = list(_bad_lines(shards, records))
     if bad_lines:
         _write_text(output.bad_lines, "".join(f"{line}\n" for line in bad_lines))

@@ -19,7 +19,6 @@ from pipeline.exits import FAILED
 
 _TIMEOUT_SECONDS = 30.0
 _MANY_RETRIES = 100  # the time runs out before
-_BAR_SECONDS = 0.2  # between updates of the bar
 
 _T = TypeVar("_T")
 
@@ -29,7 +28,7 @@ _T = TypeVar("_T")
 @click.option(
     "--model",
     metavar="DIR",
-    help="A published version, or the folder of versions; it is loaded in this process.",
+    help="A published version, or the folder of versions; loaded in this process.",
 )
 @click.option(
     "--server",
@@ -40,7 +39,7 @@ _T = TypeVar("_T")
     "--input",
     "input_file",
     metavar="FILE",
-    help="File with a text on each line; standard input if there are no texts either.",
+    help="File with one text per line; by default standard input, if no texts are given.",
 )
 @click.option(
     "--format",
@@ -48,6 +47,7 @@ _T = TypeVar("_T")
     type=click.Choice(["table", "jsonl", "conll", "html"]),
     default="table",
     show_default=True,
+    help="Output format.",
 )
 @click.option(
     "--model-name", metavar="NAME", help="With --server: name of the model.  [default: ner]"
@@ -55,7 +55,7 @@ _T = TypeVar("_T")
 @click.option(
     "--version-label",
     metavar="LABEL",
-    help="With --server: the version of this label, not the newest.",
+    help="With --server: label of the version; by default the newest.",
 )
 @click.option(
     "--timeout",
@@ -75,31 +75,26 @@ def predict(
     server: str | None,
     input_file: str | None,
     output_format: str,
-    model_name: str | None,
-    version_label: str | None,
-    timeout: float | None,
-    ca_file: str | None,
     minimum_score: float,
+    **server_options: Any,
 ) -> None:
     """Find the entities in text.
 
-    The texts are arguments, lines of a file, or lines of standard input. Give either --model, a folder, or --server. Long
-    input is processed as a stream, in order; a bar on the terminal shows the progress if the output goes to a file.
+    The texts are arguments, lines of a file, or lines of standard input. Give either --model or
+    --server. Long input is processed as a stream, in order; a bar on the terminal shows the progress
+    if the output goes to a file.
 
-    A text that the server refuses is reported with its line number, and the other texts are processed; the exit code is
-    then 1. The output leaves it out; jsonl has {"text": …, "error": …} in its place.
+    A text that the server refuses is reported with its line number, and the other texts are
+    processed; the exit code is then 1. The output leaves it out; jsonl has
+    {"text": …, "error": …} in its place.
     """
     if bool(model) == bool(server):
-        found = "both --model and" if model else "neither --model nor"
-        raise click.UsageError(f"found {found} --server; expected one of them")
-    server_options = {
-        "--model-name": model_name,
-        "--version-label": version_label,
-        "--timeout": timeout,
-        "--ca-file": ca_file,
-    }
-    if model and (given := [name for name, value in server_options.items() if value is not None]):
-        raise click.UsageError(f"found {given[0]} without --server; expected them together")
+        given = "both --model and" if model else "neither --model nor"
+        raise click.UsageError(f"found {given} --server; expected one of them")
+    useless = [name for name, value in server_options.items() if value is not None]
+    if model and useless:
+        option = f"--{useless[0].replace('_', '-')}"
+        raise click.UsageError(f"found {option} without --server; expected them together")
     if texts and input_file:
         raise UserError("found both texts and --input; expected one of them")
 
@@ -110,8 +105,20 @@ def predict(
 
         predictions = PublishedModel(model).predict_iter(source, minimum_score=minimum_score)
         _write(output_formats.WRITERS[output_format](with_bar(predictions, source)))
-        return
+    else:
+        _predict_on_server(server, source, output_format, minimum_score, **server_options)
 
+
+def _predict_on_server(
+    server: str,
+    source: "TextSource",
+    output_format: str,
+    minimum_score: float,
+    model_name: str | None,
+    version_label: str | None,
+    timeout: float | None,
+    ca_file: str | None,
+) -> None:
     from serving.client import Client, SettingsError
 
     new_client = partial(
@@ -143,15 +150,15 @@ class TextSource:
     Bytes that are not UTF-8 are read as U+FFFD.
 
     Args:
-      arguments: Texts from the command line.
-      path: A file; None for standard input. Ignored if there are arguments.
+      arguments: texts from the command line.
+      path: a file; None for standard input. Ignored if there are arguments.
 
     Attributes:
-      done: Bytes read so far; for arguments, texts.
-      size: Value of `done` at the end; None if unknown.
+      done: bytes read so far; for arguments, texts.
+      size: value of `done` at the end; None if unknown.
 
     Raises:
-      UserError: The file cannot be read.
+      UserError: the file cannot be read.
     """
 
     def __init__(self, arguments: tuple[str, ...], path: str | None) -> None:
@@ -166,9 +173,8 @@ class TextSource:
         except OSError as error:
             # Standard input need not be a file: tests replace it by a buffer.
             if path:
-                raise UserError(
-                    f"{path}: cannot read ({error.strerror}); expected a text file, one text a line"
-                ) from None
+                problem = f"cannot read ({error.strerror}); expected a text file, one text a line"
+                raise UserError(f"{path}: {problem}") from None
         else:
             self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
 
@@ -193,20 +199,11 @@ def with_bar(items: Iterable[_T], source: TextSource) -> Iterator[_T]:
         return
     with text_bar(Console(stderr=True)) as bar:
         task = bar.add_task("", total=source.size, lines=0, speed=0.0)
-        began = updated = time.monotonic()
-        count = 0
-
-        def update() -> None:
+        began = time.monotonic()
+        for count, item in enumerate(items, start=1):
+            yield item
             seconds = max(time.monotonic() - began, 1e-9)
             bar.update(task, completed=source.done, lines=count, speed=count / seconds)
-
-        for item in items:
-            yield item
-            count += 1
-            if time.monotonic() - updated > _BAR_SECONDS:
-                updated = time.monotonic()
-                update()
-        update()
 
 
 class _FailureReport:

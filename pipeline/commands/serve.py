@@ -6,7 +6,6 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Optional
 
 import click
 from click.core import ParameterSource
@@ -32,18 +31,22 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--model-config-file",
     metavar="FILE",
-    help="The models to serve, in TensorFlow Serving's form, instead of the two above, as"
-    " WORKDIR/serving/models.config for a model and its canary. Changes of the file are followed.",
+    help="The models to serve, in TensorFlow Serving's format, instead of the two above, as"
+    " WORKDIR/serving/models.config for a model and its canary. The server follows changes of the file.",
 )
 @click.option(
     "--rest-port",
     type=_PORT,
     default=8501,
     show_default=True,
-    help="REST and the page; 0 for any free one.",
+    help="Port of REST and of the page; 0 for any free port.",
 )
 @click.option(
-    "--grpc-port", type=_PORT, default=8500, show_default=True, help="gRPC; 0 for any free one."
+    "--grpc-port",
+    type=_PORT,
+    default=8500,
+    show_default=True,
+    help="Port of gRPC; 0 for any free port.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -53,7 +56,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="The longest that a request may take.",
+    help="Time limit of a request.",
 )
 @click.option(
     "--max-request-mb",
@@ -61,7 +64,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=16.0,
     show_default=True,
     metavar="MB",
-    help="The largest request, unpacked.",
+    help="Size limit of a request, uncompressed.",
 )
 @click.option(
     "--batch-size",
@@ -69,17 +72,17 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=64,
     show_default=True,
     metavar="TEXTS",
-    help="The most texts of concurrent requests that the model processes together; with TensorFlow"
-    " Serving also the most texts of a request, at least 30.",
+    help="Maximum number of texts, of one or several requests, that the model processes together;"
+    " with TensorFlow Serving also of the texts of a request, at least 30.",
 )
 @click.option(
     "--ssl-config-file",
     metavar="FILE",
-    help="TLS for gRPC: key and certificate, in TensorFlow Serving's form.",
+    help="TLS for gRPC: key and certificate, in TensorFlow Serving's format.",
 )
-@click.option("--cors", is_flag=True, help="Let pages of other addresses ask (CORS).")
+@click.option("--cors", is_flag=True, help="Allow requests from pages of other origins.")
 @click.option(
-    "--wait", is_flag=True, help="Wait for the first version instead of ending without one."
+    "--wait", is_flag=True, help="Wait for the first version; by default exit if there is none."
 )
 @click.option(
     "--poll-seconds",
@@ -87,7 +90,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look for new versions.",
+    help="Interval between checks for new versions.",
 )
 @click.option(
     "--retry-seconds",
@@ -106,7 +109,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option(
     "--own-server",
     is_flag=True,
-    help="Start the development server, also where TensorFlow Serving is installed.",
+    help="Start the development server even if TensorFlow Serving is installed.",
 )
 @click.option(
     "--strict",
@@ -117,23 +120,23 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.pass_context
 def serve(
     context: click.Context,
-    model_base_path: Optional[str],
+    model_base_path: str | None,
     model_name: str,
-    model_config_file: Optional[str],
+    model_config_file: str | None,
     rest_port: int,
     grpc_port: int,
     host: str,
     seconds: float,
     max_request_mb: float,
     batch_size: int,
-    ssl_config_file: Optional[str],
+    ssl_config_file: str | None,
     cors: bool,
     wait: bool,
     poll_seconds: float,
     retry_seconds: float,
-    program: Optional[str],
+    program: str | None,
     own_server: bool,
-    strict: Optional[str],
+    strict: str | None,
 ) -> None:
     """Serve a folder of published versions, by REST and gRPC, and a page to try them on.
 
@@ -149,34 +152,32 @@ def serve(
     from serving.server import memory, tf_serving
     from serving.server.strict import parse as parse_strict
 
-    refuse_address(
-        "--model-base-path", model_base_path, "Fetch the versions first; KServe does so by itself"
-    )
+    remedy = "Fetch the versions first; KServe does so by itself"
+    refuse_address("--model-base-path", model_base_path, remedy)
     if (model_base_path is None) == (model_config_file is None):
         raise UserError("expected one of --model-base-path and --model-config-file")
     if own_server and program:
-        raise UserError(
-            "found both --own-server and --tensorflow-model-server; expected one of them"
-        )
+        found = "both --own-server and --tensorflow-model-server"
+        raise UserError(f"found {found}; expected one of them")
     for file in (model_config_file, ssl_config_file):
         if file and not Path(file).is_file():
             raise UserError(f"{file}: no such file")
     if model_base_path is not None:
         tf_serving.refuse_name(model_name)
         tf_serving.refuse_without_version(Path(model_base_path), wait or strict is not None)
+    base_path = Path(model_base_path).absolute() if model_base_path else None
     as_tf_serving = parse_strict(strict) if strict is not None else None
-    found = None if own_server or as_tf_serving else tf_serving.find(program)
-    if found:
-        if context.get_parameter_source("host") is ParameterSource.COMMANDLINE and host not in (
-            "0.0.0.0",
-            "::",
-        ):
+    stock_server = None if own_server or as_tf_serving else tf_serving.find(program)
+    if stock_server:
+        host_is_given = context.get_parameter_source("host") is ParameterSource.COMMANDLINE
+        if host_is_given and host not in ("0.0.0.0", "::"):
             raise UserError(
-                f"--host {host}: TensorFlow Serving listens on every address; leave --host out, or add --own-server"
+                f"--host {host}: TensorFlow Serving listens on every address; leave --host out, or"
+                " add --own-server"
             )
         options = tf_serving.StockOptions(
             model_name,
-            Path(model_base_path).absolute() if model_base_path else None,
+            base_path,
             Path(model_config_file).absolute() if model_config_file else None,
             rest_port,
             grpc_port,
@@ -186,30 +187,22 @@ def serve(
             Path(ssl_config_file).absolute() if ssl_config_file else None,
             cors,
         )
-        command = tf_serving.command(
-            found, options, Path(tempfile.mkdtemp(prefix="tfx-ner-serve-"))
+        folder = Path(tempfile.mkdtemp(prefix="tfx-ner-serve-"))
+        command = tf_serving.command(stock_server, options, folder)
+        _print(f"starting TensorFlow Serving: {' '.join(command)}")
+        _print(
+            "it listens on every address of this machine and asks for no password; it has no page"
         )
-        print(f"starting TensorFlow Serving: {' '.join(command)}", file=sys.stderr)
-        print(
-            "it listens on every address of this machine and asks for no password; it has no page",
-            file=sys.stderr,
-        )
-        for warning in tf_serving.too_old_for(found, options):
-            print(f"warning: {warning}", file=sys.stderr)
-        sys.stderr.flush()
-        os.execv(found, command)
+        for warning in tf_serving.too_old_for(stock_server, options):
+            _print(f"warning: {warning}")
+        os.execv(stock_server, command)
 
-    print(
-        "this is tfx-ner's own server, a stand-in for development: it is not TensorFlow Serving",
-        file=sys.stderr,
-    )
-    sys.stderr.flush()
+    _print("this is tfx-ner's own server, a stand-in for development: it is not TensorFlow Serving")
     logging.basicConfig(level=logging.CRITICAL, format="%(message)s")
     logging.getLogger("serving").setLevel(logging.INFO)
-    os.environ.setdefault(
-        "TF_CPP_MIN_LOG_LEVEL", "3"
-    )  # TensorFlow greets with errors about absent GPUs
-    warnings.simplefilter("ignore")  # libraries that it brings tell users of Python 3.10 to upgrade
+    # TensorFlow logs errors about absent GPUs, and its libraries ask users of Python 3.10 to upgrade.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
     tf_runtime.limit_threads()
     memory.separate()
     import tensorflow as tf
@@ -220,25 +213,30 @@ def serve(
     from serving.server.versions import Retries
 
     tf.get_logger().setLevel("ERROR")
-    main.run(
+    models = (
         config.read(model_config_file)
         if model_config_file
-        else [ModelConfig(model_name, Path(model_base_path).absolute())],
-        main.Options(
-            host=host,
-            rest_port=rest_port,
-            grpc_port=grpc_port,
-            seconds=seconds,
-            most_bytes=int(max_request_mb * 2**20),
-            limits=Limits(
-                rows=batch_size, at_once=2, refuse_larger=as_tf_serving is not None
-            ),  # a batch alone keeps no more than one and a half cores busy
-            retries=Retries(seconds=retry_seconds),
-            poll_seconds=poll_seconds,
-            ssl_config_file=ssl_config_file,
-            cors=cors,
-            wait=wait,
-            model_config_file=model_config_file,
-            strict=as_tf_serving,
-        ),
+        else [ModelConfig(model_name, base_path)]
     )
+    # A batch alone keeps no more than one and a half cores busy.
+    limits = Limits(rows=batch_size, at_once=2, refuse_larger=as_tf_serving is not None)
+    server_options = main.Options(
+        host=host,
+        rest_port=rest_port,
+        grpc_port=grpc_port,
+        seconds=seconds,
+        most_bytes=int(max_request_mb * 2**20),
+        limits=limits,
+        retries=Retries(seconds=retry_seconds),
+        poll_seconds=poll_seconds,
+        ssl_config_file=ssl_config_file,
+        cors=cors,
+        wait=wait,
+        model_config_file=model_config_file,
+        strict=as_tf_serving,
+    )
+    main.run(models, server_options)
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

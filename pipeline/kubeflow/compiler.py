@@ -67,7 +67,7 @@ def recurring_run_command(file: str, schedule: Schedule) -> str:
     Kubeflow's cron expressions begin with seconds, in the time zone of the cluster.
     """
     if schedule.every:
-        times = ("--interval-second", str(round(durations.seconds(schedule.every))))
+        times = ("--interval-second", str(durations.seconds(schedule.every)))
     else:
         times = ("--cron-expression", f"0 {schedule.cron or '0 2 * * *'}")
     command = ["kfp", "recurring-run", "create", "--job-name", "tfx-ner"]

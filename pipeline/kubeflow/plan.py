@@ -57,27 +57,21 @@ def make_plan(config: Config) -> Plan:
     """
     kubeflow = config.kubeflow
     if kubeflow.image is None:
-        raise UserError(
-            "found no image; expected --image REGISTRY/tfx-ner:TAG, made from pipeline/deploy/Dockerfile"
-        )
+        image = "--image REGISTRY/tfx-ner:TAG, made from pipeline/deploy/Dockerfile"
+        raise UserError(f"found no image; expected {image}")
     _check_settings(config)
     claims = {config.workdir: kubeflow.work_claim}
     if _is_mounted(config.data):
         claims = {config.data: kubeflow.data_claim, **claims}
     paths = ("--workdir", config.workdir, *(("--data", config.data) if config.data else ()))
-    settings = tuple(f"--set={assignment}" for assignment in assignments(config))
+    settings = (f"--set={assignment}" for assignment in assignments(config))
+    run = ("run", *paths, *settings, "--reason", REASON)
     return Plan(
         name="tfx-ner",
         description=f"{config.name}: from labelled text to a published model, in {len(STEPS)} steps",
         image=kubeflow.image,
         tasks=tuple(
-            _task(
-                name,
-                until,
-                ("run", *paths, *settings, "--reason", REASON),
-                getattr(kubeflow, name),
-            )
-            for name, until in STEPS.items()
+            _task(name, until, run, getattr(kubeflow, name)) for name, until in STEPS.items()
         ),
         claims=claims,
         environment={"HOME": "/tmp"},  # where Beam and TensorFlow keep things
@@ -121,42 +115,40 @@ def _as_yaml(value: Any) -> str:
 
 
 def _check_settings(config: Config) -> None:
-    for key, path in (("data", config.data), ("workdir", config.workdir)):
-        if path and not is_address(path) and not PurePosixPath(path).is_absolute():
-            raise UserError(
-                f"{key}: found {path}; expected an absolute path in the steps, as /srv/tfx-ner/{key.removesuffix('dir')}"
-            )
+    data = config.data if _is_mounted(config.data) else None
     if is_address(config.workdir):
+        raise _unfit("workdir", config.workdir, "a path, where kubeflow.work_claim is mounted")
+    for key, path in (("data", data), ("workdir", config.workdir)):
+        if path and not PurePosixPath(path).is_absolute():
+            example = f"/srv/tfx-ner/{key.removesuffix('dir')}"
+            raise _unfit(key, path, f"an absolute path in the steps, as {example}")
+    if data and _is_below(data, config.workdir):
         raise UserError(
-            f"workdir: found {config.workdir}; expected a path, where kubeflow.work_claim is mounted"
+            f"data: {data} is in the workdir; expected a path outside, since it has a volume of its own"
         )
-    if _is_mounted(config.data) and _is_below(config.data, config.workdir):
-        raise UserError(
-            f"data: {config.data} is in the workdir; expected a path outside, since it has a volume of its own"
-        )
-    mounted = [config.workdir, *([config.data] if _is_mounted(config.data) else [])]
+    mounted = [config.workdir, *([data] if data else [])]
     for key, path in (
         ("schema", config.schema_file),
         ("vectors", config.vectors),
         ("golden", config.golden),
     ):
-        if path and not is_address(path) and not any(_is_below(path, folder) for folder in mounted):
-            raise UserError(
-                f"{key}: found {path}; expected it below {' or '.join(mounted)}, which the steps mount"
-            )
-    if config.metadata.kind != "sqlite" and config.metadata.host in (
-        "127.0.0.1",
-        "localhost",
-        "::1",
-    ):
+        if _is_mounted(path) and not any(_is_below(path, folder) for folder in mounted):
+            raise _unfit(key, path, f"it below {' or '.join(mounted)}, which the steps mount")
+    host = config.metadata.host
+    if config.metadata.kind != "sqlite" and host in ("127.0.0.1", "localhost", "::1"):
         raise UserError(
-            f"metadata.host: {config.metadata.host} is each step's own machine; expected the name of the database's service"
+            f"metadata.host: {host} is each step's own machine; expected the name of the"
+            " database's service"
         )
     if config.training.distribute == "multi-worker":
         raise UserError(
-            "training.distribute: found multi-worker, and a step is one pod; expected none or mirrored, with"
-            " kubeflow.train.gpu for its devices"
+            "training.distribute: found multi-worker, and a step is one pod; expected none or"
+            " mirrored, with kubeflow.train.gpu for its devices"
         )
+
+
+def _unfit(key: str, found: str, expected: str) -> UserError:
+    return UserError(f"{key}: found {found}; expected {expected}")
 
 
 def _notes(config: Config) -> Iterator[str]:

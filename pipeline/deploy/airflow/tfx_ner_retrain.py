@@ -1,7 +1,7 @@
-"""Retrains the named-entity recogniser each night, step by step: a DAG for Airflow 3, to be copied into its folder of DAGs.
+"""Retrains the named-entity recogniser each night, step by step: a DAG for Airflow 3. Copy it into the folder of DAGs.
 
-Each task calls the command line, which tries again by itself what can pass, and tells whoever waits. Where nothing is new
-all are skipped. tfx-ner is installed in an environment of its own on the worker: Airflow's has other versions.
+Each task runs `tfx-ner schedule`, which repeats failed runs and sends notifications itself. If nothing is new, all tasks
+are skipped. The worker has tfx-ner in an environment of its own, because Airflow needs other versions of its libraries.
 """
 
 import datetime
@@ -13,7 +13,7 @@ from airflow.sdk import DAG
 PROGRAM = "/opt/tfx-ner/bin/tfx-ner"
 SETTINGS = "/etc/tfx-ner/ner.yaml"
 
-# Each task takes from the cache what those before it have done, and stops after a step of the pipeline; the last one publishes.
+# Each task takes the results of the earlier ones from the cache and stops after its node; the last one publishes.
 TASKS = {
     "look": "look",
     "data": "--once --until DataGate",
@@ -25,7 +25,7 @@ TASKS = {
 
 with DAG(
     dag_id="tfx_ner_retrain",
-    description="Retrain the named-entity recogniser where there is something new",
+    description="Retrain the named-entity recogniser if there is something new",
     schedule="0 2 * * *",
     start_date=datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
     catchup=False,
@@ -35,9 +35,9 @@ with DAG(
     tasks = [
         BashOperator(
             task_id=name,
-            # Not a child of the shell: Airflow's signal to end has to reach it.
+            # `exec`, so that the SIGTERM of Airflow reaches tfx-ner and not the shell.
             bash_command=f"exec {PROGRAM} schedule {how} --config {SETTINGS}",
-            skip_on_exit_code=[3, 4],  # the gate let nothing through; nothing is new
+            skip_on_exit_code=[3, 4],  # the gate refused the model; nothing is new
             retries=0,
             execution_timeout=datetime.timedelta(hours=30),
         )

@@ -209,7 +209,7 @@ def test_while_held_the_outcome_says_since_when_and_how_to_go_on(screen):
     )
     assert "Not live: held since the rollback from 17 to 16 on Monday." in shown(screen)
     assert (
-        "`tfx-ner models promote 18` makes version 18 the serving one and ends the hold."
+        "`tfx-ner models promote 18` makes version 18 the serving version and ends the hold."
         in shown(screen)
     )
 
