@@ -11,9 +11,9 @@ from pipeline import __version__, exits
 
 _COMMANDS = {
     "run": "Run the pipeline once: from labelled text to a published model.",
-    "worker": "Train along with a run on another machine.",
+    "worker": "Take part in the training of a run on another machine.",
     "schedule": "Run the pipeline whenever there is something new.",
-    "compile": "Write the pipeline for another orchestrator: as YAML for Kubeflow Pipelines.",
+    "compile": "Write the pipeline as YAML for Kubeflow Pipelines.",
     "init-config": "Write a commented YAML file of all settings.",
     "check": "Look at a corpus before time is spent on it.",
     "convert": "Convert the corpus file IN to another format.",
@@ -43,11 +43,9 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str):
         module = name.replace("-", "_")
-        return (
-            getattr(importlib.import_module(f"pipeline.commands.{module}"), module)
-            if name in _COMMANDS
-            else None
-        )
+        if name not in _COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"pipeline.commands.{module}"), module)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -59,8 +57,9 @@ class _Commands(click.Group):
 def cli() -> None:
     """Trains, checks, publishes and runs a named-entity recogniser.
 
-    Exit codes: 0 done (for run: a model was published), 1 a failure of the program or its surroundings, 2 bad input or
-    usage, 3 the run finished and the gate let nothing through, 75 another run holds the workdir: try again later.
+    Exit codes: 0 success (for run: a model was published), 1 a failure of the program or its
+    environment, 2 bad input or usage, 3 the run finished and the gate refused the model, 75 another
+    run is using the workdir: try again later.
     """
 
 

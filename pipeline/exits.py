@@ -7,12 +7,12 @@ import sys
 import tempfile
 
 DONE = 0  # for `run`: a model is published
-FAILED = 1  # a failure of the program or its surroundings
+FAILED = 1  # a failure of the program or its environment
 BAD_INPUT = 2  # bad input or usage
-REFUSED = 3  # the run finished, and the gate let nothing through
+REFUSED = 3  # the run finished, and the gate refused the model
 NOTHING_NEW = 4  # of `schedule look` only
-BUSY = 75  # another run holds the workdir; EX_TEMPFAIL of sysexits.h
-STOPPED = 130  # by the user, as shells count it
+BUSY = 75  # another run is using the workdir; EX_TEMPFAIL of sysexits.h
+STOPPED = 130  # stopped by the user; 128 + SIGINT, as in shells
 
 _temporary_folder: tuple[int, str] | None = None  # the process that made it, and its path
 

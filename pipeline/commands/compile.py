@@ -30,7 +30,7 @@ def compile(
     given: options.RunOptions,
     kfp_python: str | None,
 ) -> None:
-    """Write the pipeline for another orchestrator: as YAML for Kubeflow Pipelines.
+    """Write the pipeline as YAML for Kubeflow Pipelines.
 
     Each step runs `tfx-ner run --until NODE` in the image, with the settings given here. --data and
     --workdir are paths in the steps, where the volume claims kubeflow.data_claim and
@@ -43,8 +43,7 @@ def compile(
       tfx-ner compile --target kubeflow --image registry.example.org/tfx-ner:0.2.0 \\
         --data /srv/tfx-ner/data --workdir /srv/tfx-ner/work --set kubeflow.train.gpu=1 --output ner.yaml
     """
-    from pipeline.kubeflow.compiler import compile_plan, recurring_run_command
-    from pipeline.kubeflow.plan import make_plan
+    from pipeline.kubeflow.plan import compile_plan, make_plan, recurring_run_command
 
     options.refuse_unwritable(output)
     if output and not output.endswith((".yaml", ".yml")):

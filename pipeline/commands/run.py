@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from pipeline import exits
 from pipeline.commands import options
@@ -46,6 +45,8 @@ def run(
     show_settings: bool,
 ) -> None:
     """Run the pipeline once: from labelled text to a published model."""
+    from rich.console import Console
+
     from pipeline import config, console, settings_reference
 
     if show_settings:

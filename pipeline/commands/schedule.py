@@ -146,13 +146,13 @@ def look(given: options.RunOptions) -> None:
 @options.json_file
 def status(given: options.RunOptions, json_file: str | None) -> None:
     """Show the schedule, the current run, and how the last run ended."""
-    from pipeline.schedule import status as schedule_status
+    from pipeline.schedule import state
 
     folder = _schedule_folder(given.load())
     options.refuse_unwritable(json_file)
     if json_file != "-":
-        click.echo("\n".join(schedule_status.lines(folder)))
-    options.write_json(schedule_status.as_dict(folder), json_file)
+        click.echo("\n".join(state.status_lines(folder)))
+    options.write_json(state.status_as_dict(folder), json_file)
 
 
 def _schedule_folder(settings: "Config") -> "ScheduleFolder":
@@ -238,7 +238,7 @@ def _times(
             problem = "both schedule.cron and schedule.every" if cron else "no time"
             raise UserError(f"found {problem}; expected one of --cron, --every, --watch and --once")
     if watch:
-        return scheduler_loop.watch(watch, durations.seconds(settings.schedule.poll))
+        return scheduler_loop.every(durations.seconds(settings.schedule.poll), watch)
     if cron:
         return scheduler_loop.cron(cron, zone)
     return scheduler_loop.every(every) if every else None

@@ -80,7 +80,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
     metavar="FILE",
     help="TLS for gRPC: key and certificate, in TensorFlow Serving's format.",
 )
-@click.option("--cors", is_flag=True, help="Allow requests from pages of other origins.")
+@click.option("--cors", is_flag=True, help="Allow requests from pages of other origins (CORS).")
 @click.option(
     "--wait", is_flag=True, help="Wait for the first version; by default exit if there is none."
 )
@@ -140,12 +140,12 @@ def serve(
 ) -> None:
     """Serve a folder of published versions, by REST and gRPC, and a page to try them on.
 
-    TensorFlow Serving is started where it is installed, with batching, monitoring and warm-up. Otherwise
-    tfx-ner's development server is started, which speaks the same protocol. A version that is
-    published while the server runs replaces the previous one.
+    Starts TensorFlow Serving if it is installed, with batching, monitoring and warm-up; otherwise
+    tfx-ner's development server, which has the same interfaces. A version that is published while the
+    server runs replaces the previous one.
 
     The server runs until Ctrl-C or SIGTERM. The development server answers the requests in flight first.
-    TensorFlow Serving ends at once and breaks them: take it out of the load balancer before, or stop its
+    TensorFlow Serving ends at once and drops them: take it out of the load balancer before, or stop its
     clients.
     """
     from components.storage.remote import refuse_address

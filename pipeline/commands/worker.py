@@ -24,7 +24,7 @@ _POLL_SECONDS = 1.0
     help="Longest time to wait for the chief, as 30m or 2h; by default without limit.",
 )
 def worker(limit: int | None) -> None:
-    """Train along with a run on another machine.
+    """Take part in the training of a run on another machine.
 
     Start it on every machine of a cluster except the chief, which runs
     `tfx-ner run --set training.distribute=multi-worker`. All machines need the same release of

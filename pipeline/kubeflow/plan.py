@@ -1,22 +1,30 @@
-"""The plan of a Kubeflow pipeline, made from a configuration. Needs neither TFX nor kfp."""
+"""The plan of a Kubeflow pipeline, made from a configuration, and its YAML, compiled by a Python that has kfp."""
 
+import importlib.util
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from components.errors import UserError
 from components.storage.remote import is_address
-from pipeline import exits
-from pipeline.config import Config, KubeflowStep
+from pipeline import durations, exits
+from pipeline.config import Config, KubeflowStep, Schedule
 from pipeline.nodes import STEPS
 
 REASON = "Kubeflow"  # the reason of a run, for the history
 PASSWORD_VARIABLE = "TFX_NER_METADATA_PASSWORD"
 # Kubeflow Pipelines knows success and failure only, and a refused model is no failure.
 _REFUSAL_IS_SUCCESS = f'tfx-ner "$@" || {{ code=$?; [ $code -eq {exits.REFUSED} ] || exit $code; }}'
+_KFP_PROGRAM = Path(__file__).with_name("kfp_program.py")
+_KFP_ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-kubeflow"  # `make kubeflow`
 # Not passed on with --set: these have options of their own, or are not used by a run.
 _EXCLUDED_SETTINGS = ("schedule", "kubeflow", "data", "workdir")
 
@@ -169,3 +177,60 @@ def _is_mounted(path: str | None) -> bool:
 
 def _is_below(path: str, folder: str) -> bool:
     return PurePosixPath(path).is_relative_to(folder)
+
+
+def compile_plan(plan: Plan, python: str | None = None) -> str:
+    """The pipeline as YAML.
+
+    Args:
+      plan: The pipeline.
+      python: A Python that has kfp and kfp-kubernetes; if not given, this one or that of
+        `make kubeflow`.
+
+    Raises:
+      UserError: No Python has them.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "pipeline.yaml")
+        try:
+            result = subprocess.run(
+                [python or _find_python(), _KFP_PROGRAM, file],
+                input=json.dumps({**asdict(plan), "password": PASSWORD_VARIABLE}),
+                capture_output=True,
+                text=True,
+            )
+        except OSError as error:
+            raise UserError(f"--kfp-python {python}: cannot be run ({error.strerror})") from None
+        if result.returncode and "ModuleNotFoundError" in result.stderr:
+            raise UserError(
+                f"--kfp-python {python}: has no kfp and kfp-kubernetes; install them there with pip"
+            )
+        if result.returncode:
+            message = result.stderr.strip().splitlines()[-1]
+            raise RuntimeError(f"kfp cannot compile the pipeline: {message}")
+        return file.read_text(encoding="utf-8")
+
+
+def _find_python() -> str:
+    if importlib.util.find_spec("kfp") and importlib.util.find_spec("kfp.kubernetes"):
+        return sys.executable
+    if (_KFP_ENVIRONMENT / "setup.stamp").exists():
+        return str(_KFP_ENVIRONMENT / "bin" / "python")
+    raise UserError(
+        "found neither kfp nor kfp-kubernetes, which write the YAML; expected `make kubeflow` in the"
+        " project's folder, or --kfp-python with the Python of an environment that has them"
+    )
+
+
+def recurring_run_command(file: str, schedule: Schedule) -> str:
+    """The command that makes Kubeflow run `file` at the times of the schedule, by default at two each night.
+
+    Kubeflow's cron expressions begin with seconds, in the time zone of the cluster.
+    """
+    if schedule.every:
+        times = ("--interval-second", str(durations.seconds(schedule.every)))
+    else:
+        times = ("--cron-expression", f"0 {schedule.cron or '0 2 * * *'}")
+    command = ["kfp", "recurring-run", "create", "--job-name", "tfx-ner"]
+    command += ["--experiment-name", "tfx-ner", *times, "--no-catchup", "--max-concurrency", "1"]
+    return shlex.join([*command, "--pipeline-package-path", file])

@@ -89,13 +89,7 @@ class Retraining:
         running = flight.process
         if running and running.is_alive:
             self.log(f"an earlier run still works, as process {running.pid}: waiting for it")
-            code, _ = process.wait(
-                running.pid,
-                lambda: None if running.is_alive else DONE,
-                durations.seconds(config.schedule.limit),
-                durations.seconds(config.schedule.grace),
-                self.clock,
-            )
+            code, _ = self._wait(config, running.pid, lambda: None if running.is_alive else DONE)
             if code is None:
                 return False
         run, outcome = run_result.read_outcome(self.folder.workdir, flight.runs)
@@ -146,18 +140,20 @@ class Retraining:
         flight = flight.model_copy(update={"process": Process.of(started.pid)})
         self.folder.update_state(in_flight=flight)
         self.log(f"run: {trigger} (process {started.pid}, log {log})")
-        code, note = process.wait(
-            started.pid,
-            started.poll,
-            durations.seconds(settings.limit),
-            durations.seconds(settings.grace),
-            self.clock,
-        )
+        code, note = self._wait(config, started.pid, started.poll)
         if code is None:
             self.log(f"the run was stopped, and will be done again: {note}")
             return None
         run, outcome = run_result.read_outcome(workdir, flight.runs)
         return run_result.make_result(flight, self.clock.now(), code, note, run, outcome)
+
+    def _wait(
+        self, config: Config, pid: int, poll: Callable[[], int | None]
+    ) -> tuple[int | None, str]:
+        limit, grace = config.schedule.limit, config.schedule.grace
+        return process.wait(
+            pid, poll, durations.seconds(limit), durations.seconds(grace), self.clock
+        )
 
     def _wait_until_free(self, config: Config) -> bool:
         """Waits while another run works in the workdir, for as long as a run may take.
@@ -187,13 +183,9 @@ class Retraining:
         last = self.folder.read_state().last
         if last and last.is_bad_input and last.reason == reason:
             return
+        now = self.clock.now()
         result = RunResult(
-            code=BAD_INPUT,
-            event="failure",
-            trigger="",
-            began=self.clock.now(),
-            seconds=0,
-            reason=reason,
+            code=BAD_INPUT, event="failure", trigger="", began=now, seconds=0, reason=reason
         )
         self.folder.update_state(last=result)
         if config:

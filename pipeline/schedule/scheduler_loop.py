@@ -41,18 +41,12 @@ class Times:
     make_up: bool  # a time that passed while no scheduler ran is made up for at the next start
 
 
-def every(seconds: int) -> Times:
-    """A check at once, and then at an interval."""
+def every(seconds: int, folder: str = "") -> Times:
+    """A check at once, and then at an interval; of a watched folder if one is given."""
     interval = datetime.timedelta(seconds=seconds)
-    text = f"every {durations.shown(seconds)}"
-    return Times(text, lambda now: now + interval, at_once=True, make_up=True)
-
-
-def watch(folder: str, seconds: int) -> Times:
-    """A check of a folder at an interval."""
-    interval = datetime.timedelta(seconds=seconds)
-    text = f"watch {folder}, every {durations.shown(seconds)}"
-    return Times(text, lambda now: now + interval, at_once=True, make_up=False)
+    watch = f"watch {folder}, " if folder else ""
+    text = f"{watch}every {durations.shown(seconds)}"
+    return Times(text, lambda now: now + interval, at_once=True, make_up=not folder)
 
 
 def cron(expression: str, zone: datetime.tzinfo) -> Times:
@@ -75,18 +69,9 @@ def cron(expression: str, zone: datetime.tzinfo) -> Times:
         minute, hour, day, month, weekday = fields
         weekday = _weekday_names(weekday)
         days = [(day, weekday)] if "*" in (day[0], weekday[0]) else [(day, "*"), ("*", weekday)]
+        fixed = {"minute": minute, "hour": hour, "month": month, "timezone": zone}
         trigger = OrTrigger(
-            [
-                CronTrigger(
-                    minute=minute,
-                    hour=hour,
-                    day=day,
-                    month=month,
-                    day_of_week=weekday,
-                    timezone=zone,
-                )
-                for day, weekday in days
-            ]
+            [CronTrigger(day=day, day_of_week=weekday, **fixed) for day, weekday in days]
         )
         now = datetime.datetime.now(zone)
         if not trigger.get_next_fire_time(None, now):
@@ -165,8 +150,7 @@ def run_on_schedule(retraining: Retraining, times: Times, check: Callable[[], in
         except UserError as error:
             retraining.log(f"no run: {error}")
         except Exception as error:  # such as a full disk, which may be free again next time
-            message = " ".join(str(error).split()) or type(error).__name__
-            retraining.log(f"no run: {message}")
+            retraining.log(f"no run: {' '.join(str(error).split()) or type(error).__name__}")
 
 
 def _first_check(retraining: Retraining, times: Times) -> datetime.datetime:

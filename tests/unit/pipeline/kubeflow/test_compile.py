@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from pipeline.config import Schedule
-from pipeline.kubeflow import compiler
-from pipeline.kubeflow.compiler import recurring_run_command
+from pipeline.kubeflow import plan
+from pipeline.kubeflow.plan import recurring_run_command
 from pipeline.nodes import STEPS
 
 BESIDE = Path(__file__).resolve().parents[4] / ".venv-kubeflow"
@@ -141,7 +141,7 @@ def test_a_python_without_kfp_is_told_apart_from_a_failure(tfx_ner, tmp_path):
 
 
 def test_where_nobody_has_kfp_it_says_how_to_get_it(tfx_ner, tmp_path, monkeypatch):
-    monkeypatch.setattr(compiler, "_KFP_ENVIRONMENT", tmp_path)
+    monkeypatch.setattr(plan, "_KFP_ENVIRONMENT", tmp_path)
     answer = compile_(tfx_ner, tmp_path / "ner.yaml")
     assert answer.code == 2 and "expected `make kubeflow`" in answer.err
 

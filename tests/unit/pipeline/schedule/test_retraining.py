@@ -9,9 +9,8 @@ import pytest
 
 from components.errors import UserError
 from pipeline.exits import BAD_INPUT, DONE, FAILED, NOTHING_NEW, REFUSED, STOPPED
-from pipeline.schedule import status
 from pipeline.schedule.process import Process
-from pipeline.schedule.state import State
+from pipeline.schedule.state import State, status_lines
 
 OTHER_TEXT = "Bea\tB-PER\nspoke\tO\n\n"
 FIRST_RUN = "the first run on this schedule"
@@ -277,7 +276,7 @@ def test_a_run_with_until_is_not_complete(project, hook_calls):
     assert project.retrain() == DONE
     assert project.messages[-1].startswith("up to TypeGate: Pusher is next, after ")
     assert project.state.done is None and project.state.in_flight is None and hook_calls() == []
-    [last] = [line for line in status.lines(project.schedule) if line.startswith("last ")]
+    [last] = [line for line in status_lines(project.schedule) if line.startswith("last ")]
     assert "up to TypeGate" in last
     assert project.retrain() == DONE and project.state.done.version == "5"
     assert project.run_reasons == [FIRST_RUN] * 2
