@@ -92,11 +92,10 @@ class Retraining:
             code, _ = self._wait(config, running.pid, lambda: None if running.is_alive else DONE)
             if code is None:
                 return False
-        run, outcome = run_result.read_outcome(self.folder.workdir, flight.runs)
-        if outcome:
-            code = run_result.code_from_outcome(outcome)
-            now = self.clock.now()
-            self._conclude(config, run_result.make_result(flight, now, code, "", run, outcome))
+        now = self.clock.now()
+        result = run_result.read_result(self.folder.workdir, flight, now, code=None)
+        if result:
+            self._conclude(config, result)
         return True
 
     def _run_with_retries(self, config: Config, now: Inputs, trigger: str) -> int:
@@ -144,8 +143,7 @@ class Retraining:
         if code is None:
             self.log(f"the run was stopped, and will be done again: {note}")
             return None
-        run, outcome = run_result.read_outcome(workdir, flight.runs)
-        return run_result.make_result(flight, self.clock.now(), code, note, run, outcome)
+        return run_result.read_result(workdir, flight, self.clock.now(), code, note)
 
     def _wait(
         self, config: Config, pid: int, poll: Callable[[], int | None]

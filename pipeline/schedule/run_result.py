@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,48 +19,27 @@ def run_names(workdir: Workdir) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in workdir.runs.glob("*") if path.is_dir()))
 
 
-def read_outcome(workdir: Workdir, runs_before: Collection[str]) -> tuple[str, Mapping[str, Any]]:
-    """Reads the outcome of the first run whose folder was not there before.
-
-    Returns:
-      The name of the run, or "" if there is no new one; and its outcome, empty if it left none.
-    """
-    run = next((name for name in run_names(workdir) if name not in runs_before), "")
-    if not run:
-        return "", {}
-    try:
-        return run, json.loads((workdir.runs / run / "outcome.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return run, {}
-
-
-def code_from_outcome(outcome: Mapping[str, Any]) -> int:
-    """The exit code of a run that ended while no scheduler waited for it."""
-    if not outcome:
-        return FAILED
-    return DONE if outcome.get("published") or outcome.get("until") else REFUSED
-
-
-def make_result(
-    flight: RunInFlight,
-    now: datetime.datetime,
-    code: int,
-    note: str,
-    run: str,
-    outcome: Mapping[str, Any],
-) -> RunResult:
-    """Describes how a run ended.
+def read_result(
+    workdir: Workdir, flight: RunInFlight, now: datetime.datetime, code: int | None, note: str = ""
+) -> RunResult | None:
+    """How a run ended.
 
     Args:
-      flight: The run.
-      now: When it ended.
-      code: Its exit code.
-      note: Why the scheduler stopped it, or "".
-      run: Name of its folder; "" if it made none.
-      outcome: Content of its `outcome.json`; empty if it left none.
+      workdir: the workdir.
+      flight: the run.
+      now: when it ended.
+      code: its exit code; None if no scheduler waited for it.
+      note: why the scheduler stopped it, or "".
+
+    Returns:
+      The result; None if neither an exit code nor an outcome is known.
     """
-    last_line = _last_line(Path(flight.log))
-    if code == BUSY:
+    run, outcome = _read_outcome(workdir, flight)
+    if code is None:
+        if not outcome:
+            return None
+        code = DONE if outcome.get("published") or outcome.get("until") else REFUSED
+    elif code == BUSY:
         code = FAILED  # another run has the workdir: try again later
     event: Event = _EVENTS.get(code, "failure")
     version, reason = "", ""
@@ -76,7 +55,7 @@ def make_result(
         if outcome.get("nothing_ran"):
             event = ""
     else:
-        reason = note or last_line or f"exit code {code}"
+        reason = note or _last_line(Path(flight.log)) or f"exit code {code}"
     return RunResult(
         code=code,
         event=event,
@@ -92,6 +71,15 @@ def make_result(
         log=flight.log,
         inputs=flight.inputs,
     )
+
+
+def _read_outcome(workdir: Workdir, flight: RunInFlight) -> tuple[str, Mapping[str, Any]]:
+    """The name of the run's folder, "" if it made none; and its outcome, empty if it left none."""
+    run = next((name for name in run_names(workdir) if name not in flight.runs), "")
+    try:
+        return run, json.loads((workdir.runs / run / "outcome.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return run, {}
 
 
 def _last_line(log: Path) -> str:

@@ -29,7 +29,7 @@ def without_model(monkeypatch):
     """In place of Beam and a model: words with a capital are entities. Gives what was asked for, start by start."""
     asked = []
 
-    def run(left, of, job, output, beam, console):
+    def run(left, job, output, beam, console):
         asked.append([shard.number for shard in left])
         for shard in left:
             texts = shard_io.read_shard(shard, job.reading)

@@ -48,7 +48,7 @@ def test_shards_one_behind_the_other_are_the_input(annotate, put):  # noqa: F811
         json.loads(line)["text"] for line in parts(output).splitlines()
     ] == LINES.splitlines() * 2
     assert (summary["texts"], summary["entities"]) == (400, {"NAME": 200})
-    assert output.read_summary() == summary
+    assert json.loads(output.summary.read_text()) == summary
 
 
 def test_bad_lines_are_set_aside_there(annotate, put):  # noqa: F811

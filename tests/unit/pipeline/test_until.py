@@ -49,7 +49,7 @@ def test_an_unknown_step_is_answered_with_those_there_are(tfx_ner):
 
 def test_a_search_goes_before_a_whole_run(tfx_ner, tmp_path):
     answer = tfx_ner("run", "--until", "Trainer", "--tune", "3", "--workdir", tmp_path / "work")
-    assert answer.code == 2 and "--until Trainer: found --tune beside it" in answer.err
+    assert answer.code == 2 and "--until Trainer: found --tune too" in answer.err
     assert not (tmp_path / "work").exists()
 
 
@@ -61,4 +61,4 @@ def test_steps_of_others_stop_after_nodes_in_their_order_and_the_last_goes_to_th
 def test_an_old_node_id_is_taken_with_a_warning_that_names_the_new_one(tfx_ner, tmp_path):
     answer = tfx_ner("run", "--until", "Contract", "--tune", "3", "--workdir", tmp_path / "work")
     assert "tfx-ner: warning: --until Contract: this node is now CuratedSchema\n" in answer.err
-    assert "--until CuratedSchema: found --tune beside it" in answer.err
+    assert "--until CuratedSchema: found --tune too" in answer.err
