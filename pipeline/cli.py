@@ -15,7 +15,7 @@ _COMMANDS = {
     "schedule": "Run the pipeline whenever there is something new.",
     "compile": "Write the pipeline as YAML for Kubeflow Pipelines.",
     "init-config": "Write a commented YAML file of all settings.",
-    "check": "Look at a corpus before time is spent on it.",
+    "check": "Check a corpus before a run.",
     "convert": "Convert the corpus file IN to another format.",
     "evaluate": "Score a published model on labelled text.",
     "predict": "Find the entities in text.",

@@ -15,7 +15,7 @@ ESCAPED = "escapes in place of characters (-LRB-, &amp;)"
 SPACED = "white space at its edge"
 KINDS = (ZERO_WIDTH, CONTROL, REPLACEMENT, MOJIBAKE, NOT_NFC, EMPTY, SPACED, ESCAPED)
 
-# Zero-width joiners and variation selectors belong to many emoji and scripts, and are no oddity.
+# Zero-width joiners and variation selectors belong to many emoji and scripts: they are not odd.
 _ESCAPE = re.compile(
     r"-(?:LRB|RRB|LSB|RSB|LCB|RCB)-|&(?:amp|lt|gt|quot|apos|nbsp|#\d+|#x[0-9A-Fa-f]+);|``|\\[/*]"
 )
@@ -30,12 +30,12 @@ _PATTERNS = {
 
 
 def has_escapes(text: str) -> bool:
-    """Whether a text has HTML's or Penn Treebank's escapes, which its tokens may have torn apart."""
+    """Whether a text has escapes of HTML or the Penn Treebank, which tokenization may split."""
     return ("&" in text or "-" in text) and _ESCAPE.search(text) is not None
 
 
 def odd_kinds(token: str) -> list[str]:
-    """What is odd about a token, in the order of `KINDS`.
+    """The kinds of odd characters in a token, in the order of `KINDS`.
 
     >>> odd_kinds("caf\\u00c3\\u00a9") == [MOJIBAKE], odd_kinds("café")
     (True, [])

@@ -1,30 +1,17 @@
-"""Looks at a corpus before time is spent on it, as spaCy's `debug data` does."""
+"""Checks a corpus before a run, as spaCy's `debug data` does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from components.corpus import findings
 from components.corpus.counts import CorpusCounts
 from components.corpus.data_spans import is_spans
 from components.corpus.find_corpus import find_corpus
-from components.corpus.findings import (
-    FAILURE,
-    GOOD,
-    WARNING,
-    Finding,
-    judge,
-    unseen_share,
-    worst_first,
-)
-from components.corpus.reading import (
-    DEFAULTS,
-    SKIP,
-    ReadOptions,
-    make_plan,
-    offsets_remedy,
-    read_records,
-)
+from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, unseen_share
+from components.corpus.options import DEFAULTS, SKIP, ReadOptions
+from components.corpus.reading import make_plan, offsets_remedy, read_records
 from components.corpus.records import Notice, Read, Rejected
 from components.corpus.split_files import Splits, find_splits
 from components.errors import UserError
@@ -34,36 +21,37 @@ __all__ = ["CheckReport", "Figures", "Finding", "check_corpus"]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One split in numbers.
-
-    `unseen` is the share of its entities, from 0 to 1, that train does not have; None for train.
-    """
+    """The figures of one split."""
 
     sentences: int
     tokens: int
     entities: int
     documents: int
     longest: int
+    """Tokens of the longest sentence."""
     types: Mapping[str, int]
+    """Entities of each type."""
     unseen: float | None = None
+    """Share of the entities that train does not have, from 0 to 1; None for train."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What was found: the figures of each split, the scheme (None without CoNLL files), sentences that cannot be read,
-    and the findings.
-    """
+    """The result of a check."""
 
     path: str
     scheme: str | None
+    """Tag schemes of the files, None if no file has tags."""
     splits: Mapping[str, Figures]
     bad_sentences: int = 0
+    """Sentences that cannot be read."""
     unused_texts: int = 0
+    """Texts that annotators did not accept."""
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
 
     def count(self, level: str) -> int:
-        """How many findings there are of a level."""
+        """The number of findings of a level."""
         return sum(finding.level == level for finding in self.findings)
 
     @property
@@ -72,7 +60,7 @@ class CheckReport:
         return self.count(FAILURE) > 0
 
     def as_dict(self) -> dict[str, object]:
-        """What `check --json` writes."""
+        """The report as `check --json` writes it."""
         return {
             **asdict(self),
             "summary": {level: self.count(level) for level in (GOOD, WARNING, FAILURE)},
@@ -80,7 +68,7 @@ class CheckReport:
 
 
 def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
-    """Reads all of a corpus, past every problem. Raises UserError only where there is no corpus at all."""
+    """Reads all of a corpus and continues after errors. Raises UserError only if there is no corpus."""
     found = find_corpus(path) if is_spans(path) else find_splits(path, need_train=False)
     splits, unreadable = _readable(found, options)
     plan = make_plan(splits, options)
@@ -112,28 +100,28 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
         bad_sentences=gathered.bad.count,
         unused_texts=gathered.unused.count,
         notes=(*splits.notes, *plan.notes),
-        findings=worst_first((*unreadable, *judge(gathered, options.bad_lines == SKIP))),
+        findings=findings.worst_first(
+            (*unreadable, *findings.judge(gathered, options.bad_lines == SKIP))
+        ),
     )
 
 
 def _figures(gathered: CorpusCounts, name: str) -> Figures:
     counts = gathered.splits[name]
-    types = dict(sorted(counts.types.items()))
-    unseen = None if name == "train" else unseen_share(gathered, name)
     return Figures(
         counts.sentences,
         counts.tokens,
         counts.entities,
         counts.documents,
         counts.longest,
-        types,
-        unseen,
+        dict(sorted(counts.types.items())),
+        None if name == "train" else unseen_share(gathered, name),
     )
 
 
 def _readable(splits: Splits, options: ReadOptions) -> tuple[Splits, list[Finding]]:
     """The splits without the files that cannot be read at all, and a failure for each of those."""
-    findings: list[Finding] = []
+    failures: list[Finding] = []
     files: dict[str, tuple[str, ...]] = {}
     for name, paths in splits.files.items():
         files[name] = ()
@@ -142,5 +130,5 @@ def _readable(splits: Splits, options: ReadOptions) -> tuple[Splits, list[Findin
                 make_plan(Splits(path, {"all": (path,)}), options)
                 files[name] += (path,)
             except UserError as error:
-                findings.append(Finding(FAILURE, str(error)))
-    return Splits(splits.path, files, splits.notes), findings
+                failures.append(Finding(FAILURE, str(error)))
+    return Splits(splits.path, files, splits.notes), failures

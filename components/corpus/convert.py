@@ -17,23 +17,19 @@ from components.errors import UserError
 
 @dataclass
 class Conversion:
-    """What was converted.
-
-    Attributes:
-      source_format: the format of the source.
-      sentences: the number of sentences or texts written.
-      entities: the number of entities written.
-      notices: what the reader reported about the source.
-      lost: what the target format cannot hold, with the number of sentences that had it.
-      rejected: sentences that could not be read, left out by `bad_lines=skip`.
-    """
+    """The result of a conversion."""
 
     source_format: str
     sentences: int = 0
+    """Sentences or texts written."""
     entities: int = 0
+    """Entities written."""
     notices: Counter[str] = field(default_factory=Counter)
+    """Notices about the source, with their numbers."""
     lost: Counter[str] = field(default_factory=Counter)
+    """Properties that the target format cannot hold, with the number of sentences that had them."""
     rejected: int = 0
+    """Sentences that cannot be read, left out by `bad_lines=skip`."""
 
 
 def convert(source: str, target: str, to: str, options: ReadOptions) -> Conversion:
@@ -61,7 +57,7 @@ def convert(source: str, target: str, to: str, options: ReadOptions) -> Conversi
     conversion.notices.update(dict.fromkeys(plan.notes, 1))
     folder, name = os.path.split(os.path.abspath(target))
     if not os.path.isdir(folder):
-        raise UserError(f"{target}: there is no folder {folder}; make it first")
+        raise UserError(f"{target}: there is no folder {folder}; create it first")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".convert-") as temporary:
         path = os.path.join(temporary, name)
         mode, text = ("xb", {}) if writer.binary else ("x", {"encoding": "utf-8", "newline": ""})
@@ -112,12 +108,12 @@ def _items(
 
 def _lost(item: Read, writer: Format) -> Iterator[str]:
     """Names what the target format does not keep of a sentence."""
-    record = item.record
-    if item.sentence.document and "documents" not in writer.keeps:
-        yield "documents"
-    if record is not None and record.id and "ids" not in writer.keeps:
-        yield "ids"
-    if record is not None and record.metadata and "metadata" not in writer.keeps:
-        yield "metadata"
-    if isinstance(record, TextRecord) and "texts" not in writer.keeps:
-        yield "the white space between tokens"
+    present = {
+        "documents": item.sentence.document,
+        "ids": item.id,
+        "metadata": item.metadata,
+        "texts": isinstance(item.record, TextRecord),
+    }
+    for what, value in present.items():
+        if value and what not in writer.keeps:
+            yield "the white space between tokens" if what == "texts" else what

@@ -1,6 +1,6 @@
-"""Counts over a corpus, in one pass, for `check` to judge.
+"""Counts over a corpus, in one pass, from which `check` makes its findings.
 
-Sentences are remembered as digests, about 200 bytes each, not as texts.
+Sentences are kept as digests, about 200 bytes each, not as texts.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ DUPLICATE_LENGTH = 5  # tokens: shorter sentences are the same by chance ("Thank
 
 @dataclass(slots=True)
 class Tally:
-    """How often something was met, and where first."""
+    """A number of occurrences, and the position of the first."""
 
     count: int = 0
     first: str = ""
+    """The file and line of the first occurrence, "" without one."""
 
     def add(self, where: str, count: int = 1) -> None:
-        """Counts it once more."""
+        """Counts occurrences at a position."""
         self.first = self.first or where
         self.count += count
 
 
 @dataclass(slots=True)
 class SplitCounts:
-    """The counts of one split. `surfaces` counts entities by a digest of type and tokens."""
+    """The counts of one split."""
 
     sentences: int = 0
     tokens: int = 0
@@ -46,6 +47,7 @@ class SplitCounts:
     types: Counter[str] = field(default_factory=Counter)
     first_of_type: dict[str, str] = field(default_factory=dict)
     surfaces: Counter[int] = field(default_factory=Counter)
+    """Entities by a digest of type and tokens."""
 
     @property
     def entities(self) -> int:
@@ -74,19 +76,18 @@ class CorpusCounts:
         self.notices: dict[str, Tally] = {}
         self.mismatch = TokenMismatch()
         self.allow_mismatch = False
-        self._seen: dict[
-            int, int
-        ] = {}  # digest of tokens -> digest of spans, and in its low bits the splits it was in
+        # By digest of the tokens: the digest of the spans, and in its low bits the splits of the sentence.
+        self._seen: dict[int, int] = {}
 
     @property
     def train(self) -> SplitCounts:
-        """The counts of train; empty ones where a corpus has no train."""
+        """The counts of train; zeros if a corpus has no train split."""
         return self.splits.get("train", SplitCounts())
 
     def add(
         self, split: str, sentence: Sentence, tags: Sequence[str] | None, scheme: str | None
     ) -> None:
-        """Counts a sentence, and what is wrong in its tags as the file has them."""
+        """Counts a sentence, and the ill-formed tags among its tags as the file has them."""
         counts = self.splits[split]
         counts.sentences += 1
         self.texts += sentence.text is not None
@@ -116,7 +117,7 @@ class CorpusCounts:
         self.bad.add(f"{bad.file}:{bad.line}")
 
     def add_notice(self, notice: Notice) -> None:
-        """Counts something that the reader decided."""
+        """Counts a notice of the reader."""
         tally = self.notices.setdefault(notice.what, Tally())
         tally.add(f"{notice.file}:{notice.line}", notice.count)
 
@@ -130,7 +131,7 @@ class CorpusCounts:
                 self.edges.add(_where(sentence, span.start))
 
     def _compare(self, split: str, sentence: Sentence) -> None:
-        """Looks whether the sentence was there before: as it is, in another split, or with other labels."""
+        """Counts whether the same tokens were there before: in the split, in another split, or with other labels."""
         key = _digest(sentence.tokens)
         bit = 1 << SPLITS.index(split)
         labels = (
@@ -165,5 +166,5 @@ def _digest(words: Sequence[str]) -> int:
 
 
 def _has_substance(word: str) -> bool:
-    """Whether an entity may well begin or end with the word: it has a letter or digit, or is a sign such as $ and %."""
+    """Whether an entity can begin or end with the word: it has a letter, a digit, or a sign like $ and %."""
     return any(character.isalnum() or character in "$€£¥%°)" for character in word)

@@ -1,7 +1,7 @@
-"""Data over time: which spans there are, which version of each counts, and whether it is whole; needs no TFX.
+"""Spans of data over time: their numbers, the version of each that counts, and whether it is complete.
 
-A span is a folder `span-N` with a corpus in it, or with corrected ones in folders `version-M`, of which the highest counts.
-A path with TFX's `{SPAN}` or `{YYYY}`, `{MM}` and `{DD}`, and perhaps `{VERSION}`, names other places.
+A span is a folder `span-N` with a corpus, or with corrected corpora in folders `version-M`, of which the highest counts.
+A path may also be a pattern of TFX with `{SPAN}`, or with `{YYYY}`, `{MM}` and `{DD}`, and perhaps `{VERSION}`.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class DataSpan:
-    """A span, or the newest version of it: `version` is 0 where the span has none; `path` is its file or folder.
-
-    `lacking` says what keeps it from being whole, "" if nothing does.
-    """
+    """A span in its newest version."""
 
     number: int
     version: int
+    """0 for a span without versions."""
     path: str
+    """Its file or folder."""
     lacking: str = ""
+    """The reason why it is not complete, "" if it is."""
 
     @property
     def whole(self) -> bool:
-        """Whether all of it is there."""
+        """Whether the span is complete."""
         return not self.lacking
 
     def __str__(self) -> str:
@@ -46,68 +46,62 @@ class DataSpan:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """When a span is whole.
-
-    `marker`: name of a file that is written into it last; of a span that is a single file it lies beside it, as
-    `FILE.MARKER`. `quiet_seconds`: for how long nothing in it may have changed.
-    """
+    """When a span is complete."""
 
     marker: str | None = None
+    """Name of a file that is written into the span last; for a span that is a single file, `FILE.MARKER`."""
     quiet_seconds: float = 0
+    """Seconds for which no file of the span may have changed."""
 
 
 ALL_AT_ONCE = Rules()
 
 
 def is_spans(path: str | os.PathLike[str]) -> bool:
-    """Whether the path stands for spans: a folder with folders `span-…` in it, or a pattern with `{SPAN}` or a date."""
+    """Whether a path holds spans: a folder with folders `span-…`, or a pattern with `{SPAN}` or a date."""
     path = os.fspath(path)
-    return _is_pattern(path) or (os.path.isdir(path) and any(_span_folders(path)))
+    return _is_pattern(path) or (os.path.isdir(path) and any(_subfolders(path, _SPAN)))
 
 
 def find_spans(
     path: str | os.PathLike[str], rules: Rules = ALL_AT_ONCE, now: float | None = None
 ) -> tuple[DataSpan, ...]:
-    """All spans under a path, by number, each in its highest version.
+    """All spans of a path, by number, each in its highest version.
 
     Args:
-      path: a folder with folders `span-N`, or a pattern with `{SPAN}` (`{SPAN:3}` for three digits) or `{YYYY}`, `{MM}` and
-        `{DD}`, whose number is that of days since 1970, and perhaps `{VERSION}`.
-      rules: when a span is whole.
-      now: the time in seconds since 1970; by default the clock's.
+      path: a folder with folders `span-N`, or a pattern with `{SPAN}` (`{SPAN:3}` for three digits) or with `{YYYY}`,
+        `{MM}` and `{DD}`, where the number is that of days since 1970, and perhaps `{VERSION}`.
+      rules: when a span is complete.
+      now: the time in seconds since 1970; by default the time of the call.
 
     Raises:
-      UserError: a pattern that TFX would not take either, a folder whose number is none, or two folders of one number.
+      UserError: a pattern that TFX would refuse, a folder without a number, or two folders with the same number.
     """
     path = os.path.abspath(os.fspath(path))
     now = time.time() if now is None else now
-    found: dict[tuple[int, int], str] = {}
-    for number, version, place in _matching(path, rules) if _is_pattern(path) else _in_folder(path):
-        other = found.setdefault((number, version), place)
-        if other != place:
+    paths: dict[tuple[int, int], str] = {}
+    for number, version, found in _matching(path, rules) if _is_pattern(path) else _in_folder(path):
+        other = paths.setdefault((number, version), found)
+        if other != found:
             raise UserError(
-                f"{place}: has the same number as {other}; expected one folder for each span and version. Remove one of them"
+                f"{found}: has the same number as {other}; expected one folder for each span and version. Remove one of them"
             )
-    newest = {number: (version, place) for (number, version), place in sorted(found.items())}
+    newest = {number: (version, found) for (number, version), found in sorted(paths.items())}
     return tuple(
-        DataSpan(number, version, place, _lacking(place, rules, now))
-        for number, (version, place) in sorted(newest.items())
+        DataSpan(number, version, found, _lacking(found, rules, now))
+        for number, (version, found) in sorted(newest.items())
     )
 
 
 def _in_folder(folder: str) -> Iterator[tuple[int, int, str]]:
-    """Number, version and place of each span in a folder; the span as it first came is version 0."""
-    for place in _span_folders(folder):
-        number = _number(place, _SPAN)
-        versions = _subfolders(place, _VERSION)
+    """Number, version and path of each span in a folder; a span without versions is version 0."""
+    for path in _subfolders(folder, _SPAN):
+        number = _number(path, _SPAN)
+        versions = _subfolders(path, _VERSION)
         for version in versions:
             yield number, _number(version, _VERSION), version
         if not versions:
-            yield number, 0, place
-
-
-def _span_folders(folder: str) -> list[str]:
-    return _subfolders(folder, _SPAN)
+            yield number, 0, path
 
 
 def _subfolders(folder: str, prefix: str) -> list[str]:
@@ -121,11 +115,11 @@ def _subfolders(folder: str, prefix: str) -> list[str]:
         raise UserError(f"{folder}: {error.strerror}; expected a folder that can be read") from None
 
 
-def _number(place: str, prefix: str) -> int:
-    digits = base_name(place).removeprefix(prefix)
+def _number(path: str, prefix: str) -> int:
+    digits = base_name(path).removeprefix(prefix)
     if not (digits.isascii() and digits.isdigit()):
         raise UserError(
-            f"{place}: found {digits!r} where the number is expected, as in {prefix}7; rename the folder, or move it away"
+            f"{path}: found {digits!r} where the number is expected, as in {prefix}7; rename the folder, or move it away"
         )
     return int(digits)
 
@@ -135,7 +129,7 @@ def _is_pattern(path: str) -> bool:
 
 
 def _matching(pattern: str, rules: Rules) -> Iterator[tuple[int, int, str]]:
-    """Number, version and place of everything that matches a pattern, by TFX's rules (`tfx.components.example_gen.utils`)."""
+    """Number, version and path of the spans that match a pattern, by the rules of `tfx.components.example_gen.utils`."""
     pattern = pattern.removesuffix("/*")  # as TFX's pattern of the files in a folder
     _check(pattern)
     looks, exactly, last = "", "", 0
@@ -146,19 +140,19 @@ def _matching(pattern: str, rules: Rules) -> Iterator[tuple[int, int, str]]:
         exactly += re.escape(between) + f"(?P<{name}>[^/]{f'{{{width}}}' if width else '*'})"
         last = spec.end()
     looks, exactly = looks + glob.escape(pattern[last:]), exactly + re.escape(pattern[last:])
-    for place in sorted(glob.glob(looks)):
-        if rules.marker and place.endswith(f".{rules.marker}"):
+    for path in sorted(glob.glob(looks)):
+        if rules.marker and path.endswith(f".{rules.marker}"):
             continue
-        match = re.fullmatch(exactly, place)
+        match = re.fullmatch(exactly, path)
         if not match:
             raise UserError(
-                f"{place}: found another width than {pattern} asks for; rename it, or move it away"
+                f"{path}: found another width than in {pattern}; rename it, or move it away"
             )
-        yield *_read(match.groupdict(), place), place
+        yield *_read(match.groupdict(), path), path
 
 
 def _check(pattern: str) -> None:
-    """Raises UserError for a pattern that TFX would not take."""
+    """Raises UserError for a pattern that TFX would refuse."""
     names = [spec[1] for spec in _SPEC.finditer(pattern)]
     dates = sorted(name for name in names if name in _DATE)
     problem = ""
@@ -166,23 +160,23 @@ def _check(pattern: str) -> None:
         spec[2] is not None and not (spec[2].isdigit() and int(spec[2]) > 0)
         for spec in _SPEC.finditer(pattern)
     ):
-        problem = "a width that is no positive number; expected one as in {SPAN:3}"
+        problem = "a width that is not a positive integer; expected a width as in {SPAN:3}"
     elif len(set(names)) < len(names):
-        problem = "a part that comes twice; expected each once"
+        problem = "a part twice; expected each part once"
     elif dates and dates != sorted(_DATE):
         problem = f"{' and '.join(f'{{{name}}}' for name in dates)} alone; expected {{YYYY}}, {{MM}} and {{DD}} together"
     elif bool(dates) == ("SPAN" in names):
-        problem = "no {SPAN}, or both {SPAN} and a date; expected one of them"
+        problem = "no {SPAN}, or both {SPAN} and a date; expected either"
     if problem:
         raise UserError(f"{pattern}: found {problem}")
 
 
-def _read(values: dict[str, str], place: str) -> tuple[int, int]:
-    """The number and the version of a place."""
+def _read(values: dict[str, str], path: str) -> tuple[int, int]:
+    """The number and the version of a span, from the parts of its path."""
     wrong = [text for text in values.values() if not (text.isascii() and text.isdigit())]
     if wrong:
         raise UserError(
-            f"{place}: found {wrong[0]!r} where the pattern has a number; move what is no span away"
+            f"{path}: found {wrong[0]!r} where the pattern has a number; move files that are not spans away"
         )
     version = int(values.get("VERSION", 0))
     if "SPAN" in values:
@@ -190,23 +184,23 @@ def _read(values: dict[str, str], place: str) -> tuple[int, int]:
     try:
         day = datetime.date(*(int(values[name]) for name in _DATE))
     except ValueError as error:
-        raise UserError(f"{place}: found no date ({error}); rename it, or move it away") from None
+        raise UserError(f"{path}: found no date ({error}); rename it, or move it away") from None
     return (day - _EPOCH).days, version
 
 
-def _lacking(place: str, rules: Rules, now: float) -> str:
-    """What keeps a span from being whole, "" if nothing does."""
-    folder = os.path.isdir(place)
+def _lacking(path: str, rules: Rules, now: float) -> str:
+    """The reason why a span is not complete, "" if it is."""
+    folder = os.path.isdir(path)
     marker = rules.marker and (
-        os.path.join(place, rules.marker) if folder else f"{place}.{rules.marker}"
+        os.path.join(path, rules.marker) if folder else f"{path}.{rules.marker}"
     )
     if marker and not os.path.exists(marker):
         return f"{os.path.basename(marker)} is not there yet (spans.marker)"
     try:
-        entries = [(entry, entry.stat()) for entry in os.scandir(place)] if folder else []
-        whole = os.stat(place)
+        entries = [(entry, entry.stat()) for entry in os.scandir(path)] if folder else []
+        whole = os.stat(path)
     except FileNotFoundError:
-        return "it changes just now"
+        return "it is changing"
     data = (
         [found.st_size for entry, found in entries if _is_data(entry, rules)]
         if folder
@@ -216,7 +210,7 @@ def _lacking(place: str, rules: Rules, now: float) -> str:
         return "it holds no data"
     quiet = now - max(whole.st_mtime, *(found.st_mtime for _, found in entries), 0.0)
     if rules.quiet_seconds and quiet < rules.quiet_seconds:
-        return f"it changed {max(quiet, 0):.0f} s ago, and is whole after {rules.quiet_seconds:g} s (spans.quiet_seconds)"
+        return f"it changed {max(quiet, 0):.0f} s ago, and is complete after {rules.quiet_seconds:g} s (spans.quiet_seconds)"
     return ""
 
 

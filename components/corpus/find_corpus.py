@@ -1,4 +1,4 @@
-"""The corpus of a run: that of a path, or of the spans there together, with what it is evaluated on."""
+"""The corpus of a run: the files of a path, or of the spans in it, and the test split."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from components.errors import UserError
 
 
 def find_corpus(path: str | os.PathLike[str], choice: Choice = EVERYTHING) -> Splits:
-    """The splits in a file or folder, or in the spans there that are chosen, put together split by split.
+    """The splits in a file or folder, or in the selected spans of a folder, joined split by split.
 
-    A golden set, or the newest span held out, is all of test: the corpus's own is then left aside.
+    A golden set, or the newest span held out, replaces the test split of the corpus.
 
     Raises:
-      UserError: there is no corpus that a model could be trained on, or as `window.choose` does.
+      UserError: there is no corpus that a model could be trained on, or `window.choose` refuses the spans.
     """
     path = os.path.abspath(os.fspath(path))
     if choice.held_out and choice.golden:
         raise UserError(
-            "spans.newest=held-out and golden: found both, and one thing to evaluate on is expected; leave one out"
+            "spans.newest=held-out and golden: found both; expected one test split, leave one of them out"
         )
     own_test = choice.golden is None and not choice.held_out
     if is_spans(path):
@@ -36,7 +36,7 @@ def find_corpus(path: str | os.PathLike[str], choice: Choice = EVERYTHING) -> Sp
             )
     elif choice.of_spans:
         raise UserError(
-            f"{path}: found no spans, which {choice.of_spans} is about; expected folders as span-1 there"
+            f"{path}: found no spans, to which {choice.of_spans} applies; expected folders as span-1 there"
         )
     else:
         splits = find_splits(path, own_test)
@@ -49,7 +49,7 @@ def find_corpus(path: str | os.PathLike[str], choice: Choice = EVERYTHING) -> Sp
 
 
 def _together(path: str, window: Window, own_test: bool) -> Splits:
-    """The splits of the spans that are trained on, put together."""
+    """The splits of the spans to train on, joined."""
     files: dict[str, tuple[str, ...]] = {}
     notes: dict[str, list[DataSpan]] = {}
     for span in window.trained:
@@ -58,27 +58,21 @@ def _together(path: str, window: Window, own_test: bool) -> Splits:
             files[name] = (*files.get(name, ()), *more)
         for note in found.notes:
             notes.setdefault(note, []).append(span)
-    return Splits(
-        path, files, (_chosen(window), *_told_once(notes, len(window.trained))), window.all
-    )
+    return Splits(path, files, (_chosen(window), *_merged(notes, len(window.trained))), window.all)
 
 
 def _chosen(window: Window) -> str:
     numbers = ", ".join(str(span).removeprefix("span ") for span in window.trained)
-    trained = f"Trained on span{'s' if len(window.trained) > 1 else ''} {numbers}"
-    return (
-        f"{trained}; {window.held_out} is held out to evaluate on."
-        if window.held_out
-        else f"{trained}."
-    )
+    held_out = f"; {window.held_out} is held out to evaluate on" if window.held_out else ""
+    return f"Trained on span{'s' if len(window.trained) > 1 else ''} {numbers}{held_out}."
 
 
-def _told_once(notes: dict[str, list[DataSpan]], all_spans: int) -> Iterator[str]:
-    """Each note once, with the spans that it is about unless it is about all."""
+def _merged(notes: dict[str, list[DataSpan]], all_spans: int) -> Iterator[str]:
+    """Each note once, with its spans unless it applies to all."""
     for note, spans in notes.items():
         yield note if len(spans) == all_spans else f"{', '.join(map(str, spans))}: {note}"
 
 
 def _tested_on(splits: Splits, test: tuple[str, ...], test_is: str) -> Splits:
-    """The splits with another test."""
+    """The splits with another test split."""
     return replace(splits, files={**splits.files, "test": test}, test_is=test_is)

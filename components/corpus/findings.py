@@ -1,4 +1,4 @@
-"""What the counts of a corpus mean: a finding a check, good, a warning or a failure, with what to do about it."""
+"""Findings from the counts of a corpus: each good, a warning or a failure, with its remedy."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ GOOD, WARNING, FAILURE = "good", "warning", "failure"
 _ORDER = (FAILURE, WARNING, GOOD)
 _SHOWN_TYPES = 5
 
-# Entities of a type in train: with fewer it is hardly learnt. spaCy's `debug data` draws the same line.
 FEW_EXAMPLES = 50
-# Sentences in train.
+"""Entities of a type in train: with fewer the type is hardly learnt (spaCy's `debug data` has the same limit)."""
 FEW_SENTENCES = 500
-# Entities of a type in dev or test: with fewer its score is mostly chance.
+"""Sentences in train, with fewer of which scores are low."""
 FEW_MEASURED = 20
-# The share of dev or test that may be in train before scores flatter.
+"""Entities of a type in dev or test: with fewer its score is mostly chance."""
 MUCH_OVERLAP = 0.01
-# The share of dev's or test's entities that are unseen in train, below which looking entities up would score well.
+"""Share of dev or test that is also in train, above which scores are too high."""
 LITTLE_NEW = 0.2
+"""Share of the entities of dev or test that are not in train, below which a list of entities would score well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report: `level` is good, warning or failure."""
+    """One line of the report."""
 
     level: str
+    """good, warning or failure."""
     text: str
 
 
 def judge(found: CorpusCounts, skip_bad: bool = False) -> tuple[Finding, ...]:
-    """All findings: failures first, then warnings, then what is good.
+    """All findings: failures first, then warnings, then good ones.
 
     Args:
       found: the counts of the corpus.
-      skip_bad: whether a run leaves bad sentences out, so that they are no failure.
+      skip_bad: whether a run leaves bad sentences out, so that they are not a failure.
     """
     checks: tuple[Callable[[CorpusCounts], Iterator[Finding]], ...] = (
         _notices,
@@ -68,17 +69,14 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _bad_lines(found: CorpusCounts, skip_bad: bool) -> Iterator[Finding]:
-    if found.first_bad and skip_bad:
-        yield Finding(
-            WARNING,
-            f"{_number(found.bad, 'sentence')} cannot be read and left out, the first: {found.first_bad}.",
+    if found.first_bad:
+        text = f"{_number(found.bad, 'sentence')} cannot be read, the first: {found.first_bad}."
+        remedy = f"{found.remedy or 'Correct them'}, or leave them out with --set bad_lines=skip."
+        yield (
+            Finding(WARNING, f"{text} They are left out.")
+            if skip_bad
+            else Finding(FAILURE, f"{text} {remedy}")
         )
-    elif found.first_bad:
-        text = (
-            f"{_number(found.bad, 'sentence')} cannot be read, the first: {found.first_bad}."
-            f" {found.remedy or 'Mend them'}, or leave them out with --set bad_lines=skip."
-        )
-        yield Finding(FAILURE, text)
     elif not found.unreadable_files:
         yield Finding(GOOD, "Every line can be read.")
     if found.unused.count:
@@ -96,7 +94,7 @@ def _notices(found: CorpusCounts) -> Iterator[Finding]:
 
 def _empty_splits(found: CorpusCounts) -> Iterator[Finding]:
     if found.unreadable_files or found.bad.count:
-        return  # which is why
+        return  # the finding about these explains it
     for name, counts in found.splits.items():
         if not counts.sentences:
             yield Finding(
@@ -184,10 +182,10 @@ def _mismatch(found: CorpusCounts) -> Iterator[Finding]:
     if mismatch.is_useless and not found.allow_mismatch:
         yield Finding(
             FAILURE,
-            f"{mismatch}: a model of it would be of no use. Train on words, or go on with --set token_mismatch=allow.",
+            f"{mismatch}: a model of it would be useless. Train on words, or continue with --set token_mismatch=allow.",
         )
     elif mismatch.is_worth_a_warning:
-        yield Finding(WARNING, f"{mismatch}: scores on these tokens say too much.")
+        yield Finding(WARNING, f"{mismatch}: scores on these tokens are too high.")
 
 
 def _spellings_of_types(found: CorpusCounts) -> Iterator[Finding]:
@@ -208,8 +206,8 @@ def _spellings_of_types(found: CorpusCounts) -> Iterator[Finding]:
 
 def _tags(found: CorpusCounts) -> Iterator[Finding]:
     text = (
-        "read as CoNLL does (an entity opens at each tag that cannot go on). See whether the "
-        "entities there are meant so."
+        "read as CoNLL does (an entity begins at each tag that cannot continue one). Check these"
+        " entities."
     )
     yield _finding(found.ill_formed, "ill-formed tag", text, "No tag sequence is ill-formed.")
 
@@ -221,7 +219,7 @@ def _conflicts(found: CorpusCounts) -> Iterator[Finding]:
 
 def _duplicates(found: CorpusCounts) -> Iterator[Finding]:
     text = (
-        f"of {DUPLICATE_LENGTH} tokens or more that the same split had before. Take repetitions out, "
+        f"of {DUPLICATE_LENGTH} tokens or more that the same split had before. Remove repetitions, "
         "unless they are as frequent where the model is used."
     )
     yield _finding(found.duplicates, "sentence", text, "No sentence is in a split twice.")
@@ -235,7 +233,9 @@ def _overlaps(found: CorpusCounts) -> Iterator[Finding]:
             f"{right} ({share:.1%} of {right}), first at {tally.first}"
         )
         if share > MUCH_OVERLAP:
-            yield Finding(WARNING, f"{text}: scores on {right} flatter. Take them out of {left}.")
+            yield Finding(
+                WARNING, f"{text}: scores on {right} are too high. Remove them from {left}."
+            )
         else:
             yield Finding(GOOD, f"{text}: too few to matter.")
     if not found.overlaps:
@@ -266,17 +266,15 @@ def unseen_share(found: CorpusCounts, name: str) -> float:
 
 
 def _long(found: CorpusCounts) -> Iterator[Finding]:
-    text = f"of more than {LONG_SENTENCE} tokens. Long ones slow training down" + (
-        "." if found.texts else "; look whether blank lines between sentences are missing."
+    text = f"of more than {LONG_SENTENCE} tokens. Long sentences slow training down" + (
+        "." if found.texts else "; check whether blank lines between sentences are missing."
     )
     longest = max(counts.longest for counts in found.splits.values())
     yield _finding(found.long, "sentence", text, f"The longest sentence has {longest} tokens.")
 
 
 def _edges(found: CorpusCounts) -> Iterator[Finding]:
-    text = (
-        "beginning or ending with white space or punctuation. Look whether their borders are right."
-    )
+    text = "beginning or ending with white space or punctuation. Check their boundaries."
     yield _finding(
         found.edges, "entity", text, "No entity begins or ends with white space or punctuation."
     )
@@ -286,8 +284,8 @@ def _odd(found: CorpusCounts) -> Iterator[Finding]:
     for kind, tally in found.odd.items():
         if tally.count:
             text = (
-                f"with {kind}. Look whether the text was converted rightly; what the model is asked about "
-                "later must look the same."
+                f"with {kind}. Check how the text was converted; text that the model gets later must"
+                " be written the same way."
             )
             yield _finding(tally, "token", text, "")
     if not any(tally.count for tally in found.odd.values()):
@@ -295,7 +293,7 @@ def _odd(found: CorpusCounts) -> Iterator[Finding]:
 
 
 def _finding(tally: Tally, what: str, text: str, good: str) -> Finding:
-    """A warning that says how many and where first, or the good line where there are none."""
+    """A warning with the number and the first position, or the good finding if the number is 0."""
     if not tally.count:
         return Finding(GOOD, good)
     return Finding(WARNING, f"{_number(tally, what)}, first at {tally.first}, {text}")

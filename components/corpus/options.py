@@ -1,4 +1,4 @@
-"""How a corpus is read: the settings that `run`, `check`, `evaluate` and `convert` share."""
+"""Settings for reading a corpus: those that `run`, `check`, `evaluate` and `convert` share."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ REFUSE, SKIP = "refuse", "skip"
 
 
 class ReadOptions(Settings):
-    """How to read a corpus. What is None is found out from each file, and told."""
+    """How to read a corpus. What is None is detected in each file and reported."""
 
     format: Optional[str] = None
-    """Format of the files, as conll or jsonl; without it found out."""
+    """Format of the files, as conll or jsonl; by default detected."""
     columns: Optional[str] = Field(None, pattern=r"^[^,]+,[^,]+$")
     """Columns of token and tag, by number (1 is the first, -1 the last) or by the header's names,
-    as 2,-1 or word,tag; without it found out."""
+    as 2,-1 or word,tag; by default detected."""
     scheme: Optional[str] = None
-    """IOB1, IOB2, BIOES, BILOU or BMES; without it found out from the corpus."""
+    """IOB1, IOB2, BIOES, BILOU or BMES; by default detected."""
     tag_format: Optional[Literal["B-PER", "B_PER", "PER-B", "PER_B", "B", "PER"]] = None
-    """How tags are written: B-PER, B_PER, PER-B, PER_B, B (no types) or PER (no B and I); without
-    it found out."""
+    """How tags are written: B-PER, B_PER, PER-B, PER_B, B (no types) or PER (no B and I); by
+    default detected."""
     entity_type: str = Field("ENTITY", min_length=1)
     """Type of all entities where tags are B and I alone."""
     outside_tag: Optional[str] = Field(None, min_length=1)
-    """Tag of tokens outside entities; without it O, o or 0."""
+    """Tag of tokens outside entities; by default O, o or 0, whichever the file has."""
     label_names: Optional[str] = None
-    """Names of integer labels, in their order from 0, as O,B-PER,I-PER; without it taken from the
-    features of the Parquet file or from dataset_info.json beside the file."""
+    """Names of integer labels, in their order from 0, as O,B-PER,I-PER; by default those in the
+    features of the Parquet file or in dataset_info.json in the same folder."""
     offsets: Optional[
         Literal["code-points", "utf16", "utf8", "inclusive-end", "from-1", "crlf-as-1"]
     ] = None
-    """How spans count characters: code-points (as without it), utf16 (JavaScript, Java), utf8
+    """How spans count characters: code-points (the default), utf16 (JavaScript, Java), utf8
     (bytes), inclusive-end, from-1, or crlf-as-1 (CR LF as one character)."""
     unaligned_spans: Literal["refuse", "expand", "drop"] = "refuse"
     """What to do about spans that begin or end inside a token: refuse the text, expand them to
@@ -46,16 +46,19 @@ class ReadOptions(Settings):
     split_shares: str = "80,10,10"
     """Shares of train, dev and test where the corpus has no splits of its own."""
     split_by: Optional[Literal["document", "sentence"]] = None
-    """What a corpus without splits is split by; without it by document where each split then has
-    entities, else by sentence."""
+    """Unit by which a corpus without splits is split; by default the document if each split then has
+    entities, else the sentence."""
     map: Optional[str] = None
     """Other names for types, as PER=PERSON,GPE=LOC (X= drops a type), or a file of such lines."""
+    missing_breaks: Literal["stop", "allow"] = "stop"
+    """What to do about a file without blank lines between sentences: stop, or read each document
+    as one sentence."""
     token_mismatch: Literal["stop", "allow"] = "stop"
     """What to do where most entities do not fit the tokens that the model makes of text."""
     bad_lines: Literal["refuse", "skip"] = "refuse"
     """What to do about sentences that cannot be read."""
     encoding: str = "utf-8"
-    """Of text files."""
+    """Encoding of text files."""
 
     @field_validator("map")
     @classmethod

@@ -1,4 +1,4 @@
-"""Reading a corpus: every sentence, with its split, whatever the format of its files."""
+"""Reads a corpus: every sentence with its split, from files of any format."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from typing import Any
 from components.corpus.char_spans import (
     CODE_POINTS,
     OFFSET_UNITS,
+    OVERLAPPING,
     fits_utf16,
     likely_offsets,
     to_token_spans,
 )
-from components.corpus.formats import Source, Survey, detect_format, format_named, rejected
+from components.corpus.formats import (
+    Format,
+    Source,
+    Survey,
+    detect_format,
+    format_named,
+    rejected,
+)
 from components.corpus.options import DEFAULTS, REFUSE, SKIP, ReadOptions
 from components.corpus.records import (
     BadLine,
@@ -60,71 +68,53 @@ __all__ = [
 ]
 
 OnBad = Callable[[BadLine, str], None]
-"""Called with each sentence that is left out: why, and its lines as the file has them."""
+"""Called with each sentence that is left out: the reason, and its lines as the file has them."""
 
 OnNotice = Callable[[Notice], None]
-"""Called with what a reader left out or decided, and with each text that its annotators did not accept."""
+"""Called with each notice of a reader, and for each text that its annotators did not accept."""
 
-_OWN_SCHEME = (
-    0.05  # of a file's tags are ill-formed in the corpus's scheme: then the file has its own
-)
+_OWN_SCHEME = 0.05
+"""Share of ill-formed tags in the corpus's scheme, above which a file is read in its own scheme."""
 AMBIGUOUS = (
     "texts with characters beyond U+FFFF (emoji) whose offsets may count code points or UTF-16 units; they are read as"
-    " code points, say which it is with --set offsets=code-points or offsets=utf16"
+    " code points (--set offsets=code-points or offsets=utf16)"
 )
 CUT = "long texts, cut into parts at ends of sentences as the model cuts them"
-_SMALL_CORPUS = 1 << 21  # bytes: looked at before it is split by a hash
+_SMALL_CORPUS = 1 << 21  # bytes, below which a corpus is read to choose its split
 _FEW_DOCUMENTS = 100
 _UNKNOWN_TAGS = ("-", "_", "?", "-X-", "UNK", "[UNK]", "-100")
 
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """How one file is read.
-
-    Attributes:
-      format: the name of its format.
-      tag_format: how its tags are written, None where it has spans.
-      layout: what the format's survey found, as JSON values.
-      has_documents: whether its sentences are given the identity of their document.
-    """
+    """How one file is read."""
 
     format: str
+    """Name of its format."""
     tag_format: TagFormat | None = None
+    """How its tags are written, None where it has spans."""
     layout: Mapping[str, Any] = field(default_factory=dict)
+    """The layout in its survey, as JSON values."""
     has_documents: bool = True
+    """Whether its sentences get the identity of their document."""
 
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> FilePlan:
-        """The reverse of `as_dict`."""
+        """The reverse of `dataclasses.asdict`, from JSON."""
         tags = values["tag_format"]
-        tag_format = None if tags is None else TagFormat.of_dict(tags)
-        return cls(values["format"], tag_format, values["layout"], values["has_documents"])
-
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as JSON values."""
-        tags = None if self.tag_format is None else self.tag_format.as_dict()
-        return {
-            "format": self.format,
-            "tag_format": tags,
-            "layout": dict(self.layout),
-            "has_documents": self.has_documents,
-        }
+        return cls(**{**values, "tag_format": tags and TagFormat.of_dict(tags)})
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to be known of all files before the first is read.
-
-    Attributes:
-      files: how each file is read, by path.
-      rules: how the files under a name ("all", or "train" where dev is cut from it) are split by a hash.
-      notes: what was decided, for the user.
-    """
+    """How the files of a corpus are read and split."""
 
     files: Mapping[str, FilePlan] = field(default_factory=dict)
+    """How each file is read, by path."""
     rules: Mapping[str, SplitRule] = field(default_factory=dict)
+    """How files are split by a hash: those of "all", or those of "train" where dev is cut from it."""
     notes: tuple[str, ...] = ()
+    """Messages for the user about what was decided."""
 
     @property
     def scheme(self) -> str | None:
@@ -140,99 +130,106 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON values, without the notes: what `of_dict` takes."""
-        return {
-            "files": {path: plan.as_dict() for path, plan in self.files.items()},
-            "rules": {name: asdict(rule) for name, rule in self.rules.items()},
-        }
+        return {**asdict(self), "notes": ()}
 
 
 def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
-    """Looks through all files of a corpus once.
+    """Surveys all files of a corpus.
 
-    Each file has its own format and its own way to write tags. The scheme is one for all of them, unless many tags of a
-    file are ill-formed in it: then the file is read in its own. The files of a split have documents if two or more begin
-    there: one alone says nothing about where a corpus may be cut.
+    Each file has its own format and its own form of tags. All files have the same scheme, unless many tags of a file are
+    ill-formed in it: then the file is read in its own. The files of a split have documents if two or more documents
+    begin there: a single one does not say where the split can be divided.
     """
     surveys: dict[str, Survey] = {}
     plans: dict[str, FilePlan] = {}
     for files in splits.files.values():
-        of_split = {}
         for path in files:
-            known = (
-                format_named(options.format)
-                if options.format
-                else detect_format(path, options.encoding)
-            )
-            of_split[path] = known.survey(Source(path, options))
-            plans[path] = FilePlan(known.name, layout=of_split[path].layout)
-        several = sum(found.documents for found in of_split.values() if found.document_marks) > 1
-        for path, found in of_split.items():
-            if format_named(plans[path].format).holds == "tokens":
-                marked = found.document_marks == 0 and not found.documents
-                plans[path] = replace(
-                    plans[path], has_documents=marked or (several and found.document_marks > 0)
-                )
-        surveys.update(of_split)
+            known = _format_of(path, options)
+            surveys[path] = known.survey(Source(path, options))
+            plans[path] = FilePlan(known.name, layout=surveys[path].layout)
+        marked = sum(surveys[path].documents for path in files if surveys[path].document_marks)
+        for path in files:
+            if surveys[path].document_marks or surveys[path].documents:
+                has_documents = marked > 1 and surveys[path].document_marks > 0
+                plans[path] = replace(plans[path], has_documents=has_documents)
     notes = [
         f"{base_name(path)}: {notice}"
-        for path, found in surveys.items()
-        for notice in found.notices
+        for path, survey in surveys.items()
+        for notice in survey.notices
     ]
-    tagged = {path: found for path, found in surveys.items() if found.tag_pairs}
+    plans |= _tag_formats(surveys, plans, options, notes)
+    plan = Plan(plans, {}, tuple(notes))
+    documents = {path: survey.documents for path, survey in surveys.items()}
+    rules = _split_rules(splits, plan, documents, options, notes)
+    return Plan(plans, rules, tuple(notes))
+
+
+def _format_of(path: str, options: ReadOptions) -> Format:
+    if options.format:
+        return format_named(options.format)
+    return detect_format(path, options.encoding)
+
+
+def _tag_formats(
+    surveys: Mapping[str, Survey],
+    plans: Mapping[str, FilePlan],
+    options: ReadOptions,
+    notes: list[str],
+) -> dict[str, FilePlan]:
+    """The plans of the files that have tags, with how the tags are written; adds to the notes what is unusual."""
+    tagged = {path: survey.tag_pairs for path, survey in surveys.items() if survey.tag_pairs}
     formats = {
-        path: detect_tag_format(
-            found.tag_pairs, options.tag_format, options.outside_tag, options.entity_type
-        )
-        for path, found in tagged.items()
+        path: detect_tag_format(pairs, options.tag_format, options.outside_tag, options.entity_type)
+        for path, pairs in tagged.items()
     }
     schemes = _schemes(
-        {path: normalized_pairs(formats[path], found.tag_pairs) for path, found in tagged.items()},
+        {path: normalized_pairs(formats[path], pairs) for path, pairs in tagged.items()},
         options.scheme,
     )
     if len(set(schemes.values())) > 1:
         each = ", ".join(f"{base_name(path)} in {scheme}" for path, scheme in schemes.items())
         notes.append(f"Each file is read in its own scheme ({each}).")
-    for path, tag_format in formats.items():
-        scheme = "IOB1" if tag_format.pattern == "PER" else schemes[path]
-        plans[path] = replace(plans[path], tag_format=replace(tag_format, scheme=scheme))
-    odd = Counter(tag_format.oddity for tag_format in formats.values() if tag_format.oddity)
-    for oddity, count in odd.items():
+    oddities = Counter(tags.oddity for tags in formats.values() if tags.oddity)
+    for oddity, count in oddities.items():
         which = "" if count == len(formats) else f" in {count} of {len(formats)} files"
         notes.append(f"Found {oddity}{which}.")
-    documents = {path: found.documents for path, found in surveys.items()}
-    plan = Plan(plans, {}, tuple(notes))
-    return replace(plan, **_split_rules(splits, plan, documents, options))
+    schemes |= {path: "IOB1" for path, tags in formats.items() if tags.pattern == "PER"}
+    return {
+        path: replace(plans[path], tag_format=replace(formats[path], scheme=scheme))
+        for path, scheme in schemes.items()
+    }
 
 
 def _split_rules(
-    splits: Splits, plan: Plan, documents: Mapping[str, int], options: ReadOptions
-) -> dict[str, Any]:
-    """The rules of the files that a hash splits, and the notes with what there is to say about them."""
-    rules: dict[str, SplitRule] = {}
-    notes = [*plan.notes]
+    splits: Splits,
+    plan: Plan,
+    documents: Mapping[str, int],
+    options: ReadOptions,
+    notes: list[str],
+) -> dict[str, SplitRule]:
+    """The rules of the files that a hash splits; adds to the notes where a rule is not the usual one."""
     name = "all" if "all" in splits.files else "train"
-    if name == "all" or ("train" in splits.files and "dev" not in splits.files):
-        shares = options.shares if name == "all" else DEV_CUT
-        files = splits.files[name]
-        usual = SplitRule(shares, options.split_by != "sentence")
-        size = sum(os.path.getsize(path) for path in files)
-        few = sum(documents[path] for path in files if plan.files[path].has_documents) > 0
-        if size < _SMALL_CORPUS or (
-            few and sum(documents[path] for path in files) < _FEW_DOCUMENTS
-        ):
-            by_document = None if options.split_by is None else options.split_by == "document"
-            skip = options.model_copy(update={"bad_lines": SKIP})
-            rules[name] = rule_for(sentences_of(files, plan, skip), shares, by_document)
-        else:
-            rules[name] = usual
-        if rules[name] != usual:
-            how = (
-                "by sentence, those with entities apart from the others, so that each split has some"
-                if rules[name].with_entities
-                else "by sentence, and not by document, so that each split has entities"
-            )
-            notes.append(f"The corpus is small: it is split {how} (--set split_by=document).")
-    return {"rules": rules, "notes": tuple(notes)}
+    if name not in splits.files or (name == "train" and "dev" in splits.files):
+        return {}
+    shares = options.shares if name == "all" else DEV_CUT
+    files = splits.files[name]
+    usual = SplitRule(shares, options.split_by != "sentence")
+    size = sum(os.path.getsize(path) for path in files)
+    counted = sum(documents[path] for path in files)
+    in_documents = any(documents[path] and plan.files[path].has_documents for path in files)
+    if size >= _SMALL_CORPUS and not (in_documents and counted < _FEW_DOCUMENTS):
+        return {name: usual}
+    by_document = None if options.split_by is None else options.split_by == "document"
+    skip = options.model_copy(update={"bad_lines": SKIP})
+    rule = rule_for(sentences_of(files, plan, skip), shares, by_document)
+    if rule != usual:
+        how = (
+            "by sentence, those with entities apart from the others, so that each split has some"
+            if rule.with_entities
+            else "by sentence, and not by document, so that each split has entities"
+        )
+        notes.append(f"The corpus is small: it is split {how} (--set split_by=document).")
+    return {name: rule}
 
 
 def _schemes(pairs: Mapping[str, Counter[tuple[str, str]]], chosen: str | None) -> dict[str, str]:
@@ -257,7 +254,7 @@ def _schemes(pairs: Mapping[str, Counter[tuple[str, str]]], chosen: str | None) 
 def read_records(
     path: str, plan: Plan, options: ReadOptions = DEFAULTS
 ) -> Iterator[Read | Rejected | Unused | Notice]:
-    """Everything in one file of the plan: sentences, and what is rejected, unused or worth a notice.
+    """The sentences of one file of the plan, and its rejected records, unused texts and notices.
 
     Raises UserError only for a file that cannot be read at all.
     """
@@ -268,12 +265,12 @@ def read_records(
             yield builder.of_tokens(record)
         elif isinstance(record, TextRecord):
             yield from builder.of_text(record)
-            if builder.counts:
-                for what, count in builder.counts.items():
-                    yield Notice(what, path, record.lines[0][0], count)
-                builder.counts.clear()
         else:
             yield record
+        if builder.counts:
+            for what, count in builder.counts.items():
+                yield Notice(what, path, record.lines[0][0], count)
+            builder.counts.clear()
     if builder.ambiguous and not builder.proven:
         yield Notice(AMBIGUOUS, path, builder.ambiguous[0], len(builder.ambiguous))
 
@@ -289,7 +286,7 @@ class _SentenceBuilder:
         self._normalized: dict[str, str] = {}  # by tag as the file writes it
         self._type_map = options.type_map
         self.counts: Counter[str] = Counter()
-        # Lines of texts whose spans would fit UTF-16 units as well, and whether another text rules these out.
+        # Lines of texts whose spans would fit UTF-16 units too, and whether another text rules these out.
         self.ambiguous: list[int] = []
         self.proven = options.offsets is not None
 
@@ -306,6 +303,11 @@ class _SentenceBuilder:
                 except InvalidRecord as error:
                     return rejected(error, self._path, list(lines))
             spans = spans_of(tags, self._tag_format.scheme) if tags.count("O") < len(tags) else ()
+        elif spans:
+            disjoint = disjoint_spans(spans)
+            if len(disjoint) < len(set(spans)):
+                self.counts[OVERLAPPING] += len(set(spans)) - len(disjoint)
+            spans = disjoint
         sentence = Sentence(
             tuple(tokens),
             self._renamed(spans),
@@ -338,8 +340,8 @@ class _SentenceBuilder:
         if tag not in _UNKNOWN_TAGS:
             return expected
         return (
-            f"{expected}: a token whose tag is not known cannot be trained on yet; label it, or tag it O if it is no"
-            " entity"
+            f"{expected}: a token whose tag is not known cannot be trained on yet; label it, or tag it O if it is not"
+            " an entity"
         )
 
     def _renamed(self, spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -394,6 +396,19 @@ class _SentenceBuilder:
             yield Read(sentence, None, record if number == 0 else None)
 
 
+def disjoint_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The spans without those that overlap a longer one, in order.
+
+    >>> disjoint_spans([Span(0, 3, "ORG"), Span(1, 2, "LOC")])
+    (Span(start=0, end=3, type='ORG'),)
+    """
+    disjoint: list[Span] = []
+    for span in sorted(set(spans), key=lambda span: (span.start - span.end, span)):
+        if all(span.end <= other.start or other.end <= span.start for other in disjoint):
+            disjoint.append(span)
+    return tuple(sorted(disjoint))
+
+
 def read_sentences(
     path: str | os.PathLike[str],
     options: ReadOptions = DEFAULTS,
@@ -424,9 +439,9 @@ def read_corpus(
 ) -> Iterator[tuple[str, Sentence]]:
     """Every sentence of the corpus with its split: 'train', 'dev' or, where the corpus has it, 'test'.
 
-    A plan made before saves making it.
+    Without a plan, the files are surveyed first.
 
-    Raises UserError as `read_sentences` does, and after the last sentence if a split has none, or none with an entity.
+    Raises UserError as `read_sentences` does, and after the last sentence if a split has no sentence or no entity.
     """
     plan = plan or make_plan(splits, options)
     return _counted(
@@ -442,10 +457,9 @@ def read_split(
     plan: Plan | None = None,
     on_notice: OnNotice | None = None,
 ) -> Iterator[Sentence]:
-    """The sentences of one split, as `read_corpus` gives them; only the files that it is in are read. A plan made
-    before saves making it.
+    """The sentences of one split, as `read_corpus` gives them; only the files with sentences of the split are read.
 
-    `on_bad` is called for every bad sentence of those files: which split one would have been in cannot be known.
+    `on_bad` is called for every bad sentence of these files: the split of a bad sentence is not known.
     """
     plan = plan or make_plan(splits, options)
     names = [
@@ -485,7 +499,7 @@ def sentences_of(
     on_bad: OnBad | None = None,
     on_notice: OnNotice | None = None,
 ) -> Iterator[Sentence]:
-    """The sentences of some files. Bad ones are left out and told to `on_bad`, or refused with UserError, as the options say."""
+    """The sentences of some files. As the options say, bad ones are left out and given to `on_bad`, or raise UserError."""
     for file in files:
         for record in read_records(file, plan, options):
             if isinstance(record, Read):
@@ -494,7 +508,7 @@ def sentences_of(
                 if options.bad_lines == REFUSE:
                     remedy = offsets_remedy(file, plan, options) or record.bad.remedy
                     raise UserError(
-                        f"{record.bad}. {remedy or 'Mend the line'}, or leave such sentences out with --set bad_lines=skip"
+                        f"{record.bad}. {remedy or 'Correct the line'}, or leave such sentences out with --set bad_lines=skip"
                     )
                 if on_bad:
                     on_bad(record.bad, record.raw)
@@ -509,7 +523,7 @@ def sentences_of(
 
 
 def offsets_remedy(path: str, plan: Plan, options: ReadOptions) -> str:
-    """The setting by which all spans of a file fit its tokens, where their offsets are the cause that they do not."""
+    """The setting by which all spans of a file fit its tokens, "" where the unit of offsets is not the cause."""
     file_plan = plan.files[path]
     known = format_named(file_plan.format)
     if known.holds != "texts" or options.offsets:
@@ -527,7 +541,7 @@ def offsets_remedy(path: str, plan: Plan, options: ReadOptions) -> str:
 def _counted(
     assigned: Iterable[tuple[str, Sentence]], splits: Splits, names: Iterable[str]
 ) -> Iterator[tuple[str, Sentence]]:
-    """Passes sentences on, and at the end refuses a corpus that no model could be trained or measured on."""
+    """The sentences. Raises UserError at the end if a split has no sentence or no entity."""
     sentences = dict.fromkeys(names, 0)
     entities = dict.fromkeys(names, 0)
     for split, sentence in assigned:

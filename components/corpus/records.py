@@ -1,4 +1,4 @@
-"""What a reader of a corpus file gives: labelled tokens, labelled texts, and what it had to leave out."""
+"""The records that a reader of a corpus file gives: labelled tokens, labelled texts, and what was left out."""
 
 from __future__ import annotations
 
@@ -13,31 +13,28 @@ _LONGEST_QUOTE = 60
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """Why a sentence cannot be used.
-
-    Attributes:
-      file: the file.
-      line: the line, from 1.
-      found: what was found there.
-      expected: what was expected.
-      remedy: settings that would read it, "" where there are none.
-    """
+    """The reason why a sentence cannot be used."""
 
     file: str
     line: int
+    """The line, from 1."""
     found: str
     expected: str
     remedy: str = ""
+    """Settings that would read the sentence, "" if there are none."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: found {self.found}; expected {self.expected}"
 
 
 class InvalidRecord(Exception):
-    """Raised while a record is read: what was found, and what was expected.
+    """Raised for an error in a record.
 
-    `line` is the line of the file, where it is another one than the record's first line; `remedy` names settings that
-    would read it.
+    Attributes:
+      found: what is wrong.
+      expected: what would be right.
+      line: the line of the file, 0 for the record's first line.
+      remedy: settings that would read the record.
     """
 
     def __init__(self, found: str, expected: str, line: int = 0, remedy: str = "") -> None:
@@ -46,68 +43,63 @@ class InvalidRecord(Exception):
 
 
 class CharSpan(NamedTuple):
-    """A labelled span of characters: `text[start:end]`, as the file counts (see the setting `offsets`).
-
-    `surface` is the text of the span where the file repeats it, "" otherwise; the offsets are checked against it.
-    """
+    """A labelled span of characters."""
 
     start: int
     end: int
+    """The end, in the unit of the file (see the setting `offsets`)."""
     label: str
     surface: str = ""
+    """The text of the span where the file repeats it; the offsets are checked against it."""
+
+
+Row = tuple[int, str]
+"""The number of a line, from 1, and the line."""
 
 
 class TokenRecord(NamedTuple):
-    """A sentence of tokens.
-
-    Attributes:
-      tokens: the words.
-      tags: one tag a token, as the file writes them; () where the file has `spans` of tokens.
-      lines: (line number, line) of each token, or one pair for the whole record; for error messages.
-      document: identity of the document, "" where the file has no documents.
-      id: identity of the sentence in the file, "" where the file has none.
-      spans: entities as spans of tokens, for formats that have these in place of tags.
-      metadata: further fields of the record, kept by `tfx-ner convert`.
-    """
+    """A sentence of tokens."""
 
     tokens: Sequence[str]
     tags: Sequence[str]
-    lines: Sequence[tuple[int, str]]
+    """One tag a token, as the file writes them; () where the file has `spans` of tokens."""
+    lines: Sequence[Row]
+    """The line of each token, or one line for the whole record; for error messages."""
     document: str = ""
+    """Identity of the document, "" where the file has no documents."""
     id: str = ""
+    """Identity of the sentence in the file, "" where the file has no ids."""
     spans: Sequence[Span] = ()
+    """Entities as spans of tokens, in any order, for formats without tags; they may overlap."""
     metadata: Mapping[str, object] | None = None
+    """Further fields of the record, which `tfx-ner convert` keeps."""
 
 
 class TextRecord(NamedTuple):
-    """A text with labelled spans of characters.
-
-    Attributes:
-      text: the text.
-      spans: the entities, in any order; they may overlap, the settings say what is done about that.
-      lines: (line number, line) of the record; for error messages.
-      document: identity of the document, "" where the file has no documents.
-      id: identity of the text in the file, "" where the file has none.
-      metadata: further fields of the record, kept by `tfx-ner convert`.
-    """
+    """A text with labelled spans of characters."""
 
     text: str
     spans: Sequence[CharSpan]
-    lines: Sequence[tuple[int, str]]
+    """Entities, in any order; they may overlap."""
+    lines: Sequence[Row]
     document: str = ""
+    """Identity of the document, "" where the file has no documents."""
     id: str = ""
+    """Identity of the text in the file, "" where the file has no ids."""
     metadata: Mapping[str, object] | None = None
+    """Further fields of the record, which `tfx-ner convert` keeps."""
 
 
 class Rejected(NamedTuple):
-    """A sentence that cannot be used, and its lines as the file has them, without the last line end."""
+    """A sentence that cannot be used."""
 
     bad: BadLine
     raw: str
+    """Its lines as the file has them, without the last line end."""
 
 
 class Unused(NamedTuple):
-    """A text that its annotators rejected, skipped or left undecided: it is left out, which is no error."""
+    """A text that its annotators rejected, skipped or left undecided: it is left out, which is not an error."""
 
     file: str
     line: int
@@ -115,29 +107,33 @@ class Unused(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something that the reader decided and the user should know, counted by `what`.
-
-    `what` is a plural noun phrase that fits after a number: "spans rejected by an annotator, left out".
-    """
+    """A decision of the reader that the user should know."""
 
     what: str
+    """A plural noun phrase that fits after a number: "spans rejected by an annotator, left out"."""
     file: str
     line: int
     count: int = 1
 
 
 class Read(NamedTuple):
-    """A sentence that can be used.
-
-    Attributes:
-      sentence: the sentence.
-      tags: its tags as PREFIX-TYPE in the scheme of its file, None where the file has spans.
-      record: what the reader gave, with the identity and the metadata of the file.
-    """
+    """A sentence that can be used."""
 
     sentence: Sentence
     tags: Sequence[str] | None = None
+    """Its tags as PREFIX-TYPE in the scheme of its file, None where the file has spans."""
     record: TokenRecord | TextRecord | None = None
+    """The record of the file, with its identity and metadata."""
+
+    @property
+    def id(self) -> str:
+        """The identity of the sentence in its file, "" where the file has no ids."""
+        return self.record.id if self.record else ""
+
+    @property
+    def metadata(self) -> Mapping[str, object]:
+        """Further fields of the record."""
+        return (self.record.metadata if self.record else None) or {}
 
 
 def quote(value: object) -> str:

@@ -1,11 +1,11 @@
-"""Which files of a path are the corpus, and which split each of them is."""
+"""The files of a corpus in a path, and the split of each."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,38 +16,17 @@ from components.corpus.text_files import base_name, content_hash, ending_of
 from components.errors import UserError
 
 _SPLIT_WORDS = {
-    "train": ("train", "training", "trainset"),
-    "dev": (
-        "dev",
-        "devel",
-        "development",
-        "devset",
-        "valid",
-        "validation",
-        "val",
-        "eval",
-        "evaluation",
-        "testa",
-    ),
-    "test": ("test", "testing", "testset", "testb"),
+    "train": "train training trainset".split(),
+    "dev": "dev devel development devset valid validation val eval evaluation testa".split(),
+    "test": "test testing testset testb".split(),
 }
-_NO_CORPUS = {
-    *(
-        "readme",
-        "license",
-        "licence",
-        "copying",
-        "notice",
-        "changelog",
-        "changes",
-        "authors",
-        "citation",
-    ),
-    *("requirements", "labels", "vocab", "dataset_info", "dataset_infos", "dataset_dict", "state"),
-}
+_NO_CORPUS = frozenset(
+    "readme license licence copying notice changelog changes authors citation requirements labels vocab dataset_info"
+    " dataset_infos dataset_dict state".split()
+)
 _NO_CORPUS_ENDINGS = {"md", "rst", "py", "sh", "pdf", "html", "yaml", "yml", "toml", "cfg", "bib"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_NO_DEV = "No dev is here: a hash cuts a tenth of train off as dev."
+_BY_HASH = "splits into train, dev and test"
 _EXPECTED = "files or folders named after train, dev and test, or one file of labelled text"
 _SHOWN = 6  # names in a note
 
@@ -56,9 +35,12 @@ _SHOWN = 6  # names in a note
 class Splits:
     """The files of a corpus.
 
-    `files` maps 'train', 'dev' and 'test' to their files in order, or 'all' to files that a hash is to split. `notes`
-    say what was decided, for the user. `spans` are those that the files are of, in order, if any; `test_is` says what test is
-    where it is none of the corpus's own.
+    Attributes:
+      path: the file or folder, or the folder of spans.
+      files: the files of 'train', 'dev' and 'test', in order, or 'all' for files that a hash is to split.
+      notes: messages for the user about what was decided.
+      spans: the spans of data over time that the files belong to, in order.
+      test_is: a description of the test split where it is not the corpus's own.
     """
 
     path: str
@@ -69,7 +51,7 @@ class Splits:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The splits that the sentences come in: train and dev always, test mostly; a lone split where train is missing."""
+        """The splits of the sentences: train, dev and mostly test; without a train split, the splits there are."""
         if "all" in self.files:
             return SPLITS
         if "train" not in self.files:
@@ -83,7 +65,7 @@ class Splits:
 
     @property
     def evaluated_on(self) -> str:
-        """What is evaluated on, for the user."""
+        """The name of the data to evaluate on, for the user."""
         return self.test_is or self.evaluation
 
     @property
@@ -92,11 +74,11 @@ class Splits:
         return tuple({"number": span.number, "version": span.version} for span in self.spans)
 
     def span_of(self, file: str) -> DataSpan | None:
-        """The span that a file is of, if it is of any."""
+        """The span that a file belongs to, None if it belongs to none."""
         return next((span for span in self.spans if f"{file}/".startswith(f"{span.path}/")), None)
 
     def as_dict(self) -> dict[str, Any]:
-        """What `of_dict` takes, as JSON has it; the notes are left out."""
+        """The splits as JSON values, without the notes: what `of_dict` takes."""
         return {**asdict(self), "notes": ()}
 
     @classmethod
@@ -112,59 +94,77 @@ def find_splits(
 ) -> Splits:
     """The splits in a file or a folder, by the names of files and of the folders that they are in.
 
-    A file is part of the corpus if its content is labelled text, whatever its ending. What is left aside is named in
-    the notes.
+    A file is part of the corpus if its content is labelled text, whatever its ending. Files that are left out are named
+    in the notes.
 
     Args:
       path: the file or folder.
-      own_test: whether test comes from it too; where it comes from elsewhere, files named test are left aside.
+      own_test: whether the test split comes from here; otherwise files named test are left out.
       need_train: whether there has to be a train split; `check` and `evaluate` take any.
 
     Raises:
       UserError: there is no corpus that a model could be trained on, or the same data is there twice.
     """
     path = os.fspath(path)
+    notes: list[str] = []
     if os.path.isfile(path):
-        files = {"all" if own_test else "train": (path,)}
-        return Splits(path, files, (_hash_note(base_name(path)) if own_test else _NO_DEV,))
-    if not os.path.isdir(path):
+        files = {"train": (path,)}
+    elif os.path.isdir(path):
+        files = _files_by_split(path, notes)
+    else:
         raise UserError(f"{path}: there is no such file or folder; expected {_EXPECTED}")
-    found = _corpus_in(path)
-    if not found.names:
-        raise UserError(
-            f"{path}: found no corpus in this folder ({_contents(path)}); expected {_EXPECTED}"
+    if not own_test:
+        left_out = files.pop("test", ())
+        notes += [f"{base_name(file)} is left aside: another test is given." for file in left_out]
+    if "train" not in files:
+        if need_train or not files:
+            raise UserError(
+                f"{path}: found {' and '.join(files)} and no train; expected a file with train in its name"
+            )
+        return Splits(path, files, (*notes, f"Only {' and '.join(files)} is here."))
+    if own_test and len(files) == 1:
+        names = [base_name(file) for file in files["train"]]
+        which = f"{names[0]} has" if len(names) == 1 else f"{len(names)} files have"
+        notes.append(f"{which} no given splits: a hash of documents or sentences {_BY_HASH}.")
+        return Splits(path, {"all": files["train"]}, tuple(notes))
+    if "dev" not in files:
+        notes.append("No dev is here: a hash cuts a tenth of train off as dev.")
+    if own_test and "test" not in files:
+        notes.append(
+            "No test is here: the model is evaluated on dev, which also chose it, so its scores flatter it."
         )
-    notes = []
-    if found.aside:
-        notes.append(f"Left aside, as no labelled text: {_listed(found.aside)}.")
-    notes += [
-        f"{name} is left aside: its name holds both {' and '.join(splits)}."
-        for name, splits in found.names.items()
-        if len(splits) > 1
-    ]
-    unnamed = tuple(name for name, splits in found.names.items() if not splits)
-    named: dict[str, tuple[str, ...]] = {}
-    for name, splits in found.names.items():
+    return Splits(path, {name: files[name] for name in SPLITS if name in files}, tuple(notes))
+
+
+def _files_by_split(folder: str, notes: list[str]) -> dict[str, tuple[str, ...]]:
+    """The files of each split in a folder; all are train if none has a split in its name."""
+    contents = _corpus_in(folder)
+    if not contents.names:
+        raise UserError(
+            f"{folder}: found no corpus in this folder ({_listing(folder)}); expected {_EXPECTED}"
+        )
+    if contents.aside:
+        notes.append(f"Left aside, as no labelled text: {_listed(contents.aside)}.")
+    files: dict[str, tuple[str, ...]] = {}
+    unnamed = [name for name, splits in contents.names.items() if not splits]
+    for name, splits in contents.names.items():
         if len(splits) == 1:
-            named[splits[0]] = (*named.get(splits[0], ()), os.path.join(path, name))
-    if named:
+            files[splits[0]] = (*files.get(splits[0], ()), os.path.join(folder, name))
+        elif splits:
+            notes.append(f"{name} is left aside: its name holds both {' and '.join(splits)}.")
+    if files:
         notes += [
             f"{name} is left aside: its name holds no split, others' names do." for name in unnamed
         ]
-        for files in named.values():
-            _refuse_same_data(path, files)
-        if not need_train and "train" not in named:
-            return Splits(path, named, (*notes, f"Only {' and '.join(named)} is here."))
-        return _complete(path, named, notes) if own_test else _without_test(path, named, notes)
-    if unnamed:
-        files = tuple(os.path.join(path, name) for name in unnamed)
-        _refuse_same_data(path, files)
-        if not own_test:
-            return _without_test(path, {"train": files}, notes)
-        return Splits(path, {"all": files}, (*notes, _hash_note(*unnamed)))
-    raise UserError(
-        f"{path}: found {', '.join(found.names)}, whose names hold more than one split; expected {_EXPECTED}"
-    )
+    elif unnamed:
+        files["train"] = tuple(os.path.join(folder, name) for name in unnamed)
+    else:
+        raise UserError(
+            f"{folder}: found {', '.join(contents.names)}, whose names hold more than one split; expected {_EXPECTED}"
+        )
+    for group in files.values():
+        _refuse_same_data(folder, group)
+    return files
 
 
 def fingerprint(splits: Splits) -> str:
@@ -202,130 +202,80 @@ def splits_named(name: str) -> tuple[str, ...]:
     return tuple(split for split, forms in _SPLIT_WORDS.items() if words.intersection(forms))
 
 
-def _hash_note(*names: str) -> str:
-    which = f"{names[0]} has" if len(names) == 1 else f"{len(names)} files have"
-    return f"{which} no given splits: a hash of documents or sentences splits into train, dev and test."
-
-
-def _complete(path: str, named: dict[str, tuple[str, ...]], notes: list[str]) -> Splits:
-    """Decides what is done about the splits that are missing."""
-    _refuse_without_train(path, named)
-    if len(named) == 1:
-        return Splits(
-            path, {"all": named["train"]}, (*notes, _hash_note(*map(base_name, named["train"])))
-        )
-    if "dev" not in named:
-        notes.append(_NO_DEV)
-    if "test" not in named:
-        notes.append(
-            "No test is here: the model is evaluated on dev, which also chose it, so its scores flatter it."
-        )
-    return Splits(
-        path, {split: named[split] for split in _SPLIT_WORDS if split in named}, tuple(notes)
-    )
-
-
-def _without_test(path: str, named: dict[str, tuple[str, ...]], notes: list[str]) -> Splits:
-    """The same where test comes from elsewhere."""
-    _refuse_without_train(path, named)
-    notes += [
-        f"{base_name(file)} is left aside: another test is given." for file in named.get("test", ())
-    ]
-    if "dev" not in named:
-        notes.append(_NO_DEV)
-    return Splits(
-        path, {split: named[split] for split in ("train", "dev") if split in named}, tuple(notes)
-    )
-
-
-def _refuse_without_train(path: str, named: Mapping[str, tuple[str, ...]]) -> None:
-    if "train" not in named:
-        raise UserError(
-            f"{path}: found {' and '.join(named)} and no train; expected a file with train in its name"
-        )
-
-
 @dataclass
 class _FolderContents:
-    """What is in a folder: the splits of each file of labelled text, by its path in the folder, and names of other files."""
+    """The contents of a folder.
+
+    Attributes:
+      names: the splits in the name of each file of labelled text, by its path in the folder.
+      aside: names of other files and folders.
+    """
 
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
+
+    def add(self, folder: str, name: str, splits: tuple[str, ...]) -> None:
+        """Adds a file, unless it is the text of a standoff file."""
+        path = os.path.join(folder, name)
+        if is_corpus_file(path):
+            self.names[name] = splits
+        elif not _is_companion(path):
+            self.aside.append(name)
 
 
 def _corpus_in(folder: str) -> _FolderContents:
     """The labelled files of a folder and of the folders in it that are named after a split.
 
-    Where there are none, those of its only other folder with labelled text in it.
+    If there are none, those of its only other folder that has labelled text.
     """
     contents = _FolderContents()
     others = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name.startswith((".", "_")):
             continue
+        splits = splits_named(entry.name)
         if entry.is_file():
-            if is_corpus_file(entry.path):
-                contents.names[entry.name] = splits_named(entry.name)
-            elif not _is_companion(entry.path):
-                contents.aside.append(entry.name)
+            contents.add(folder, entry.name, splits)
+        elif len(splits) == 1:
+            for path in _files_below(entry.path):
+                contents.add(folder, os.path.relpath(path, folder), splits)
         elif entry.is_dir():
-            splits = splits_named(entry.name)
-            if len(splits) != 1:
-                others.append(entry.name)
-                continue
-            inner = _all_files(entry.path)
-            contents.names.update((os.path.join(entry.name, name), splits) for name in inner.names)
-            contents.aside += [os.path.join(entry.name, name) for name in inner.aside]
-    if contents.names:
-        contents.aside += [f"{name}{os.sep}" for name in others]
-        return contents
-    inside = {name: found for name in others if (found := _corpus_in(_join(folder, name))).names}
-    if len(inside) == 1:
-        [(name, found)] = inside.items()
-        contents.names = {_join(name, inner): splits for inner, splits in found.names.items()}
-        contents.aside += [_join(name, inner) for inner in found.aside]
-        contents.aside += [f"{other}{os.sep}" for other in others if other != name]
-    elif len(inside) > 1:
+            others.append(entry.name)
+    inside = {}
+    if not contents.names:
+        found = {name: _corpus_in(os.path.join(folder, name)) for name in others}
+        inside = {name: inner for name, inner in found.items() if inner.names}
+    if len(inside) > 1:
         raise UserError(
             f"{folder}: found labelled text in the folders {_listed(list(inside))}; expected one corpus, name one of them"
         )
+    for name, inner in inside.items():
+        contents.names = {os.path.join(name, path): inner.names[path] for path in inner.names}
+        contents.aside += [os.path.join(name, path) for path in inner.aside]
+    if contents.names:
+        contents.aside += [f"{name}{os.sep}" for name in others if name not in inside]
     return contents
 
 
-def _all_files(folder: str) -> _FolderContents:
-    """The labelled files of a folder and of all folders in it."""
-    contents = _FolderContents()
+def _files_below(folder: str) -> Iterator[str]:
+    """All files of a folder and of the folders in it, in order, but for hidden ones."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in sorted(names):
-            full = _join(place, name)
-            if name.startswith((".", "_")) or _is_companion(full):
-                continue
-            inner = os.path.relpath(full, folder)
-            if is_corpus_file(full):
-                contents.names[inner] = ()
-            else:
-                contents.aside.append(inner)
-    return contents
-
-
-_join = os.path.join
+            if not name.startswith((".", "_")):
+                yield os.path.join(place, name)
 
 
 def is_corpus_file(path: str) -> bool:
     """Whether a file is labelled text: by its ending where that is usual for corpora, else by its content."""
-    name = os.path.basename(path).lower()
-    stem = name.split(".")[0]
-    if stem in _NO_CORPUS or _is_companion(path):
-        return False
-    ending = ending_of(name)
-    if ending in _NO_CORPUS_ENDINGS:
+    stem, ending = base_name(path).lower().split(".")[0], ending_of(path)
+    if stem in _NO_CORPUS or ending in _NO_CORPUS_ENDINGS or _is_companion(path):
         return False
     return ending in usual_endings() or bool(splits_named(ending)) or looks_like_corpus(path)
 
 
 def _is_companion(path: str) -> bool:
-    """Whether a file is the text that a standoff file (.ann) of the same name is about."""
+    """Whether a file is the text of a standoff file (.ann) with the same name."""
     stem, ending = os.path.splitext(path)
     return ending.lower() == ".txt" and any(
         os.path.exists(stem + annotation) for annotation in (".ann", ".a1", ".a2")
@@ -352,16 +302,10 @@ def _listed(names: Sequence[str]) -> str:
     return few if len(names) <= _SHOWN else f"{few} and {len(names) - _SHOWN} more"
 
 
-def _contents(folder: str) -> str:
-    """What the folder holds, for an error message."""
+def _listing(folder: str) -> str:
+    """The names in a folder, for an error message."""
     names = sorted(os.listdir(folder))
-    if not names:
-        return "it is empty"
-    return (
-        "it holds "
-        + ", ".join(names[:4])
-        + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    )
+    return f"it holds {_listed(names)}" if names else "it is empty"
 
 
 def is_json_name(path: str) -> bool:

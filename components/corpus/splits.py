@@ -1,4 +1,4 @@
-"""The stable split: a hash decides, so that a sentence stays where it is whatever is added to the corpus."""
+"""The stable split: a hash decides, so that a sentence stays in its split when others are added to the corpus."""
 
 from __future__ import annotations
 
@@ -18,18 +18,14 @@ Shares = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class SplitRule:
-    """How files are split by a hash.
-
-    Attributes:
-      shares: of train, dev and test; they add up to 1.
-      by_document: whether the sentences of a document stay together.
-      with_entities: shares of sentences that have entities, where these are split apart from the others so that each
-        split has some (small corpora); None otherwise.
-    """
+    """How files are split by a hash."""
 
     shares: Shares = SHARES
+    """Shares of train, dev and test, which add up to 1."""
     by_document: bool = True
+    """Whether the sentences of a document stay together."""
     with_entities: Shares | None = None
+    """Other shares for sentences with entities, so that each split of a small corpus has entities."""
 
     def split_of(self, sentence: Sentence) -> str:
         """The split of a sentence."""
@@ -73,56 +69,42 @@ def _split_at(position: float, shares: Shares) -> str:
     return "dev" if position < train + dev or not test else "test"
 
 
-@dataclass(slots=True)
-class _SplitCounts:
-    """Sentences and sentences with entities of each split."""
-
-    sentences: dict[str, int]
-    with_entities: dict[str, int]
-
-    def lacks_entities(self, names: Iterable[str]) -> bool:
-        return any(not self.with_entities[name] for name in names)
-
-
 def rule_for(
     sentences: Iterable[Sentence], shares: Shares, by_document: bool | None = None
 ) -> SplitRule:
     """A rule under which each split of a small corpus has entities, if that is possible.
 
-    By document, else by sentence, else with the sentences that have entities split apart from the others.
+    By document, else by sentence, else with other shares for sentences with entities.
 
     Args:
-      sentences: the whole corpus.
+      sentences: all sentences of the corpus.
       shares: of train, dev and test.
-      by_document: what the user asks for, None for what works.
+      by_document: the user's choice, None for the first that works.
     """
-    names = [name for name, share in zip(SPLITS, shares, strict=True) if share]
+    names = {name for name, share in zip(SPLITS, shares, strict=True) if share}
     rules = [SplitRule(shares, by) for by in (True, False) if by_document in (None, by)]
-    counts = [_SplitCounts(dict.fromkeys(SPLITS, 0), dict.fromkeys(SPLITS, 0)) for _ in rules]
-    positions: list[float] = []
+    with_entities: list[set[str]] = [set() for _ in rules]
+    positions: set[float] = set()
     for sentence in sentences:
-        for rule, count in zip(rules, counts, strict=True):
-            split = rule.split_of(sentence)
-            count.sentences[split] += 1
-            count.with_entities[split] += bool(sentence.spans)
         if sentence.spans:
-            positions.append(hash_position(sentence, by_document=False))
-    for rule, count in zip(rules, counts, strict=True):
-        if not count.lacks_entities(names):
+            positions.add(hash_position(sentence, by_document=False))
+            for rule, splits in zip(rules, with_entities, strict=True):
+                splits.add(rule.split_of(sentence))
+    for rule, splits in zip(rules, with_entities, strict=True):
+        if names <= splits:
             return rule
-    distinct = sorted(set(positions))
-    if len(distinct) < len(names) or by_document:
+    if len(positions) < len(names) or by_document:
         return rules[0]
-    return SplitRule(shares, False, _shares_of(distinct, shares))
+    return SplitRule(shares, False, _shares_of(sorted(positions), shares))
 
 
 def _shares_of(positions: list[float], shares: Shares) -> Shares:
-    """Shares that give each split its part of some positions, and one at least."""
+    """Shares that give each split its part of the positions, and at least one position."""
     total = len(positions)
     test = max(1, round(shares[2] * total)) if shares[2] else 0
     dev = max(1, round(shares[1] * total))
     train = total - dev - test
-    # Between two positions, so that rounding moves none of them.
+    # Between two positions, so that rounding moves no position into another split.
     first = (positions[train - 1] + positions[train]) / 2
     second = (positions[train + dev - 1] + positions[train + dev]) / 2 if test else 1.0
     return first, second - first, 1.0 - second if test else 0.0

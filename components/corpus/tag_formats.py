@@ -1,11 +1,11 @@
-"""How corpora write their tags (B-PER, B_PER, PER-B, B alone, PER alone, b-per, BMES, 0 for O), found out and read."""
+"""Forms of tags (B-PER, B_PER, PER-B, B alone, PER alone, b-per, BMES, 0 for O): detection and normalization."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components.ner.tags import SCHEMES, parse, prefixes
@@ -22,34 +22,27 @@ _TYPE = re.compile(r"[^\W\d_][\w.&/-]*")
 
 @dataclass(frozen=True, slots=True)
 class TagFormat:
-    """How a file writes its tags.
-
-    Attributes:
-      pattern: B-PER, B_PER, PER-B, PER_B, B (prefixes without types) or PER (types without prefixes).
-      scheme: the scheme of the tags that `normalize` gives: IOB1, IOB2, BIOES or BILOU.
-      outside: the tag of tokens outside entities.
-      entity_type: the type of all entities under the pattern B.
-      types: the types under the pattern PER, which no prefix tells from a typing error.
-      any_case: whether prefixes may be in lower case.
-      bmes: whether M stands for I, and W for S.
-    """
+    """How a file writes its tags."""
 
     pattern: str = "B-PER"
+    """B-PER, B_PER, PER-B, PER_B, B (prefixes without types) or PER (types without prefixes)."""
     scheme: str = "IOB2"
+    """Scheme of the normalized tags: IOB1, IOB2, BIOES or BILOU."""
     outside: str = "O"
+    """Tag of tokens outside entities."""
     entity_type: str = "ENTITY"
+    """Type of all entities under the pattern B."""
     types: tuple[str, ...] = ()
+    """Types under the pattern PER, where no prefix distinguishes them from typing errors."""
     any_case: bool = False
+    """Whether prefixes may be in lower case."""
     bmes: bool = False
+    """Whether M stands for I, and W for S."""
 
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> TagFormat:
         """The reverse of `dataclasses.asdict`, from JSON."""
         return cls(**{**values, "types": tuple(values["types"])})
-
-    def as_dict(self) -> dict[str, Any]:
-        """The format as JSON values."""
-        return asdict(self)
 
     def normalize(self, tag: str) -> str:
         """The tag as PREFIX-TYPE of the scheme, or O. Raises ValueError for a tag that is not in the format.
@@ -63,12 +56,12 @@ class TagFormat:
         return normalized
 
     def split(self, tag: str) -> str:
-        """As `normalize`, whatever the scheme."""
+        """The tag as `normalize` gives it, with a prefix of any scheme."""
         if tag == self.outside or (self.any_case and tag in ("O", "o")):
             return "O"
         if self.pattern == "PER":
             if tag not in self.types:
-                raise ValueError(f"{tag!r} is none of the types {', '.join(self.types)}")
+                raise ValueError(f"{tag!r} is not one of the types {', '.join(self.types)}")
             return f"I-{tag}"
         separator = "_" if "_" in self.pattern else "-"
         if self.pattern == "B":
@@ -86,7 +79,7 @@ class TagFormat:
         return f"{prefix}-{type_}"
 
     def accepts(self, tag: str) -> bool:
-        """Whether a tag is in the format, whatever the scheme."""
+        """Whether a tag is in the format, with a prefix of any scheme."""
         try:
             self.split(tag)
         except ValueError:
@@ -95,7 +88,7 @@ class TagFormat:
 
     @property
     def expected(self) -> str:
-        """The tags that there may be, for an error message."""
+        """The possible tags, for an error message."""
         if self.pattern == "PER":
             few = ", ".join(self.types[:6]) + (", …" if len(self.types) > 6 else "")
             return f"{self.outside}, or one of the types {few}"
@@ -110,7 +103,7 @@ class TagFormat:
 
     @property
     def oddity(self) -> str:
-        """What a user should know about the tags, "" where they are usual."""
+        """A message about unusual tags, "" for the usual form."""
         parts = []
         if self.pattern == "PER":
             parts.append(
@@ -146,11 +139,11 @@ def detect_tag_format(
       pairs: how often each tag follows each other one, with "" around each sentence.
       pattern: the pattern, where the user names it.
       outside: the tag of tokens outside entities, where the user names it.
-      entity_type: the type of all entities where the tags name none.
+      entity_type: the type of all entities where the tags have no types.
 
     Returns:
-      The format in which most tags are written; the standard one where none fits, so that errors speak of that. A few
-      odd tags do not change the format of a file: they are errors.
+      The format of most tags; the standard format where no format fits, so that errors name it. A few odd tags do not
+      change the format of a file: they are errors.
     """
     counts: Counter[str] = Counter()
     for (_, tag), count in pairs.items():
@@ -176,7 +169,7 @@ def detect_tag_format(
 def _with_flags(
     pattern: str, tagged: Mapping[str, int], outside: str, entity_type: str
 ) -> tuple[TagFormat, int]:
-    """A pattern with the case and the letters that the tags have, and how many of them are written so."""
+    """A pattern with the case and the letters of the tags, and the number of tags that it accepts."""
     if pattern == "PER":
         found = TagFormat("PER", "IOB1", outside, entity_type, tuple(sorted(tagged)))
         return found, sum(tagged.values())
@@ -205,7 +198,7 @@ def _prefix(tag: str, tag_format: TagFormat) -> str:
 
 
 def _are_types(tagged: Mapping[str, int], outside: int) -> bool:
-    """Whether tags without a prefix look like names of types: few, beside tokens outside entities, and no words."""
+    """Whether tags without a prefix look like types: few distinct names, and many tokens outside entities."""
     total = sum(tagged.values())
     return (
         bool(tagged)
@@ -218,7 +211,7 @@ def _are_types(tagged: Mapping[str, int], outside: int) -> bool:
 def normalized_pairs(
     tag_format: TagFormat, pairs: Mapping[tuple[str, str], int]
 ) -> Counter[tuple[str, str]]:
-    """The counts of neighbouring tags as PREFIX-TYPE; what is not in the format stays as it is."""
+    """The counts of neighbouring tags as PREFIX-TYPE; tags in another form are unchanged."""
     normalized: Counter[tuple[str, str]] = Counter()
     for (left, right), count in pairs.items():
         normalized[_split_or_same(left, tag_format), _split_or_same(right, tag_format)] += count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import gzip
 import hashlib
 import io
@@ -15,11 +16,11 @@ from typing import IO
 
 from components.errors import UserError
 
-_CHECKED_BYTES = 8192  # looked at to tell text from anything else
-_SAMPLE_BYTES = 1 << 20  # by which a format is found out
+_CHECKED_BYTES = 8192  # from which text is distinguished from binary files
+_SAMPLE_BYTES = 1 << 20  # from which a format is detected
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _ARCHIVES = (b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
-COMPRESSED = (*_OPENERS, *_ARCHIVES)  # how such files begin
+COMPRESSED = (*_OPENERS, *_ARCHIVES)  # first bytes of compressed files
 _UNPACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
@@ -45,33 +46,31 @@ def read_head(path: str, size: int = _SAMPLE_BYTES) -> bytes:
 def lines(path: str, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a file, each with its line end; only LF and CR LF end a line, and a byte order mark is dropped.
 
-    Raises UserError for a file that is missing, cannot be read, is not text, or is not in the encoding.
+    Raises UserError as `open_text` does.
     """
     with open_text(path, encoding) as file:
-        try:
-            yield from file
-        except UnicodeError as error:
-            raise UserError(_undecodable(path, codec_name(encoding))) from error
-        except (OSError, *_UNPACKING_ERRORS) as error:
-            raise UserError(_unreadable(path, error)) from error
+        yield from file
 
 
-def open_text(path: str, encoding: str = "utf-8") -> IO[str]:
-    """A file as text, its line ends as they are. Raises UserError as `lines` does, but for what is met later on."""
+@contextlib.contextmanager
+def open_text(path: str, encoding: str = "utf-8") -> Iterator[IO[str]]:
+    """Opens a file as text, with its line ends as they are.
+
+    Raises:
+      UserError: the file is missing, cannot be read, is not text, or is not in the encoding, also where that is found
+        while the file is read.
+    """
     codec = codec_name(encoding)
     try:
         with open_binary(path) as file:
             _refuse_unless_text(path, file.read(_CHECKED_BYTES), codec)
-        return io.TextIOWrapper(
-            open_binary(path), encoding="utf-8-sig" if codec == "utf-8" else codec, newline="\n"
-        )
+        codec_to_read = "utf-8-sig" if codec == "utf-8" else codec
+        with io.TextIOWrapper(open_binary(path), encoding=codec_to_read, newline="\n") as text:
+            yield text
+    except UnicodeError as error:
+        raise UserError(_undecodable(path, codec)) from error
     except (OSError, *_UNPACKING_ERRORS) as error:
         raise UserError(_unreadable(path, error)) from error
-
-
-def undecodable(path: str, encoding: str = "utf-8") -> str:
-    """The message for a file that is not in its encoding: the place, the likely cause and the remedy."""
-    return _undecodable(path, codec_name(encoding))
 
 
 def content_hash(path: str) -> str:
@@ -112,12 +111,15 @@ def _refuse_unless_text(path: str, head: bytes, codec: str) -> None:
     if b"\0" in head:
         line = head[: head.index(b"\0")].count(b"\n") + 1
         raise UserError(
-            f"{path}:{line}: found a NUL byte, so this is no text file; expected a corpus as text in {codec}"
+            f"{path}:{line}: found a NUL byte, so this is not a text file; expected a corpus as text in {codec}"
         )
 
 
 def _undecodable(path: str, codec: str) -> str:
-    """Reads the file again, to say where the first bad byte is and how many lines have one."""
+    """The message for a file that is not in its encoding: the first bad byte, the likely cause and the remedy.
+
+    Reads the file again.
+    """
     if codec.startswith(("utf-16", "utf-32")):  # whose line ends are not one byte
         return f"{path}: found bytes that are not {codec}; expected text in {codec}"
     first, bad_lines, good_lines, surrogates = "", 0, 0, False
@@ -141,7 +143,7 @@ def _undecodable(path: str, codec: str) -> str:
     if codec == "utf-8" and good_lines > bad_lines:
         return (
             f"{first}; expected text in utf-8, as {good_lines} lines beyond ASCII are ({bad_lines} are not)."
-            " Mend these lines"
+            " Correct these lines"
         )
     return (
         f"{first}; expected text in {codec}: convert the file to UTF-8, or name its encoding, as in"

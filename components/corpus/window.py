@@ -1,4 +1,4 @@
-"""Which spans of data a run takes: the newest ones, with none missing between them and each whole; needs no TFX."""
+"""The spans of data that a run uses: the newest, without gaps between them, and each complete."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ _SHOWN = 6  # numbers in a message
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a user asks for.
-
-    `window`: spans to train on, None for all; `first` and `last`: numbers, which have to be there; `held_out`: whether the newest
-    is kept to evaluate on, and the window ends before it; `gaps`: whether numbers may be missing between two spans; `rules`: when
-    a span is whole; `golden`: labelled text to evaluate on instead.
-    """
+    """The settings that say which data a run uses."""
 
     window: int | None = None
+    """Number of spans to train on, None for all."""
     first: int | None = None
+    """Number of the first span."""
     last: int | None = None
+    """Number of the last span."""
     held_out: bool = False
+    """Whether the newest span is the test split, and the window ends before it."""
     gaps: bool = False
+    """Whether numbers may be missing between two spans."""
     rules: Rules = ALL_AT_ONCE
+    """When a span is complete."""
     golden: str | None = None
+    """Path of labelled text that is the test split instead."""
 
     @property
     def of_spans(self) -> str:
-        """The setting that makes sense for spans only, "" if there is none."""
+        """The name of a setting that applies to spans only, "" if no such setting is given."""
         given = {
             "window": self.window is not None,
             "spans.first": self.first is not None,
@@ -43,14 +45,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The spans to train on, in order, and the one that is held out, if any."""
+    """The spans that a run uses."""
 
     trained: tuple[DataSpan, ...]
+    """The spans to train on, in order."""
     held_out: DataSpan | None = None
+    """The span to evaluate on."""
 
     @property
     def all(self) -> tuple[DataSpan, ...]:
-        """All of them, in order."""
+        """All spans, in order."""
         return (*self.trained, self.held_out) if self.held_out else self.trained
 
 
@@ -58,11 +62,11 @@ EVERYTHING = Choice()
 
 
 def choose(path: str, spans: Sequence[DataSpan], choice: Choice) -> Window:
-    """The spans of `path` that are asked for.
+    """The spans of `path` that the settings select.
 
     Raises:
-      UserError: there is none, one that is named is missing, none is left to train on, one is missing in between, or one is not
-        whole.
+      UserError: there are no spans, a named span is missing, no span is left to train on, a span between two others is
+        missing, or a span is not complete.
     """
     if not spans:
         raise UserError(
@@ -89,7 +93,7 @@ def choose(path: str, spans: Sequence[DataSpan], choice: Choice) -> Window:
     for span in window.all:
         if not span.whole:
             raise UserError(
-                f"{span.path}: {span} is not whole: {span.lacking}. Wait until it is, or name an earlier one with"
+                f"{span.path}: {span} is not complete: {span.lacking}. Wait until it is, or name an earlier one with"
                 " --set spans.last=NUMBER"
             )
     return window
@@ -105,7 +109,7 @@ def _refuse_gaps(path: str, spans: Sequence[DataSpan], allowed: bool) -> None:
                 else f"spans {missing[0]} to {missing[-1]} are"
             )
             raise UserError(
-                f"{path}: {many} missing between span {before.number} and span {after.number}. Bring what is missing, or go on"
+                f"{path}: {many} missing between span {before.number} and span {after.number}. Add the missing data, or go on"
                 " without it by --set spans.gaps=allow"
             )
 

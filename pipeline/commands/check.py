@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
 
 import click
@@ -9,6 +10,7 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.commands import options
 from pipeline.console import BAR_WIDTH
@@ -17,23 +19,25 @@ from pipeline.exits import BAD_INPUT, DONE
 if TYPE_CHECKING:
     from components.corpus.check import CheckReport
 
-_SHOWN = 10  # findings, unless all are asked for
-_SHOWN_TYPES = 12
-_SHOWN_NOTES = 6
+# Without --all the report fits a terminal of 24 lines: at most this many lines of notes, types and findings, with
+# the title, the table of figures and the summary.
+_NOTE_LINES, _TYPE_LINES, _FINDING_LINES = 3, 4, 6
 _MARKS = {"good": "[green]✔[/]", "warning": "[yellow]⚠[/]", "failure": "[red]✘[/]"}
 
 
 @click.command()
 @click.argument("path")
 @options.json_file
-@click.option("--all", "show_all", is_flag=True, help="Show all findings, not the first ten.")
+@click.option(
+    "--all", "show_all", is_flag=True, help="Show all findings, also if they do not fit a screen."
+)
 @options.reading
 def check(
     path: str, json_file: Optional[str], show_all: bool, assignments: tuple[str, ...]
 ) -> None:
-    """Look at a corpus before time is spent on it: sizes, types, and whatever is odd in it.
+    """Check a corpus before a run: sizes, types, and problems in the data, the worst first.
 
-    Ends with 2 if a run on it would be refused.
+    Exits with 2 if a run on it would be refused.
     """
     from components.corpus.check import check_corpus
 
@@ -48,9 +52,10 @@ def check(
 def _show(console: Console, report: "CheckReport", show_all: bool) -> None:
     scheme = f", {report.scheme}" if report.scheme else ""
     console.print(f"[bold]{escape(str(report.path))}[/]{scheme}", soft_wrap=True)
-    for note in report.notes if show_all else report.notes[:_SHOWN_NOTES]:
-        console.print(escape(note), soft_wrap=True)
-    console.print()
+    all_notes = [escape(note) for note in report.notes]
+    notes = all_notes if show_all else _fitting(all_notes, _NOTE_LINES, console.width)
+    for note in notes:
+        console.print(note, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column(overflow="fold", min_width=16)
     for split in report.splits:
@@ -70,7 +75,7 @@ def _show(console: Console, report: "CheckReport", show_all: bool) -> None:
     )
     counts = sum((Counter(figures.types) for figures in report.splits.values()), Counter())
     types = sorted(counts, key=lambda type_: (-counts[type_], type_))
-    few = types if show_all or len(types) <= _SHOWN_TYPES else types[: _SHOWN_TYPES - 1]
+    few = types if show_all or len(types) <= _TYPE_LINES else types[: _TYPE_LINES - 1]
     for type_ in few:
         table.add_row(
             f"  {escape(type_)}",
@@ -81,13 +86,33 @@ def _show(console: Console, report: "CheckReport", show_all: bool) -> None:
         table.add_row(f"  {len(types) - len(few)} other types")
     console.print(table)
     console.print()
-    shown = report.findings if show_all else report.findings[:_SHOWN]
-    for finding in shown:
-        console.print(f"{_MARKS[finding.level]} {escape(finding.text)}", soft_wrap=True)
-    if len(shown) < len(report.findings):
-        console.print(f"… and {len(report.findings) - len(shown)} more, with --all")
-    console.print()
+    texts = [f"{_MARKS[finding.level]} {escape(finding.text)}" for finding in report.findings]
+    room = (
+        _FINDING_LINES
+        + _NOTE_LINES
+        + _TYPE_LINES
+        - _lines(notes, console.width)
+        - len(types[:_TYPE_LINES])
+    )
+    shown = texts if show_all else _fitting(texts, room, console.width)
+    for text in shown:
+        console.print(text, soft_wrap=True)
+    hidden = len(texts) - len(shown) + len(all_notes) - len(notes)
     console.print(
         f"{report.count('good')} good, {report.count('warning')} to look at,"
         f" {report.count('failure')} in the way of a run"
+        + (f"; {hidden} more with --all" if hidden else "")
     )
+
+
+def _fitting(texts: Sequence[str], room: int, width: int) -> Sequence[str]:
+    """The first texts that fit into `room` lines of a terminal, at least one text."""
+    count = next(
+        (n for n in range(1, len(texts)) if _lines(texts[: n + 1], width) > room), len(texts)
+    )
+    return texts[:count]
+
+
+def _lines(texts: Sequence[str], width: int) -> int:
+    """The number of lines that texts take in a terminal of that width."""
+    return sum(max(1, -(-Text.from_markup(text).cell_len // width)) for text in texts)

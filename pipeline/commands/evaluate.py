@@ -103,7 +103,7 @@ def evaluate(
 
 
 class _LeftOut:
-    """Counts the sentences that are left out, and what the reader decided."""
+    """Counts the sentences that are left out, and the notices of the reader."""
 
     def __init__(self) -> None:
         self.sentences = 0
@@ -116,7 +116,7 @@ class _LeftOut:
         self._first = self._first or str(bad)
 
     def add_notice(self, notice: "Notice") -> None:
-        """Counts something that the reader decided."""
+        """Counts a notice of the reader."""
         count, first = self._notices.get(notice.what, (0, f"{notice.file}:{notice.line}"))
         self._notices[notice.what] = count + notice.count, first
 

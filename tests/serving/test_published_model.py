@@ -1,12 +1,18 @@
-"""A published model in this process: batches run at once, and results are in order."""
+"""A published model in this process: batches run at once, results are in order, and types are mapped."""
 
+import json
+from dataclasses import replace
 from itertools import chain, count, islice
 
 import pytest
+from click.testing import CliRunner
 
 import components.export.published_model
+from components.corpus.formats.conll import write_conll
 from components.export import card, signatures
 from components.export.published_model import PublishedModel
+from components.ner.sentence import Sentence
+from pipeline.commands.evaluate import evaluate
 from tests.model.conftest import LABELS, Transform, make_tagger
 
 NAMES = ["Ada", "Bea", "Zoë", "Lyon", "נועה", "中国", "Example Works Ltd."]
@@ -14,11 +20,16 @@ SENTENCES = [f"{NAMES[n % 7]} {n} saw {NAMES[n % 5]} " * (1 + n % 3) for n in ra
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """An untrained model, which sees entities everywhere."""
+def folder(tmp_path_factory):
+    """The folder of an untrained model, which predicts entities everywhere."""
     folder = str(tmp_path_factory.mktemp("published") / "1")
     signatures.save(signatures.Recogniser(Transform(), make_tagger()), folder)
     card.write(card.Card(LABELS, "0.0.0"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(folder):
     return PublishedModel(folder)
 
 
@@ -63,3 +74,30 @@ def test_results_of_an_endless_stream_are_yielded_as_they_come(published, small_
 
     assert len(list(islice(getattr(published, asked)(endless()), 30))) == 30
     assert len(taken) < 100
+
+
+@pytest.mark.parametrize(
+    ("options", "f1", "hint"),
+    [
+        ((), 0.0, "map them: --map COMPANY=ORG"),
+        (("--map", "PERSON=PER", "--map", "COMPANY=ORG"), 1.0, ""),
+        (("--map", "PERSON=PER,COMPANY=ORG"), 1.0, ""),
+    ],
+)
+def test_evaluate_maps_types_of_the_data_to_those_of_the_model(
+    folder, published, tmp_path, options, f1, hint
+):
+    names = {"PER": "PERSON", "ORG": "COMPANY"}
+    tokens = [tuple(text.split()) for text in SENTENCES]
+    labelled = [
+        Sentence(words, tuple(replace(span, type=names[span.type]) for span in spans))
+        for words, spans in zip(tokens, published.tag(tokens))
+    ]
+    data, report = tmp_path / "data.conll", tmp_path / "report.json"
+    with data.open("w", encoding="utf-8") as file:
+        write_conll(file, labelled)
+    arguments = ["--model", folder, "--data", str(data), "--json", str(report), *options]
+    result = CliRunner().invoke(evaluate, arguments)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(report.read_text())["overall"]["f1"] == f1
+    assert hint in result.stderr and ("--map" in result.stderr) == bool(hint)

@@ -1,9 +1,9 @@
-"""The interface of a corpus format, and what it gets to see of a file."""
+"""The interface of a corpus format, and the values it gets: the beginning of a file, and the file itself."""
 
 from __future__ import annotations
 
 import abc
-import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import IO, Any, ClassVar, Literal
 
+from components.corpus.formats.json_items import first_item
 from components.corpus.options import ReadOptions
 from components.corpus.records import (
     BadLine,
@@ -18,23 +19,25 @@ from components.corpus.records import (
     Notice,
     Read,
     Rejected,
+    Row,
     TextRecord,
     TokenRecord,
     Unused,
 )
 from components.corpus.text_files import codec_name, ending_of, lines, read_head
+from components.ner.sentence import Sentence
 
 Record = TokenRecord | TextRecord | Rejected | Unused | Notice
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The beginning of a file, by which its format is found out.
+    """The beginning of a file, from which its format is detected.
 
     Attributes:
       path: the file.
       head: its first bytes, unpacked where the file is compressed.
-      text: the same as text, with U+FFFD for bytes that are not in the encoding; "" for a binary file.
+      text: these bytes as text, with U+FFFD for bytes that are not in the encoding; "" for a binary file.
     """
 
     path: str
@@ -61,37 +64,25 @@ class Sample:
         return [line.rstrip("\r") for line in self.text.split("\n") if line.strip()]
 
     @cached_property
-    def json_value(self) -> Any:
-        """The first JSON object or array of the file, None where there is none or it does not fit into the sample."""
-        text = self.text.lstrip()
-        if text[:1] not in ("{", "["):
-            return None
-        try:
-            return json.JSONDecoder().raw_decode(text)[0]
-        except (ValueError, RecursionError):
-            return None
-
-    @cached_property
     def json_item(self) -> Any:
         """The first record of a JSON file: the first line's object, or the first element of an array.
 
         None where the file is not JSON, and `...` where it is but the first record does not fit into the sample.
         """
-        from components.corpus.formats.json_items import first_item
-
         return first_item(self.text)
 
 
 @dataclass
 class Survey:
-    """What a first pass over a file counts.
+    """The result of a first pass over a file.
 
     Attributes:
       tag_pairs: how often each tag follows each other one, as the file writes them, with "" around each sentence.
       layout: what `read` has to know of the whole file, as JSON values (columns, say).
       documents: how many documents begin in the file.
       document_marks: how many lines mark the beginning of a document.
-      notices: what was decided and the user should know.
+      notices: messages for the user about what was detected.
+      longest: the number of tokens of the longest sentence, counted by the survey of `Format`.
     """
 
     tag_pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -99,11 +90,12 @@ class Survey:
     documents: int = 0
     document_marks: int = 0
     notices: list[str] = field(default_factory=list)
+    longest: int = 0
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to read, how the user wants it read, and what the survey found.
+    """A file to read, with the settings and the result of its survey.
 
     Attributes:
       path: the file.
@@ -124,12 +116,12 @@ class Format(abc.ABC):
     """A format of corpus files. Instances have no state.
 
     Attributes:
-      name: what the setting `format` and `tfx-ner convert --to` call it.
-      title: what messages call it, as in "CoNLL columns".
+      name: its name in the setting `format` and in `tfx-ner convert --to`.
+      title: its name in messages, as "CoNLL columns".
       endings: endings of files that are usually in the format; a hint where the content fits several formats.
       holds: whether the records are tokens with tags or texts with spans of characters.
-      keeps: what `write` keeps of a sentence besides tokens and entities: "documents", "ids", "metadata", "texts" (the
-        white space between tokens).
+      keeps: what `write` keeps of a sentence in addition to tokens and entities: "documents", "ids", "metadata",
+        "texts" (the white space between tokens).
       binary: whether `write` gets a binary file.
     """
 
@@ -144,6 +136,10 @@ class Format(abc.ABC):
     def detect(self, sample: Sample) -> bool:
         """Whether the file is in this format, by its content."""
 
+    def is_evident(self, sample: Sample) -> bool:  # noqa: ARG002
+        """Whether the content alone says that a file is a corpus, whatever its ending; `detect` is true."""
+        return True
+
     @abc.abstractmethod
     def read(self, source: Source) -> Iterator[Record]:
         """The records of the file, one at a time; `Rejected` for each that cannot be used.
@@ -156,16 +152,17 @@ class Format(abc.ABC):
 
         This one reads the file and counts its tags; a format of texts needs no survey.
         """
-        found = Survey()
+        found = Survey(layout=dict(source.layout))
         if self.holds == "texts":
             return found
         for record in self.read(source):
             if isinstance(record, TokenRecord) and record.tags:
+                found.longest = max(found.longest, len(record.tags))
                 found.tag_pairs.update(pairwise(("", *record.tags, "")))
         return found
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes sentences so that `read` gives them back; ids and metadata are in their records. Returns their number.
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
+        """Writes sentences so that `read` gives them back.
 
         Raises:
           ValueError: a sentence that the format cannot hold.
@@ -174,7 +171,20 @@ class Format(abc.ABC):
         raise NotImplementedError(f"{self.title} are only read")
 
 
-def rejected(error: InvalidRecord, path: str, rows: list[tuple[int, str]]) -> Rejected:
+def check_tokens(sentence: Sentence, forbidden: str, target: str) -> None:
+    """Raises ValueError for a token that is empty or has a forbidden character, and so does not fit into `target`.
+
+    Args:
+      sentence: the sentence to write.
+      forbidden: a pattern of characters that no token may have.
+      target: the name of the line or column, for the message.
+    """
+    for token in sentence.tokens:
+        if not token or re.search(forbidden, token):
+            raise ValueError(f"{sentence.id}: the token {token!r} does not fit into {target}")
+
+
+def rejected(error: InvalidRecord, path: str, rows: list[Row]) -> Rejected:
     """The record of lines that raised `error`."""
     bad = BadLine(path, error.line or rows[0][0], error.found, error.expected, error.remedy)
     return Rejected(bad, "\n".join(line.rstrip("\r\n") for _, line in rows))

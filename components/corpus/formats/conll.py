@@ -1,11 +1,11 @@
-"""CoNLL columns: one token a line, its tag in a column of its own, sentences apart by blank lines.
+"""CoNLL columns: one token a line, its tag in a column of its own, a blank line after each sentence.
 
     -DOCSTART- -X- O O
 
     EU NNP I-NP B-ORG
     rejects VBZ I-VP O
 
-Columns are apart by tabs if the line has one, else by runs of spaces: a token between tabs may be empty, or hold
+Tabs divide the columns of a line that has a tab, else runs of spaces: a token between tabs may be empty, or hold
 spaces. A line of white space alone is blank. `-DOCSTART-` and `# newdoc` lines begin a document; other `#` lines are
 comments, unless they have the columns of a token line.
 
@@ -18,14 +18,13 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import IO, Any
 
 from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
-from components.corpus.options import ReadOptions
-from components.corpus.records import InvalidRecord, Read, TokenRecord, quote
+from components.corpus.records import InvalidRecord, Read, Row, TokenRecord, quote
 from components.corpus.tag_formats import detect_tag_format, is_any_tag
 from components.errors import UserError
 from components.ner.sentence import Sentence, Span
@@ -38,20 +37,12 @@ TAG_NAMES = frozenset(
 _DOCSTART = "-DOCSTART-"
 _NEWDOC = "newdoc"
 _MAIN_SHARE = 0.7  # of the lines have the width of the file; with fewer the width varies
-_NUMBERED_SHARE = 0.98  # of the sentences have running numbers in the first column
+_TAG_SHARE = 0.8  # of the cells of the last column are tags, else another column has them
+_ALL_SHARE = 0.98  # of the lines or sentences: nearly all, as files have errors
+_FIRST_LINES = 2000  # by which the columns are found
+_OTHER_COLUMNS = "(other columns: --set columns=TOKEN,TAG)"
+_KNOWN_LINES = 1 << 16  # whose columns are cached: most lines of a corpus recur
 _UNBROKEN = 1000  # tokens in a file without a blank line, which is then no sentence
-
-
-def looks_like_columns(lines: Sequence[str]) -> bool:
-    """Whether some lines are columns with tags in the last: for files whose ending does not say it."""
-    rows = [_cells(line.rstrip()) for line in lines[:200] if _kind_of(line.rstrip()) == _TOKEN]
-    if not rows or any(len(cells) < 2 for cells in rows[:-1]):
-        return False
-    tags = [cells[-1] for cells in rows if len(cells) > 1]
-    pairs = Counter(pairwise(("", *tags, "")))
-    tag_format = detect_tag_format(pairs)
-    fitting = sum(tag_format.accepts(tag) for tag in tags)
-    return fitting > 0.8 * len(tags)
 
 
 class ConllColumns(Format):
@@ -70,69 +61,73 @@ class ConllColumns(Format):
         """Any text may be columns: this format is the last one that is tried."""
         return bool(sample.lines)
 
+    def is_evident(self, sample: Sample) -> bool:
+        """Whether the first lines are columns, one of them of tags."""
+        rows = _token_rows(sample.lines[:_FIRST_LINES])
+        return all(len(cells) > 1 for cells in rows[:-1]) and _tag_column(rows) is not None
+
     def survey(self, source: Source) -> Survey:
         """Finds the columns of token and tag, and counts tags and documents. `#` lines count for documents only."""
-        counts = _Counts(source.options)
-        tokens: list[str] = []
-        tags: list[str] = []
-        widths: list[int] = []  # columns of each line, negative where spaces divide them
+        counts = _Counts(source)
+        rows: list[list[str]] = []
+        known: dict[str, list[str]] = {}
         for line in _with_line_ends(source):
-            line = line.rstrip()
-            kind = _TOKEN if line and line[0] not in _SPECIAL else _kind_of(line)
-            if kind == _TOKEN:
-                if "\t" in line:
-                    cells = line.split("\t")
-                    widths.append(len(cells))
+            cells = known.get(line)
+            if cells is None:
+                stripped = line.rstrip()
+                kind = _kind_of(stripped)
+                if kind == _TOKEN:
+                    cells = stripped.split("\t") if "\t" in stripped else _cells(stripped)
+                    if len(known) < _KNOWN_LINES:
+                        known[line] = cells
                 else:
-                    cells = _cells(line)
-                    widths.append(-len(cells))
-                if counts.tag is None:
-                    counts.see_first_row(cells)
-                tokens.append(cells[0])
-                tags.append(cells[-1].lstrip() if counts.tag == -1 else counts.tag_of(cells))
-            elif kind != _COMMENT:
-                if tokens:
-                    counts.add_sentence(tokens, tags, widths)
-                    tokens, tags, widths = [], [], []
-                if kind != _BLANK:
-                    counts.add_document_mark()
-        if tokens:
-            counts.add_sentence(tokens, tags, widths)
-        return counts.survey(source.path)
+                    if rows and kind != _COMMENT:
+                        counts.add_sentence(rows)
+                        rows = []
+                    if kind == _DOCUMENT:
+                        counts.add_document_mark()
+                    continue
+            if not rows:
+                counts.sentences_with_tabs += "\t" in line
+            rows.append(cells)
+        if rows:
+            counts.add_sentence(rows)
+        return counts.survey()
 
     def read(self, source: Source) -> Iterator[Record]:
         """The sentences of the file.
 
-        A document is known by the id of its `# newdoc` line, else by a digest of its first sentence, so that it keeps
-        its identity, and with it its split, when documents are added before it.
+        The identity of a document is the id of its `# newdoc` line, else a digest of its first sentence, so that it
+        keeps its identity, and with it its split, when documents are added before it.
         """
         layout = _Layout(**source.layout)
         documents = _Documents()
-        rows: list[tuple[int, str]] = []
+        rows: list[Row] = []
+        known: dict[str, tuple[str, str]] = {}
         header = layout.header
         for number, line in enumerate(source.lines(), start=1):
-            stripped = line.rstrip()
-            kind = _TOKEN if stripped and stripped[0] not in _SPECIAL else _kind_of(stripped)
-            if kind != _TOKEN and stripped[:1] == "#" and layout.is_token_line(stripped):
-                kind = _TOKEN
-            if kind == _TOKEN:
-                if header:
-                    header = False
-                else:
-                    rows.append((number, line))
+            if line in known:
+                rows.append((number, line))
                 continue
-            if kind == _COMMENT:
+            stripped = line.rstrip()
+            kind = _kind_of(stripped)
+            if stripped[:1] == "#" and layout.is_token_line(stripped):
+                kind = _TOKEN
+            if kind == _TOKEN and not header:
+                rows.append((number, line))
+            if kind in (_TOKEN, _COMMENT):
+                header = header and kind == _COMMENT
                 continue
             if rows:
-                yield _record(rows, layout, documents, source.path)
+                yield _record(rows, layout, documents, known, source.path)
                 rows = []
-            if kind != _BLANK:
+            if kind == _DOCUMENT:
                 documents.begin(_newdoc(stripped) or "")
         if rows:
-            yield _record(rows, layout, documents, source.path)
+            yield _record(rows, layout, documents, known, source.path)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes token and tag in IOB2, apart by a tab."""
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
+        """Writes token and tag in IOB2, divided by a tab."""
         return write_conll(file, (item.sentence for item in items))
 
 
@@ -142,7 +137,7 @@ def write_conll(
     scheme: str = "IOB2",
     predictions: Iterable[Sequence[Span]] | None = None,
 ) -> int:
-    """Writes token and tag, apart by a tab. A `-DOCSTART-` line begins each document.
+    """Writes token and tag, divided by a tab. A `-DOCSTART-` line begins each document.
 
     Args:
       file: a text file that is open for writing.
@@ -165,7 +160,7 @@ def write_conll(
             spans = next(predicted, None)
             if spans is None:
                 raise ValueError(
-                    f"there are fewer predictions than sentences: sentence {count} has none"
+                    f"there are fewer predictions than sentences: sentence {count} has no prediction"
                 )
             columns.append(tags_of(spans, len(sentence.tokens), scheme))
         if sentence.document != document:
@@ -180,25 +175,17 @@ def write_conll(
     return count
 
 
-# What a line is.
-_BLANK, _TOKEN, _COMMENT, _DOCUMENT = range(4)
-_SPECIAL = "#-"  # with which lines begin that may be no token
+_BLANK, _TOKEN, _COMMENT, _DOCUMENT = range(4)  # kinds of lines
 
 
 def _kind_of(line: str) -> int:
-    """What a line without white space at its end is."""
+    """The kind of a line without white space at its end."""
     if not line:
         return _BLANK
-    first = line[0]
-    if first == "#":
+    if line[0] == "#":
         return _COMMENT if _newdoc(line) is None else _DOCUMENT
-    if (
-        first == "-"
-        and line.startswith(_DOCSTART)
-        and line[len(_DOCSTART) :][:1] in ("", " ", "\t")
-    ):
-        return _DOCUMENT
-    return _TOKEN
+    is_docstart = line.startswith(_DOCSTART) and line[len(_DOCSTART) :][:1] in ("", " ", "\t")
+    return _DOCUMENT if is_docstart else _TOKEN
 
 
 def _with_line_ends(source: Source) -> Iterator[str]:
@@ -217,17 +204,15 @@ def _with_line_ends(source: Source) -> Iterator[str]:
 
 
 def _newdoc(line: str) -> str | None:
-    """The identity in a `# newdoc id = X` line, "" if it gives none, None if it is another line."""
-    if line[:1] != "#":
-        return None
+    """The identity in a `# newdoc id = X` line, "" if the line has no id, None if it is another line."""
     words = line[1:].split()
-    if not words or words[0] != _NEWDOC:
+    if line[:1] != "#" or not words or words[0] != _NEWDOC:
         return None
     return " ".join(words[3:]) if words[1:3] == ["id", "="] else ""
 
 
 def _cells(line: str) -> list[str]:
-    """The columns of a line without white space at its end; the last has none at its start either."""
+    """The columns of a line without white space at its end, and without white space before the last column."""
     if "\t" in line:
         cells = line.split("\t")
         cells[-1] = cells[-1].lstrip()
@@ -263,141 +248,168 @@ class _Layout:
 
 
 class _Counts:
-    """Counts the lines of a file for its survey."""
+    """Counts the lines of a file for its survey.
 
-    def __init__(self, options: ReadOptions) -> None:
-        self._options = options
+    The setting `columns` says where token and tag are, else the first row if it is a header.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._notices: list[str] = []
+        self._token, self._tag, self._header = self._find_columns()
+        self._skip_row = self._header
         self._widths: Counter[int] = Counter()
         self._pairs: Counter[tuple[str, str]] = Counter()
-        self._sentences = self._numbered = self._tokens = self._longest = 0
-        self._documents = self._marks = 0
+        self._sentences = self._numbered = self._longest = self._documents = self._marks = 0
         self._new_document = True
-        self._first_row: list[str] | None = None
-        self.tag: int | None = None  # index of the column of tags, None before the first row
-        self._token = 0
-        self._has_header = False
+        self.sentences_with_tabs = 0
 
-    def tag_of(self, cells: list[str]) -> str:
-        """The tag in the columns of a line."""
-        try:
-            return cells[self.tag or 0].strip()
-        except IndexError:
-            return ""
-
-    def see_first_row(self, cells: list[str]) -> None:
-        """Takes the columns from the settings or the header row, if there are any."""
-        self._first_row = cells
-        self.tag = -1
-        names = [cell.strip().lower() for cell in cells]
-        chosen = self._options.columns
-        if chosen:
-            self._token, self.tag, self._has_header = _chosen_columns(chosen, cells)
-        token = [index for index, name in enumerate(names) if name in TOKEN_NAMES]
-        tag = [index for index, name in enumerate(names) if name in TAG_NAMES]
-        if token and tag:
-            self._has_header = True
-            if not chosen:
-                self._token, last = token[0], tag[-1]
-                self.tag = -1 if last == len(cells) - 1 else last
-
-    def add_sentence(self, tokens: list[str], tags: list[str], widths: list[int]) -> None:
-        """Counts a sentence."""
-        if not self._sentences and self._has_header:
-            tokens, tags, widths = tokens[1:], tags[1:], widths[1:]
-            if not tokens:
-                return
+    def add_sentence(self, rows: list[list[str]]) -> None:
+        """Counts a sentence of token lines, each split into its columns."""
+        if self._skip_row:
+            self._skip_row = False
+            rows = rows[1:]
+        if not rows:
+            return
         self._sentences += 1
-        self._tokens += len(tokens)
-        self._longest = max(self._longest, len(tokens))
-        self._widths.update(widths)
+        self._longest = max(self._longest, len(rows))
+        self._widths.update(map(len, rows))
+        if self._tag == -1:
+            tags = [cells[-1].lstrip() for cells in rows]
+        else:
+            tags = [cells[self._tag].strip() if len(cells) > self._tag else "" for cells in rows]
         self._pairs.update(pairwise(("", *tags, "")))
         self._documents += self._new_document
         self._new_document = False
-        first = tokens[0]
-        if first.isdigit() and tokens == [
-            str(n) for n in range(int(first), int(first) + len(tokens))
-        ]:
-            self._numbered += 1
+        first = rows[0][0]
+        if first.isdecimal():
+            self._numbered += rows[-1][0] == str(int(first) + len(rows) - 1)
+
+    def _find_columns(self) -> tuple[int, int, bool]:
+        """The indices of token and tag by the first lines, and whether the first row is a header."""
+        rows = _token_rows(islice(self._source.lines(), _FIRST_LINES))
+        token, tag, is_header = 0, -1, False
+        if not rows:
+            return token, tag, is_header
+        header = header_columns(rows[0])
+        if self._source.options.columns:
+            token, tag, is_header = chosen_columns(self._source.options.columns, rows[0])
+        elif header:
+            token, tag = header
+            names = [cell.strip() for cell in rows[0]]
+            self._notices.append(
+                f"the first row is a header: tokens are read from column {names[token]!r}, tags from {names[tag]!r}"
+                f" {_OTHER_COLUMNS}"
+            )
+        else:
+            tag = _tag_column(rows) or -1
+            if tag != -1:
+                self._notices.append(
+                    f"the last column has no tags: tags are read from column {tag + 1} {_OTHER_COLUMNS}"
+                )
+        return token, -1 if tag == len(rows[0]) - 1 else tag, is_header or header is not None
 
     def add_document_mark(self) -> None:
         """Counts a line that begins a document."""
         self._marks += 1
         self._new_document = True
 
-    def survey(self, path: str) -> Survey:
-        """The survey of all that was counted. Raises UserError for a file without sentence borders."""
-        common, most = (self._widths.most_common(1) or [(2, 0)])[0]
-        width, tabs = abs(common), common > 0
-        notices = []
-        if self._has_header and not self._options.columns:
-            names = [cell.strip() for cell in self._first_row or ()]
-            notices.append(
-                f"the first row is a header: tokens are read from column {names[self._token]!r},"
-                f" tags from {names[self.tag or 0]!r} (other columns: --set columns=TOKEN,TAG)"
-            )
-        elif (
-            width > 2
-            and not self._options.columns
-            and self._sentences
-            and self._numbered >= _NUMBERED_SHARE * self._sentences
-        ):
+    def survey(self) -> Survey:
+        """The survey of all that was counted. Raises UserError for a file without ends of sentences."""
+        width, most = (self._widths.most_common(1) or [(2, 0)])[0]
+        may_guess = not self._source.options.columns and not self._header
+        if may_guess and width > 2 and self._numbered >= _ALL_SHARE * self._sentences:
             self._token = 1
-            notices.append(
-                "the first column holds running numbers: tokens are read from column 2 (another one:"
-                " --set columns=TOKEN,TAG)"
+            self._notices.append(
+                f"the first column holds running numbers: tokens are read from column 2 {_OTHER_COLUMNS}"
             )
-        if most < _MAIN_SHARE * self._widths.total():
-            kinds = sorted({abs(columns) for columns in self._widths})
-            with_tabs = sum(count for columns, count in self._widths.items() if columns > 0)
-            tabs = 2 * with_tabs > self._widths.total()
-            if kinds[0] > 1:
-                notices.append(
-                    f"lines have from {kinds[0]} to {kinds[-1]} columns: tokens are read from the first, tags from the"
-                    " last (others: --set columns=TOKEN,TAG)"
-                )
-                width = 0
-        if self._sentences <= max(1, self._marks) and self._longest > _UNBROKEN:
-            self._refuse_unbroken(path)
-        tag = -1 if self.tag is None else self.tag
-        layout = _Layout(width, tabs, self._token, tag, self._has_header)
-        return Survey(
-            self._pairs,
-            {name: getattr(layout, name) for name in _Layout.__slots__},
-            self._documents,
-            self._marks,
-            notices,
-        )
-
-    def _refuse_unbroken(self, path: str) -> None:
-        raise UserError(
-            f"{path}: found {self._tokens} tokens and no blank line between sentences; expected a blank line after each"
-            " sentence. Put them in, after each token . for example"
-        )
+        if most < _MAIN_SHARE * self._widths.total() and min(self._widths) > 1:
+            self._notices.append(
+                f"lines have from {min(self._widths)} to {max(self._widths)} columns: tokens are read from the first,"
+                f" tags from the last {_OTHER_COLUMNS}"
+            )
+            width = 0
+        if self._sentences <= max(1, self._marks):
+            refuse_unbroken(self._source, self._longest, "a blank line after each sentence")
+        tabs = 2 * self.sentences_with_tabs >= self._sentences
+        layout = _Layout(width, tabs, self._token, self._tag, self._header)
+        return Survey(self._pairs, asdict(layout), self._documents, self._marks, self._notices)
 
 
-def _chosen_columns(chosen: str, cells: list[str]) -> tuple[int, int, bool]:
-    """The indices of token and tag that the setting `columns` names, and whether it names them by a header."""
+def _token_rows(lines: Iterable[str]) -> list[list[str]]:
+    """The columns of the token lines among some lines."""
+    stripped = (line.rstrip() for line in lines)
+    return [_cells(line) for line in stripped if _kind_of(line) == _TOKEN]
+
+
+def _tag_column(rows: Sequence[Sequence[str]]) -> int | None:
+    """The index of the column of tags.
+
+    This is the last column (-1) if most of its cells are tags in any form, else the last column of tags in the standard
+    form. None if there is no column of tags.
+    """
+    last = [cells[-1].lstrip() for cells in rows if len(cells) > 1]
+    tag_format = detect_tag_format(Counter(pairwise(("", *last, ""))))
+    if sum(map(tag_format.accepts, last)) > _TAG_SHARE * len(last):
+        return -1
+    for column in range(max(map(len, rows), default=0) - 2, 0, -1):
+        tags = sum(is_any_tag(cells[column]) for cells in rows if len(cells) > column)
+        if tags > _ALL_SHARE * len(rows):
+            return column
+    return None
+
+
+def header_columns(cells: Sequence[str]) -> tuple[int, int] | None:
+    """The indices of token and tag in a header row, None if the row is not a header."""
+    names = [cell.strip().lower() for cell in cells]
+    token = next((index for index, name in enumerate(names) if name in TOKEN_NAMES), None)
+    tags = [index for index, name in enumerate(names) if name in TAG_NAMES]
+    return None if token is None or not tags else (token, tags[-1])
+
+
+def chosen_columns(chosen: str, cells: Sequence[str]) -> tuple[int, int, bool]:
+    """The indices of token and tag that the setting `columns` names.
+
+    Args:
+      chosen: the setting: two columns, each by its number from 1 (-1 is the last) or by its name in the header.
+      cells: the first row.
+
+    Returns:
+      The two indices, and whether the setting names a column by the header.
+
+    Raises:
+      UserError: the first row has no column of that number or name.
+    """
     names = [cell.strip().lower() for cell in cells]
     indices = []
     header = False
     for part in (part.strip() for part in chosen.split(",")):
-        is_number = part.removeprefix("-").isdigit()
-        if part.lower() in names and not is_number:
+        if not part.removeprefix("-").isdecimal() and part.lower() in names:
             indices.append(names.index(part.lower()))
             header = True
+        elif part.removeprefix("-").isdecimal() and 0 < abs(int(part)) <= len(cells):
+            indices.append(int(part) - 1 if int(part) > 0 else int(part))
         else:
-            try:
-                number = int(part)
-            except ValueError:
-                raise UserError(
-                    f"columns={chosen}: found no column named {part}; the first row has {', '.join(cells)}"
-                ) from None
-            if not number or abs(number) > len(cells):
-                raise UserError(
-                    f"columns={chosen}: found no column {number}; the first row has {len(cells)} columns"
-                )
-            indices.append(number - 1 if number > 0 else number)
+            raise UserError(
+                f"columns={chosen}: found no column {part}; the first row has {len(cells)} columns,"
+                f" {', '.join(cells)}"
+            )
     return indices[0], indices[1], header
+
+
+def refuse_unbroken(source: Source, longest: int, expected: str) -> None:
+    """Raises UserError for a file whose longest sentence is too long for one, unless the settings allow it.
+
+    Args:
+      source: the file and the settings.
+      longest: the number of tokens of its longest sentence.
+      expected: what ends a sentence in the format.
+    """
+    if longest > _UNBROKEN and source.options.missing_breaks == "stop":
+        raise UserError(
+            f"{source.path}: found {longest} tokens and no blank line between sentences; expected {expected}. Insert"
+            " them, for example after each token `.`, or read the text as one sentence with --set missing_breaks=allow"
+        )
 
 
 class _Documents:
@@ -409,7 +421,7 @@ class _Documents:
         self._current: str | None = None
 
     def begin(self, given: str) -> None:
-        """A document begins; `given` is the identity that the file gives it, "" if it gives none."""
+        """Begins a document; `given` is its identity in the file, "" if the file has no identity for it."""
         self._given, self._current = given, None
 
     def identity(self, tokens: Sequence[str]) -> str:
@@ -423,44 +435,51 @@ class _Documents:
 
 
 def _record(
-    rows: list[tuple[int, str]], layout: _Layout, documents: _Documents, path: str
+    rows: list[Row],
+    layout: _Layout,
+    documents: _Documents,
+    known: dict[str, tuple[str, str]],
+    path: str,
 ) -> Record:
-    """The sentence of some token lines, each with its number."""
+    """The sentence of some token lines; `known` has token and tag of lines met before."""
     tokens: list[str] = []
     tags: list[str] = []
-    width, token, tag, tabs = layout.width, layout.token, layout.tag, layout.tabs
-    ends_with_token = token == width - 1
     for number, line in rows:
-        if tabs:
-            cells = (line.rstrip("\r\n") if ends_with_token else line).split("\t")
-            if len(cells) == width:
-                value = cells[tag].strip()
-                if value:
-                    tokens.append(cells[token])
-                    tags.append(value)
-                    continue
-        cells = _cells(line.rstrip())
-        fits = len(cells) > 1 and cells[-1] and len(cells) == (width or len(cells))
-        if not fits or not cells[tag]:
-            return rejected(_wrong_columns(number, cells, layout), path, rows)
-        tokens.append(cells[token])
-        tags.append(cells[tag].strip())
+        pair = known.get(line)
+        if pair is None:
+            try:
+                pair = _token_and_tag(line, layout)
+            except InvalidRecord as error:
+                error.line = number
+                return rejected(error, path, rows)
+            if len(known) < _KNOWN_LINES:
+                known[line] = pair
+        tokens.append(pair[0])
+        tags.append(pair[1])
     return TokenRecord(tokens, tags, rows, documents.identity(tokens))
 
 
-def _wrong_columns(number: int, cells: list[str], layout: _Layout) -> InvalidRecord:
+def _token_and_tag(line: str, layout: _Layout) -> tuple[str, str]:
+    """Token and tag of a line. Raises InvalidRecord."""
+    width, token, tag = layout.width, layout.token, layout.tag
+    if layout.tabs:
+        # White space at the end of the line may be a token in the last column.
+        cells = (line.rstrip("\r\n") if token == width - 1 else line).split("\t")
+        if len(cells) == width and cells[tag].strip():
+            return cells[token], cells[tag].strip()
+    cells = _cells(line.rstrip())
     if len(cells) == 1 or not cells[-1]:
-        return InvalidRecord(
+        raise InvalidRecord(
             f"the token {quote(cells[0])} without a tag",
-            "a token and its tag, apart by a tab or spaces",
-            number,
+            "a token and its tag, divided by a tab or spaces",
         )
-    where = "the token first and its tag last" if (layout.token, layout.tag) == (0, -1) else ""
-    return InvalidRecord(
-        f"{len(cells)} columns, {quote(' '.join(cells))}",
-        f"{layout.width}, as in most lines of the file" + (f", {where}" if where else ""),
-        number,
-    )
+    if len(cells) != (width or len(cells)) or not cells[tag]:
+        where = ", the token first and its tag last" if (token, tag) == (0, -1) else ""
+        raise InvalidRecord(
+            f"{len(cells)} columns, {quote(' '.join(cells))}",
+            f"{width}, as in most lines of the file{where}",
+        )
+    return cells[token], cells[tag].strip()
 
 
 def _refuse_unwritable(token: str, sentence: Sentence) -> None:

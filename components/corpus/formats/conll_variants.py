@@ -11,16 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from components.corpus.formats.base import Format, Record, Sample, Source, rejected
-from components.corpus.formats.token_json import disjoint_spans
-from components.corpus.records import InvalidRecord, Notice, Read, TokenRecord, quote
+from components.corpus.formats.base import Format, Record, Sample, Source, check_tokens, rejected
+from components.corpus.records import InvalidRecord, Read, Row, TokenRecord, quote
 from components.corpus.tag_formats import is_any_tag
 from components.ner.sentence import Span
-from components.ner.tags import tags_of
 
 _MISC_KEYS = ("NER", "Entity", "NE", "ner", "entity", "ne", "BIO", "bio")
 _CONLLU_WIDTH = 10
-_OVERLAPPING = "spans that overlap a longer one, left out"
 _BRACKETS = re.compile(r"\(([^()*\s]+)|(\*)|(\))")
 
 
@@ -41,7 +38,7 @@ class ConlluMisc(Format):
 
     def read(self, source: Source) -> Iterator[Record]:
         """Yields the sentences of the file. Multiword tokens and empty nodes are skipped."""
-        rows: list[tuple[int, str]] = []
+        rows: list[Row] = []
         document = sentence_id = ""
         for number, line in enumerate(source.lines(), start=1):
             stripped = line.rstrip("\r\n")
@@ -60,24 +57,19 @@ class ConlluMisc(Format):
         if rows:
             yield _conllu_sentence(rows, document, sentence_id, source.path)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
         """Writes form and MISC, and an underscore in the other columns."""
-        count = 0
         document = ""
-        for item in items:
-            sentence, count = item.sentence, count + 1
+        for number, item in enumerate(items, start=1):
+            sentence = item.sentence
+            check_tokens(sentence, r"[\t\n]", "a line")
             if sentence.document != document:
                 document = sentence.document
                 file.write(f"# newdoc id = {document}\n")
-            identity = item.record.id if item.record and item.record.id else str(count)
-            file.write(f"# sent_id = {identity}\n")
-            tags = tags_of(sentence.spans, len(sentence.tokens), "IOB2")
-            for index, (token, tag) in enumerate(zip(sentence.tokens, tags, strict=True), start=1):
-                if not token or "\t" in token or "\n" in token:
-                    raise ValueError(f"{sentence.id}: the token {token!r} does not fit into a line")
+            file.write(f"# sent_id = {item.id or number}\n")
+            for index, (token, tag) in enumerate(zip(sentence.tokens, sentence.tags), start=1):
                 file.write("\t".join([str(index), token, *"_" * 7, f"NER={tag}"]) + "\n")
             file.write("\n")
-        return count
 
 
 def _misc_tag(misc: str) -> str:
@@ -88,9 +80,7 @@ def _misc_tag(misc: str) -> str:
     return ""
 
 
-def _conllu_sentence(
-    rows: list[tuple[int, str]], document: str, sentence_id: str, path: str
-) -> Record:
+def _conllu_sentence(rows: list[Row], document: str, sentence_id: str, path: str) -> Record:
     tokens, tags, token_rows = [], [], []
     for number, row in rows:
         cells = row.split("\t")
@@ -119,7 +109,7 @@ class Conll2012Brackets(Format):
 
     def read(self, source: Source) -> Iterator[Record]:
         """Yields the sentences of the file."""
-        rows: list[tuple[int, str]] = []
+        rows: list[Row] = []
         document = ""
         for number, line in enumerate(source.lines(), start=1):
             stripped = line.strip()
@@ -128,17 +118,17 @@ class Conll2012Brackets(Format):
             elif stripped and not stripped.startswith("#"):
                 rows.append((number, stripped))
             elif rows:
-                yield from _bracket_sentence(rows, document, source.path)
+                yield _bracket_sentence(rows, document, source.path)
                 rows = []
         if rows:
-            yield from _bracket_sentence(rows, document, source.path)
+            yield _bracket_sentence(rows, document, source.path)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
         """Writes documents of one part, and a hyphen in the columns that are not known."""
-        count = 0
         document: str | None = None
         for item in items:
-            sentence, count = item.sentence, count + 1
+            sentence = item.sentence
+            check_tokens(sentence, r"\s", "a column")
             if sentence.document != document:
                 if document is not None:
                     file.write("#end document\n")
@@ -148,10 +138,6 @@ class Conll2012Brackets(Format):
             starts = {span.start: f"({span.type}" for span in sentence.spans}
             ends = {span.end - 1 for span in sentence.spans}
             for index, token in enumerate(sentence.tokens):
-                if not token or re.search(r"\s", token):
-                    raise ValueError(
-                        f"{sentence.id}: the token {token!r} does not fit into a column"
-                    )
                 if any(character in "()*" for character in starts.get(index, "(")[1:]):
                     raise ValueError(f"{sentence.id}: the type {starts[index]!r} has a bracket")
                 closed = ")" if index in ends else ""
@@ -163,42 +149,34 @@ class Conll2012Brackets(Format):
             file.write("\n")
         if document is not None:
             file.write("#end document\n")
-        return count
 
 
-def _bracket_sentence(rows: list[tuple[int, str]], document: str, path: str) -> Iterator[Record]:
+def _bracket_sentence(rows: list[Row], document: str, path: str) -> Record:
     tokens: list[str] = []
     spans: list[Span] = []
     open_spans: list[tuple[int, str]] = []
-    for index, (number, row) in enumerate(rows):
-        cells = row.split()
-        if len(cells) < 12:
-            error = InvalidRecord(
-                f"{len(cells)} columns", "at least 12 columns, entities in the eleventh", number
-            )
-            yield rejected(error, path, rows)
-            return
-        tokens.append(cells[3])
-        for opened, _, closed in _BRACKETS.findall(cells[10]):
-            if opened:
-                open_spans.append((index, opened))
-            elif closed:
-                if not open_spans:
-                    error = InvalidRecord(
+    try:
+        for index, (number, row) in enumerate(rows):
+            cells = row.split()
+            if len(cells) < 12:
+                expected = "at least 12 columns, entities in the eleventh"
+                raise InvalidRecord(f"{len(cells)} columns", expected, number)
+            tokens.append(cells[3])
+            for opened, _, closed in _BRACKETS.findall(cells[10]):
+                if opened:
+                    open_spans.append((index, opened))
+                elif closed and not open_spans:
+                    raise InvalidRecord(
                         f"the bracket {quote(cells[10])}", "an open bracket", number
                     )
-                    yield rejected(error, path, rows)
-                    return
-                start, label = open_spans.pop()
-                spans.append(Span(start, index + 1, label))
-    if open_spans:
-        error = InvalidRecord("a bracket that is not closed", "brackets in pairs", rows[0][0])
-        yield rejected(error, path, rows)
-        return
-    kept, dropped = disjoint_spans(spans)
-    if dropped:
-        yield Notice(_OVERLAPPING, path, rows[0][0], dropped)
-    yield TokenRecord(tokens, (), rows, document, "", kept)
+                elif closed:
+                    start, label = open_spans.pop()
+                    spans.append(Span(start, index + 1, label))
+        if open_spans:
+            raise InvalidRecord("a bracket that is not closed", "brackets in pairs")
+    except InvalidRecord as error:
+        return rejected(error, path, rows)
+    return TokenRecord(tokens, (), rows, document, "", spans)
 
 
 class PipeTokens(Format):
@@ -234,15 +212,9 @@ class PipeTokens(Format):
             tokens = ["|".join(parts[: len(parts) - width + 1]) for parts in cells]
             yield TokenRecord(tokens, [parts[-1] for parts in cells], rows)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
         """Writes word|tag with IOB2 tags."""
-        count = 0
         for item in items:
-            sentence, count = item.sentence, count + 1
-            tags = tags_of(sentence.spans, len(sentence.tokens), "IOB2")
-            for token in sentence.tokens:
-                if not token or re.search(r"\s", token):
-                    raise ValueError(f"{sentence.id}: the token {token!r} does not fit into a line")
-            pairs = zip(sentence.tokens, tags, strict=True)
+            check_tokens(item.sentence, r"\s", "a line")
+            pairs = zip(item.sentence.tokens, item.sentence.tags, strict=True)
             file.write(" ".join(f"{token}|{tag}" for token, tag in pairs) + "\n")
-        return count

@@ -5,27 +5,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain, count
 from typing import IO, Any
 
-from components.corpus.records import InvalidRecord, quote
-from components.corpus.text_files import open_text, undecodable
-from components.errors import UserError
+from components.corpus.records import InvalidRecord, Row, quote
+from components.corpus.text_files import open_text
 
 _CHUNK = 1 << 16
+_CUT = 10  # characters from the end of a text, where an error may be due to the cut
 _SPACE = re.compile(r"\s*")
 # An array of records, each an object or [text, object]; ["text", {…}] is one record itself.
 _ARRAY = re.compile(r"\[\s*(?=[\[{\]])")
-# An object of the whole file that holds such an array, as annotation tools write it beside a list of their labels.
+# An object that is the whole file and holds an array of records, as annotation tools write it with a list of labels.
 _CONTAINER = re.compile(
     r'\{[^{]{0,5000}?"(?:annotations|data|examples|documents|records|items|tasks)"\s*:\s*\[\s*'
     r'(?=\[\s*"|\{\s*"(?:text|content|data|tokens|tokenized_text|sentence)")'
 )
 
-Items = Iterator[tuple[Any, tuple[int, str]]]
+Items = Iterator[tuple[Any, Row]]
 
 
 def parse_json(text: str, expected: str = "one JSON object on the line") -> Any:
-    """The JSON value of a text. Raises InvalidRecord where there is none, or an object has a key twice."""
+    """The JSON value of a text. Raises InvalidRecord for invalid JSON, and for an object with a key twice."""
     try:
         return json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
@@ -42,26 +43,18 @@ def parse_json(text: str, expected: str = "one JSON object on the line") -> Any:
 def read_items(path: str, encoding: str = "utf-8") -> Items:
     """The records of a JSON file, each with (line number, text); holds no more than one record in memory.
 
-    A line that is no JSON is given as an `InvalidRecord` in place of its value, and reading goes on after it. Elements
-    of an array that is damaged are given up to the damage.
+    A line that is not JSON gives an `InvalidRecord` in place of its value, and reading continues after it. An array that
+    is damaged gives the elements before the damage.
 
     Raises:
       UserError: the file cannot be read, or is not text in the encoding.
     """
     with open_text(path, encoding) as file:
-        try:
-            first = _first_line(file)
-            if first is None:
-                return
-            number, line = first
-            if _is_json_lines(line):
-                yield from _values_of_lines(number, line, file)
-            else:
-                yield from _values_of_stream(number, line, file)
-        except UnicodeError as error:
-            raise UserError(undecodable(path, encoding)) from error
-        except (OSError, EOFError) as error:
-            raise UserError(f"{path}: {error}; expected a file that can be read") from error
+        number, line = _first_line(file)
+        if _is_json_lines(line):
+            yield from _values_of_lines(number, line, file)
+        else:
+            yield from _StreamReader(file, line, number).values()
 
 
 def first_item(text: str) -> Any:
@@ -71,10 +64,11 @@ def first_item(text: str) -> Any:
         return None
     try:
         return json.JSONDecoder().raw_decode(text, start)[0]
-    except RecursionError:
+    except json.JSONDecodeError as error:
+        is_cut = error.msg.startswith("Unterminated") or error.pos > len(text) - _CUT
+        return ... if is_cut and len(text) >= 1 << 19 else None
+    except (ValueError, RecursionError):
         return None
-    except ValueError:
-        return ... if len(text) >= 1 << 19 else None
 
 
 def _start_of_first_item(text: str) -> int:
@@ -83,18 +77,15 @@ def _start_of_first_item(text: str) -> int:
     return match.end() if match else start
 
 
-def _first_line(file: IO[str]) -> tuple[int, str] | None:
+def _first_line(file: IO[str]) -> Row:
     """The first line that is not blank, or its first characters where it is very long, with its number."""
-    number = 0
-    while True:
+    for number in count(1):
         line = file.readline(_CHUNK)
-        if not line:
-            return None
-        number += 1
-        if line.strip():
+        if line.strip() or not line:
             return number, line
-        while not line.endswith("\n") and line:
+        while line and not line.endswith("\n"):
             line = file.readline(_CHUNK)
+    raise AssertionError  # `count` does not end
 
 
 def _is_json_lines(line: str) -> bool:
@@ -105,37 +96,19 @@ def _is_json_lines(line: str) -> bool:
     return not begin.endswith(("{", "[", ","))
 
 
-def _values_of_lines(number: int, line: str, file: IO[str]) -> Items:
-    while line:
-        while not line.endswith("\n"):
-            more = file.readline()
-            if not more:
-                break
-            line += more
+def _values_of_lines(first: int, begin: str, file: IO[str]) -> Items:
+    """The value of each line, from the line with the number `first`, of which the beginning has been read."""
+    rest = "" if begin.endswith("\n") else file.readline()
+    for number, line in enumerate(chain([begin + rest], file), start=first):
         if line.strip():
-            yield _parsed(line), (number, line)
-        number += 1
-        line = file.readline()
-
-
-def _parsed(line: str) -> Any:
-    try:
-        return parse_json(line)
-    except InvalidRecord as error:
-        return error
-
-
-def _values_of_stream(number: int, text: str, file: IO[str]) -> Items:
-    """The elements of an array, of an array in an object, or of values in a row, with the line each begins on."""
-    reader = _StreamReader(file, text, number)
-    if reader.enter_array():
-        yield from reader.elements()
-    else:
-        yield from reader.values()
+            try:
+                yield parse_json(line), (number, line)
+            except InvalidRecord as error:
+                yield error, (number, line)
 
 
 class _StreamReader:
-    """Decodes one JSON value after the other from a text file, with a buffer of about one value."""
+    """Decodes JSON values one after the other from a text file, with a buffer of about one value."""
 
     def __init__(self, file: IO[str], text: str, line: int) -> None:
         self._file, self._text, self._at = file, text, 0
@@ -154,7 +127,7 @@ class _StreamReader:
                 return ""
 
     def enter_array(self) -> bool:
-        """Moves to the first element of the array of records here; False where there is none."""
+        """Moves to the first element of an array of records; False if there is no array here."""
         while len(self._text) - self._at < _CHUNK and self._read_more():
             pass
         self.skip_space()
@@ -164,10 +137,11 @@ class _StreamReader:
             self._at = match.end()
         return match is not None
 
-    def elements(self) -> Items:
-        """The elements of the array that is open here."""
-        while self.skip_space() not in ("", "]"):
-            if self._text[self._at] == ",":
+    def values(self) -> Items:
+        """The elements of an array, of an array in an object, or values in a row, with the line each begins on."""
+        in_array = self.enter_array()
+        while (character := self.skip_space()) and not (in_array and character == "]"):
+            if in_array and character == ",":
                 self._at += 1
                 continue
             item = self._value()
@@ -175,37 +149,30 @@ class _StreamReader:
             if isinstance(item[0], InvalidRecord):
                 return
 
-    def values(self) -> Items:
-        """Values in a row, as programs write them that indent JSON Lines."""
-        while self.skip_space():
-            item = self._value()
-            yield item
-            if isinstance(item[0], InvalidRecord):
-                return
-
-    def _value(self) -> tuple[Any, tuple[int, str]]:
+    def _value(self) -> tuple[Any, Row]:
         line = self.line
         wanted = _CHUNK
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
             except InvalidRecord as error:
-                return error, (line, self._text[self._at : self._at + 200])
+                invalid = error
             except json.JSONDecodeError as error:
                 if self._read_more(wanted):
                     wanted *= 2
                     continue
-                found = f"no valid JSON ({error.msg})"
                 at = line + self._text.count("\n", self._at, error.pos)
-                invalid = InvalidRecord(found, "JSON that is whole", at)
-                return invalid, (line, self._text[self._at : self._at + 200])
+                invalid = InvalidRecord(f"no valid JSON ({error.msg})", "JSON that is complete", at)
             except (ValueError, RecursionError) as error:
-                invalid = InvalidRecord(f"JSON that cannot be read ({error})", "JSON that is whole")
-                return invalid, (line, self._text[self._at : self._at + 200])
-            raw = self._text[self._at : end]
-            self.line += raw.count("\n")
-            self._at = end
-            return value, (line, raw)
+                invalid = InvalidRecord(
+                    f"JSON that cannot be read ({error})", "JSON that can be read"
+                )
+            else:
+                raw = self._text[self._at : end]
+                self.line += raw.count("\n")
+                self._at = end
+                return value, (line, raw)
+            return invalid, (line, self._text[self._at : self._at + 200])
 
     def _read_more(self, count: int = _CHUNK) -> bool:
         more = self._file.read(count)

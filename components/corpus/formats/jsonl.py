@@ -1,29 +1,28 @@
-"""JSON records of a text with character spans, as spaCy, Prodigy, doccano and `tfx-ner predict` write them.
+"""JSON formats in general, and records of a text with character spans as spaCy, Prodigy and doccano write them.
 
     spaCy    {"text": …, "entities": [[start, end, label], …]}
              [text, {"entities": [[start, end, label], …]}]
+             {"text": …, "ents": [{"start": …, "end": …, "label": …}, …]}, from Doc.to_json
     Prodigy  {"text": …, "spans": [{"start": …, "end": …, "label": …}, …], "answer": "accept"}
     doccano  {"text": …, "label": [[start, end, label], …]}, or under "labels"
              {"text": …, "entities": [{"start_offset": …, "end_offset": …, "label": …}, …]}
              {"text": …, "annotations": [{"label": …, "start_offset": …, "end_offset": …}, …]}
-    spaCy    {"text": …, "ents": [{"start": …, "end": …, "label": …}, …]}, from Doc.to_json
     Dataturks  {"content": …, "annotation": [{"label": […], "points": [{"start": …, "end": …}]}]}
     tfx-ner  {"text": …, "entities": [{"start": …, "end": …, "type": …, "score": …}, …]}
 
-The text may also be under "data" or "content". Dataturks' ends are inclusive. Integer labels, as in
-doccano's old exports, become types named by their number.
-
-One record a line, or in a JSON array. Offsets count Unicode code points, end excluded. A string or number under
+The text may also be under "data" or "content". Dataturks' ends are inclusive. Integer labels, as in doccano's old
+exports, become types named by their number. Offsets count Unicode code points, end excluded. A string or integer under
 "document" is the identity of the text's document.
 """
 
 from __future__ import annotations
 
+import abc
 import json
-from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, Any, ClassVar
 
-from components.corpus.formats.base import Format, Record, Sample, Source, rejected
+from components.corpus.formats.base import Format, Record, Row, Sample, Source, rejected
 from components.corpus.formats.json_items import read_items
 from components.corpus.records import (
     CharSpan,
@@ -34,19 +33,59 @@ from components.corpus.records import (
     Unused,
     quote,
 )
-from components.ner.sentence import Sentence, Span
+from components.ner.sentence import Sentence
 from components.ner.tokens import text_of
 
 TEXT_KEYS = ("text", "data", "content")
 SPAN_KEYS = ("entities", "spans", "label", "labels", "ents", "annotations", "annotation")
 ONE_TEXT = "records about the text before them (Prodigy's binary questions), merged with it"
-JSONL_STYLES = ("spacy", "prodigy", "doccano")
 _SHAPE = 'an object with "text" and one of "entities", "spans", "label" or "labels"'
 _SPAN_SHAPE = "[start, end, label], or an object with start, end and label"
 _KNOWN = {*TEXT_KEYS, *SPAN_KEYS, "document", "answer", "id"}
 
 
-class JsonTexts(Format):
+class JsonFormat(Format):
+    """A format of JSON records, which are read from JSON Lines, an array, or an array in an object.
+
+    Attributes:
+      as_array: whether `write` writes one array; otherwise it writes JSON Lines.
+      objects_only: whether each record is an object.
+    """
+
+    as_array: ClassVar[bool] = False
+    objects_only: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def read_value(self, value: Any, row: Row, source: Source) -> Iterator[Record]:
+        """The records of one JSON value. Raises InvalidRecord."""
+
+    @abc.abstractmethod
+    def entry(self, item: Read, number: int) -> Mapping[str, object]:
+        """The JSON object of a sentence. `number` is its number in the file, from 1. Raises ValueError."""
+
+    def read(self, source: Source) -> Iterator[Record]:
+        """The records of the file."""
+        for value, row in read_items(source.path, source.options.encoding):
+            try:
+                if isinstance(value, InvalidRecord):
+                    raise value
+                if self.objects_only and not isinstance(value, dict):
+                    raise InvalidRecord(f"{kind_of(value)}, {quote(value)}", "an object")
+                yield from self.read_value(value, row, source)
+            except InvalidRecord as error:
+                yield rejected(error, source.path, [row])
+
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
+        """Writes one array or JSON Lines."""
+        begin, separator, end = ("[\n", ",\n", "\n]\n") if self.as_array else ("", "\n", "\n")
+        file.write(begin)
+        for number, item in enumerate(items, start=1):
+            text = json.dumps(self.entry(item, number), ensure_ascii=False)
+            file.write(separator + text if number > 1 else text)
+        file.write(end)
+
+
+class JsonTexts(JsonFormat):
     """JSON records of texts with character spans (spaCy, Prodigy, doccano, tfx-ner's own output)."""
 
     name = "jsonl"
@@ -54,131 +93,114 @@ class JsonTexts(Format):
     endings = ("jsonl", "ndjson", "jsonlines", "json")
     holds = "texts"
     keeps = frozenset({"documents", "ids", "metadata", "texts"})
+    objects_only = False
 
     def detect(self, sample: Sample) -> bool:
-        """Any JSON that no other format claims, and a file that is called JSON, so that errors speak of that."""
+        """Any JSON that no other format claims, and a file named as JSON, so that errors name JSON."""
         return sample.json_item is not None or sample.ending in self.endings
 
+    def is_evident(self, sample: Sample) -> bool:
+        """Whether the first record is a text with its labels."""
+        item = sample.json_item
+        if isinstance(item, list):
+            return len(item) == 2 and isinstance(item[0], str)
+        return isinstance(item, dict) and "text" in item
+
     def read(self, source: Source) -> Iterator[Record]:
-        """The texts of the file."""
-        waiting: TextRecord | None = None  # a text of Prodigy's, of which the next record may be
-        for value, row in read_items(source.path, source.options.encoding):
-            try:
-                if isinstance(value, InvalidRecord):
-                    raise value
-                for record in _records(value, row, source.path):
-                    if not isinstance(record, TextRecord):
-                        yield record
-                    elif waiting and _is_same_text(waiting, record):
-                        waiting = waiting._replace(spans=[*waiting.spans, *record.spans])
-                        yield Notice(ONE_TEXT, source.path, row[0])
-                    else:
-                        if waiting:
-                            yield waiting
-                        waiting = record
-            except InvalidRecord as error:
-                if waiting:
-                    yield waiting
-                    waiting = None
-                yield rejected(error, source.path, [row])
-        if waiting:
-            yield waiting
+        """The texts of the file. Prodigy's binary questions about one text are merged."""
+        question: TextRecord | None = None  # the next record may be about the same text
+        for record in super().read(source):
+            is_question = isinstance(record, TextRecord) and _is_question(record)
+            if question and is_question and record.text == question.text:
+                question = question._replace(spans=[*question.spans, *record.spans])
+                yield Notice(ONE_TEXT, source.path, record.lines[0][0])
+                continue
+            if question and not isinstance(record, Notice):
+                yield question
+                question = None
+            if is_question:
+                question = record
+            else:
+                yield record
+        if question:
+            yield question
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes spaCy's style, with the id and the further fields of the record."""
-        count = 0
-        for item in items:
-            count += 1
-            text, offsets = text_of(item.sentence)
-            spans = [char_span(span, text, offsets, item.sentence) for span in item.sentence.spans]
-            record = item.record
-            entry: dict[str, object] = {"text": text, "entities": spans}
-            if item.sentence.document:
-                entry["document"] = item.sentence.document
-            if record and record.id:
-                entry["id"] = record.id
-            if record and record.metadata:
-                entry |= {key: record.metadata[key] for key in record.metadata if key not in _KNOWN}
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        return count
+    def read_value(self, value: Any, row: Row, source: Source) -> Iterator[Record]:
+        """The text with its spans, or why it is not used."""
+        text, entry = _text_and_entry(value)
+        answer = entry.get("answer", "accept")
+        if answer not in ("accept", "reject", "ignore"):
+            raise InvalidRecord(f"the answer {quote(answer)}", '"accept", "reject" or "ignore"')
+        if answer != "accept":
+            yield Unused(source.path, row[0], answer)
+            return
+        items = _items(entry)
+        if items and all(isinstance(item, str) for item in items):  # doccano, classification
+            yield Unused(source.path, row[0], "labelled as a whole, without spans")
+            return
+        accepted = [
+            item
+            for item in items
+            if not isinstance(item, dict) or item.get("answer", "accept") == "accept"
+        ]
+        spans = [_span(item) for item in accepted]
+        numbered = sum(span.label.isdigit() for span in spans)
+        if numbered:
+            what = "spans with a number as label, as in old exports of doccano, read as a type of that name"
+            yield Notice(what, source.path, row[0], numbered)
+        if len(accepted) < len(items):
+            what = "spans rejected by an annotator, left out"
+            yield Notice(what, source.path, row[0], len(items) - len(accepted))
+        metadata = {key: entry[key] for key in entry if key not in _KNOWN}
+        yield TextRecord(
+            text, spans, (row,), check_document(entry), check_id(entry), metadata or None
+        )
+
+    def entry(self, item: Read, number: int) -> Mapping[str, object]:  # noqa: ARG002
+        """The text in spaCy's style, with the id and the metadata of the record."""
+        text, spans = text_and_spans(item.sentence)
+        entry: dict[str, object] = {"text": text, "entities": spans}
+        if item.sentence.document:
+            entry["document"] = item.sentence.document
+        if item.id:
+            entry["id"] = item.id
+        return entry | {key: item.metadata[key] for key in item.metadata if key not in _KNOWN}
 
 
-def write_jsonl(file: IO[str], sentences: Iterable[Sentence], style: str = "spacy") -> int:
-    """Writes a JSON object a line.
+def text_and_spans(sentence: Sentence) -> tuple[str, list[tuple[int, int, str]]]:
+    """The text of a sentence and its entities as (start, end, type) in characters.
 
-    Where a sentence has no text, it is its tokens joined by spaces. Such a text read again has the tokens of the
-    model's tokenizer, which may be others.
-
-    Args:
-      file: a text file that is open for writing.
-      sentences: what to write.
-      style: one of `JSONL_STYLES`.
-
-    Returns:
-      The number of sentences.
+    White space at an edge of an entity, which a token of a CoNLL file can have, is left out.
 
     Raises:
-      ValueError: an unknown style, or an entity without a visible character, which has no place in a text.
+      ValueError: an entity without a visible character.
     """
-    if style not in JSONL_STYLES:
-        raise ValueError(
-            f"{style!r} is no style of JSON Lines; the styles are {', '.join(JSONL_STYLES)}"
-        )
-    count = 0
-    for sentence in sentences:
-        count += 1
-        text, offsets = text_of(sentence)
-        spans = [char_span(span, text, offsets, sentence) for span in sentence.spans]
-        entry: dict[str, object] = {"text": text}
-        if style == "spacy":
-            entry["entities"] = spans
-        elif style == "doccano":
-            entry["label"] = spans
-        else:
-            entry["spans"] = [
-                {"start": start, "end": end, "label": label} for start, end, label in spans
-            ]
-            entry["answer"] = "accept"
-        if sentence.document:
-            entry["document"] = sentence.document
-        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-    return count
-
-
-def char_span(
-    span: Span, text: str, offsets: tuple[tuple[int, int], ...], sentence: Sentence
-) -> tuple[int, int, str]:
-    """A span of tokens in characters, without white space at its edges, which a token of a CoNLL file can have."""
-    start, end = offsets[span.start][0], offsets[span.end - 1][1]
-    surface = text[start:end]
-    start += len(surface) - len(surface.lstrip())
-    end -= len(surface) - len(surface.rstrip())
-    if start >= end:
-        raise ValueError(
-            f"{sentence.id or sentence.tokens}: the entity at token {span.start} has no visible character"
-        )
-    return start, end, span.type
-
-
-def _is_same_text(first: TextRecord, second: TextRecord) -> bool:
-    """Whether two records are Prodigy's questions about one text, each with one span."""
-    return (
-        first.text == second.text
-        and (second.metadata or {}).get("_view_id") == "ner"
-        and (first.metadata or {}).get("_view_id") == "ner"
-    )
+    text, offsets = text_of(sentence)
+    spans = []
+    for span in sentence.spans:
+        start, end = offsets[span.start][0], offsets[span.end - 1][1]
+        surface = text[start:end]
+        start += len(surface) - len(surface.lstrip())
+        end -= len(surface) - len(surface.rstrip())
+        if start >= end:
+            raise ValueError(
+                f"{sentence.id or sentence.tokens}: the entity at token {span.start} has no visible character"
+            )
+        spans.append((start, end, span.type))
+    return text, spans
 
 
 def check_text(text: object) -> str:
-    """The text of a record. Raises InvalidRecord where it is no string, or has half of a surrogate pair."""
+    """The text of a record. Raises InvalidRecord for anything but a string, and for half of a surrogate pair."""
     if not isinstance(text, str):
         raise InvalidRecord(f"{kind_of(text)} as text, {quote(text)}", "a string")
     refuse_surrogates(text, "the text")
     return text
 
 
-def check_document(document: object) -> str:
+def check_document(entry: Mapping[str, object]) -> str:
     """The identity of a record's document. Raises InvalidRecord where it is neither a string nor an integer."""
+    document = entry.get("document", "")
     if isinstance(document, bool) or not isinstance(document, (str, int)):
         raise InvalidRecord(
             f"{kind_of(document)} as document, {quote(document)}", "a string or an integer"
@@ -187,8 +209,14 @@ def check_document(document: object) -> str:
     return str(document)
 
 
+def check_id(entry: Mapping[str, object]) -> str:
+    """The id of a record, "" where it is neither a string nor a number."""
+    identity = entry.get("id", "")
+    return str(identity) if isinstance(identity, (str, int)) else ""
+
+
 def check_span(start: object, end: object, label: object, surface: object = "") -> CharSpan:
-    """A span of characters. Raises InvalidRecord where its offsets are no integers or its label no name of a type."""
+    """A span of characters. Raises InvalidRecord for offsets that are not integers, and a label that names no type."""
     for name, value in (("start", start), ("end", end)):
         if isinstance(value, bool) or not isinstance(value, int):
             raise InvalidRecord(
@@ -203,7 +231,7 @@ def check_span(start: object, end: object, label: object, surface: object = "") 
 
 
 def refuse_surrogates(text: str, where: str) -> None:
-    """Raises InvalidRecord for half of a surrogate pair: JSON can escape it, but it is no character."""
+    """Raises InvalidRecord for half of a surrogate pair: JSON can escape it, but it is not a character."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -226,40 +254,9 @@ def kind_of(value: object) -> str:
     return "an array" if isinstance(value, list) else "an object"
 
 
-def _records(value: object, row: tuple[int, str], path: str) -> Iterator[Record]:
-    text, entry = _text_and_entry(value)
-    answer = entry.get("answer", "accept")
-    if answer != "accept":
-        if answer not in ("reject", "ignore"):
-            raise InvalidRecord(f"the answer {quote(answer)}", '"accept", "reject" or "ignore"')
-        yield Unused(path, row[0], str(answer))
-        return
-    items = _items(entry)
-    if items and all(isinstance(item, str) for item in items):
-        yield Unused(path, row[0], "labelled as a whole, without spans")  # doccano, classification
-        return
-    spans, dropped = [], 0
-    for item in items:
-        if isinstance(item, dict) and item.get("answer", "accept") != "accept":
-            dropped += 1
-        else:
-            spans.append(_span(item))
-    numbered = sum(span.label.isdigit() for span in spans)
-    if numbered:
-        what = "spans with a number as label, as in old exports of doccano, read as a type of that name"
-        yield Notice(what, path, row[0], numbered)
-    if dropped:
-        yield Notice("spans rejected by an annotator, left out", path, row[0], dropped)
-    metadata = {key: entry[key] for key in entry if key not in _KNOWN} or None
-    identity = entry.get("id", "")
-    yield TextRecord(
-        text,
-        spans,
-        (row,),
-        check_document(entry.get("document", "")),
-        str(identity) if isinstance(identity, (str, int)) else "",
-        metadata,
-    )
+def _is_question(record: TextRecord) -> bool:
+    """Whether a record is one of Prodigy's binary questions: a text with one span to accept or reject."""
+    return (record.metadata or {}).get("_view_id") == "ner"
 
 
 def _text_and_entry(value: object) -> tuple[str, dict[str, object]]:
@@ -279,7 +276,7 @@ def _text_and_entry(value: object) -> tuple[str, dict[str, object]]:
 
 
 def _items(entry: dict[str, object]) -> list[Any]:
-    """The spans as the record has them, under whichever key."""
+    """The spans as the record has them, under any of the keys for spans."""
     present = [key for key in SPAN_KEYS if key in entry]
     arrays = [key for key in present if isinstance(entry[key], list)]
     if len(arrays) > 1:
@@ -304,15 +301,15 @@ def _items(entry: dict[str, object]) -> list[Any]:
 def _span(item: Any) -> CharSpan:
     if isinstance(item, list) and len(item) in (3, 4):
         return check_span(*item)
-    if isinstance(item, dict) and "points" in item:
+    if not isinstance(item, dict):
+        raise InvalidRecord(f"{kind_of(item)} as a span, {quote(item)}", _SPAN_SHAPE)
+    if "points" in item:
         return _dataturks_span(item)
-    if isinstance(item, dict):
-        start, end = (item.get(key, item.get(f"{key}_offset")) for key in ("start", "end"))
-        label = item.get("label", item.get("type"))
-        if isinstance(label, int) and not isinstance(label, bool):
-            label = str(label)
-        return check_span(start, end, label, item.get("text", ""))
-    raise InvalidRecord(f"{kind_of(item)} as a span, {quote(item)}", _SPAN_SHAPE)
+    start, end = (item.get(key, item.get(f"{key}_offset")) for key in ("start", "end"))
+    label = item.get("label", item.get("type"))
+    if isinstance(label, int) and not isinstance(label, bool):
+        label = str(label)
+    return check_span(start, end, label, item.get("text", ""))
 
 
 def _dataturks_span(item: dict[str, Any]) -> CharSpan:

@@ -5,19 +5,25 @@
     JSON_MIN  {"text": …, "label": [{"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}, …],
                "annotator": 1, "annotation_id": 7}
 
-Of several annotations of a task, the ground truth is read; without one, the annotation that was
-updated last. Cancelled annotations and predictions are not labels.
+Of several annotations of a task, the ground truth is read; without one, the annotation that was updated last. Cancelled
+annotations and predictions are not labels.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from components.corpus.formats.base import Format, Record, Sample, Source, rejected
-from components.corpus.formats.json_items import read_items
-from components.corpus.formats.jsonl import char_span, check_span, check_text, kind_of
+from components.corpus.formats.base import Record, Row, Sample, Source
+from components.corpus.formats.jsonl import (
+    JsonFormat,
+    check_document,
+    check_id,
+    check_span,
+    check_text,
+    kind_of,
+    text_and_spans,
+)
 from components.corpus.records import (
     CharSpan,
     InvalidRecord,
@@ -27,20 +33,20 @@ from components.corpus.records import (
     Unused,
     quote,
 )
-from components.ner.tokens import text_of
 
 _MIN_KEYS = {"annotation_id", "annotator", "lead_time"}
 _SEVERAL = "tasks with several annotations, of which the ground truth or the newest is read"
 _OTHER_RESULTS = "results that are not labels of text (choices, relations, …), left out"
 
 
-class LabelStudioJson(Format):
+class LabelStudioJson(JsonFormat):
     """Tasks as Label Studio exports them."""
 
     name = "labelstudio"
     title = "Label Studio JSON"
     holds = "texts"
     keeps = frozenset({"documents", "ids", "metadata", "texts"})
+    as_array = True
 
     def detect(self, sample: Sample) -> bool:
         """The first task has `data` and `annotations`, or the keys of JSON_MIN."""
@@ -52,136 +58,116 @@ class LabelStudioJson(Format):
             len(_MIN_KEYS & set(item)) >= 2
         )
 
-    def read(self, source: Source) -> Iterator[Record]:
-        """Yields the labelled texts of the file."""
-        for value, row in read_items(source.path, source.options.encoding):
-            try:
-                if isinstance(value, InvalidRecord):
-                    raise value
-                if not isinstance(value, dict):
-                    raise InvalidRecord(f"{kind_of(value)}, {quote(value)}", "a task, an object")
-                if isinstance(value.get("data"), dict):
-                    yield from _read_task(value, row, source.path)
-                else:
-                    yield from _read_min_task(value, row, source.path)
-            except InvalidRecord as error:
-                yield rejected(error, source.path, [row])
-
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes an array of tasks with one annotation each."""
-        count = 0
-        file.write("[")
-        for item in items:
-            count += 1
-            text, offsets = text_of(item.sentence)
-            results = []
-            for index, span in enumerate(item.sentence.spans):
-                start, end, label = char_span(span, text, offsets, item.sentence)
-                value = {"start": start, "end": end, "text": text[start:end], "labels": [label]}
-                results.append(
-                    {
-                        "id": f"{count}-{index}",
-                        "from_name": "label",
-                        "to_name": "text",
-                        "type": "labels",
-                        "value": value,
-                    }
+    def read_value(self, value: dict[str, Any], row: Row, source: Source) -> Iterator[Record]:
+        """The text of a task with its labels, or why it is not used."""
+        is_task = isinstance(value.get("data"), dict)
+        data = value["data"] if is_task else value
+        if is_task:
+            annotations = value.get("annotations", value.get("completions"))
+            if not isinstance(annotations, list):
+                raise InvalidRecord(
+                    f"{kind_of(annotations)} as annotations", "an array of annotations"
                 )
-            record = item.record
-            data: dict[str, object] = {"text": text}
-            if item.sentence.document:
-                data["document"] = item.sentence.document
-            task: dict[str, object] = {
-                "id": record.id if record and record.id else count,
-                "data": data,
-                "annotations": [{"result": results}],
+            usable = [
+                annotation
+                for annotation in annotations
+                if isinstance(annotation, dict) and not annotation.get("was_cancelled")
+            ]
+            if not usable:
+                yield Unused(source.path, row[0], _reason(value, annotations))
+                return
+            if len(usable) > 1:
+                yield Notice(_SEVERAL, source.path, row[0])
+            values, others = _labels(max(usable, key=_rank))
+            if others:
+                yield Notice(_OTHER_RESULTS, source.path, row[0], others)
+            used = {"document"}
+        else:
+            arrays = [key for key in data if _is_labels(data[key])]
+            if not arrays and "annotation_id" not in data:
+                yield Unused(source.path, row[0], "without annotation")
+                return
+            values = [item for key in arrays for item in data[key]]
+            used = {"document", "id", *arrays}
+        text_key = _text_key({key: data[key] for key in data if key not in used})
+        metadata = {key: data[key] for key in data if key not in {text_key, *used}}
+        if is_task and isinstance(value.get("meta"), dict):
+            metadata |= value["meta"]
+        yield TextRecord(
+            check_text(data[text_key]),
+            [_span(item) for item in values],
+            (row,),
+            check_document(data),
+            check_id(value),
+            metadata or None,
+        )
+
+    def entry(self, item: Read, number: int) -> Mapping[str, object]:
+        """A task with one annotation."""
+        text, spans = text_and_spans(item.sentence)
+        results = [
+            {
+                "id": f"{number}-{index}",
+                "from_name": "label",
+                "to_name": "text",
+                "type": "labels",
+                "value": {"start": start, "end": end, "text": text[start:end], "labels": [label]},
             }
-            if record and record.metadata:
-                task["meta"] = dict(record.metadata)
-            file.write((",\n" if count > 1 else "\n") + json.dumps(task, ensure_ascii=False))
-        file.write("\n]\n")
-        return count
+            for index, (start, end, label) in enumerate(spans)
+        ]
+        document = {"document": item.sentence.document} if item.sentence.document else {}
+        return {
+            "id": item.id or number,
+            "data": {"text": text, **document},
+            "annotations": [{"result": results}],
+            **({"meta": dict(item.metadata)} if item.metadata else {}),
+        }
 
 
-def _read_task(task: Mapping[str, Any], row: tuple[int, str], path: str) -> Iterator[Record]:
-    annotations = task.get("annotations", task.get("completions"))
-    if not isinstance(annotations, list):
-        raise InvalidRecord(f"{kind_of(annotations)} as annotations", "an array of annotations")
-    usable = [
-        annotation
-        for annotation in annotations
-        if isinstance(annotation, dict) and not annotation.get("was_cancelled")
+def _reason(task: Mapping[str, Any], annotations: list[Any]) -> str:
+    """Why no annotation of a task is used."""
+    if annotations:
+        return "cancelled"
+    return (
+        "without annotation, only predictions" if task.get("predictions") else "without annotation"
+    )
+
+
+def _rank(annotation: Mapping[str, Any]) -> tuple[bool, str]:
+    """The order of annotations: the ground truth is the last, then the newest."""
+    time = annotation.get("updated_at") or annotation.get("created_at") or ""
+    return bool(annotation.get("ground_truth")), str(time)
+
+
+def _labels(annotation: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """The labelled spans of an annotation, and the number of its other results."""
+    results = annotation.get("result") or []
+    values = [result.get("value") for result in results if isinstance(result, dict)]
+    labels = [
+        value
+        for value in values
+        if isinstance(value, dict) and "labels" in value and "start" in value
     ]
-    if not usable:
-        if annotations:
-            reason = "cancelled"
-        elif task.get("predictions"):
-            reason = "without annotation, only predictions"
-        else:
-            reason = "without annotation"
-        yield Unused(path, row[0], reason)
-        return
-    if len(usable) > 1:
-        yield Notice(_SEVERAL, path, row[0])
-    chosen = max(
-        usable,
-        key=lambda annotation: (
-            bool(annotation.get("ground_truth")),
-            str(annotation.get("updated_at") or annotation.get("created_at") or ""),
-        ),
-    )
-    text_key, text = _text_of_task(task["data"])
-    spans: list[CharSpan] = []
-    others = 0
-    for result in chosen.get("result") or ():
-        value = result.get("value") if isinstance(result, dict) else None
-        if isinstance(value, dict) and "labels" in value and "start" in value:
-            spans.append(_span(value))
-        else:
-            others += 1
-    if others:
-        yield Notice(_OTHER_RESULTS, path, row[0], others)
-    data = task["data"]
-    metadata = {key: data[key] for key in data if key not in (text_key, "document")}
-    document = data.get("document", "")
-    yield TextRecord(text, spans, (row,), str(document), str(task.get("id", "")), metadata or None)
+    return labels, len(results) - len(labels)
 
 
-def _read_min_task(task: Mapping[str, Any], row: tuple[int, str], path: str) -> Iterator[Record]:
-    arrays = {
-        key: value
-        for key, value in task.items()
-        if isinstance(value, list)
-        and all(isinstance(item, dict) and "labels" in item for item in value)
-    }
-    text_key, text = _text_of_task({key: task[key] for key in task if key not in arrays})
-    spans = [_span(value) for values in arrays.values() for value in values]
-    if not arrays and "annotation_id" not in task:
-        yield Unused(path, row[0], "without annotation")
-        return
-    known = {text_key, "id", "document", *arrays}
-    metadata = {key: task[key] for key in task if key not in known}
-    yield TextRecord(
-        text,
-        spans,
-        (row,),
-        str(task.get("document", "")),
-        str(task.get("id", "")),
-        metadata or None,
+def _is_labels(value: object) -> bool:
+    """Whether a value of JSON_MIN is an array of labelled spans."""
+    return isinstance(value, list) and all(
+        isinstance(item, dict) and "labels" in item for item in value
     )
 
 
-def _text_of_task(data: Mapping[str, Any]) -> tuple[str, str]:
-    """The key and the text of a task: `text`, or the longest string."""
+def _text_key(data: Mapping[str, Any]) -> str:
+    """The key of a task's text: `text`, or that of the longest string."""
+    strings = {key: len(value) for key, value in data.items() if isinstance(value, str)}
     if "text" in data:
-        return "text", check_text(data["text"])
-    strings = {key: value for key, value in data.items() if isinstance(value, str)}
+        return "text"
     if not strings:
         raise InvalidRecord(
             f"a task without text (its data: {quote(', '.join(data))})", 'a string under "text"'
         )
-    key = max(strings, key=lambda key: len(strings[key]))
-    return key, check_text(strings[key])
+    return max(strings, key=strings.__getitem__)
 
 
 def _span(value: Mapping[str, Any]) -> CharSpan:

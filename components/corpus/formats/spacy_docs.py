@@ -1,12 +1,17 @@
-"""spaCy's binary format `.spacy` (DocBin), read and written with spaCy itself, which is an extra."""
+"""spaCy's binary format `.spacy` (DocBin), read and written with spaCy, which is an extra; and spaCy 2's training JSON.
+
+[{"id": 0, "paragraphs": [{"sentences": [{"tokens": [{"orth": "Ada", "ner": "U-PER"}, …]}]}]}]
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple
 from typing import IO, Any
 
-from components.corpus.formats.base import Format, Record, Sample, Source
-from components.corpus.records import Read, TokenRecord
+from components.corpus.formats.base import Format, Record, Row, Sample, Source
+from components.corpus.formats.jsonl import JsonFormat
+from components.corpus.records import InvalidRecord, Read, TokenRecord
 from components.corpus.text_files import base_name
 from components.errors import UserError
 from components.ner.sentence import Span
@@ -36,42 +41,63 @@ class SpacyDocBin(Format):
             raise UserError(f"{source.path}: spaCy cannot read it ({error})") from error
         number = 0
         for index, doc in enumerate(docs.get_docs(spacy.blank("xx").vocab)):
-            parts = doc.sents if doc.has_annotation("SENT_START") else [doc[:]]
-            for part in parts:
+            document = f"{base_name(source.path)}:{index}"
+            for part in doc.sents if doc.has_annotation("SENT_START") else [doc[:]]:
                 number += 1
-                tokens = [token.text for token in part if not token.is_space]
-                places = {
-                    token.i: place
-                    for place, token in enumerate(token for token in part if not token.is_space)
-                }
+                tokens = [token for token in part if not token.is_space]
+                positions = {token.i: position for position, token in enumerate(tokens)}
                 spans = []
                 for entity in part.ents:
-                    inside = [places[token.i] for token in entity if token.i in places]
+                    inside = [positions[token.i] for token in entity if token.i in positions]
                     if inside:
                         spans.append(Span(inside[0], inside[-1] + 1, entity.label_))
                 if tokens:
-                    document = f"{base_name(source.path)}:{index}"
-                    yield TokenRecord(tokens, (), ((number, ""),), document, "", tuple(spans))
+                    words = [token.text for token in tokens]
+                    yield TokenRecord(words, (), ((number, ""),), document, "", spans)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
         """Writes one Doc for each sentence."""
         spacy = _import_spacy(str(file.name))
         vocab = spacy.blank("xx").vocab
         docs = spacy.tokens.DocBin()
-        count = 0
         for item in items:
-            count += 1
-            sentence = item.sentence
-            doc = spacy.tokens.Doc(vocab, words=list(sentence.tokens))
-            doc.set_ents(
-                [
-                    spacy.tokens.Span(doc, span.start, span.end, label=span.type)
-                    for span in sentence.spans
-                ]
-            )
+            doc = spacy.tokens.Doc(vocab, words=list(item.sentence.tokens))
+            spans = item.sentence.spans
+            doc.set_ents([spacy.tokens.Span(doc, *astuple(span)) for span in spans])
             docs.add(doc)
         file.write(docs.to_bytes())
-        return count
+
+
+class SpacyTrainingJson(JsonFormat):
+    """Documents of paragraphs, sentences and tokens, as spaCy 2 was trained on; they are only read."""
+
+    name = "spacy-json"
+    title = "spaCy 2's training JSON"
+    write = Format.write
+
+    def detect(self, sample: Sample) -> bool:
+        """The first document has paragraphs."""
+        return isinstance(sample.json_item, dict) and "paragraphs" in sample.json_item
+
+    def read_value(self, value: dict[str, Any], row: Row, source: Source) -> Iterator[Record]:
+        """The sentences of a document."""
+        document = f"{base_name(source.path)}:{value.get('id', row[0])}"
+        try:
+            for paragraph in value["paragraphs"]:
+                for sentence in paragraph["sentences"]:
+                    tokens = [
+                        (token["orth"], token.get("ner", "-")) for token in sentence["tokens"]
+                    ]
+                    if tokens:
+                        words, tags = zip(*tokens)
+                        yield TokenRecord(words, tags, (row,), document)
+        except (KeyError, TypeError, AttributeError) as error:
+            expected = "paragraphs of sentences of tokens, each with orth and ner"
+            raise InvalidRecord(f"a document without {error}", expected) from None
+
+    def entry(self, item: Read, number: int) -> Mapping[str, object]:
+        """Not written."""
+        raise NotImplementedError
 
 
 def _import_spacy(path: str) -> Any:

@@ -1,4 +1,4 @@
-"""Standoff annotation: brat's `.ann` files beside their texts, and WebAnno (INCEpTION) TSV 3.
+"""Standoff annotation: brat's `.ann` files with their texts, and WebAnno (INCEpTION) TSV 3.
 
 brat     doc.txt:  Ada met Bob in Rome.
          doc.ann:  T1<TAB>PER 0 3<TAB>Ada
@@ -15,17 +15,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from components.corpus.formats.base import Format, Record, Sample, Source, rejected
-from components.corpus.formats.jsonl import char_span, check_span
-from components.corpus.formats.token_json import disjoint_spans
+from components.corpus.formats.jsonl import check_span, text_and_spans
 from components.corpus.records import (
     CharSpan,
     InvalidRecord,
     Notice,
     Read,
+    Row,
     TextRecord,
     TokenRecord,
     quote,
@@ -37,12 +36,11 @@ from components.ner.tokens import text_of
 
 _BRAT_LINE = re.compile(r"^([TREAMN#*]\d*)\t(.*)$")
 _DISCONTINUOUS = "discontinuous spans, left out"
-_OVERLAPPING = "spans that overlap a longer one, left out"
 _SEVERAL_LINES = "spans over several lines of the text, whose lines are read as one sentence"
 
 
 class BratStandoff(Format):
-    """brat's annotation files: `NAME.ann` beside `NAME.txt`. Each line of the text is a sentence."""
+    """brat's annotation files: `NAME.ann` next to `NAME.txt`. Each line of the text is a sentence."""
 
     name = "brat"
     title = "brat standoff"
@@ -51,7 +49,7 @@ class BratStandoff(Format):
     keeps = frozenset({"texts"})
 
     def detect(self, sample: Sample) -> bool:
-        """The file ends in .ann and has its text beside it, or has brat's lines."""
+        """The file ends in .ann and its text is in the same folder, or it has brat's lines."""
         if sample.ending != "ann":
             return False
         return os.path.isfile(_text_path(sample.path)) or (
@@ -63,7 +61,7 @@ class BratStandoff(Format):
         text_path = _text_path(source.path)
         if not os.path.isfile(text_path):
             raise UserError(
-                f"{source.path}: found no text beside it; expected {base_name(text_path)} in the same"
+                f"{source.path}: found no text for it; expected {base_name(text_path)} in the same"
                 " folder"
             )
         text = "".join(lines(text_path, source.options.encoding))
@@ -73,53 +71,43 @@ class BratStandoff(Format):
             if not line.startswith("T"):
                 continue  # relations, events, attributes and notes are not entities
             try:
-                span = _brat_entity(line)
+                span = _brat_entity(line, len(text))
             except InvalidRecord as error:
                 yield rejected(error, source.path, [(number, line)])
                 continue
             if span is None:
                 yield Notice(_DISCONTINUOUS, source.path, number)
-            elif not 0 <= span.start < span.end <= len(text):
-                error = InvalidRecord(
-                    f"the span {span.start} to {span.end} in a text of {len(text)} characters",
-                    f"offsets from 0 to {len(text)}, in Unicode code points",
-                )
-                yield rejected(error, source.path, [(number, line)])
             else:
                 entities.append((span, number))
         entities.sort()
         document = base_name(source.path).removesuffix(".ann")
         yield from _sentences(text, entities, document, source.path)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes the text into `NAME.txt` beside `NAME.ann`, which `file` is."""
-        count = entities = position = 0
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
+        """Writes the text into `NAME.txt` next to `NAME.ann`, which `file` is."""
+        entities = position = 0
         with open(_text_path(file.name), "x", encoding="utf-8", newline="\n") as text_file:
             for item in items:
-                count += 1
-                text, offsets = text_of(item.sentence)
-                if "\n" in text:
-                    text = text.replace("\n", " ")  # a line is a sentence; offsets stay the same
-                for span in item.sentence.spans:
-                    start, end, label = char_span(span, text, offsets, item.sentence)
+                text, spans = text_and_spans(item.sentence)
+                text = text.replace("\n", " ")  # a line is a sentence; offsets stay the same
+                for start, end, label in spans:
                     if re.search(r"\s", label):
-                        raise ValueError(f"the label {label!r} has white space; brat allows none")
+                        raise ValueError(
+                            f"the label {label!r} has white space; brat allows no white space"
+                        )
                     entities += 1
-                    surface = text[start:end]
-                    file.write(
-                        f"T{entities}\t{label} {position + start} {position + end}\t{surface}\n"
-                    )
+                    edges = f"{position + start} {position + end}"
+                    file.write(f"T{entities}\t{label} {edges}\t{text[start:end]}\n")
                 text_file.write(text + "\n")
                 position += len(text) + 1
-        return count
 
 
 def _text_path(path: str) -> str:
     return path.removesuffix(".ann") + ".txt"
 
 
-def _brat_entity(line: str) -> CharSpan | None:
-    """The entity of a T line, None for a discontinuous one."""
+def _brat_entity(line: str, length: int) -> CharSpan | None:
+    """The entity of a T line in a text of that length, None for a discontinuous one."""
     parts = line.split("\t")
     fields = parts[1].split(" ", 1) if len(parts) > 1 else []
     if len(fields) != 2:
@@ -130,6 +118,11 @@ def _brat_entity(line: str) -> CharSpan | None:
         start, end = map(int, fields[1].split())
     except ValueError:
         raise InvalidRecord(f"the offsets {quote(fields[1])}", "START END") from None
+    if not 0 <= start < end <= length:
+        raise InvalidRecord(
+            f"the span {start} to {end} in a text of {length} characters",
+            f"offsets from 0 to {length}, in Unicode code points",
+        )
     return check_span(start, end, fields[0], parts[2] if len(parts) > 2 else "")
 
 
@@ -174,7 +167,7 @@ class WebannoTsv(Format):
         """Yields the sentences of the file, with the entities of its named-entity layer."""
         layers: list[str] = []
         column = -1
-        rows: list[tuple[int, str]] = []
+        rows: list[Row] = []
         document = base_name(source.path)
         for number, line in enumerate(source.lines(), start=1):
             stripped = line.rstrip("\r\n")
@@ -190,33 +183,27 @@ class WebannoTsv(Format):
         if rows:
             yield from _webanno_sentence(rows, column, document, source.path)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
         """Writes one named-entity layer."""
         file.write(
             "#FORMAT=WebAnno TSV 3.3\n"
             "#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|identifier|value\n\n"
         )
-        count = position = 0
-        for item in items:
-            count += 1
+        position = 0
+        for number, item in enumerate(items, start=1):
             text, offsets = text_of(item.sentence)
             values = ["_\t_"] * len(offsets)
             for index, span in enumerate(item.sentence.spans, start=1):
-                label = _escaped(span.type)
-                values[span.start : span.end] = [f"*[{index}]\t{label}[{index}]"] * (
-                    span.end - span.start
-                )
+                value = f"*[{index}]\t{_escaped(span.type)}[{index}]"
+                values[span.start : span.end] = [value] * (span.end - span.start)
             file.write(f"\n#Text={_escaped_text(text)}\n")
             for index, ((start, end), value) in enumerate(zip(offsets, values), start=1):
-                token = text[start:end]
-                span_text = f"{position + _utf16(text[:start])}-{position + _utf16(text[:end])}"
-                file.write(f"{count}-{index}\t{span_text}\t{token}\t{value}\t\n")
+                edges = f"{position + _utf16(text[:start])}-{position + _utf16(text[:end])}"
+                file.write(f"{number}-{index}\t{edges}\t{text[start:end]}\t{value}\t\n")
             position += _utf16(text) + 1
-        return count
 
 
-@dataclass(frozen=True)
-class _Value:
+class _Value(NamedTuple):
     """A value in the column of entities: its label, and the number that joins the tokens of an entity."""
 
     label: str
@@ -242,11 +229,9 @@ def _entity_column(layers: list[str], path: str) -> int:
     return min(candidates)[1]
 
 
-def _webanno_sentence(
-    rows: list[tuple[int, str]], column: int, document: str, path: str
-) -> Iterator[Record]:
+def _webanno_sentence(rows: list[Row], column: int, document: str, path: str) -> Iterator[Record]:
     tokens: list[str] = []
-    token_rows: list[tuple[int, str]] = []
+    token_rows: list[Row] = []
     values: list[list[_Value]] = []
     for number, row in rows:
         cells = row.split("\t")
@@ -277,10 +262,7 @@ def _webanno_sentence(
                 spans.append(Span(index, index + 1, value.label))
             else:
                 open_spans.setdefault(value, index)
-    kept, dropped = disjoint_spans(spans)
-    if dropped:
-        yield Notice(_OVERLAPPING, path, token_rows[0][0], dropped)
-    yield TokenRecord(tokens, (), token_rows, document, "", kept)
+    yield TokenRecord(tokens, (), token_rows, document, "", spans)
 
 
 def _value_of(cell: str) -> _Value:

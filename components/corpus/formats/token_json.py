@@ -4,8 +4,8 @@
                   {"tokens": […], "ner_tags": [1, 0, …]}
     GLiNER        {"tokenized_text": ["Ada", "met", …], "ner": [[0, 0, "PER"], …]}
 
-Integer tags get their names from, in this order: the setting `label_names`, the Parquet file's own
-features, and `dataset_info.json` or `dataset_infos.json` in the folder of the file.
+The names of integer tags come from the setting `label_names`; without it from the Parquet file's own features, then from
+`dataset_info.json` or `dataset_infos.json` in the folder of the file.
 """
 
 from __future__ import annotations
@@ -13,15 +13,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from typing import IO, Any
 
-from components.corpus.formats.base import Format, Record, Sample, Source, rejected
-from components.corpus.formats.json_items import read_items
-from components.corpus.formats.jsonl import check_document, kind_of, refuse_surrogates
-from components.corpus.records import InvalidRecord, Notice, Read, TokenRecord, quote
+from components.corpus.formats.base import Format, Record, Row, Sample, Source, Survey, rejected
+from components.corpus.formats.jsonl import (
+    JsonFormat,
+    check_document,
+    check_id,
+    kind_of,
+    refuse_surrogates,
+)
+from components.corpus.records import InvalidRecord, Read, TokenRecord, quote
 from components.errors import UserError
 from components.ner.sentence import Span
-from components.ner.tags import tags_of
 
 TOKEN_KEYS = ("tokens", "words")
 TAG_KEYS = ("ner_tags", "ner", "tags", "labels", "ner_labels", "label")
@@ -30,12 +36,11 @@ _INFO_FILES = ("dataset_info.json", "dataset_infos.json")
 _KNOWN_KEYS = {*TOKEN_KEYS, *TAG_KEYS, "id", "document"}
 
 
-class HuggingFaceTokens(Format):
+class HuggingFaceTokens(JsonFormat):
     """Records of `tokens` and `ner_tags`, as the `datasets` library writes them."""
 
     name = "hf"
     title = "Hugging Face tokens and ner_tags"
-    holds = "tokens"
     keeps = frozenset({"documents", "ids", "metadata"})
 
     def detect(self, sample: Sample) -> bool:
@@ -43,33 +48,24 @@ class HuggingFaceTokens(Format):
         item = sample.json_item
         return isinstance(item, dict) and _keys_of(item) is not None
 
-    def read(self, source: Source) -> Iterator[Record]:
-        """Yields the sentences of the file."""
-        names = label_names(source)
-        for value, row in read_items(source.path, source.options.encoding):
-            try:
-                if isinstance(value, InvalidRecord):
-                    raise value
-                if not isinstance(value, dict):
-                    raise InvalidRecord(f"{kind_of(value)}, {quote(value)}", "an object")
-                yield _token_record(value, row, names, source.path)
-            except InvalidRecord as error:
-                yield rejected(error, source.path, [row])
+    def survey(self, source: Source) -> Survey:
+        """Finds the names of integer tags, and counts the tags."""
+        return super().survey(replace(source, layout={"label_names": label_names(source)}))
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes JSON Lines with IOB2 tags as strings."""
-        count = 0
-        for item in items:
-            sentence, count = item.sentence, count + 1
-            entry: dict[str, Any] = {
-                "id": _id_of(item, count),
-                "tokens": list(sentence.tokens),
-                "ner_tags": tags_of(sentence.spans, len(sentence.tokens), "IOB2"),
-            }
-            if sentence.document:
-                entry["document"] = sentence.document
-            file.write(json.dumps({**entry, **_metadata_of(item)}, ensure_ascii=False) + "\n")
-        return count
+    def read_value(self, value: dict[str, Any], row: Row, source: Source) -> Iterator[Record]:
+        """The sentence of a record."""
+        yield _token_record(value, row, source)
+
+    def entry(self, item: Read, number: int) -> Mapping[str, object]:
+        """Tokens, and IOB2 tags as strings."""
+        document = {"document": item.sentence.document} if item.sentence.document else {}
+        return {
+            "id": item.id or str(number - 1),
+            "tokens": list(item.sentence.tokens),
+            "ner_tags": item.sentence.tags,
+            **document,
+            **item.metadata,
+        }
 
 
 class ParquetTokens(Format):
@@ -78,7 +74,6 @@ class ParquetTokens(Format):
     name = "parquet"
     title = "Parquet of tokens and ner_tags"
     endings = ("parquet",)
-    holds = "tokens"
     keeps = frozenset({"documents", "ids"})
     binary = True
 
@@ -86,154 +81,88 @@ class ParquetTokens(Format):
         """The file begins with Parquet's magic number."""
         return sample.head.startswith(b"PAR1")
 
+    def survey(self, source: Source) -> Survey:
+        """Finds the names of integer tags, and counts the tags."""
+        names = label_names(source, _open_parquet(source.path).schema_arrow.metadata or {})
+        return super().survey(replace(source, layout={"label_names": names}))
+
     def read(self, source: Source) -> Iterator[Record]:
         """Yields the sentences of the file; line numbers are row numbers, from 1."""
-        import pyarrow
-        from pyarrow import parquet
+        batches = _open_parquet(source.path).iter_batches()
+        entries = chain.from_iterable(batch.to_pylist() for batch in batches)
+        for number, entry in enumerate(entries, start=1):
+            try:
+                yield _token_record(entry, (number, ""), source)
+            except InvalidRecord as error:
+                yield rejected(error, source.path, [(number, "")])
 
-        try:
-            table = parquet.ParquetFile(source.path)
-        except (OSError, pyarrow.ArrowException) as error:
-            raise UserError(
-                f"{source.path}: found a damaged Parquet file ({error}); expected one with the"
-                " columns tokens and ner_tags"
-            ) from error
-        columns = table.schema_arrow.names
-        tokens, tags = _key_in(columns, TOKEN_KEYS), _key_in(columns, TAG_KEYS)
-        if not tokens or not tags:
-            raise UserError(
-                f"{source.path}: found the columns {', '.join(columns)}; expected columns of tokens"
-                f" ({', '.join(TOKEN_KEYS)}) and tags ({', '.join(TAG_KEYS)})"
-            )
-        names = label_names(source, table.schema_arrow.metadata or {})
-        number = 0
-        for batch in table.iter_batches():
-            for entry in batch.to_pylist():
-                number += 1
-                row = (number, "")
-                try:
-                    yield _token_record(entry, row, names, source.path)
-                except InvalidRecord as error:
-                    yield rejected(error, source.path, [row])
-
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
+    def write(self, file: IO[Any], items: Iterable[Read]) -> None:
         """Writes IOB2 tags as strings, in groups of rows."""
         import pyarrow
         from pyarrow import parquet
 
-        strings = pyarrow.list_(pyarrow.string())
-        schema = pyarrow.schema(
-            [
-                ("id", pyarrow.string()),
-                ("document", pyarrow.string()),
-                ("tokens", strings),
-                ("ner_tags", strings),
-            ]
+        string = pyarrow.string()
+        columns = {"id": string, "document": string}
+        columns |= dict.fromkeys(("tokens", "ner_tags"), pyarrow.list_(string))
+        schema = pyarrow.schema(list(columns.items()))
+        entries = (
+            {
+                "id": item.id or str(index),
+                "document": item.sentence.document,
+                "tokens": item.sentence.tokens,
+                "ner_tags": item.sentence.tags,
+            }
+            for index, item in enumerate(items)
         )
-        count = 0
         with parquet.ParquetWriter(file, schema) as writer:
-            rows: list[dict[str, Any]] = []
-            for item in items:
-                count += 1
-                sentence = item.sentence
-                tags = tags_of(sentence.spans, len(sentence.tokens), "IOB2")
-                rows.append(
-                    {
-                        "id": _id_of(item, count),
-                        "document": sentence.document,
-                        "tokens": list(sentence.tokens),
-                        "ner_tags": list(tags),
-                    }
-                )
-                if len(rows) == _ROW_GROUP:
-                    writer.write_table(pyarrow.Table.from_pylist(rows, schema))
-                    rows = []
-            if rows:
+            while rows := list(islice(entries, _ROW_GROUP)):
                 writer.write_table(pyarrow.Table.from_pylist(rows, schema))
-        return count
 
 
-class GlinerJson(Format):
+class GlinerJson(JsonFormat):
     """GLiNER's training data: tokens and spans of tokens, the last token included."""
 
     name = "gliner"
     title = "GLiNER JSON"
-    holds = "tokens"
     keeps = frozenset({"ids", "metadata"})
+    as_array = True
 
     def detect(self, sample: Sample) -> bool:
         """The first record has `tokenized_text` and `ner`."""
         item = sample.json_item
         return isinstance(item, dict) and "tokenized_text" in item and "ner" in item
 
-    def read(self, source: Source) -> Iterator[Record]:
-        """Yields the sentences of the file."""
-        for value, row in read_items(source.path, source.options.encoding):
-            try:
-                if isinstance(value, InvalidRecord):
-                    raise value
-                tokens = _strings(value.get("tokenized_text"), "tokenized_text")
-                spans, dropped = disjoint_spans(_gliner_spans(value.get("ner"), len(tokens)))
-                if dropped:
-                    yield Notice(
-                        "spans that overlap a longer one, left out", source.path, row[0], dropped
-                    )
-                metadata = {
-                    key: value[key] for key in value if key not in ("tokenized_text", "ner", "id")
-                }
-                yield TokenRecord(
-                    tokens, (), (row,), "", str(value.get("id", "")), spans, metadata or None
-                )
-            except InvalidRecord as error:
-                yield rejected(error, source.path, [row])
+    def read_value(self, value: dict[str, Any], row: Row, source: Source) -> Iterator[Record]:  # noqa: ARG002
+        """The sentence of a record."""
+        tokens = _strings(value.get("tokenized_text"), "tokenized_text")
+        spans = _gliner_spans(value.get("ner"), len(tokens))
+        metadata = {key: value[key] for key in value if key not in ("tokenized_text", "ner", "id")}
+        yield TokenRecord(tokens, (), (row,), "", check_id(value), spans, metadata or None)
 
-    def write(self, file: IO[Any], items: Iterable[Read]) -> int:
-        """Writes one array of all records."""
-        count = 0
-        file.write("[")
-        for item in items:
-            sentence, count = item.sentence, count + 1
-            entry = {
-                "tokenized_text": list(sentence.tokens),
-                "ner": [[span.start, span.end - 1, span.type] for span in sentence.spans],
-                "id": _id_of(item, count),
-                **_metadata_of(item),
-            }
-            file.write((",\n" if count > 1 else "\n") + json.dumps(entry, ensure_ascii=False))
-        file.write("\n]\n")
-        return count
-
-
-def disjoint_spans(spans: Sequence[Span]) -> tuple[tuple[Span, ...], int]:
-    """Keeps the longest of overlapping spans. Returns the kept spans and how many were dropped.
-
-    >>> disjoint_spans([Span(0, 3, "ORG"), Span(1, 2, "LOC")])
-    ((Span(start=0, end=3, type='ORG'),), 1)
-    """
-    kept: list[Span] = []
-    for span in sorted(set(spans), key=lambda span: (span.start - span.end, span)):
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return tuple(sorted(kept)), len(set(spans)) - len(kept)
+    def entry(self, item: Read, number: int) -> Mapping[str, object]:
+        """Tokens, and spans with the last token included."""
+        return {
+            "tokenized_text": list(item.sentence.tokens),
+            "ner": [[span.start, span.end - 1, span.type] for span in item.sentence.spans],
+            "id": item.id or str(number - 1),
+            **item.metadata,
+        }
 
 
 def label_names(source: Source, metadata: Mapping[bytes, bytes] | None = None) -> list[str]:
     """Returns the names of integer labels, [] if they are unknown.
 
     Args:
-      source: the file; `dataset_info.json` is looked for beside it.
+      source: the file; `dataset_info.json` is looked for in its folder.
       metadata: the metadata of a Parquet schema, in which `datasets` keeps the features.
     """
     if source.options.label_names:
         return [name.strip() for name in source.options.label_names.split(",")]
     features = metadata.get(b"huggingface") if metadata else None
-    if features:
-        names = _class_names(json.loads(features))
-        if names:
-            return names
-    folder = os.path.dirname(source.path)
-    for name in _INFO_FILES:
-        path = os.path.join(folder, name)
+    if features and (names := _class_names(json.loads(features))):
+        return names
+    for info in _INFO_FILES:
+        path = os.path.join(os.path.dirname(source.path), info)
         if os.path.isfile(path):
             with open(path, encoding="utf-8") as file:
                 try:
@@ -245,37 +174,45 @@ def label_names(source: Source, metadata: Mapping[bytes, bytes] | None = None) -
     return []
 
 
-def _class_names(value: Any) -> list[str]:
-    """Searches nested JSON for the names of the tags' ClassLabel feature."""
-    if isinstance(value, dict):
-        for key in TAG_KEYS:
-            if key in value and (names := _first_names(value[key])):
-                return names
-        for child in value.values():
-            if names := _class_names(child):
-                return names
-    if isinstance(value, list):
-        for child in value:
-            is_tags = isinstance(child, dict) and child.get("name") in TAG_KEYS
-            if is_tags and (names := _first_names(child)):
-                return names
-            if names := _class_names(child):
-                return names
-    return []
+def _class_names(value: Any, of_tags: bool = False) -> list[str]:
+    """Searches nested JSON for the names of the tags' ClassLabel feature.
 
-
-def _first_names(value: Any) -> list[str]:
-    """The first list of names in a feature; YAML headers write it as an object from number to name."""
+    Args:
+      value: the features, or a part of them.
+      of_tags: whether the part belongs to the feature of the tags.
+    """
     if isinstance(value, dict):
-        names = value.get("names")
-        if isinstance(names, dict):
+        of_tags = of_tags or value.get("name") in TAG_KEYS
+        names = value.get("names") if of_tags else None
+        if isinstance(names, dict):  # YAML headers write an object from number to name
             return [str(names[key]) for key in sorted(names, key=int)]
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
             return names
-        for child in value.values():
-            if found := _first_names(child):
-                return found
-    return []
+        keys = sorted(value, key=lambda key: TAG_KEYS.index(key) if key in TAG_KEYS else 99)
+        children = [(value[key], of_tags or key in TAG_KEYS) for key in keys]
+    else:
+        children = [(child, of_tags) for child in value] if isinstance(value, list) else []
+    return next((names for child in children if (names := _class_names(*child))), [])
+
+
+def _open_parquet(path: str) -> Any:
+    """The Parquet file. Raises UserError if it is damaged, or has no columns of tokens and tags."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        table = parquet.ParquetFile(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UserError(
+            f"{path}: found a damaged Parquet file ({error}); expected one with the columns tokens and ner_tags"
+        ) from error
+    columns = table.schema_arrow.names
+    if not _key_in(columns, TOKEN_KEYS) or not _key_in(columns, TAG_KEYS):
+        raise UserError(
+            f"{path}: found the columns {', '.join(columns)}; expected columns of tokens"
+            f" ({', '.join(TOKEN_KEYS)}) and tags ({', '.join(TAG_KEYS)})"
+        )
+    return table
 
 
 def _key_in(keys: Iterable[str], candidates: Sequence[str]) -> str | None:
@@ -292,9 +229,7 @@ def _keys_of(item: Mapping[str, Any]) -> tuple[str, str] | None:
     return tokens, tags
 
 
-def _token_record(
-    entry: Mapping[str, Any], row: tuple[int, str], names: Sequence[str], path: str
-) -> TokenRecord:
+def _token_record(entry: Mapping[str, Any], row: Row, source: Source) -> TokenRecord:
     keys = _keys_of(entry)
     if keys is None:
         raise InvalidRecord(
@@ -302,31 +237,27 @@ def _token_record(
             'an object with "tokens" and "ner_tags"',
         )
     tokens = _strings(entry[keys[0]], keys[0])
-    tags = [_tag_name(tag, names, path) for tag in entry[keys[1]]]
+    tags = [_tag_name(tag, source) for tag in entry[keys[1]]]
     if len(tokens) != len(tags):
         raise InvalidRecord(f"{len(tokens)} tokens and {len(tags)} tags", "a tag for each token")
     if not tokens:
         raise InvalidRecord("a sentence without tokens", "at least one token")
     metadata = {key: entry[key] for key in entry if key not in _KNOWN_KEYS}
     return TokenRecord(
-        tokens,
-        tags,
-        (row,),
-        check_document(entry.get("document", "")),
-        str(entry.get("id", "")),
-        metadata=metadata or None,
+        tokens, tags, (row,), check_document(entry), check_id(entry), (), metadata or None
     )
 
 
-def _tag_name(tag: Any, names: Sequence[str], path: str) -> str:
+def _tag_name(tag: Any, source: Source) -> str:
     if isinstance(tag, str):
         return tag
     if isinstance(tag, bool) or not isinstance(tag, int):
         raise InvalidRecord(f"{kind_of(tag)} as tag, {quote(tag)}", "a string or an integer")
+    names = source.layout["label_names"]
     if not names:
         raise UserError(
-            f"{path}: found integers as tags, and no names for them; expected a dataset_info.json"
-            " beside the file, or the names in their order: --set label_names=O,B-PER,I-PER,…"
+            f"{source.path}: found integers as tags, and no names for them; expected a dataset_info.json"
+            " in its folder, or the names in their order: --set label_names=O,B-PER,I-PER,…"
         )
     if not 0 <= tag < len(names):
         raise InvalidRecord(f"the tag {tag}", f"a number from 0 to {len(names) - 1}")
@@ -346,26 +277,15 @@ def _gliner_spans(value: Any, tokens: int) -> list[Span]:
         raise InvalidRecord(f"{kind_of(value)} as ner, {quote(value)}", "an array of spans")
     spans = []
     for item in value:
-        if (
-            not isinstance(item, list)
-            or len(item) < 3
-            or not all(isinstance(index, int) for index in item[:2])
-            or not isinstance(item[2], str)
-        ):
-            raise InvalidRecord(f"the span {quote(item)}", "[first token, last token, label]")
-        start, end, label = item[0], item[1] + 1, item[2]
-        if not 0 <= start < end <= tokens:
+        match item:
+            case [int(start), int(last), str(label), *_]:
+                pass
+            case _:
+                raise InvalidRecord(f"the span {quote(item)}", "[first token, last token, label]")
+        if not 0 <= start <= last < tokens:
             raise InvalidRecord(
                 f"the span {quote(item)} in a sentence of {tokens} tokens",
                 f"indices from 0 to {tokens - 1}, the last token included",
             )
-        spans.append(Span(start, end, label))
+        spans.append(Span(start, last + 1, label))
     return spans
-
-
-def _id_of(item: Read, count: int) -> str:
-    return (item.record.id if item.record else "") or str(count - 1)
-
-
-def _metadata_of(item: Read) -> Mapping[str, object]:
-    return (item.record.metadata if item.record else None) or {}

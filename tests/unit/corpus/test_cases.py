@@ -1,4 +1,4 @@
-"""Inputs as people have them: what is right for each folder of ../shared/cases, and what is still to be done."""
+"""Inputs as people have them: the right result for each folder of ../shared/cases, and what is not done yet."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
 from components.corpus.check import CheckReport, check_corpus
 from components.corpus.options import ReadOptions
 from components.errors import UserError
+from pipeline.commands.check import check
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
 
@@ -161,6 +163,16 @@ def test_a_corpus_is_read_and_what_is_odd_in_it_is_told(
     assert not report.failed, said(report)
     assert entities(report) == right.entities
     assert [text for text in right.told if text not in said(report)] == []
+
+
+@pytest.mark.parametrize("folder", READ)
+def test_the_report_fits_a_screen(folder: str) -> None:
+    arguments = [str(CASES / folder)]
+    for name, value in READ[folder].options.items():
+        arguments += ["--set", f"{name}={value}"]
+    result = CliRunner().invoke(check, arguments, env={"COLUMNS": "80"})
+    lines = [-(-len(line) // 80) or 1 for line in result.output.splitlines()]
+    assert sum(lines) <= 24, result.output
 
 
 @pytest.mark.parametrize("folder", REFUSED)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from components.corpus.characters import (
     CONTROL,
@@ -17,6 +18,7 @@ from components.corpus.characters import (
 from components.corpus.check import check_corpus
 from components.corpus.reading import DEFAULTS, ReadOptions
 from components.errors import UserError
+from pipeline.commands.check import check as check_command
 
 GOOD = "".join(f"In{n}\tO\ncity{n}\tB-LOC\nlived\tO\nAda{n}\tB-PER\n.\tO\n\n" for n in range(600))
 
@@ -176,6 +178,21 @@ def test_the_report_is_json(check):
         and report["summary"]["failure"] == 0
         and report["splits"]["train"]["types"]["ORG"] == 1
     )
+
+
+def screen_lines(arguments):
+    """The lines that `tfx-ner check` takes in a terminal of 80 columns."""
+    result = CliRunner().invoke(check_command, arguments, env={"COLUMNS": "80"})
+    return sum(max(1, -(-len(line) // 80)) for line in result.output.splitlines())
+
+
+def test_the_worst_case_fits_a_screen(check, tmp_path):
+    types = "".join(column(f"x{n}\tB-{'Type' if n % 2 else 'TYPE'}{n // 2}") for n in range(132))
+    odd = column("\tO", "a\u200bb\tO", "caf\u00c3\u00a9\tO", "-\tB-PER", "y\tI-LOC", "&amp;\tO")
+    long = column(*["a\tO"] * 201) * 3
+    check(train=types + odd + long + "bad\n\n", dev=GOOD + odd, test=types)
+    assert screen_lines([str(tmp_path)]) <= 24
+    assert screen_lines([str(tmp_path), "--all"]) > 100
 
 
 def test_no_corpus_at_all_is_refused(tmp_path):

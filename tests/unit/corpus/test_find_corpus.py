@@ -106,7 +106,7 @@ def test_a_golden_set_beside_a_span_held_out_is_refused(corpus):
     ],
 )
 def test_a_choice_of_spans_where_there_are_none_is_refused(corpus, choice, name):
-    with pytest.raises(UserError, match=f"no spans, which {name} is about"):
+    with pytest.raises(UserError, match=f"no spans, to which {name} applies"):
         corpus("train.conll", **choice)
 
 

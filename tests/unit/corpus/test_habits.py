@@ -1,4 +1,4 @@
-"""Habits of corpora in practice: found out, told, and overruled by a setting."""
+"""Habits of corpora in practice: detected, reported, and overruled by a setting."""
 
 import json
 
@@ -57,16 +57,30 @@ def test_running_numbers_are_no_tokens(write):
     assert next(read_sentences(path, ReadOptions(columns="1,-1"))).tokens == ("1", "2", "3")
 
 
+def test_tags_before_the_last_column_are_found(write):
+    rows = "1\tAda\tB-PER\t-\tann1\n2\tByron\tI-PER\t-\tann1\n3\tspoke\tO\t-\tann1\n\n"
+    path = write("a.iob2", rows * 2)
+    assert [sentence.spans for sentence in read_sentences(path)] == [(Span(0, 2, "PER"),)] * 2
+    assert "tags are read from column 3" in " ".join(make_plan(find_splits(path)).notes)
+
+
+def test_a_lone_header_row_is_no_sentence(write):
+    path = write("a.tsv", "word\tner\n\nAda\tB-PER\n\n")
+    assert [sentence.tokens for sentence in read_sentences(path)] == [("Ada",)]
+
+
 def test_a_header_row_names_the_columns(write):
     path = write("a.tsv", "ner\tpos\tword\nB-PER\tNNP\tAda\nO\tVBD\tspoke\n\n")
     [sentence] = read_sentences(path)
     assert (sentence.tokens, sentence.spans) == (("Ada", "spoke"), (Span(0, 1, "PER"),))
 
 
-def test_a_file_without_blank_lines_is_refused_with_the_cause(write):
+def test_a_file_without_blank_lines_is_refused_with_the_cause_and_a_remedy(write):
     path = write("a.conll", "Ada B-PER\nspoke O\n" * 600)
-    with pytest.raises(UserError, match="no blank line"):
+    with pytest.raises(UserError, match=r"no blank line.*--set missing_breaks=allow"):
         list(read_sentences(path))
+    [sentence] = read_sentences(path, ReadOptions(missing_breaks="allow"))
+    assert len(sentence.tokens) == 1200
 
 
 def entry(text, *spans):

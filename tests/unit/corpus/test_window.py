@@ -73,9 +73,9 @@ def test_a_late_span_is_in_the_window_again():
 
 
 def test_a_span_that_is_not_whole_stops_the_run_wherever_it_is_in_the_window():
-    refused(spans(1, 2, 3, lacking={3}), "span 3 is not whole: it holds no data", "spans.last")
-    refused(spans(1, 2, 3, lacking={2}), "span 2 is not whole")
-    refused(spans(1, 2, 3, lacking={3}), "span 3 is not whole", held_out=True)
+    refused(spans(1, 2, 3, lacking={3}), "span 3 is not complete: it holds no data", "spans.last")
+    refused(spans(1, 2, 3, lacking={2}), "span 2 is not complete")
+    refused(spans(1, 2, 3, lacking={3}), "span 3 is not complete", held_out=True)
     assert chosen(spans(1, 2, 3, lacking={1}), window=2) == ([2, 3], None)
 
 

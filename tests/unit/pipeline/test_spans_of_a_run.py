@@ -71,7 +71,9 @@ def test_a_named_span_that_is_missing_stops_before_anything_is_read(days):
 def test_a_span_without_its_marker_stops_the_run(days):
     for number in (1, 2):
         (days / f"span-{number}" / "_SUCCESS").touch()
-    with pytest.raises(UserError, match=r"span-3: span 3 is not whole: _SUCCESS is not there yet"):
+    with pytest.raises(
+        UserError, match=r"span-3: span 3 is not complete: _SUCCESS is not there yet"
+    ):
         look(days, "spans.marker=_SUCCESS")
     assert [
         span.number for span in look(days, "spans.marker=_SUCCESS", "spans.last=2").splits.spans

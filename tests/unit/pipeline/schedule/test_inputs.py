@@ -162,5 +162,5 @@ def test_data_that_is_not_there_is_refused(made, project):
 
 def test_a_span_that_is_not_whole_is_refused(made, project):
     project.write("all.conll", folder=project.data / "span-1")
-    with pytest.raises(UserError, match="span 1 is not whole: _SUCCESS"):
+    with pytest.raises(UserError, match="span 1 is not complete: _SUCCESS"):
         made.read("spans.marker=_SUCCESS")

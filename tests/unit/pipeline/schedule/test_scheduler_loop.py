@@ -273,7 +273,7 @@ def test_watched_data_with_an_incomplete_span_is_waited_for_with_one_message(
     project.write("all.conll", folder=span)
     check_watched(3)
     [message] = project.messages
-    assert message.startswith("waiting: ") and "span 1 is not whole" in message
+    assert message.startswith("waiting: ") and "span 1 is not complete" in message
     (span / "_SUCCESS").touch()
     check_watched(2)
     assert len(project.run_reasons) == 1
