@@ -1,8 +1,8 @@
 """Hashes of the project's own sources, so that a change of code reruns the nodes that depend on it.
 
-TFX's cache key of a step holds the names of functions and classes, not their code. Each step is therefore given a hash of
-the module that it runs and of everything in the project which that imports, and of the versions of the libraries that
-decide what comes out.
+TFX's cache key of a node has the names of functions and classes, not their code. So each node gets a
+hash of the module that it runs, of everything in the project that the module imports, and of the
+versions of the libraries that affect the result.
 """
 
 import ast
@@ -27,7 +27,7 @@ def code_hash(*modules: str) -> str:
 
 
 def whole_hash() -> str:
-    """A hash of all sources that steps run, whichever they are: it is there at once, and not kept for the next call."""
+    """A hash of the sources of all nodes. Faster than `code_hash`, and computed anew by each call, after an edit too."""
     digest = _libraries()
     for package in _PACKAGES:
         for path in sorted((_ROOT / package).rglob("*.py")):
@@ -44,15 +44,15 @@ def _libraries():
 
 
 def reachable(*modules: str) -> set[str]:
-    """The modules of the project that importing these loads, these included."""
-    found: set[str] = set()
+    """These modules, and those of the project that importing them loads."""
+    modules_found: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found:
-            found.add(module)
+        if module not in modules_found:
+            modules_found.add(module)
             waiting.extend(_imports(module))
-    return found
+    return modules_found
 
 
 def _imports(module: str) -> Iterator[str]:

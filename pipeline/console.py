@@ -1,4 +1,4 @@
-"""The terminal output of a run: the node at work, the figures of each epoch, and the outcome."""
+"""The terminal output of a run: the current node, the figures of each epoch, and the outcome."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ class RunConsole:
         self._console.print(line, highlight=False, soft_wrap=True, style=style)
 
     def show_status(self, activity: str) -> None:
-        """Names the current activity beside the spinner; does nothing without a terminal."""
+        """Names the current activity next to the spinner; does nothing without a terminal."""
         if self._status:
             self._status.update(escape(activity))
 

@@ -1,4 +1,4 @@
-"""The exit codes of all commands, and how a process ends: without tearing TensorFlow down, its temporary folder removed."""
+"""The exit codes of all commands; ending a process fast, and without leaving temporary files."""
 
 import atexit
 import os
@@ -26,10 +26,10 @@ def leave(code: int) -> None:
 
 
 def use_own_temporary_folder() -> None:
-    """Temporary files of this process and of its future children go to a new folder, which is removed when it ends.
+    """Sends temporary files of this process and its future children to a new folder, removed at exit.
 
-    Libraries leave files there: TensorFlow its graphs' sources, Beam its staging folders. Only for processes that end by
-    themselves, since a system may remove a temporary folder that nothing has touched for days.
+    Libraries leave files behind: TensorFlow the sources of its graphs, Beam its staging folders. Not
+    for processes that run for days, since a system may remove an old temporary folder.
     """
     global _temporary_folder  # noqa: PLW0603 - one folder a process, as one working directory
     if _is_own_folder():

@@ -172,7 +172,15 @@ def create_tuning(
     connection: metadata_store_pb2.ConnectionConfig,
     trials: int,
 ) -> pipeline.Pipeline:
-    """The pipeline that tries `trials` settings on `corpus`. Its steps up to Transform are those of the other one, cache and all."""
+    """The pipeline that tries settings. It shares the nodes up to Transform, and their cache, with `create_pipeline`.
+
+    Args:
+      config: the configuration.
+      workdir: where everything is stored.
+      corpus: the corpus.
+      connection: how to reach ML Metadata.
+      trials: how many combinations of settings to try.
+    """
     data = _data_steps(config, workdir, corpus)
     tuner = Tuner(
         tuner_fn="components.training.tune.tuner_fn",
@@ -201,9 +209,15 @@ def create_pipeline(
     serves: Optional[int] = None,
     compare: bool = True,
 ) -> pipeline.Pipeline:
-    """The pipeline that takes `corpus` to a published model in `workdir`, where the version `serves` serves.
+    """The pipeline from a corpus to a published model.
 
-    The new model is compared with that one if `compare` says so.
+    Args:
+      config: the configuration.
+      workdir: where everything is stored.
+      corpus: the corpus.
+      connection: how to reach ML Metadata.
+      serves: the version that serves now, None if there is none.
+      compare: whether to compare the new model with that version.
     """
     data = _data_steps(config, workdir, corpus)
     version = str(serves or "")

@@ -1,4 +1,4 @@
-"""Runs the pipeline's graph, and tells of each node when it starts and ends, whether it was cached, and why."""
+"""Runs the pipeline's graph, and sends events: each node's start and end, whether it was cached, and why."""
 
 import functools
 import json
@@ -25,7 +25,7 @@ _DONE = (_Execution.COMPLETE, _Execution.CACHED)
 def run_graph(
     graph: Pipeline, orchestrator: Literal["beam", "local"], run_id: str, until: str = ""
 ) -> None:
-    """Runs every node, or those that the node `until` needs and itself. Events go to `components.progress`.
+    """Runs all nodes, or the node `until` and those that it needs. Events go to `components.progress`.
 
     Args:
       graph: the pipeline.

@@ -19,7 +19,7 @@ from components.publishing.versions import Folders
 
 @dataclass(frozen=True)
 class Location:
-    """Where a workdir was when it was last used. `workdir.json` keeps it: so a moved or copied workdir is noticed."""
+    """Where a workdir was when it was last used, as `workdir.json` records it to notice that it was moved or copied."""
 
     path: str  # its absolute path
     id: str  # tells apart the workdirs that share a database server; "" with SQLite

@@ -217,30 +217,24 @@ def _read_rows(shard: Shard) -> "pyarrow.Table":
 def write_shard(path: Path, form: str, texts: ShardTexts, entity_lists: EntityLists) -> None:
     """Writes texts with their entities to a file.
 
+    JSON Lines have the fields of each text and `entities`. CoNLL has tokens and tags, after the id
+    of the text as a comment.
+
     Args:
       path: The file.
       form: jsonl, conll or parquet.
       texts: The texts with their fields.
       entity_lists: The entities of each text.
     """
-    {"jsonl": _write_jsonl, "conll": _write_conll, "parquet": _write_parquet}[form](
-        path, texts, entity_lists
-    )
-
-
-def _write_jsonl(path: Path, texts: ShardTexts, entity_lists: EntityLists) -> None:
-    """Writes the fields of each text, and `entities`."""
-    with path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
-        for record, entities in zip(_records(texts), entity_lists, strict=True):
-            file.write(
-                _to_json({**record, _ENTITIES: output_formats.json_entities(entities)}) + "\n"
-            )
-
-
-def _write_conll(path: Path, texts: ShardTexts, entity_lists: EntityLists) -> None:
-    """Writes tokens and tags, and before a text its id as a comment."""
+    if form == "parquet":
+        _write_parquet(path, texts, entity_lists)
+        return
     with path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
         for text, record, entities in zip(texts.texts, _records(texts), entity_lists, strict=True):
+            if form == "jsonl":
+                entity_objects = output_formats.json_entities(entities)
+                file.write(_to_json({**record, _ENTITIES: entity_objects}) + "\n")
+                continue
             if record.get(_ID) is not None:
                 file.write(f"# id = {' '.join(str(record[_ID]).split())}\n")
             file.writelines(output_formats.conll([(text, entities)]))
@@ -256,15 +250,9 @@ def _write_parquet(path: Path, texts: ShardTexts, entity_lists: EntityLists) -> 
     from pyarrow import parquet
 
     table = texts.table if texts.table is not None else _table_of_records(texts)
-    entity = pyarrow.struct(
-        [
-            ("text", pyarrow.string()),
-            ("type", pyarrow.string()),
-            ("start", pyarrow.int64()),
-            ("end", pyarrow.int64()),
-            ("score", pyarrow.float64()),
-        ]
-    )
+    string, integer = pyarrow.string(), pyarrow.int64()
+    types = {"text": string, "type": string, "start": integer, "end": integer}
+    entity = pyarrow.struct({**types, "score": pyarrow.float64()}.items())
     objects = [output_formats.json_entities(entities) for entities in entity_lists]
     if _ENTITIES in table.column_names:
         table = table.drop([_ENTITIES])

@@ -61,7 +61,7 @@ def find_sources(pattern: str) -> tuple[SourceFile, ...]:
     Names that begin with `.` or `_` are skipped unless the path names the file itself.
 
     Raises:
-      UserError: There are none.
+      UserError: no file matches.
     """
     if remote.is_remote(pattern):
         paths = remote.find_files(pattern)

@@ -96,7 +96,7 @@ def start(
     1 a failure, 2 bad input or another scheduler in the workdir, 3 the gate refused the model.
     """
     if limit:
-        limited = (*given.assignments, f"schedule.limit={durations.shown(limit)}")
+        limited = (*given.assignments, f"schedule.limit={limit}s")
         given = replace(given, assignments=limited)
     settings = given.load()
     # The workdir is locked, even if the file names another one later.
@@ -115,8 +115,8 @@ def start(
 
         from pipeline.schedule import scheduler_loop
 
-        limit = settings.schedule.limit
-        retraining.log(f"scheduled: {times.text}; a run may take {limit} at most")
+        longest = durations.shown(durations.seconds(settings.schedule.limit))
+        retraining.log(f"scheduled: {times.text}; a run may take {longest} at most")
         watched = scheduler_loop.WatchedData(retraining)
         check_once = watched.check if watch else retraining.run_if_changed
         scheduler_loop.run_on_schedule(retraining, times, check_once)

@@ -62,7 +62,7 @@ def published_versions(store: MetadataStore) -> dict[str, Artifact]:
 
 
 def folders_without_artifact(workdir: Workdir, known: Iterable[Artifact]) -> list[Path]:
-    """The folders of outputs, NODE/KEY/EXECUTION, in which none of the artifacts `known` is live.
+    """The folders of outputs, NODE/KEY/EXECUTION, that are of no live artifact among `known`.
 
     >>> folders_without_artifact(Workdir(Path("/nowhere"), "ner"), [])
     []

@@ -1,8 +1,8 @@
 """Pruning: removes the artifacts of old runs, with their reports, from the disk and from ML Metadata.
 
-Kept are the inputs and outputs of the nodes of the runs that are kept (a cached node's outputs are those of
-an older run), and everything from which a published or withdrawn version was made, with the report of the
-run that made it.
+It keeps the inputs and outputs of the nodes of the runs that are kept (the outputs of a cached node are
+those of an older run), everything from which a published or withdrawn version was made, and the report
+of the run that made it.
 """
 
 import time
