@@ -1,7 +1,9 @@
 #!/bin/bash
 # run.sh [TARGET…]: runs make's targets (`test` if none is given) on the newer stack, in a bare Debian 13 root: python3, make and
-# nothing else. debootstrap makes the root in a cache folder; apt installs debootstrap where this runs as root. The root and the
-# .venv inside are used again next time. Mounts are made in a mount namespace of this script and disappear with it.
+# nothing else. After the target `demo`, each stack's demo model is tried on the other stack.
+#
+# debootstrap makes the root in a cache folder; apt installs debootstrap where this runs as root. The root and the .venv inside
+# are used again next time. Mounts are made in a mount namespace of this script and disappear with it.
 #
 # What cannot be done here is a skip: exit code 0, with the reason on standard error and in the file that TFX_NER_SKIPS names.
 set -eu
@@ -89,7 +91,34 @@ if [ -d ../shared ]; then
     mount -o remount,bind,ro "$root/shared"
 fi
 : >"$root/skips"
+
+in_root() {
+    env -i "${variables[@]}" chroot "$root" env --chdir /project "$@"
+}
+
+# Each stack's demo model is loaded by the other stack, which must find the same entities with the same scores.
+exchange_models() {
+    local test=tests.serving.test_other_stack own other
+    make demo || return
+    own=$(newest_version) || return
+    other=$(in_root bash -c "$(declare -f newest_version); newest_version") || return
+    rm -rf "$root/other-stack" "$cache/other-stack"
+    cp -r "$own" "$root/other-stack" && cp -r "$root/project/$other" "$cache/other-stack" || return
+    .venv/bin/python -m $test "$own" >"$root/other-stack/expected.json" || return
+    in_root .venv/bin/python -m $test "$other" >"$cache/other-stack/expected.json" || return
+    echo "tfx-ner: each stack's model on the other stack" >&2
+    TFX_NER_OTHER_STACK_MODEL=$cache/other-stack .venv/bin/python -m pytest ${test//.//}.py || return
+    in_root env TFX_NER_OTHER_STACK_MODEL=/other-stack .venv/bin/python -m pytest ${test//.//}.py
+}
+
+newest_version() {
+    find work/demo/serving/ner -mindepth 1 -maxdepth 1 -name '[0-9]*' | sort --version-sort | tail -n 1
+}
+
 code=0
-env -i "${variables[@]}" chroot "$root" make --directory /project "$@" || code=$?
+in_root make "$@" || code=$?
+case " $* " in
+*" demo "*) [ $code != 0 ] || exchange_models || code=$? ;;
+esac
 [ -z "${TFX_NER_SKIPS:-}" ] || sed 's/^/in the Debian 13 root: /' "$root/skips" >>"$TFX_NER_SKIPS"
 exit $code

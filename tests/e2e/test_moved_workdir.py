@@ -66,9 +66,9 @@ def moved(teller):
     with tarfile.open(folder / "backup.tar") as archive:
         archive.extractall(folder / "from-backup")
     restored = folder / "from-backup" / "restored"
-    kept["restored rolled back"] = program.command("models", "rollback", "--workdir", restored)
     look_around("restored", restored)
     kept["restored"] = program.run(data, restored, *again)
+    kept["restored rolled back"] = program.command("models", "rollback", "--workdir", restored)
 
     # Mounted at another path, where the processes of one namespace see it.
     kept["mounted"] = mounted(program, work, folder / "mounted", data, again)
