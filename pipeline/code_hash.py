@@ -36,7 +36,7 @@ def whole_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def _libraries():
+def _libraries() -> "hashlib._Hash":
     digest = hashlib.sha256()
     for library in _LIBRARIES:
         digest.update(f"{library} {importlib.metadata.version(library)}\n".encode())

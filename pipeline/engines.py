@@ -16,7 +16,7 @@ from apache_beam.portability.api import (
     beam_runner_api_pb2,
 )
 from apache_beam.runners.portability import flink_runner
-from apache_beam.runners.runner import create_runner
+from apache_beam.runners.runner import PipelineResult, create_runner
 
 from components.compat import beam_private
 from components.errors import UserError
@@ -32,7 +32,7 @@ class FlinkRunner(flink_runner.FlinkRunner):
 
     def run_portable_pipeline(
         self, pipeline: beam_runner_api_pb2.Pipeline, options: PipelineOptions
-    ):
+    ) -> PipelineResult:
         shuffled = beam_private.shuffle_files_of_sources(pipeline)
         return super().run_portable_pipeline(shuffled, options)
 

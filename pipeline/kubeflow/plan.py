@@ -198,6 +198,7 @@ def compile_plan(plan: Plan, python: str | None = None) -> str:
                 input=json.dumps({**asdict(plan), "password": PASSWORD_VARIABLE}),
                 capture_output=True,
                 text=True,
+                check=False,
             )
         except OSError as error:
             raise UserError(f"--kfp-python {python}: cannot be run ({error.strerror})") from None
