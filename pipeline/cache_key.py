@@ -65,7 +65,8 @@ def portable_artifacts(
 ) -> dict[str, list[types.Artifact]]:
     """Copies of artifacts without times, and with a token in place of the workdir's path."""
     return {
-        key: [_portable_artifact(one, root) for one in group] for key, group in artifacts.items()
+        key: [_portable_artifact(artifact, root) for artifact in group]
+        for key, group in artifacts.items()
     }
 
 

@@ -375,7 +375,9 @@ def _validated(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UserError("; ".join(_explain(one, origin) for one in error.errors()[:3])) from None
+        raise UserError(
+            "; ".join(_explain(entry, origin) for entry in error.errors()[:3])
+        ) from None
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
