@@ -60,6 +60,13 @@ def test_what_a_later_program_remembers_besides_is_left_out():
     )
 
 
+def test_a_record_of_an_earlier_release_has_its_reason_under_the_old_name():
+    facts = Facts("r", "/w", "new data", "c", "/d", 1.0, 1, "h", "", "")
+    properties = facts.properties()
+    properties["because"] = properties.pop("reason")
+    assert Facts.of("r", properties) == facts
+
+
 def test_runs_come_in_the_order_they_started(past):
     for reason in ("first", "second", "third"):
         past.run(reason=reason)

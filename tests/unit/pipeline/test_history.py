@@ -32,7 +32,8 @@ def test_runs_are_listed_and_one_is_shown(told):
 
 
 def test_runs_as_json(told, tmp_path):
-    assert json.loads(told("runs", "--json", "-").out)["runs"][0]["because"] == "by hand"
+    first = json.loads(told("runs", "--json", "-").out)["runs"][0]
+    assert first["reason"] == first["because"] == "by hand"  # because: the old name
     assert told("runs", "20260101-000003", "--json", tmp_path / "a.json").code == 0
     one = json.loads((tmp_path / "a.json").read_text())
     assert one["before_it"] == "20260101-000002-000000"
