@@ -26,9 +26,9 @@ class ShardModelHandler(ModelHandler[ShardTexts, PredictionResult, PublishedMode
     """A published model for Beam's RunInference; the inference of a shard is the entities of each text.
 
     Args:
-      path: Folder of the model as workers see it, or its address: each machine fetches it once.
-      threads: Threads of TensorFlow in each process; 0 for one a core.
-      minimum_score: Entities with a lower score are left out.
+      path: folder of the model as workers see it, or its address: each machine fetches it once.
+      threads: threads of TensorFlow in each process; 0 for one a core.
+      minimum_score: entities with a lower score are left out.
     """
 
     def __init__(self, path: str, threads: int, minimum_score: float) -> None:

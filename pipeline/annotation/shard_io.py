@@ -221,10 +221,10 @@ def write_shard(path: Path, form: str, texts: ShardTexts, entity_lists: EntityLi
     of the text as a comment.
 
     Args:
-      path: The file.
+      path: the file.
       form: jsonl, conll or parquet.
-      texts: The texts with their fields.
-      entity_lists: The entities of each text.
+      texts: the texts with their fields.
+      entity_lists: the entities of each text.
     """
     if form == "parquet":
         _write_parquet(path, texts, entity_lists)

@@ -95,12 +95,12 @@ def cut_shards(sources: Sequence[SourceFile], form: str, size: int) -> tuple[Sha
     """Cuts files into shards; the same files and size always give the same shards.
 
     Args:
-      sources: The files.
-      form: Their format, one of `FORMATS`.
-      size: Bytes of a shard; 0 for `default_size`.
+      sources: the files.
+      form: their format, one of `FORMATS`.
+      size: bytes of a shard; 0 for `default_size`.
 
     Raises:
-      UserError: A file is not of the format, or all are empty.
+      UserError: a file is not of the format, or all are empty.
     """
     size = size or default_size(sources)
     ranges = _row_ranges if form == PARQUET else _byte_ranges

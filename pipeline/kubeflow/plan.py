@@ -60,7 +60,7 @@ def make_plan(config: Config) -> Plan:
     """Makes the plan of a pipeline.
 
     Raises:
-      UserError: The settings cannot work there: no image, a path on no volume, a database on the
+      UserError: the settings cannot work there: no image, a path on no volume, a database on the
         step's own host, or training on several machines.
     """
     kubeflow = config.kubeflow
@@ -183,12 +183,12 @@ def compile_plan(plan: Plan, python: str | None = None) -> str:
     """The pipeline as YAML.
 
     Args:
-      plan: The pipeline.
-      python: A Python that has kfp and kfp-kubernetes; if not given, this one or that of
+      plan: the pipeline.
+      python: a Python that has kfp and kfp-kubernetes; if not given, this one or that of
         `make kubeflow`.
 
     Raises:
-      UserError: No Python has them.
+      UserError: no Python has them.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "pipeline.yaml")

@@ -21,12 +21,12 @@ def call(
     """Runs a command or calls a webhook.
 
     Args:
-      hook: A command with its arguments, run without a shell, or the address of a webhook.
-      facts: How the run ended. A command gets them as `TFX_NER_…` variables and as JSON on standard
+      hook: a command with its arguments, run without a shell, or the address of a webhook.
+      facts: how the run ended. A command gets them as `TFX_NER_…` variables and as JSON on standard
         input; a webhook gets the JSON by POST.
-      timeout: Seconds that a command or a request may take.
-      clock: Waits between the tries of a webhook.
-      log: Path of a file for the output of a command; "" to discard it.
+      timeout: seconds that a command or a request may take.
+      clock: waits between the tries of a webhook.
+      log: path of a file for the output of a command; "" to discard it.
 
     Returns:
       What went wrong, or None.

@@ -69,8 +69,8 @@ def snapshot(config: Config) -> Inputs:
     """What a run would be made from now, without reading the files.
 
     Raises:
-      UserError: The data is missing or incomplete.
-      StorageError: The data is on remote storage that cannot be reached.
+      UserError: the data is missing or incomplete.
+      StorageError: the data is on remote storage that cannot be reached.
     """
     workdir = Workdir(Path(config.workdir).resolve(), config.name)
     local_config = remote_inputs.fetched(config, workdir)
@@ -129,9 +129,9 @@ def changes(now: Inputs, before: Inputs, config: Config) -> tuple[str, ...]:
     """A phrase for each change, data first; empty if nothing has changed.
 
     Args:
-      now: A snapshot.
-      before: Inputs with hashes.
-      config: Says where the schema is.
+      now: a snapshot.
+      before: inputs with hashes.
+      config: says where the schema is.
     """
     moved = before.model_copy(update={"files": _at_new_paths(before, now)})
     return (*_data_changes(now, moved), *_other_changes(now, moved, config))

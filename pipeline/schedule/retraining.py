@@ -41,14 +41,14 @@ class Retraining:
         """Runs the pipeline if anything is new.
 
         Args:
-          dry_run: Only say whether a run would start.
+          dry_run: only say whether a run would start.
 
         Returns:
           The exit code of the run; `DONE` if nothing is new; `STOPPED` if the scheduler has to stop.
           With `dry_run`, `DONE` if a run would start and `NOTHING_NEW` if not.
 
         Raises:
-          UserError: The configuration or the data is bad, as far as that shows without a run.
+          UserError: the configuration or the data is bad, as far as that shows without a run.
         """
         config = None
         try:

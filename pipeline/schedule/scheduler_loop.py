@@ -57,7 +57,7 @@ def cron(expression: str, zone: datetime.tzinfo) -> Times:
     A time that summer time skips comes an hour later; one that occurs twice is used twice.
 
     Raises:
-      UserError: The expression is invalid, or its time never comes.
+      UserError: the expression is invalid, or its time never comes.
     """
     from apscheduler.triggers.combining import OrTrigger
     from apscheduler.triggers.cron import CronTrigger
@@ -117,7 +117,7 @@ def time_zone(name: str | None) -> datetime.tzinfo:
     """The time zone of a name, as Europe/Berlin; the machine's for None.
 
     Raises:
-      UserError: There is no such time zone.
+      UserError: there is no such time zone.
     """
     import tzlocal
 
@@ -137,7 +137,7 @@ def run_on_schedule(retraining: Retraining, times: Times, check: Callable[[], in
     at once. A run that was cut off is repeated at once.
 
     Raises:
-      UserError: The workdir was moved or removed while the scheduler waited.
+      UserError: the workdir was moved or removed while the scheduler waited.
     """
     clock = retraining.clock
     retraining.folder.root.mkdir(parents=True, exist_ok=True)  # its lack means that it was moved

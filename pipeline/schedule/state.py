@@ -162,7 +162,7 @@ class ScheduleFolder:
         """Creates the folder and locks it until the context or the process ends.
 
         Raises:
-          UserError: Another scheduler holds the lock, or the folder cannot be written.
+          UserError: another scheduler holds the lock, or the folder cannot be written.
         """
 
         def busy() -> UserError:
