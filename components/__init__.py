@@ -1,3 +1,1 @@
-"""What each step of the pipeline does: reading and checking corpora, preprocessing, the model, training, evaluation,
-publishing.
-"""
+"""The steps of the pipeline: corpora, preprocessing, model, training, evaluation, publishing."""

@@ -1,4 +1,4 @@
-"""The exceptions for errors that the user can fix, and what to show of other errors."""
+"""Exceptions for errors that the user can fix, and the messages of other exceptions."""
 
 import sys
 
@@ -7,24 +7,24 @@ _shown: set[str] = set()
 
 
 class UserError(Exception):
-    """Bad input or usage. The message is shown as it is: what is wrong, where, what was expected, and the remedy."""
+    """Bad input or usage. The message says what is wrong, where, what was expected, and the remedy."""
 
 
 class BusyError(UserError):
-    """Another run holds the workdir. Exit code 75, so that a scheduler can tell it from bad input and try again."""
+    """Another run holds the workdir. Exit code 75, so that a scheduler can try again."""
 
 
 def warn(message: str) -> None:
-    """Prints one line `tfx-ner: warning: MESSAGE` on standard error, once a process for the same message."""
+    """Prints `tfx-ner: warning: MESSAGE` on standard error, once in a process for each message."""
     if message not in _shown:
         _shown.add(message)
         print(f"tfx-ner: warning: {message}", file=sys.stderr)
 
 
 def find_user_error(error: BaseException | None) -> str | None:
-    """The message of the UserError that caused an exception, None if there is none.
+    """The message of the UserError that caused an exception; None if the cause is another error.
 
-    Beam raises errors of its workers again as text: a traceback, and the place in its graph after the message.
+    Beam raises errors of its workers as text: a traceback, the message, and the node of its graph.
     """
     marker = f"{UserError.__name__}: "
     while error is not None:
@@ -38,9 +38,9 @@ def find_user_error(error: BaseException | None) -> str | None:
 
 
 def last_line(error: BaseException) -> str:
-    """The line of an exception's text that says what went wrong: the last one.
+    """The last line of an exception's text, after a worker's traceback.
 
-    Beam puts a worker's traceback before it. In a Java trace, as from Flink, it is the last cause.
+    Of a Java trace, as from Flink, it is the last cause.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line.removeprefix(_JAVA_CAUSE) for line in lines if line.startswith(_JAVA_CAUSE)]

@@ -1,13 +1,13 @@
-"""The channel by which nodes report progress to the process that runs the pipeline: typed events, no logging.
+"""Events by which nodes report progress to the process that runs the pipeline.
 
-TFX offers nodes no callback to their caller, so the channel is a list of listeners in this module. It works because nodes
-run in the process (perhaps in another thread) of the run. An event without a listener is dropped.
+TFX offers nodes no callback, so the channel is a list of listeners in this module. It works because
+nodes run in the process of the run, perhaps in another thread. Without listeners, events are lost.
 """
 
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -24,20 +24,12 @@ class NodeStarted(Event):
 
 @dataclass(frozen=True)
 class NodeEnded(Event):
-    """A node has ended without an error.
-
-    Attributes:
-      node: its id.
-      execution: the id of its execution in ML Metadata.
-      cached: whether its outputs came from the cache.
-      reason: why it ran, or why the cache could be used.
-      seconds: how long it took.
-    """
+    """A node has ended without an error."""
 
     node: str
-    execution: int
+    execution: int  # id of the execution in ML Metadata
     cached: bool
-    reason: str
+    reason: str  # why it ran, or why the cache could be used
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,29 +47,22 @@ class NodeFailed(Event):
 
 @dataclass(frozen=True)
 class VectorsLoaded(Event):
-    """Pretrained word vectors were read: for `known` of the `words` of train, and for `others` that train lacks."""
+    """Pretrained word vectors were read."""
 
-    known: int
-    words: int
-    others: int
+    known: int  # words of train with a vector
+    words: int  # words of train
+    others: int  # words outside train
     dimensions: int
 
 
 @dataclass(frozen=True)
 class WarmStarted(Event):
-    """Training starts from another model's weights.
+    """Training starts from another model's weights."""
 
-    Attributes:
-      weights: number of weight tensors copied.
-      of_weights: number of weight tensors of the new model.
-      words: number of word embeddings copied.
-      of_words: number of word embeddings of the new model.
-    """
-
-    weights: int
-    of_weights: int
-    words: int
-    of_words: int
+    weights: int  # weight tensors copied
+    of_weights: int  # weight tensors of the new model
+    words: int  # word embeddings copied
+    of_words: int  # word embeddings of the new model
 
 
 @dataclass(frozen=True)
@@ -118,38 +103,23 @@ class WorkerEpochEnded(Event):
 
 @dataclass(frozen=True)
 class Calibrated(Event):
-    """Calibration on dev has ended.
+    """Calibration on dev has ended."""
 
-    Attributes:
-      outside_bias: what is subtracted from the score of the tag O.
-      temperature: by which all scores are divided.
-      odds: factor of the odds of an entity's probability.
-      f1: F1 on dev with all of these.
-      error: expected calibration error on dev.
-    """
-
-    outside_bias: float
-    temperature: float
-    odds: float
-    f1: float
-    error: float
+    outside_bias: float  # subtracted from the score of the tag O
+    temperature: float  # divides all scores
+    odds: float  # factor of the odds of an entity's probability
+    f1: float  # on dev, with all of these
+    error: float  # expected calibration error on dev
 
 
 @dataclass(frozen=True)
 class TrialEnded(Event):
-    """A trial of hyperparameter tuning has ended.
+    """A trial of hyperparameter tuning has ended."""
 
-    Attributes:
-      trial: its number, from 1.
-      trials: how many there are.
-      f1: F1 on dev of its best epoch.
-      settings: the settings tried, by dotted key.
-    """
-
-    trial: int
+    trial: int  # from 1
     trials: int
-    f1: float
-    settings: Mapping[str, float]
+    f1: float  # on dev, of the best epoch
+    settings: Mapping[str, float]  # by dotted key
 
 
 Listener = Callable[[Event], None]
@@ -180,8 +150,7 @@ _JSON_EVENTS = {
 
 def to_json(event: Event) -> str:
     """An event as one line of JSON: `event` is the name of its class; an error becomes its text."""
-    values = {field.name: getattr(event, field.name) for field in fields(event)}
-    return json.dumps({"event": type(event).__name__, **values}, default=_plain)
+    return json.dumps({"event": type(event).__name__, **vars(event)}, default=_plain)
 
 
 def from_json(values: Mapping[str, Any]) -> Event:

@@ -1,6 +1,6 @@
-"""Redirects what this process, its children and C++ code write to standard output and standard error.
+"""Redirects standard output and standard error of this process, its children and C++ code.
 
-By file descriptor, since C++ code and child processes write past `sys.stdout` and `sys.stderr`.
+It redirects file descriptors, since C++ code and child processes do not use `sys.stdout`.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def log_to_file(log: Path, use_stderr: bool = False) -> Iterator[IO[str]]:
       use_stderr: whether to yield the original standard error in place of standard output.
 
     Yields:
-      A text stream to the original standard output (or standard error), for what the user is to see.
+      A text stream to the original standard output (or standard error), for the user.
     """
     shown = os.dup(_STDERR if use_stderr else _STDOUT)
     level = logging.root.level
@@ -42,7 +42,7 @@ def log_to_file(log: Path, use_stderr: bool = False) -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def silence_stderr() -> Iterator[None]:
-    """Discards what is written to standard error; shows it only if the block raises.
+    """Discards the block's output to standard error, or shows it if the block raises.
 
     Not for blocks in which other threads write to standard error.
     """
@@ -58,7 +58,7 @@ def silence_stderr() -> Iterator[None]:
 
 
 def take_stdout() -> IO[str]:
-    """A stream to standard output for this module's caller alone; everything else that is printed goes to stderr.
+    """Returns a stream to standard output, and sends everything else that is printed to stderr.
 
     For a process whose standard output is read by a program.
     """
@@ -68,13 +68,16 @@ def take_stdout() -> IO[str]:
 
 
 def discard_stdout() -> None:
-    """Sends standard output to the null device: its reader has closed the pipe, and Python would flush it at exit."""
+    """Sends standard output to the null device after its reader has closed the pipe.
+
+    Python would flush it at exit, and fail.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
 def _redirected(target: int, *descriptors: int) -> Iterator[None]:
-    """Points descriptors to `target` and restores them in the end; leaves closed descriptors alone."""
+    """Points descriptors to `target` in the block; ignores closed descriptors."""
     _flush()
     originals = {}
     for descriptor in descriptors:

@@ -10,10 +10,13 @@ _INTRA_OP, _INTER_OP = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 
 
 def limit_threads(threads: int = 0) -> None:
-    """Limits how many operations TensorFlow runs in parallel, here and in child processes; 0 means one a core.
+    """Limits how many operations TensorFlow runs in parallel, here and in child processes.
 
-    Has no effect once TensorFlow has started. One operation is not split over threads, unless the environment sets
-    TF_NUM_INTRAOP_THREADS: a step of the LSTM is so short that splitting it costs more than it gains.
+    It has no effect after TensorFlow has started. A single operation runs on one thread, unless the
+    environment sets TF_NUM_INTRAOP_THREADS: a step of the LSTM is too short to gain from several.
+
+    Args:
+      threads: the number of operations, 0 for one for each core.
     """
     os.environ.setdefault(_INTRA_OP, "1")
     if threads:
@@ -26,12 +29,12 @@ def available_cores() -> int:
 
 
 def import_tensorflow(threads: int = 0) -> ModuleType:
-    """Imports TensorFlow and lists its devices without output; what it prints is shown if that fails.
+    """Imports TensorFlow and lists its devices; shows their output only if that fails.
 
     `threads` is as for `limit_threads`.
     """
     limit_threads(threads)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it logs errors about absent GPUs
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow logs errors about absent GPUs
     with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its dependencies ask users of Python 3.10 to upgrade
         import tensorflow as tf

@@ -30,7 +30,7 @@ IRRELEVANT = frozenset(
         "corpus.splits.files",
         "corpus.splits.spans.path",
         "corpus.plan",  # follows from the content, the options and the code
-        "contract",  # DataGate's, for its message
+        "schema_file",  # of DataGate, for its message
         "custom_config.schema",
         "custom_config.checkpoints",
         "custom_config.vectors",

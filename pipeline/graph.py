@@ -117,7 +117,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         statistics=statistics_gen.outputs["statistics"],
         schema=schema.outputs["schema"],
         baseline=accepted_statistics.outputs["statistics"],
-        contract=schema_path,
+        schema_file=schema_path,
         drift_action=config.drift,
         newest=str(corpus.splits.spans[-1]) if corpus.splits.spans else "",
         code=code_hash("components.validation.data_gate"),
@@ -296,7 +296,7 @@ def create_pipeline(
         ),
         custom_executor_spec=executor_spec.ExecutorClassSpec(pusher.Executor),
         custom_config={
-            **pusher.place(workdir.versions, config.publish.canary, config.publish.base_path),
+            **pusher.destination(workdir.versions, config.publish.canary, config.publish.base_path),
             "code": code_hash("components.publishing.pusher"),
         },
     )

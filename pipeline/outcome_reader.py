@@ -43,7 +43,7 @@ def read_figures(connection: Connection, executions: Mapping[str, int]) -> figur
     store = metadata_store.opened(connection)
     artifact = _output(store, executions[REPORT], "figures")
     version = _baseline_version(store, executions[REPORT])
-    measured = figures.parse_measured(Path(artifact.uri, component.FILE).read_bytes())
+    measured = figures.parse(figures.Measured, Path(artifact.uri, component.FILE).read_bytes())
     comparison = measured.evaluation.comparison
     if not comparison or not version:
         return measured

@@ -1,1 +1,1 @@
-"""Private parts of TFX, Beam, Keras and TensorFlow that the project cannot do without; each with a contract test."""
+"""Private API of TFX, Beam, Keras and TensorFlow that the project needs, with contract tests."""

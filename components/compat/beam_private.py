@@ -1,9 +1,11 @@
-"""Private parts of Beam.
+"""Private API of Beam.
 
-- `StandardOptions.DEFAULT_RUNNER`: TFX's BeamDagRunner makes a `beam.Pipeline()` without options, so this class attribute is
-  the only way to choose what runs it. Left alone, Beam's DirectRunner tries Prism first, a program that it downloads.
-- `fn_api_runner.translations`: takes a source apart into listing and reading, with a shuffle between them. On Flink Beam
-  leaves the files of a source on the worker that listed them, so one worker reads a whole split (Beam issue 21222).
+- `StandardOptions.DEFAULT_RUNNER`: TFX's BeamDagRunner makes a `beam.Pipeline()` without options, so
+  only this class attribute chooses its runner. The default, DirectRunner, tries Prism first, a program
+  that it downloads.
+- `fn_api_runner.translations`: splits a source into listing files and reading them, with a shuffle
+  between. On Flink, Beam leaves the files of a source on the worker that listed them, so one worker
+  would read all files of a split (Beam issue 21222).
 
 Seen with Beam 2.61 and 2.74. Contract test: tests/model/test_beam_contract.py.
 """
@@ -17,19 +19,18 @@ from apache_beam.portability.common_urns import composites, primitives
 from apache_beam.runners.portability.fn_api_runner import translations
 
 _KNOWN_TO_FLINK = frozenset(
-    transform.urn
-    for transform in (
-        composites.RESHUFFLE,
-        primitives.IMPULSE,
-        primitives.FLATTEN,
-        primitives.GROUP_BY_KEY,
-    )
+    {
+        composites.RESHUFFLE.urn,
+        primitives.IMPULSE.urn,
+        primitives.FLATTEN.urn,
+        primitives.GROUP_BY_KEY.urn,
+    }
 )
 
 
 @contextlib.contextmanager
 def default_runner(name: str) -> Iterator[None]:
-    """Pipelines of the block that name no runner use this one."""
+    """Sets the runner of pipelines in the block that do not name one."""
     before = StandardOptions.DEFAULT_RUNNER
     StandardOptions.DEFAULT_RUNNER = name
     try:
@@ -41,7 +42,7 @@ def default_runner(name: str) -> Iterator[None]:
 def shuffle_files_of_sources(
     pipeline: beam_runner_api_pb2.Pipeline,
 ) -> beam_runner_api_pb2.Pipeline:
-    """The same pipeline with each source split into listing files, a shuffle, and reading them."""
+    """Splits each source of a pipeline into listing files, a shuffle, and reading the files."""
     phases = [translations.expand_sdf, translations.sort_stages]
     expanded = translations.optimize_pipeline(pipeline, phases, _KNOWN_TO_FLINK, partial=True)
     for transform in expanded.components.transforms.values():

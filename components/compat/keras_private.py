@@ -1,4 +1,4 @@
-"""Private parts of Keras that the project uses. Seen with Keras 3.12 and 3.15.
+"""Private API of Keras. Seen with Keras 3.12 and 3.15.
 
 `tests/model/test_keras_contract.py` fails when one of them changes.
 """

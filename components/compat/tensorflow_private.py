@@ -1,8 +1,8 @@
 """Private API of TensorFlow: the session call that `tf.compat.v1.Session.run` ends in.
 
-`Session.run` looks up names and rebuilds the structure of its outputs at each call, which is a tenth
-of the time of a short text. Seen in TensorFlow 2.16.2 and 2.21. Where it has changed,
-`session_function` falls back on the public API; `tests/model/test_tensorflow_contract.py` tells.
+`Session.run` looks up names and rebuilds the structure of its outputs at each call, a notable part of
+the time of a short text. Seen with TensorFlow 2.16.2 and 2.21. If the private API has changed,
+`session_function` uses the public one, and `tests/model/test_tensorflow_contract.py` fails.
 """
 
 from collections.abc import Callable, Mapping, Sequence

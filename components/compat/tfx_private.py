@@ -1,10 +1,12 @@
-"""Private parts of TFX: runners that launch each node by a function of ours.
+"""Private API of TFX: runners that launch each node with a function of the caller.
 
-TFX's public runners tell nobody when a node starts, ends or fails, and count Beam's options as part of a node's cache key,
-so that a cluster's new address would run every node again. What is used here and not in `tfx.v1`:
+TFX's public runners do not report when a node starts, ends or fails, and make Beam's options part of a
+node's cache key, so that a cluster's new address would run every node again. Used here, but not in
+`tfx.v1`:
 
 - `BeamDagRunner._PIPELINE_NODE_DO_FN_CLS`, which TFX has for runners derived from it;
-- `tfx.orchestration.portable` (Launcher with `custom_executor_operators`, IrBasedRunner, partial runs, the run's id).
+- `tfx.orchestration.portable`: Launcher with `custom_executor_operators`, IrBasedRunner, partial runs
+  and the run's id.
 
 Seen with TFX 1.16 and 1.21. Contract test: tests/model/test_tfx_contract.py.
 """
@@ -32,37 +34,29 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 @dataclass(frozen=True)
 class Node:
-    """A node of a compiled pipeline, and what it takes to launch it. Beam pickles it.
-
-    Attributes:
-      pipeline_node: the node.
-      mlmd_connection_config: of ML Metadata.
-      pipeline_info: of the pipeline.
-      pipeline_runtime_spec: of the pipeline; holds the run's id.
-      executor_spec: what executes the node; None for a resolver.
-      custom_driver_spec: None unless the node has a driver of its own.
-    """
+    """A node of a compiled pipeline, with all that is needed to launch it. Beam pickles it."""
 
     pipeline_node: pipeline_pb2.PipelineNode
     mlmd_connection_config: Any
     pipeline_info: pipeline_pb2.PipelineInfo
-    pipeline_runtime_spec: pipeline_pb2.PipelineRuntimeSpec
-    executor_spec: Any
-    custom_driver_spec: Any
+    pipeline_runtime_spec: pipeline_pb2.PipelineRuntimeSpec  # holds the run's id
+    executor_spec: Any  # None for a resolver
+    custom_driver_spec: Any  # None unless the node has a driver of its own
 
     @property
     def id(self) -> str:
         return self.pipeline_node.node_info.id
 
     def metadata(self) -> metadata.Metadata:
-        """ML Metadata, a context manager."""
+        """Opens ML Metadata; a context manager."""
         return metadata.Metadata(self.mlmd_connection_config)
 
     def launch(self) -> int:
-        """Runs the node, or takes its outputs from the cache. Returns the id of its execution."""
+        """Runs the node or takes its outputs from the cache. Returns the id of its execution."""
         spec, operators = self.executor_spec, {}
         if isinstance(spec, executable_spec_pb2.BeamExecutableSpec):
-            # The launcher hashes the spec that it is given into the cache key; the operator gets the one with Beam's options.
+            # The launcher hashes its spec into the cache key. The operator gets the one with Beam's
+            # options.
             full, spec = spec, executable_spec_pb2.BeamExecutableSpec()
             spec.python_executor_spec.CopyFrom(full.python_executor_spec)
             operators[type(spec)] = lambda executor_spec, platform_config: (
@@ -84,11 +78,11 @@ LaunchNode = Callable[[Node], None]
 
 
 def make_runner(orchestrator: str, launch: LaunchNode, run_id: str) -> IrBasedRunner:
-    """A runner of TFX pipelines.
+    """Makes a runner of TFX pipelines.
 
     Args:
       orchestrator: "beam", as TFX's BeamDagRunner, or "local", as its LocalDagRunner.
-      launch: called with each node in an order in which they can run; a function of a module, since Beam pickles it.
+      launch: called with each node after the nodes upstream; at module level, since Beam pickles it.
       run_id: the run's name in ML Metadata.
     """
     runner = _BeamRunner() if orchestrator == "beam" else _LocalRunner()
@@ -101,7 +95,7 @@ class _RunnerMixin:
     run_id: str
 
     def _set_run_id(self, pipeline: pipeline_pb2.Pipeline) -> None:
-        """Before TFX's own runners do it, which use the time."""
+        """Sets the run's id before TFX's runners set it to the time."""
         parameters = {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
         runtime_parameter_utils.substitute_runtime_parameter(pipeline, parameters)
 
@@ -115,7 +109,7 @@ class _NodeDoFn(beam.DoFn):
         self._launch, self._node = launch, Node(**node)
 
     def process(self, element: Any, *signals: Any) -> None:
-        for signal in signals:  # empty: there when the nodes upstream have ended
+        for signal in signals:  # empty, and available when the nodes upstream have ended
             list(signal)
         logging.info("node %s is running.", self._node.id)
         self._launch(self._node)

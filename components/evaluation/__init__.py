@@ -1,1 +1,1 @@
-"""Entity scores as TFMA metrics, and what a new model is compared with."""
+"""Entity scores as TFMA metrics, the gate by type, and the models and data to compare with."""

@@ -5,6 +5,7 @@ Entities are counted as CoNLL does (exact span and type, over IOB2 after repair)
 signature `examples`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from components.ingest import features
 from components.ner import novelty, scores, tags
 
 NAME = "entity"
-_PARTS = ("f1", "precision", "recall", "support")
+_PARTS = ("precision", "recall", "f1", "support")
 _NOVELTY_NAMES = {
     novelty.SEEN: "seen",
     novelty.SEEN_AS_OTHER: "seen_as_other",
@@ -37,32 +38,24 @@ def metric_name(part: str, type_: str = "") -> str:
 
 @dataclass
 class Counts:
-    """The accumulator.
-
-    Attributes:
-      per_type: true positives, false positives and false negatives by entity type.
-      true: true entities by novelty, that is, whether the train split has them.
-      found: those of them that were predicted.
-    """
+    """The accumulator. Novelty says whether train has an entity (`components.ner.novelty`)."""
 
     per_type: dict[str, scores.PRF] = field(default_factory=dict)
-    found: dict[int, int] = field(default_factory=dict)
-    true: dict[int, int] = field(default_factory=dict)
+    true: Counter[int] = field(default_factory=Counter)  # true entities by novelty
+    correct: Counter[int] = field(default_factory=Counter)  # those that were predicted
 
     def add(self, other: "Counts") -> None:
         """Adds the counts of `other`."""
-        for type_, counts in other.per_type.items():
-            self.per_type[type_] = self.per_type.get(type_, scores.PRF()) + counts
-        for mine, theirs in ((self.found, other.found), (self.true, other.true)):
-            for kind, count in theirs.items():
-                mine[kind] = mine.get(kind, 0) + count
+        self.per_type = scores.add_counts(self.per_type, other.per_type)
+        self.true.update(other.true)
+        self.correct.update(other.correct)
 
 
 class EntityScores(tfma.metrics.Metric):
     """Entity scores.
 
-    Computes `entity_f1`, `entity_precision`, `entity_recall` and `entity_support`, over all types and
-    for each (`entity_f1/PER`), and `entity_recall_seen`, `entity_recall_seen_as_other` and
+    Computes `entity_f1`, `entity_precision`, `entity_recall` and `entity_support`, over all types
+    and for each (`entity_f1/PER`), and `entity_recall_seen`, `entity_recall_seen_as_other` and
     `entity_recall_unseen`, by whether the train split has the entity.
     """
 
@@ -123,14 +116,9 @@ class _Combiner(beam.CombineFn):
         label = element.get_labels(self._model_name, self._output_name)
         predicted = element.get_predictions(self._model_name, self._output_name)["tags"]
         # TFMA leaves out a feature without values.
-        seen = (element.get_by_key("features") or {}).get(features.SEEN)
-        accumulator.add(
-            counts_of(
-                _strings(label),
-                _strings(predicted),
-                [] if seen is None else np.ravel(seen).tolist(),
-            )
-        )
+        seen = (element.get_by_key("features") or {}).get(features.SEEN, ())
+        novelty_codes = np.ravel(seen).astype(int).tolist()
+        accumulator.add(counts_of(_strings(label), _strings(predicted), novelty_codes))
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:
@@ -154,9 +142,8 @@ def counts_of(gold: list[str], predicted: list[str], seen: list[int]) -> Counts:
     true_spans = tags.spans_of(gold, "IOB2")
     predicted_spans = set(tags.spans_of([tag or "O" for tag in predicted[: len(gold)]], "IOB2"))
     counts = Counts(scores.score(true_spans, predicted_spans))
-    for span, kind in zip(true_spans, seen):
-        counts.true[kind] = counts.true.get(kind, 0) + 1
-        counts.found[kind] = counts.found.get(kind, 0) + (span in predicted_spans)
+    counts.true.update(seen)
+    counts.correct.update(kind for span, kind in zip(true_spans, seen) if span in predicted_spans)
     return counts
 
 
@@ -167,8 +154,8 @@ def _named(counts: Counts) -> Iterator[tuple[str, float]]:
         for part, value in result.as_dict().items():
             yield metric_name(part, type_), value
     for kind, name in _NOVELTY_NAMES.items():
-        if counts.true.get(kind):
-            yield metric_name(f"recall_{name}"), counts.found[kind] / counts.true[kind]
+        if counts.true[kind]:
+            yield metric_name(f"recall_{name}"), counts.correct[kind] / counts.true[kind]
 
 
 def _strings(values: Any) -> list[str]:
@@ -185,15 +172,10 @@ Scores = Mapping[str, float]
 
 
 class Results(NamedTuple):
-    """The results of an evaluation.
+    """The results of an evaluation: values by slice and metric name."""
 
-    Attributes:
-      candidate: the new model's values by slice and metric name.
-      baseline: the serving model's; empty if there was none to compare with.
-    """
-
-    candidate: Mapping[tuple, Scores]
-    baseline: Mapping[tuple, Scores]
+    candidate: Mapping[tuple, Scores]  # of the new model
+    baseline: Mapping[tuple, Scores]  # of the serving model; empty without one to compare with
 
 
 def load_results(path: str) -> Results:
@@ -213,9 +195,7 @@ def types_in(values: Scores) -> list[str]:
 
 def parts(values: Scores, type_: str = "") -> dict[str, float]:
     """Precision, recall, F1 and support in a slice, of all types or of one."""
-    result = {
-        part: values[metric_name(part, type_)] for part in ("precision", "recall", "f1", "support")
-    }
+    result = {part: values[metric_name(part, type_)] for part in _PARTS}
     return {**result, "support": int(result["support"])}
 
 

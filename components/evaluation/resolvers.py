@@ -1,9 +1,8 @@
-"""Resolvers of what a run is compared with: the data accepted before, and the serving model.
+"""Strategies of resolvers: the accepted data and the serving model to compare a run with.
 
-TFX's LatestBlessedModelStrategy gives a run that is repeated its own model as baseline, so that it
-compares a model with itself and never finds later steps in the cache. After a rollback it gives the
-model that was withdrawn. These strategies consider only what came before the run's own artifacts, and
-what is published.
+TFX's LatestBlessedModelStrategy resolves to the run's own model if the run is repeated, so that a model
+is compared with itself and later nodes are never cached. After a rollback it resolves to the withdrawn
+model. These strategies consider only published models, and artifacts older than the run's own.
 """
 
 from typing import Optional
@@ -45,8 +44,8 @@ class AcceptedStatisticsStrategy(resolver.ResolverStrategy):
 class ServingModelStrategy(resolver.ResolverStrategy):
     """Resolves `model` to the serving model, if it can be compared with the one in `current`.
 
-    A model of another interface, as its card says, cannot be compared: its signatures differ. If the
-    model in `current` is the serving model, the result is the model that it was compared with.
+    A model whose card has another interface cannot be compared: its signatures differ. If the model in
+    `current` is the serving model, the result is the model that it was compared with.
 
     Args:
       version: the serving version, or "" if there is nothing to compare with.
@@ -75,8 +74,8 @@ class ServingModelStrategy(resolver.ResolverStrategy):
 class WarmStartStrategy(resolver.ResolverStrategy):
     """Resolves `model` to the serving model, from whose weights training starts.
 
-    If the serving model was made from the Transform graph in `current`, the result is the model that
-    it started from itself, so that the same data is not trained on repeatedly.
+    If the serving model was trained with the Transform graph in `current`, the result is the model that
+    it started from, so that the model is not trained on the same data repeatedly.
 
     Args:
       version: the serving version, or "" if there is none.
@@ -116,17 +115,17 @@ def _input_of_latest_execution(
     key: str,
     input_key: str,
 ) -> Optional[int]:
-    """The id of an input of the latest execution that made or evaluated an artifact.
+    """The id of an input to the latest execution that made or evaluated an artifact.
 
     Args:
       store: the metadata store.
       artifact_id: the artifact.
-      event_type: OUTPUT for executions that made the artifact, INPUT for Evaluators that took it.
+      event_type: OUTPUT for executions that made the artifact, INPUT for Evaluators that read it.
       key: the artifact's output or input key in the execution.
-      input_key: the key of the wanted input.
+      input_key: the key of the input to find.
 
     Returns:
-      The input's id, or None if there is no such execution or it had no such input.
+      The input's id, or None if the execution or the input does not exist.
     """
     if artifact_id is None:
         return None

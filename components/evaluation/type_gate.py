@@ -1,7 +1,7 @@
 """The node TypeGate: holds back a model that lost too much on one entity type.
 
-It judges models that the Evaluator blessed. TFMA's thresholds do not consider support, and fail for a
-type that only one of the two models has.
+It judges models that the Evaluator blessed. TFMA's thresholds ignore support, and fail for a type that
+only one of the two models has.
 """
 
 import json
@@ -45,7 +45,7 @@ def TypeGate(
       evaluation: the figures of the Evaluator.
       evaluator_blessing: the verdict of the Evaluator.
       model: the new model.
-      blessing: the verdict of this gate, with the reasons where it is negative.
+      blessing: the verdict of this gate, with the reasons if it is negative.
       tolerance: F1 that a type may lose.
       support: a type with fewer true entities is not judged.
       code: hash of the sources that this node depends on.
@@ -83,7 +83,7 @@ def TypeGate(
 
 
 def read_reasons(blessing_uri: str) -> list[str]:
-    """The reasons why this gate held a model back; empty if it did not."""
+    """The reasons why this gate held a model back; empty if it let the model through."""
     return json.loads(Path(blessing_uri, _REASONS).read_text(encoding="utf-8"))
 
 

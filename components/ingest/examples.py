@@ -1,28 +1,27 @@
-"""Sentences as tf.Examples (`components.ingest.features` says what they hold)."""
+"""Sentences as tf.Examples with the features of `components.ingest.features`."""
 
 from collections.abc import Container
 
 import tensorflow as tf
 
 from components.ingest import features
-from components.ner.lengths import length_class
 from components.ner.novelty import KnownEntities, novelty
-from components.ner.sentence import Sentence
+from components.ner.sentence import Sentence, length_class
 from components.ner.tags import spans_of
 
-_OF_SPANS = (features.ARRIVAL, features.FAMILIAR)  # absent where there are none
+_ABSENT_IF_EMPTY = (features.ARRIVAL, features.FAMILIAR)
 
 
 def of_sentence(
     sentence: Sentence, known: KnownEntities, arrival: str = "", words: Container[str] | None = None
 ) -> tf.train.Example:
-    """The example of a sentence, its entities compared with those of train.
+    """The example of a sentence.
 
     Args:
-      sentence: it.
-      known: entities of train.
-      arrival: whether it is of the newest span or of an earlier one, "" if that is no question.
-      words: with which its tokens are compared, in lower case; None if they are not.
+      sentence: the sentence.
+      known: entities of train, with which the sentence's entities are compared.
+      arrival: `features.NEWEST` or `features.EARLIER`; "" without several spans.
+      words: words of train in lower case, with which the tokens are compared; None for no comparison.
     """
     values: dict[str, list] = {
         features.TOKENS: list(sentence.tokens),
@@ -40,20 +39,21 @@ def of_sentence(
     }
     example = tf.train.Example()
     for feature in features.FEATURES:
-        if values[feature.name] or feature.name not in _OF_SPANS:
+        if values[feature.name] or feature.name not in _ABSENT_IF_EMPTY:
             _fill(example.features.feature[feature.name], feature, values[feature.name])
     return example
 
 
 def sentence_of(serialized: bytes) -> Sentence:
-    """The sentence of a serialised example: its tokens, entities, document and identity."""
-    found = tf.train.Example.FromString(serialized).features.feature
+    """The sentence of a serialised example: its tokens, entities, document and id."""
+    features_by_name = tf.train.Example.FromString(serialized).features.feature
 
     def texts(name: str) -> tuple[str, ...]:
-        return tuple(value.decode("utf-8") for value in found[name].bytes_list.value)
+        values = features_by_name[name].bytes_list.value
+        return tuple(value.decode("utf-8") for value in values)
 
-    [document], [identity] = texts(features.DOCUMENT), texts(features.SENTENCE)
-    return Sentence(texts(features.TOKENS), spans_of(texts(features.TAGS)), document, identity)
+    [document], [id_] = texts(features.DOCUMENT), texts(features.SENTENCE)
+    return Sentence(texts(features.TOKENS), spans_of(texts(features.TAGS)), document, id_)
 
 
 def _fill(target: tf.train.Feature, feature: features.Feature, values: list) -> None:

@@ -1,51 +1,43 @@
-"""The features of an example, by name: what ExampleGen writes and everything after it relies on."""
+"""The features of a tf.Example, by name, as ExampleGen writes them for all later nodes."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-TOKENS = "tokens"
-TAGS = "tags"
-DOCUMENT = "document"
-SENTENCE = "sentence"
-STARTS = "starts"
-ENDS = "ends"
-LENGTH = "length"
-SEEN = "entity_seen"
-ARRIVAL = "arrival"
-FAMILIAR = "token_familiar"
+TOKENS = "tokens"  # UTF-8, as the corpus has them
+TAGS = "tags"  # IOB2, one for each token
+DOCUMENT = "document"  # id of the document, empty if the corpus has no documents
+SENTENCE = "sentence"  # id of the sentence: file and line
+STARTS = "starts"  # code point offset of each token in its text, if known
+ENDS = "ends"  # the same of each token's end
+LENGTH = "length"  # class of sentence length, for slices
+SEEN = "entity_seen"  # novelty of each entity (`components.ner.novelty`)
+ARRIVAL = "arrival"  # with several spans: NEWEST or EARLIER
+FAMILIAR = (
+    "token_familiar"  # whether train has each token, outside the train split of earlier spans
+)
 
-NEWEST, EARLIER = "newest", "earlier"  # values of ARRIVAL
+NEWEST, EARLIER = "newest", "earlier"
 
 
 @dataclass(frozen=True)
 class Feature:
-    """`always`: present in every example; `one`: never more than one value."""
+    """A feature of an example."""
 
     name: str
     kind: Literal["bytes", "int"]
-    always: bool = True
-    one: bool = False
+    always: bool = True  # present in every example
+    one: bool = False  # never more than one value
 
 
 FEATURES = (
-    Feature(TOKENS, "bytes"),  # UTF-8, as the corpus has them
-    Feature(TAGS, "bytes"),  # IOB2, one for each token
-    Feature(
-        DOCUMENT, "bytes", one=True
-    ),  # identity of the document, empty where the corpus has none
-    Feature(SENTENCE, "bytes", one=True),  # identity of the sentence: file and line
-    Feature(
-        STARTS, "int", always=False
-    ),  # code point offsets of each token in its text, where known
+    Feature(TOKENS, "bytes"),
+    Feature(TAGS, "bytes"),
+    Feature(DOCUMENT, "bytes", one=True),
+    Feature(SENTENCE, "bytes", one=True),
+    Feature(STARTS, "int", always=False),
     Feature(ENDS, "int", always=False),
-    Feature(LENGTH, "bytes", one=True),  # class of sentence length, for slices
-    Feature(
-        SEEN, "int", always=False
-    ),  # for each entity: 1 if train has it with this type, 2 with another type only, else 0
-    Feature(
-        ARRIVAL, "bytes", always=False, one=True
-    ),  # of which span, where there are several: the newest or an earlier one
-    Feature(
-        FAMILIAR, "bytes", always=False
-    ),  # for each token that those were not trained on: whether their train has it
+    Feature(LENGTH, "bytes", one=True),
+    Feature(SEEN, "int", always=False),
+    Feature(ARRIVAL, "bytes", always=False, one=True),
+    Feature(FAMILIAR, "bytes", always=False),
 )

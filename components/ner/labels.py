@@ -1,12 +1,12 @@
-"""The label map: IOB2 tags in the order of their numbers, taken from the contract's closed domain on tags.
+"""The label map of a model: IOB2 tags in the order of their numbers.
 
-It comes from the schema and not from the data at hand, so that a type that happens to be absent from one span of data
-does not change the model's shape. The outside tag is number 0.
+It comes from the closed domain of tags in the curated schema rather than from the data, so that a
+type that is missing from one span of data does not change the model's shape.
 """
 
 from collections.abc import Iterable
 
-OUTSIDE = "O"
+OUTSIDE = "O"  # its number is 0
 
 
 def label_map(types: Iterable[str]) -> tuple[str, ...]:
@@ -19,10 +19,10 @@ def label_map(types: Iterable[str]) -> tuple[str, ...]:
 
 
 def types_of(tags: Iterable[str]) -> tuple[str, ...]:
-    """The types of IOB2 tags, each once, in alphabetical order."""
+    """The types of IOB2 tags, without duplicates, in alphabetical order."""
     return tuple(sorted({tag[2:] for tag in tags if tag != OUTSIDE}))
 
 
 def inside(tag: str) -> str:
-    """The tag of a token that goes on with what `tag` began: `I-PER` for `B-PER`, `O` for `O`."""
+    """The tag that continues the entity of `tag`: `I-PER` for `B-PER`, `O` for `O`."""
     return tag if tag == OUTSIDE else f"I-{tag[2:]}"

@@ -1,4 +1,4 @@
-"""Whether train has an entity: with the same type, with another one only, or not."""
+"""Novelty of an entity: whether train has it with the same type, with another type only, or not."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from components.ner.sentence import Span
 UNSEEN, SEEN, SEEN_AS_OTHER = 0, 1, 2
 
 KnownEntities = Mapping[str, Collection[str]]
-"""The types that each entity of train has there, by its surface."""
+"""The entities of train: their types, by `surface`."""
 
 
 def surface(tokens: Sequence[str], span: Span) -> str:
-    """The key of an entity among `KnownEntities`: its tokens joined with a space."""
+    """The tokens of an entity, joined by spaces."""
     return " ".join(tokens[span.start : span.end])
 
 
 def novelty(known: KnownEntities, tokens: Sequence[str], span: Span) -> int:
-    """`SEEN`, `SEEN_AS_OTHER` or `UNSEEN`."""
+    """The novelty of an entity in a sentence: `SEEN`, `SEEN_AS_OTHER` or `UNSEEN`."""
     types = known.get(surface(tokens, span), ())
     if span.type in types:
         return SEEN

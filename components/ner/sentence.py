@@ -1,8 +1,17 @@
-"""The two values that everything here speaks of: a span and a sentence."""
+"""The basic values: spans and sentences, and classes of sentence length."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+_LENGTH_CLASSES = {10: "up to 10 tokens", 25: "11 to 25 tokens", 50: "26 to 50 tokens"}
+_LONGER = "over 50 tokens"
+LENGTH_CLASSES = (*_LENGTH_CLASSES.values(), _LONGER)
+
+
+def length_class(tokens: int) -> str:
+    """The class of a sentence with this number of tokens, by which scores are sliced."""
+    return next((name for limit, name in _LENGTH_CLASSES.items() if tokens <= limit), _LONGER)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,26 +25,20 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Tokens and the entities among them.
-
-    `spans` are sorted and disjoint. `document` is the identity of the document, "" where there is none. `id` is
-    "train.conll:12": the file's name and the line the sentence begins on; `file` and `line` are the same with the whole
-    path. `offsets` are the tokens' places in `text`, counted in Unicode code points, end excluded; both are None where
-    only tokens are known.
-    """
+    """The tokens of a sentence and its entities."""
 
     tokens: tuple[str, ...]
-    spans: tuple[Span, ...]
-    document: str = ""
-    id: str = ""
-    offsets: tuple[tuple[int, int], ...] | None = None
-    text: str | None = None
-    file: str = ""
-    line: int = 0
+    spans: tuple[Span, ...]  # sorted and disjoint
+    document: str = ""  # id of the document, "" if the corpus has no documents
+    id: str = ""  # file name and first line, such as "train.conll:12"
+    offsets: tuple[tuple[int, int], ...] | None = None  # of tokens in `text`, in code points
+    text: str | None = None  # None, like `offsets`, if only tokens are known
+    file: str = ""  # path of the file
+    line: int = 0  # first line of the sentence in the file
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The spans as IOB2 tags, one a token."""
+        """The spans as IOB2 tags, one for each token."""
         tags = ["O"] * len(self.tokens)
         for span in self.spans:
             tags[span.start : span.end] = ["I-" + span.type] * (span.end - span.start)

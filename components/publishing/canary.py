@@ -1,10 +1,10 @@
-"""The canary: a model of its own beside the one that serves, and the server configuration of both.
+"""The canary: a separate model for a version on trial, and the server configuration.
 
-A canary of the model `ner` lies in `serving/ner-canary/VERSION` and is asked for by that name, so that
-requests for `ner` never meet it. `serving/models.config` names both models with the policy `latest` and
-never changes: versions come and go by renames alone. TensorFlow Serving opens no port before each
-model of its configuration has a version; hence `ner-canary` always holds a copy of the version that
-serves, made of hard links.
+A canary of the model `ner` is in `serving/ner-canary/VERSION`. Requests name it, so that requests for
+`ner` never reach it. `serving/models.config` names both models with the policy `latest` and never
+changes: renames alone add and remove versions. TensorFlow Serving opens its ports only when each model
+of its configuration has a version, so `ner-canary` always holds a copy of the version that serves, made
+of hard links.
 
 TensorFlow Serving's version labels are not used. The server checks labels before it loads versions
 and refuses the whole configuration if a label moves to a version that is not loaded yet.
@@ -54,11 +54,11 @@ def update(folders: Folders) -> None:
     if serves not in versions.versions(folders.canary):
         versions.link(folders.live / str(serves), folders.canary)
     kept = {serves, versions.canary(folders)}
-    elsewhere = {*versions.versions(folders.live), *versions.versions(folders.withdrawn)}
+    copies = {*versions.versions(folders.live), *versions.versions(folders.withdrawn)}
     for number in versions.versions(folders.canary):
         if number in kept:
             continue
-        if number in elsewhere:
+        if number in copies:
             versions.remove(folders.canary / str(number))
         else:
             versions.move(number, folders.canary, folders.withdrawn)
@@ -67,12 +67,12 @@ def update(folders: Folders) -> None:
 def migrate_labels(folders: Folders) -> str:
     """Replaces the version labels of an earlier release by canary folders.
 
-    Each version that has the label `stable` serves throughout. Versions above it leave the live folder:
-    the canary moves to the canary folder, others are withdrawn. `models.config` changes after that.
-    A killed migration is finished by the next one.
+    The version with the label `stable` serves throughout. Versions above it leave the live folder: the
+    canary moves to the canary folder, others are withdrawn. `models.config` changes after that. A
+    killed migration is finished by the next one.
 
     Args:
-      folders: the versions of a model; other models beside it that have labels are migrated, too.
+      folders: the versions of a model; other models in the same folder are migrated, too.
 
     Returns:
       A line about what changed, "" if labels are not in use.
@@ -120,7 +120,7 @@ def _without_labels(path: Path, folders: Folders) -> str | None:
 
 
 def model_names(serving: Path) -> list[str]:
-    """The models that `models.config` in a folder of models names; empty if there is no such file."""
+    """The models in `models.config` of a folder of models; empty without that file."""
     path = serving / CONFIG
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     return [json.loads(name) for name, _ in _MODEL.findall(text)]
@@ -148,6 +148,6 @@ def _write_config(folders: Folders, base_path: str | None) -> None:
     )
     atomic_io.write_text(
         path,
-        "# Written by tfx-ner once: versions come and go below the base paths. It needs no change.\n"
+        "# Written by tfx-ner. Versions come and go below the base paths; no change is needed here.\n"
         f"model_config_list {{\n{models}}}\n",
     )

@@ -1,7 +1,7 @@
 """Changes of the published versions: publish, roll back, promote, release, prune. Plain Python.
 
-Each change is a few renames in an order that survives a kill: what a server sees changes with one of
-them. A killed change is finished by doing it again. The caller holds the lock of the work folder.
+Each change is a few renames in an order that survives a kill; one of them changes what is served. A
+killed change is finished by repeating it. The caller holds the lock of the workdir.
 """
 
 import errno
@@ -19,10 +19,10 @@ def publish(
 ) -> Path:
     """Publishes a SavedModel as a new version and returns the version's folder.
 
-    The version goes live; as a canary it goes to the canary folder, if another version serves. During
-    a hold it goes to the withdrawn versions. Its number is the seconds since 1970, and higher than all
-    numbers there. The model is not copied if it is already the newest live version, the canary or a
-    withdrawn version, as after a run that was killed.
+    The version goes live, or as a canary to the canary folder if another version serves. During a hold
+    it goes to the withdrawn versions. Its number is the seconds since 1970, and higher than all existing
+    numbers. The model is not copied if it is already the newest live version, the canary or a withdrawn
+    version, as after a run that was killed.
 
     Args:
       model: folder of the SavedModel.
@@ -69,7 +69,7 @@ def rollback(folders: Folders, version: int | None, at: str, by: str, reason: st
       reason: why, for people.
 
     Raises:
-      UserError: there is no version to go back to, or it is not whole.
+      UserError: there is no version to go back to, or it is not complete.
     """
     serves = versions.serving(folders)
     if serves is None:
@@ -111,7 +111,7 @@ def promote(folders: Folders, version: int | None) -> int:
       version: the version, by default the canary.
 
     Raises:
-      UserError: there is no such version to promote, or it is not whole.
+      UserError: there is no version to promote, or it is not complete.
     """
     canary.update(folders)
     on_trial, serves = versions.canary(folders), versions.serving(folders)
@@ -131,8 +131,8 @@ def promote(folders: Folders, version: int | None) -> int:
             raise UserError(f"version {version} serves already")
     elif version < (serves or 0):
         raise UserError(
-            f"version {version} is lower than what is live; `tfx-ner models rollback {version}` goes"
-            " back to it"
+            f"version {version} is lower than the live version; `tfx-ner models rollback {version}`"
+            " goes back to it"
         )
     _refuse_broken(folders, version)
     if version in withdrawn:
@@ -225,8 +225,8 @@ def _refuse_two_file_systems(folders: Folders) -> None:
         if error.errno != errno.EXDEV:
             raise
         raise UserError(
-            f"{folders.live} and {folders.withdrawn} are on different file systems, and a version moves by one rename;"
-            " put both on one"
+            f"{folders.live} and {folders.withdrawn} are on different file systems, but a version moves"
+            " by one rename; put both on one file system"
         ) from None
     finally:
         for path in (probe, moved):

@@ -1,4 +1,7 @@
-"""A hold: after a rollback no run puts a version live. It is a file with the withdrawn versions."""
+"""The hold that a rollback sets: until it is lifted, no run puts a version live.
+
+It is a file in the folder of withdrawn versions.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,28 +15,22 @@ _FILE = ".hold.json"
 
 @dataclass(frozen=True)
 class Hold:
-    """What `tfx-ner models rollback` did.
+    """A rollback by `tfx-ner models rollback`."""
 
-    left: the version that was rolled back.
-    kept: the version that serves since.
-    at: the time, in ISO 8601.
-    by: the user.
-    reason: why, "" if no reason was given.
-    """
-
-    left: int
-    kept: int
-    at: str
-    by: str
-    reason: str
+    left: int  # the version that was rolled back
+    kept: int  # the version that serves since
+    at: str  # ISO 8601
+    by: str  # the user
+    reason: str  # "" if no reason was given
 
     def __str__(self) -> str:
         why = f" ({self.reason})" if self.reason else ""
-        return f"held since the rollback from {self.left} to {self.kept} on {self.at} by {self.by}{why}"
+        versions = f"from {self.left} to {self.kept}"
+        return f"held since the rollback {versions} on {self.at} by {self.by}{why}"
 
 
 def load(withdrawn: Path) -> Hold | None:
-    """The hold that is in force, None if there is none. Raises UserError if it cannot be read."""
+    """The hold in force, or None. Raises UserError if the file cannot be read."""
     path = withdrawn / _FILE
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""The Pusher: a version appears in the serving folder whole or not at all.
+"""The Pusher: a version appears in the serving folder complete or not at all.
 
-TFX's own Pusher copies into the version folder in place, and a server that polls meanwhile sees a folder that it cannot
-load. This one copies beside, and renames (`components.publishing.versions`).
+TFX's Pusher copies into the version folder, and a server that polls meanwhile sees a folder that it
+cannot load. This one copies to another name and renames (`components.publishing.versions`).
 """
 
 import json
@@ -17,8 +17,8 @@ from tfx.utils import io_utils, json_utils
 from components.publishing import changes, versions
 
 
-def place(folders: versions.Folders, canary: bool, base_path: str | None) -> dict[str, Any]:
-    """What the executor has to know of the place to publish to, as a part of the component's `custom_config`."""
+def destination(folders: versions.Folders, canary: bool, base_path: str | None) -> dict[str, Any]:
+    """The executor's part of the component's `custom_config`: where to publish."""
     return {
         "live": str(folders.live),
         "withdrawn": str(folders.withdrawn),
@@ -46,7 +46,7 @@ class Executor(executor.Executor):
         path = changes.publish(
             self.GetModelPath(input_dict), folders, config["canary"], config["base_path"]
         )
-        # The artifact holds the version's place rather than a second copy of the model.
+        # The artifact holds the version's path rather than a second copy of the model.
         io_utils.write_string_file(
             os.path.join(pushed.uri, "published.json"), json.dumps({"path": str(path)}) + "\n"
         )

@@ -1,6 +1,6 @@
 """The folders of a model's published versions. Plain Python, without TensorFlow.
 
-TensorFlow Serving takes a folder whose name is a number for a version, and serves the highest. So one
+In TensorFlow Serving a folder whose name is a number is a version, and the highest serves. So one
 rename publishes a version, and one rename withdraws it.
 """
 
@@ -20,27 +20,23 @@ _LAST_PUBLISHED = ".latest"  # file with the number of the version that was publ
 
 @dataclass(frozen=True)
 class Folders:
-    """The folders in which the versions of one model lie.
+    """The folders with the versions of a model."""
 
-    live: base folder of the servers of the model; they serve its highest version.
-    withdrawn: versions that must not be served, after a rollback or during a hold.
-    """
-
-    live: Path
-    withdrawn: Path
+    live: Path  # base folder of the servers; they serve its highest version
+    withdrawn: Path  # versions that must not be served, after a rollback or during a hold
 
     @property
     def canary(self) -> Path:
-        """Base folder of the canary, a model of its own: `ner-canary` for `ner`.
+        """Base folder of the canary, which is a separate model: `ner-canary` for `ner`.
 
-        It exists where canaries are in use, and then always holds a copy of the version that
-        serves, so that a server finds a version there while no canary is on trial.
+        It exists if canaries are in use, and then always holds a copy of the version that serves, so
+        that servers find a version there while no canary is on trial.
         """
         return self.live.with_name(f"{self.live.name}-canary")
 
     @property
     def bases(self) -> tuple[Path, ...]:
-        """All folders of versions; where a version is in several, the first one counts."""
+        """All base folders; of a version that is in several of them, the first one counts."""
         return self.live, self.withdrawn, self.canary
 
     @property
@@ -49,15 +45,15 @@ class Folders:
         return sorted({number for base in self.bases for number in versions(base)})
 
     def place(self, version: int) -> Path | None:
-        """The folder of a version, None if there is no such version."""
+        """The folder of a version, or None if it does not exist."""
         paths = (base / str(version) for base in self.bases)
         return next((path for path in paths if path.is_dir()), None)
 
 
 def version_number(name: str) -> int | None:
-    """The version number that a folder name stands for, None if it stands for no version.
+    """The version number in a folder's name, or None if the folder is not a version.
 
-    A version's folder has a name of ASCII digits that fits int64, as TensorFlow Serving expects.
+    TensorFlow Serving expects ASCII digits that fit int64.
 
     >>> version_number("1796030754"), version_number("1.partial"), version_number("²")
     (1796030754, None, None)
@@ -82,7 +78,7 @@ def version_folders(base: Path) -> dict[int, Path]:
 
 
 def versions(base: str | Path) -> list[int]:
-    """The version numbers in a base folder, lowest first; empty if there is no such folder."""
+    """The version numbers in a base folder, lowest first; empty if the folder does not exist."""
     folder = Path(base)
     return list(version_folders(folder)) if folder.is_dir() else []
 
@@ -93,10 +89,10 @@ def serving(folders: Folders) -> int | None:
 
 
 def canary(folders: Folders) -> int | None:
-    """The version that is on trial as the canary, None if there is none.
+    """The version on trial as the canary, or None.
 
-    It is the highest version of the canary folder that is neither live nor withdrawn: the others
-    there are copies.
+    It is the highest version of the canary folder that is neither live nor withdrawn; the others are
+    copies.
     """
     copies = {*versions(folders.live), *versions(folders.withdrawn)}
     on_trial = [number for number in versions(folders.canary) if number not in copies]
@@ -107,7 +103,7 @@ def canary(folders: Folders) -> int | None:
 def copy(
     model: Path, base: Path, version: int, copy_file: Callable[..., object] = shutil.copy2
 ) -> Path:
-    """Copies a SavedModel into a base folder as a version that appears whole, and returns it.
+    """Copies a SavedModel into a base folder as a version that appears complete, and returns it.
 
     Args:
       model: folder of the SavedModel.
@@ -135,7 +131,7 @@ def copy(
 
 
 def link(version: Path, base: Path) -> Path:
-    """Copies a version into another base folder under the same number, by hard links if possible."""
+    """Copies a version into another base folder with the same number, by hard links if possible."""
     return copy(version, base, int(version.name), _link_or_copy)
 
 
@@ -167,13 +163,13 @@ def clear_partial(folders: Folders) -> None:
 
 
 def lost_version(folders: Folders) -> str:
-    """The version published last if its folder is gone, else "". It has to be published again."""
+    """The version published last if its folder is gone, so that it must be published again; else ""."""
     version = last_published(folders)
     return version if version and not folders.place(int(version)) else ""
 
 
 def last_published(folders: Folders) -> str:
-    """The version published last, "" if no version was published or that one was pruned."""
+    """The version published last; "" if no version was published, or it was pruned."""
     record = folders.live / _LAST_PUBLISHED
     return record.read_text(encoding="utf-8").strip() if record.exists() else ""
 
@@ -189,7 +185,7 @@ def forget_last_published(folders: Folders) -> None:
 
 
 def missing_parts(version: Path) -> tuple[str, ...]:
-    """The files that a version needs to be loaded and described, and lacks."""
+    """The missing files of a version, of those that it needs to be loaded and described."""
     parts = ("saved_model.pb", "variables/variables.index", "assets.extra/ner.json")
     missing = [part for part in parts if not (version / part).is_file()]
     if not list(version.glob("variables/variables.data-*")):

@@ -35,8 +35,8 @@ def paired_difference(
       baseline_counts: the baseline's counts of each sentence.
 
     Returns:
-      The interval of the difference in F1 (new minus baseline), and its two-sided p-value: twice the
-      share of resamples whose difference has the opposite sign or is zero.
+      The interval of the difference in F1 (new minus baseline), and its two-sided p-value: twice
+      the share of resamples whose difference has the opposite sign or is zero.
     """
     resamples = _resample(
         np.concatenate([_count_rows(counts), _count_rows(baseline_counts)], axis=1)

@@ -15,6 +15,7 @@ from components.report.figures import (
     Metric,
     ModelCard,
     ModelDetails,
+    SplitFigures,
 )
 from components.settings import Card, Model
 
@@ -99,8 +100,12 @@ def _architecture(settings: Model) -> str:
     )
 
 
+def _split(data: Data, name: str) -> SplitFigures:
+    return next(figures for figures in data.splits if figures.name == name)
+
+
 def _data_set(corpus: str, split: str, data: Data, data_hash: str) -> DataSet:
-    figures = next(figures for figures in data.splits if figures.name == split)
+    figures = _split(data, split)
     return DataSet(corpus, split, figures.sentences, figures.tokens, figures.entities, data_hash)
 
 
@@ -122,17 +127,14 @@ def _caveats(evaluation: Evaluation, data: Data) -> Iterator[str]:
         f"Measured on {evaluation.sentences:,} sentences of {evaluation.split}. Expect lower scores"
         " on other kinds of text."
     )
-    few = [figures.type for figures in evaluation.types if figures.score.support < FEW_MEASURED]
+    scores = {figures.type: figures.score for figures in evaluation.types}
+    few = [name for name, score in scores.items() if score.support < FEW_MEASURED]
     if few:
         yield (
             f"These types have fewer than {FEW_MEASURED} entities in {evaluation.split}, so their"
             f" scores are mostly chance: {', '.join(few)}."
         )
-    never = [
-        figures.type
-        for figures in evaluation.types
-        if figures.score.support and not figures.score.tp
-    ]
+    never = [name for name, score in scores.items() if score.support and not score.tp]
     if never:
         yield f"The model never recognises these types correctly: {', '.join(never)}."
     by_novelty = {novelty.name: novelty.score for novelty in evaluation.slices.novelty}
@@ -142,25 +144,20 @@ def _caveats(evaluation: Evaluation, data: Data) -> Iterator[str]:
             f"Entities that do not occur in train are recognised less well: F1 {unseen.f1:.2f}"
             f" instead of {seen.f1:.2f}."
         )
-    measured = next(figures for figures in data.splits if figures.name == evaluation.split)
-    if (
-        measured.unknown_entities is not None
-        and measured.entities
-        and measured.unknown_entities < LITTLE_NEW
-    ):
+    measured = _split(data, evaluation.split)
+    new = measured.unknown_entities
+    if new is not None and measured.entities and new < LITTLE_NEW:
         yield (
-            f"Only {measured.unknown_entities:.0%} of the evaluated entities are new, so the score"
-            " says little about new names."
+            f"Only {new:.0%} of the evaluated entities are new, so the score says little about new"
+            " names."
         )
-    for overlap in data.overlaps:
-        if (overlap.left, overlap.right) == (
-            "train",
-            evaluation.split,
-        ) and overlap.sentence_share > MUCH_OVERLAP:
-            yield (
-                f"{overlap.sentence_share:.0%} of the evaluated sentences also occur in train, so"
-                " the score is too high."
-            )
+    shares = {(overlap.left, overlap.right): overlap.sentence_share for overlap in data.overlaps}
+    shared = shares.get(("train", evaluation.split), 0)
+    if shared > MUCH_OVERLAP:
+        yield (
+            f"{shared:.0%} of the evaluated sentences also occur in train, so the score is too"
+            " high."
+        )
     if evaluation.reliability.exceeds(_CALIBRATION_ERROR):
         yield (
             "The scores of entities are not probabilities: their expected calibration error is"

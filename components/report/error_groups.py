@@ -7,11 +7,12 @@ score first, and no sentence twice in a group.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from components.ner.novelty import surface
-from components.ner.sentence import Span
+from components.ner.sentence import Sentence, Span
 from components.report.alignment import Pair, Prediction
 from components.report.examples import make_example
 from components.report.figures import (
@@ -30,13 +31,47 @@ GROUPS_PER_KIND = 8  # of one kind and type, besides the group of all other erro
 TOTAL_GROUPS = 200  # approximately; more groups make a report slow and are not read
 WORDS_PER_GROUP = 5
 
+_Key = TypeVar("_Key")
+
 
 @dataclass(frozen=True, slots=True)
 class _Error:
     """A wrong pair in a sentence."""
 
-    index: int  # of the sentence
+    prediction: Prediction
+    index: int  # of the sentence in its split
     pair: Pair
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return self.prediction.sentence.tokens
+
+    @property
+    def surface(self) -> str:
+        """The words of the true entity, or of a spurious prediction."""
+        return surface(self.tokens, self.pair.spans[0])
+
+    @property
+    def label(self) -> str:
+        """The label of its group (`components.report.figures.ErrorGroup`)."""
+        gold, predicted = self.pair.gold, self.pair.predicted
+        if gold is None or predicted is None:
+            return self.surface
+        if gold.type != predicted.type:
+            return predicted.type
+        return boundary_difference(gold, predicted)
+
+    @property
+    def score(self) -> float:
+        """The score of the prediction, 0 if the entity was missed."""
+        span = self.pair.predicted
+        return self.prediction.scores[self.prediction.spans.index(span)] if span else 0.0
+
+    @property
+    def differing_words(self) -> list[str]:
+        """The tokens that are in one of the two entities only."""
+        gold, predicted = (set(range(span.start, span.end)) for span in self.pair.spans)
+        return [self.tokens[index] for index in sorted(gold ^ predicted)]
 
 
 def group_errors(predictions: Sequence[Prediction], pairs: Sequence[Sequence[Pair]]) -> Errors:
@@ -47,118 +82,84 @@ def group_errors(predictions: Sequence[Prediction], pairs: Sequence[Sequence[Pai
       pairs: the aligned pairs of each sentence.
     """
     by_kind: dict[tuple[str, str], list[_Error]] = defaultdict(list)
-    for index, sentence_pairs in enumerate(pairs):
+    for index, (prediction, sentence_pairs) in enumerate(zip(predictions, pairs)):
         for pair in sentence_pairs:
             if pair.kind != CORRECT:
-                by_kind[pair.kind, pair.type].append(_Error(index, pair))
-    largest_first = sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0]))
+                by_kind[pair.kind, pair.type].append(_Error(prediction, index, pair))
     limit = max(2, min(GROUPS_PER_KIND, TOTAL_GROUPS // max(1, len(by_kind))))
-    grouper = _Grouper(predictions, limit)
+    totals = {
+        MISSED: Counter(_keys((one.sentence, one.sentence.spans) for one in predictions)),
+        SPURIOUS: Counter(_keys((one.sentence, one.spans) for one in predictions)),
+    }
     return Errors(
         sum(map(len, by_kind.values())),
         tuple(
-            ErrorKind(kind, type_name, len(errors), grouper.groups(kind, errors))
-            for (kind, type_name), errors in largest_first
+            ErrorKind(kind, type_, len(errors), _groups(kind, errors, limit, totals.get(kind, {})))
+            for (kind, type_), errors in _largest_first(by_kind)
         ),
     )
 
 
-class _Grouper:
-    """Groups the errors of one kind and type into at most `limit` named groups."""
+def _keys(sentences: Iterable[tuple[Sentence, Sequence[Span]]]) -> Iterator[tuple[str, str]]:
+    """Yields the type and the words of each entity."""
+    for sentence, spans in sentences:
+        for span in spans:
+            yield span.type, surface(sentence.tokens, span)
 
-    def __init__(self, predictions: Sequence[Prediction], limit: int) -> None:
-        self._predictions = predictions
-        self._limit = limit
-        self._gold_counts = Counter(
-            (span.type, surface(prediction.sentence.tokens, span))
-            for prediction in predictions
-            for span in prediction.sentence.spans
-        )
-        self._predicted_counts = Counter(
-            (span.type, surface(prediction.sentence.tokens, span))
-            for prediction in predictions
-            for span in prediction.spans
-        )
 
-    def groups(self, kind: str, errors: Sequence[_Error]) -> tuple[ErrorGroup, ...]:
-        """Returns the groups, largest first; all remaining errors are in one group at the end."""
-        by_label: dict[str, list[_Error]] = defaultdict(list)
-        for error in errors:
-            by_label[self._label(error)].append(error)
-        largest_first = sorted(by_label.items(), key=lambda item: (-len(item[1]), item[0]))
+def _largest_first(groups: Mapping[_Key, list[_Error]]) -> list[tuple[_Key, list[_Error]]]:
+    return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+
+
+def _groups(
+    kind: str, errors: Sequence[_Error], limit: int, totals: Mapping[tuple[str, str], int]
+) -> tuple[ErrorGroup, ...]:
+    """Groups the errors of one kind and type.
+
+    Args:
+      kind: the kind.
+      errors: its errors.
+      limit: the maximum number of named groups. All other errors are in one group at the end.
+      totals: the number of entities by type and words, for `ErrorGroup.total`.
+    """
+    by_label: dict[str, list[_Error]] = defaultdict(list)
+    for error in errors:
+        by_label[error.label].append(error)
+    named, rest = [], []
+    for label, members in _largest_first(by_label):
         # Words that are missed or spurious only once do not form a group.
-        candidates = [
-            (label, members)
-            for label, members in largest_first
-            if len(members) > 1 or kind not in (MISSED, SPURIOUS)
-        ]
-        named = candidates[: self._limit]
-        named_labels = {label for label, _ in named}
-        rest = [
-            error
-            for label, members in largest_first
-            if label not in named_labels
-            for error in members
-        ]
-        groups = [self._group(kind, label, members) for label, members in named]
-        if rest:
-            groups.append(self._group(kind, "", rest))
-        return tuple(groups)
+        if len(named) < limit and (len(members) > 1 or kind not in (MISSED, SPURIOUS)):
+            total = totals.get((members[0].pair.type, members[0].surface))
+            named.append(_group(kind, label, members, EXAMPLES_PER_GROUP, total))
+        else:
+            rest += members
+    return (*named, *([_group(kind, "", rest, EXAMPLES_OF_REST)] if rest else []))
 
-    def _group(self, kind: str, label: str, members: Sequence[_Error]) -> ErrorGroup:
-        words: Counter[str] = Counter()
-        if kind == BOUNDARY:
-            words.update(word for error in members for word in self._differing_words(error))
-        limit = EXAMPLES_PER_GROUP if label else EXAMPLES_OF_REST
-        return ErrorGroup(
-            label=label,
-            count=len(members),
-            examples=tuple(
-                make_example(self._predictions[error.index], error.index, error.pair.spans)
-                for error in self._select_examples(members, limit)
-            ),
-            total=self._total(kind, members[0]) if label else None,
-            words=dict(words.most_common(WORDS_PER_GROUP)),
-        )
 
-    def _label(self, error: _Error) -> str:
-        gold, predicted = error.pair.gold, error.pair.predicted
-        if gold is None or predicted is None:
-            return self._surface(error)
-        return (
-            boundary_difference(gold, predicted) if gold.type == predicted.type else predicted.type
-        )
+def _group(
+    kind: str, label: str, members: list[_Error], examples: int, total: int | None = None
+) -> ErrorGroup:
+    words: Counter[str] = Counter()
+    if kind == BOUNDARY:
+        words.update(word for error in members for word in error.differing_words)
+    return ErrorGroup(
+        label=label,
+        count=len(members),
+        examples=tuple(
+            make_example(error.prediction, error.index, error.pair.spans)
+            for error in _select_examples(members, examples)
+        ),
+        total=total,
+        words=dict(words.most_common(WORDS_PER_GROUP)),
+    )
 
-    def _surface(self, error: _Error) -> str:
-        return surface(self._predictions[error.index].sentence.tokens, error.pair.spans[0])
 
-    def _total(self, kind: str, error: _Error) -> int | None:
-        """The number of entities with the same words and type: true ones for MISSED, predicted ones
-        for SPURIOUS, None for other kinds."""
-        key = error.pair.type, self._surface(error)
-        if kind == MISSED:
-            return self._gold_counts[key]
-        if kind == SPURIOUS:
-            return self._predicted_counts[key]
-        return None
-
-    def _differing_words(self, error: _Error) -> list[str]:
-        """The tokens that are in one of the two entities only."""
-        gold, predicted = (set(range(span.start, span.end)) for span in error.pair.spans)
-        tokens = self._predictions[error.index].sentence.tokens
-        return [tokens[index] for index in sorted(gold ^ predicted)]
-
-    def _select_examples(self, members: Sequence[_Error], limit: int) -> list[_Error]:
-        by_sentence: dict[tuple[str, ...], _Error] = {}
-        for error in sorted(members, key=lambda error: (-self._score(error), error.index)):
-            by_sentence.setdefault(self._predictions[error.index].sentence.tokens, error)
-            if len(by_sentence) == limit:
-                break
-        return list(by_sentence.values())
-
-    def _score(self, error: _Error) -> float:
-        prediction, span = self._predictions[error.index], error.pair.predicted
-        return prediction.scores[prediction.spans.index(span)] if span else 0.0
+def _select_examples(members: Sequence[_Error], limit: int) -> list[_Error]:
+    """The errors with the highest scores, without repeated sentences."""
+    by_sentence: dict[tuple[str, ...], _Error] = {}
+    for error in sorted(members, key=lambda error: (-error.score, error.index)):
+        by_sentence.setdefault(error.tokens, error)
+    return list(by_sentence.values())[:limit]
 
 
 def boundary_difference(gold: Span, predicted: Span) -> str:

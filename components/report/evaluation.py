@@ -65,25 +65,17 @@ def evaluate(
       train_labels: the labels of train.
       baseline: the predictions of the model in service, if there is one.
     """
-    counts = [score(*prediction.gold_and_predicted) for prediction in predictions]
-    baseline_counts = (
-        [
-            score(prediction.sentence.spans, spans)
-            for prediction, spans in zip(predictions, baseline.spans)
-        ]
-        if baseline
-        else []
-    )
-    type_names = tuple(
-        sorted({*types, *(name for row in [*counts, *baseline_counts] for name in row)})
-    )
+    spans = [prediction.gold_and_predicted for prediction in predictions]
+    counts = [score(gold, predicted) for gold, predicted in spans]
+    baseline_spans = baseline.spans if baseline else ()
+    baseline_counts = [score(gold, guess) for (gold, _), guess in zip(spans, baseline_spans)]
+    type_names = tuple(sorted(set(types).union(*counts, *baseline_counts)))
     type_totals = {name: _total_of_type(counts, name) for name in type_names}
     sentence_totals = [sum(row.values(), PRF()) for row in counts]
-    pairs = [align(*prediction.gold_and_predicted) for prediction in predictions]
-    outcomes = _outcomes_by_type(pair for sentence_pairs in pairs for pair in sentence_pairs)
-    matches, matches_by_type = semeval_matches(
-        prediction.gold_and_predicted for prediction in predictions
-    )
+    pairs = [align(gold, predicted) for gold, predicted in spans]
+    all_pairs = [pair for sentence_pairs in pairs for pair in sentence_pairs]
+    outcomes = _outcomes_by_type(all_pairs)
+    matches, matches_by_type = semeval_matches(spans)
     return Evaluation(
         split=split,
         sentences=len(predictions),
@@ -92,7 +84,7 @@ def evaluate(
         interval=bootstrap.f1_interval(sentence_totals),
         resamples=bootstrap.RESAMPLES,
         comparison=_compare(baseline.model, sentence_totals, baseline_counts) if baseline else None,
-        outcomes=_sum_outcomes(outcomes.values()),
+        outcomes=_outcomes(all_pairs),
         matches=matches,
         types=tuple(
             TypeFigures(
@@ -101,15 +93,13 @@ def evaluate(
                 interval=bootstrap.f1_interval([row.get(name, PRF()) for row in counts]),
                 outcomes=outcomes.get(name, Outcomes()),
                 matches=matches_by_type.get(name, NO_MATCHES),
-                baseline_score=Score.of(_total_of_type(baseline_counts, name))
-                if baseline
-                else None,
+                baseline_score=(
+                    Score.of(_total_of_type(baseline_counts, name)) if baseline else None
+                ),
             )
             for name in type_names
         ),
-        confusion=confusion(
-            (pair for sentence_pairs in pairs for pair in sentence_pairs), type_names
-        ),
+        confusion=confusion(all_pairs, type_names),
         slices=slices(predictions, train_labels.known),
         reliability=reliability(predictions),
         thresholds=thresholds(
@@ -135,17 +125,11 @@ def _compare(
 
 
 def _outcomes_by_type(pairs: Iterable[Pair]) -> dict[str, Outcomes]:
-    counts: dict[str, Counter[str]] = {}
+    by_type: dict[str, list[Pair]] = {}
     for pair in pairs:
-        counts.setdefault(pair.type, Counter())[_OUTCOME_FIELDS[pair.kind]] += 1
-    return {type_name: Outcomes(**type_counts) for type_name, type_counts in counts.items()}
+        by_type.setdefault(pair.type, []).append(pair)
+    return {type_name: _outcomes(type_pairs) for type_name, type_pairs in by_type.items()}
 
 
-def _sum_outcomes(outcomes: Iterable[Outcomes]) -> Outcomes:
-    all_outcomes = list(outcomes)
-    return Outcomes(
-        **{
-            name: sum(getattr(outcome, name) for outcome in all_outcomes)
-            for name in _OUTCOME_FIELDS.values()
-        }
-    )
+def _outcomes(pairs: Iterable[Pair]) -> Outcomes:
+    return Outcomes(**Counter(_OUTCOME_FIELDS[pair.kind] for pair in pairs))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, BeforeValidator, Field, TypeAdapter
@@ -39,6 +38,7 @@ def _renamed(name: str, name_in_format_1: str) -> Any:
     return Field(validation_alias=AliasChoices(name, name_in_format_1))
 
 
+_T = TypeVar("_T")
 _Kind = Annotated[str, BeforeValidator(lambda kind: _KINDS_OF_FORMAT_1.get(kind, kind))]
 
 
@@ -56,15 +56,7 @@ class Score:
 
     @classmethod
     def of(cls, counts: PRF) -> Score:
-        return cls(
-            counts.tp,
-            counts.fp,
-            counts.fn,
-            counts.precision,
-            counts.recall,
-            counts.f1,
-            counts.support,
-        )
+        return cls(counts.tp, counts.fp, counts.fn, **counts.as_dict())
 
 
 @dataclass(frozen=True)
@@ -156,16 +148,15 @@ class Outcomes:
     """Counts of true entities by outcome, and of spurious predictions.
 
     The counts without `spurious` add up to the support; the counts without `missed` add up to the
-    number of predicted entities. Pairs come from `components.report.alignment`. In the counts of one
+    number of predicted entities. Pairs come from `components.report.alignment`. In the counts of a
     type, a pair counts under the type of its true entity.
     """
 
     correct: int = 0
     wrong_type: int = 0  # right span
     wrong_boundary: Annotated[int, _renamed("wrong_boundary", "wrong_borders")] = 0  # right type
-    wrong_boundary_and_type: Annotated[int, _renamed("wrong_boundary_and_type", "wrong_both")] = (
-        0  # only an overlap
-    )
+    # Only an overlap.
+    wrong_boundary_and_type: Annotated[int, _renamed("wrong_boundary_and_type", "wrong_both")] = 0
     missed: int = 0
     spurious: Annotated[int, _renamed("spurious", "invented")] = 0
 
@@ -389,6 +380,10 @@ class LengthBin:
     low: int
     high: int
     count: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.low}" if self.low == self.high else f"{self.low}–{self.high}"
 
 
 @dataclass(frozen=True)
@@ -615,40 +610,20 @@ class Figures:
     format: int = FORMAT
 
 
-_T = TypeVar("_T", Figures, Measured, Training)
-
-
-def as_dict(figures: Figures | Measured) -> dict[str, Any]:
-    """Returns the report, or its measured part, as the content of a JSON object."""
-    return asdict(figures)
-
-
 def as_json(figures: Figures | Measured) -> str:
     """Returns the report, or its measured part, as JSON."""
-    return (
-        json.dumps(as_dict(figures), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        + "\n"
-    )
+    values = asdict(figures)
+    return json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def parse_figures(text: str | bytes) -> Figures:
     """Parses the JSON of a report. Raises ValueError if it is not a report of a known format."""
-    figures = _adapter(Figures).validate_json(text)
+    figures = parse(Figures, text)
     if not 1 <= figures.format <= FORMAT:
         raise ValueError(f"its format is {figures.format}; expected 1 to {FORMAT}")
     return figures
 
 
-def parse_measured(text: str | bytes) -> Measured:
-    """Parses the measured part of a report. Raises ValueError if it is not one."""
-    return _adapter(Measured).validate_json(text)
-
-
-def parse_training(text: str | bytes) -> Training:
-    """Parses the Trainer's record of its training. Raises ValueError if it is not one."""
-    return _adapter(Training).validate_json(text)
-
-
-@cache
-def _adapter(kind: type[_T]) -> TypeAdapter[_T]:
-    return TypeAdapter(kind)
+def parse(kind: type[_T], text: str | bytes) -> _T:
+    """Parses JSON as figures of a kind, such as `Measured`. Raises ValueError if it is not that."""
+    return TypeAdapter(kind).validate_json(text)

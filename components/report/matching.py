@@ -8,7 +8,8 @@ schemes differ in what counts as a full match. For a single type, only its entit
 
 from __future__ import annotations
 
-from collections import Counter
+import operator
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from components.ner.sentence import Span
@@ -16,6 +17,7 @@ from components.report.alignment import overlap
 from components.report.figures import Matches, Scheme
 
 _Spans = Sequence[Span]
+_IsFullMatch = Callable[[Span, Span], bool]
 _FULL, _HALF, _MISSED, _SPURIOUS = "full", "half", "missed", "spurious"
 
 
@@ -27,12 +29,8 @@ def _same_type(gold: Span, predicted: Span) -> bool:
     return gold.type == predicted.type
 
 
-def _same(gold: Span, predicted: Span) -> bool:
-    return gold == predicted
-
-
-_FULL_MATCH: dict[str, Callable[[Span, Span], bool]] = {
-    "strict": _same,
+_SCHEMES: dict[str, _IsFullMatch] = {
+    "strict": operator.eq,
     "exact": _same_span,
     "partial": _same_span,
     "ent_type": _same_type,
@@ -50,44 +48,33 @@ def semeval_matches(
     Returns:
       The matches over all types, and the matches of each type.
     """
-    overall = _Counts()
-    by_type: dict[str, _Counts] = {}
+    overall = _no_counts()
+    by_type: dict[str, dict[str, Counter[str]]] = defaultdict(_no_counts)
     for gold, predicted in sentences:
-        overall.add(gold, predicted)
+        _count(overall, gold, predicted)
         for type_ in {span.type for span in (*gold, *predicted)}:
-            by_type.setdefault(type_, _Counts()).add(
+            _count(
+                by_type[type_],
                 [span for span in gold if span.type == type_],
                 [span for span in predicted if span.type == type_],
             )
-    return overall.matches(), {type_: by_type[type_].matches() for type_ in sorted(by_type)}
+    return _matches(overall), {type_: _matches(by_type[type_]) for type_ in sorted(by_type)}
 
 
-NO_MATCHES = Matches(**{name: Scheme(*[0] * 7, *[0.0] * 3) for name in _FULL_MATCH})
-"""The matches of a type without entities."""
+def _no_counts() -> dict[str, Counter[str]]:
+    return {scheme: Counter() for scheme in _SCHEMES}
 
 
-class _Counts:
-    """Outcomes of the true and predicted entities, counted for each scheme."""
-
-    def __init__(self) -> None:
-        self._by_scheme: dict[str, Counter[str]] = {name: Counter() for name in _FULL_MATCH}
-
-    def add(self, gold: _Spans, predicted: _Spans) -> None:
-        for name, is_full_match in _FULL_MATCH.items():
-            self._by_scheme[name].update(_outcomes(gold, predicted, is_full_match))
-
-    def matches(self) -> Matches:
-        return Matches(
-            **{
-                name: _scheme(counts, has_partial=name == "partial")
-                for name, counts in self._by_scheme.items()
-            }
-        )
+def _count(counts: dict[str, Counter[str]], gold: _Spans, predicted: _Spans) -> None:
+    for scheme, is_full_match in _SCHEMES.items():
+        counts[scheme].update(_outcomes(gold, predicted, is_full_match))
 
 
-def _outcomes(
-    gold: _Spans, predicted: _Spans, is_full_match: Callable[[Span, Span], bool]
-) -> Iterator[str]:
+def _matches(counts: dict[str, Counter[str]]) -> Matches:
+    return Matches(**{name: _scheme(counts[name], name == "partial") for name in _SCHEMES})
+
+
+def _outcomes(gold: _Spans, predicted: _Spans, is_full_match: _IsFullMatch) -> Iterator[str]:
     remaining = list(gold)
     for guess in predicted:
         overlapping = [true for true in remaining if overlap(true, guess) > 0]
@@ -126,3 +113,7 @@ def _scheme(counts: Counter[str], has_partial: bool) -> Scheme:
         recall=recall,
         f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
     )
+
+
+NO_MATCHES = _matches(_no_counts())
+"""The matches of a type without entities."""

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.evaluation.reliability import binned, error_by_chance, expected_error
+from components.evaluation.reliability import BINS, binned, error_by_chance, expected_error
 from components.report.alignment import Prediction
 from components.report.figures import Bin, Curve, Reliability, Thresholds
 
-_BINS = 10
 _THRESHOLD_STEPS = 100
 
 
@@ -26,11 +25,11 @@ class _Judged(NamedTuple):
 def reliability(predictions: Sequence[Prediction]) -> Reliability:
     """Computes the calibration of the scores of all predicted entities."""
     scores, correct = _arrays(_judge(predictions))
-    counts, score_sums, correct_counts = binned(scores, correct, _BINS)
+    counts, score_sums, correct_counts = binned(scores, correct)
     bins = tuple(
         Bin(
-            low=index / _BINS,
-            high=(index + 1) / _BINS,
+            low=index / BINS,
+            high=(index + 1) / BINS,
             count=int(count),
             confidence=float(score_sums[index] / count),
             accuracy=float(correct_counts[index] / count),
@@ -38,7 +37,7 @@ def reliability(predictions: Sequence[Prediction]) -> Reliability:
         for index, count in enumerate(counts)
         if count
     )
-    return Reliability(bins, expected_error(scores, correct, _BINS), error_by_chance(scores, _BINS))
+    return Reliability(bins, expected_error(scores, correct), error_by_chance(scores))
 
 
 def thresholds(predictions: Sequence[Prediction], support: Mapping[str, int]) -> Thresholds:

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from components.ner import novelty as novelty_codes
-from components.ner.lengths import CLASSES, length_class
 from components.ner.novelty import KnownEntities, novelty, surface
 from components.ner.scores import PRF, score
-from components.ner.sentence import Sentence, Span
+from components.ner.sentence import LENGTH_CLASSES, Sentence, Span, length_class
 from components.report.alignment import Prediction
 from components.report.figures import Score, Slice, Slices
 
@@ -102,5 +101,7 @@ def _by_sentence(predictions: Sequence[Prediction]) -> tuple[Slice, ...]:
         sentences[name] += 1
         counts[name] += sum(score(*prediction.gold_and_predicted).values(), PRF())
     return tuple(
-        Slice(name, Score.of(counts[name]), sentences[name]) for name in CLASSES if sentences[name]
+        Slice(name, Score.of(counts[name]), sentences[name])
+        for name in LENGTH_CLASSES
+        if sentences[name]
     )

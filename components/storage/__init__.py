@@ -1,1 +1,1 @@
-"""Files on S3, Google Cloud Storage and HDFS, by Arrow's file systems: read and written in place, or cached."""
+"""Files on S3, Google Cloud Storage and HDFS, read and written in place, or copied."""

@@ -1,4 +1,4 @@
-"""Local copies of remote files: fetched once, and again when they change; and uploads of published versions."""
+"""Local copies of remote files, updated when the files change; uploads of published versions."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ _UNUSED_SECONDS = 30 * 24 * 60 * 60
 
 
 def cache_folder() -> Path:
-    """The folder in the user's cache for copies that belong to no workdir; unused ones go after 30 days."""
+    """The folder for copies outside workdirs; they are removed after 30 days without use."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-ner" / "copies"
 
 
@@ -56,7 +56,7 @@ def copy_folder(source: Remote, into: Path) -> Path:
 
 
 def _remove_unused_copies() -> None:
-    # Each version of a model has its own address: a schedule adds a copy a day.
+    # Each version of a model has its own address, so a schedule adds a copy each day.
     for folder in cache_folder().iterdir():
         with contextlib.suppress(OSError):  # another process may remove it too
             if time.time() - folder.stat().st_mtime > _UNUSED_SECONDS:
@@ -66,8 +66,8 @@ def _remove_unused_copies() -> None:
 def _update_copy(source: Remote, into: Path, log: Callable[[str], None]) -> Path:
     """Updates the copy of a file or folder, and returns its path.
 
-    A copied file gets the remote time, so that unchanged files are not fetched again. Files that are
-    gone there are removed here.
+    A copy gets the time of the remote file, so that unchanged files are not fetched again. Copies of
+    removed files are removed.
     """
     is_file = source.is_file()
     if is_file:
@@ -131,14 +131,14 @@ def list_versions(base: Remote) -> list[int]:
 
 
 def upload_version(version: Path, base: Remote) -> None:
-    """Uploads a version folder. `saved_model.pb` goes last: without it no server loads the version."""
+    """Uploads a version folder, `saved_model.pb` last: without it no server loads the version."""
     files = sorted(path for path in version.rglob("*") if path.is_file())
     for path in sorted(files, key=lambda path: path.name == _MODEL_FILE):
         (base / version.name / path.relative_to(version).as_posix()).upload(path)
 
 
 def remove_version(number: int, base: Remote) -> None:
-    """Removes a remote version. `saved_model.pb` goes first: no server loads half a version."""
+    """Removes a remote version, `saved_model.pb` first, so that no server loads half a version."""
     files = [file for file, _ in (base / str(number)).listing()]
     for file in sorted(files, key=lambda file: file.name != _MODEL_FILE):
         file.unlink(missing_ok=True)

@@ -1,8 +1,7 @@
-"""Remote files by address, as s3://bucket/key, with the methods of `pathlib.Path` that are needed.
+"""Remote files by address, as s3://bucket/key, with methods of `pathlib.Path`, by Arrow.
 
-Arrow's file systems do the work. Credentials and regions come from the environment, as the tools of
-AWS, Google and Hadoop take them; AWS_ENDPOINT_URL names another server that speaks S3. A file appears
-by one request, when it is complete.
+Credentials and regions come from the environment variables of the tools of AWS, Google and Hadoop;
+AWS_ENDPOINT_URL names another server that speaks S3. A file appears by one request when it is complete.
 """
 
 import contextlib
@@ -42,7 +41,8 @@ def is_remote(path: Any) -> bool:
     match = _ADDRESS.match(os.fspath(path))
     if match and match[1].lower() not in SCHEMES:
         raise UserError(
-            f"{path}: cannot read {match[0]}; expected a path of this machine, or s3://, gs:// or hdfs://"
+            f"{path}: cannot read {match[0]}; expected a path of this machine, or s3://, gs:// or"
+            " hdfs://"
         )
     return bool(match)
 

@@ -1,1 +1,1 @@
-"""The contract on the data, and the gate that holds a run to it."""
+"""The curated schema, drift, and the gate that stops a run whose data does not fit them."""

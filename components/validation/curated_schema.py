@@ -27,8 +27,8 @@ TOKEN_DRIFT = 0.06
 FAMILIAR_DRIFT = 0.25
 
 _HEADER = """\
-# The contract on this corpus: what a run checks its data against before it trains.
-# It was inferred from the first run's data; edit it and keep it under version control.
+# The schema of this corpus. Each run checks its data against it before training.
+# It was inferred from the data of the first run; edit it and keep it under version control.
 # To allow a new entity type, add its B- and I- tag to the domain named "tags".
 """
 
@@ -55,7 +55,7 @@ def make_schema(types: Iterable[str]) -> schema_pb2.Schema:
 
 
 def with_all_features(schema: schema_pb2.Schema) -> schema_pb2.Schema:
-    """A schema with the features added that an older version of this project did not have."""
+    """Adds the features that the schemas of older releases do not have."""
     result = schema_pb2.Schema()
     result.CopyFrom(schema)
     known = {entry.name for entry in schema.feature}
@@ -85,11 +85,11 @@ def read_schema(path: str | Path) -> schema_pb2.Schema:
     except OSError as error:
         raise UserError(
             f"{path}: cannot read the schema ({error.strerror}); give an existing file with"
-            " --set schema=FILE, or leave it out to have one inferred"
+            " --set schema=FILE, or omit it to infer a schema"
         ) from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: not a schema in text format ({error}); expected tensorflow_metadata's Schema,"
+            f"{path}: not a schema in text format ({error}); expected tensorflow_metadata's Schema"
             " as TFDV writes it"
         ) from None
     entity_types(schema, str(path))

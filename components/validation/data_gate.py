@@ -3,13 +3,10 @@
 TFX's ExampleValidator reports anomalies and lets the pipeline go on.
 """
 
-import os
-
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx import types
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
@@ -20,6 +17,7 @@ from components.validation import curated_schema, drift
 from components.validation.statistics import (
     Statistics,
     arrival_slice,
+    load_anomalies,
     load_statistics,
     string_values,
 )
@@ -40,7 +38,7 @@ def DataGate(
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
     schema: InputArtifact[standard_artifacts.Schema],
     blessing: OutputArtifact[DataBlessing],
-    contract: Parameter[str],
+    schema_file: Parameter[str],
     drift_action: Parameter[str],
     newest: Parameter[str],
     code: Parameter[str],
@@ -53,11 +51,11 @@ def DataGate(
       statistics: the statistics of the data.
       schema: the curated schema.
       blessing: the mark of data that passed.
-      contract: path of the schema's file, for messages.
+      schema_file: path of the schema's file, for messages.
       drift_action: `STOP`, or "warn" to report drift and go on.
       newest: the newest span of the data, or "" if it has no spans.
       code: hash of the sources that this node depends on.
-      baseline: the statistics of the data accepted before; there are none on the first run.
+      baseline: the statistics of the data accepted before, if this is not the first run.
 
     Raises:
       UserError: an anomaly in a split, or drift beyond the schema's thresholds with `STOP`.
@@ -67,13 +65,13 @@ def DataGate(
     tags = frozenset(labels.label_map(curated_schema.entity_types(content)))
     problems = [
         f"in {split}{span_with_other_tags(current[split], tags, newest)}, {text}"
-        for split in artifact_utils.decode_split_names(anomalies.split_names)
-        for text in describe(_read_anomalies(anomalies, split))
+        for split, found in load_anomalies(anomalies).items()
+        for text in describe(found)
     ]
     if problems:
         raise UserError(
-            f"the data breaks the contract: {'; '.join(problems)}. Correct the data, or change the"
-            f" contract in {contract}"
+            f"the data breaks the schema: {'; '.join(problems)}. Correct the data, or change"
+            f" the schema in {schema_file}"
         )
     accepted = load_statistics(baseline) if baseline else None
     drifts = drift.measure_drift(current, accepted, content, newest)
@@ -81,7 +79,7 @@ def DataGate(
     if beyond and drift_action == STOP:
         raise UserError(
             f"the data has drifted, {beyond[0].between}: {'; '.join(map(str, beyond))}. Look at the"
-            f" data; then go on with --set drift=warn, or change the contract in {contract}"
+            f" data; then go on with --set drift=warn, or change the schema in {schema_file}"
         )
     drift.write_drift(drifts, blessing.uri)
     blessing.set_int_custom_property(STATISTICS_ID, statistics.id)
@@ -102,7 +100,7 @@ def describe(anomalies: anomalies_pb2.Anomalies) -> list[str]:
 
 
 def span_with_other_tags(split: Statistics, tags: frozenset[str], newest: str) -> str:
-    """Says in which span a split has tags that are not among `tags`, where that can be told.
+    """Says in which span a split has tags that are not among `tags`, if that is known.
 
     Args:
       split: the statistics of the split.
@@ -117,10 +115,3 @@ def span_with_other_tags(split: Statistics, tags: frozenset[str], newest: str) -
     newest_split = arrival_slice(split, features.NEWEST) or split
     is_newest = not tags.issuperset(string_values(newest_split, features.TAGS))
     return f" of {newest}" if is_newest else f" before {newest}"
-
-
-def _read_anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
-    result = anomalies_pb2.Anomalies()
-    path = os.path.join(artifact_utils.get_split_uri([artifact], split), "SchemaDiff.pb")
-    result.ParseFromString(io_utils.read_bytes_file(path))
-    return result

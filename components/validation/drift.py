@@ -1,4 +1,4 @@
-"""Drift: distances of the data from earlier data, by TFDV's measures and the schema's thresholds."""
+"""Drift: distances between the data and earlier data, with thresholds from the schema."""
 
 import json
 from collections.abc import Mapping
@@ -28,21 +28,13 @@ _MEASURES = {
 
 @dataclass(frozen=True)
 class Drift:
-    """The distance of a distribution from an earlier one.
+    """The distance of a distribution from an earlier one."""
 
-    Attributes:
-      of: what is distributed, such as "sentence length".
-      measure: the name of the distance.
-      value: the distance.
-      threshold: the largest distance that the schema allows.
-      between: the data that are compared, as a phrase.
-    """
-
-    of: str
-    measure: str
+    of: str  # name of the distribution, such as "sentence length"
+    measure: str  # name of the distance
     value: float
-    threshold: float
-    between: str
+    threshold: float  # the largest distance that the schema allows
+    between: str  # phrase for the data that are compared
 
     @property
     def past(self) -> bool:
@@ -61,9 +53,9 @@ def measure_drift(
 ) -> tuple[Drift, ...]:
     """Measures the drift of the features that have a threshold in the schema.
 
-    The newest span is compared with the earlier ones. Its out-of-vocabulary rate, of words that their
-    train split lacks, is compared with that of their dev split. Data without several spans are
-    compared with the data accepted before, train with train.
+    The newest span is compared with the earlier spans. Its out-of-vocabulary rate, the share of words
+    that their train split does not have, is compared with the rate of their dev split. Data without
+    several spans is compared with the data accepted before, train with train.
 
     Args:
       current: the statistics of the data by split, with slices by arrival if it has several spans.
@@ -78,7 +70,7 @@ def measure_drift(
         {split: arrival_slice(statistics, arrival) for split, statistics in current.items()}
         for arrival in (features.NEWEST, features.EARLIER)
     )
-    # A newest span that is held out is in test as a whole.
+    # A newest span that is held out is entirely in test.
     new_split, earlier_split = new["train"] or new.get("test"), earlier["train"]
     if new_split and earlier_split:
         if earlier["dev"]:
@@ -93,23 +85,17 @@ def _compare(
     current: Statistics, previous: Statistics, schema: schema_pb2.Schema, between: str
 ) -> tuple[Drift, ...]:
     anomalies = tfdv.validate_statistics(current, schema, previous_statistics=previous)
-    measurements = sorted(
-        (
-            (".".join(info.path.step), measurement)
-            for info in anomalies.drift_skew_info
-            for measurement in info.drift_measurements
-        ),
-        key=lambda item: item[0],
-    )
+    by_feature = {".".join(info.path.step): info for info in anomalies.drift_skew_info}
     return tuple(
         Drift(
-            _NAMES.get(name, name),
+            _NAMES.get(feature, feature),
             _MEASURES.get(measurement.type, "distance"),
             measurement.value,
             measurement.threshold,
             between,
         )
-        for name, measurement in measurements
+        for feature, info in sorted(by_feature.items())
+        for measurement in info.drift_measurements
     )
 
 
@@ -132,7 +118,7 @@ def write_drift(drifts: tuple[Drift, ...], folder: str | Path) -> None:
 
 
 def read_drift(folder: str | Path) -> tuple[Drift, ...]:
-    """Reads the drift that was written to a folder; empty if there is none."""
+    """Reads the drift that was written to a folder; empty if nothing was."""
     path = Path(folder, _FILE)
     if not path.exists():
         return ()

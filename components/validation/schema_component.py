@@ -1,4 +1,4 @@
-"""The node CuratedSchema: checks a run's data against the user's schema, or one made by the first run."""
+"""The node CuratedSchema: the user's schema, or on the first run a schema inferred from the data."""
 
 from pathlib import Path
 
@@ -47,11 +47,11 @@ def CuratedSchema(
 
 
 def schema_state(path: str | Path) -> str:
-    """What the cache needs to know of the schema's file.
+    """The state of the schema's file, for the cache key.
 
-    It is the content, or `INFERRED` while that is as the first run made it: to the cache, the run that
-    makes the file and the next one, which finds it, are the same. A file that its user removed is made
-    from the data again, whatever the cache holds, so the state counts how often that happened.
+    It is the file's content, or `INFERRED` while the content is as the first run wrote it: the run that
+    infers the file and the next run, which reads it, have the same state. If the user removes the file,
+    it is inferred again, so the state counts removals.
     """
     path = Path(path)
     inferred, counter = _inferred_copy(path), path.with_name(f".{path.name}.times-removed")
@@ -61,12 +61,12 @@ def schema_state(path: str | Path) -> str:
         counter.write_text(str(_read_number(counter) + 1), encoding="utf-8")
         inferred.unlink()
     if content is None or content == original:
-        return f"{INFERRED} anew, {_read_number(counter)}" if counter.exists() else INFERRED
+        return f"{INFERRED} again, {_read_number(counter)}" if counter.exists() else INFERRED
     return content
 
 
 def _inferred_copy(path: Path) -> Path:
-    """The file that holds the schema as it was inferred, to tell whether its user has edited it."""
+    """The file with the schema as it was inferred, to detect edits by the user."""
     return path.with_name(f".{path.name}.as-inferred")
 
 

@@ -16,7 +16,7 @@ from pipeline.commands import options
 if TYPE_CHECKING:
     from components.corpus.options import ReadOptions
     from components.corpus.records import BadLine, Notice
-    from components.ner import scores
+    from components.ner.scores import CorpusScores
     from components.ner.sentence import Sentence
 
 
@@ -79,7 +79,7 @@ def evaluate(
     else:
         for _ in pairs:
             pass
-    report = evaluation.report
+    report = evaluation.scores
     if json_file != "-":
         from pipeline.console import score_table
 
@@ -128,7 +128,7 @@ class _LeftOut:
             yield f"{count} {what}, the first at {first}"
 
 
-def _unknown_types(report: "scores.Report") -> Iterator[str]:
+def _unknown_types(report: "CorpusScores") -> Iterator[str]:
     """A line about types of the data that the model never predicts, and of the model that are not in the data."""
     in_data = {name for name, counts in report.per_type.items() if counts.support}
     predicted = {name for name, counts in report.per_type.items() if counts.tp + counts.fp}

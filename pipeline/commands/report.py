@@ -1,5 +1,6 @@
 """`tfx-ner report`."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -18,7 +19,6 @@ def report(run: str | None, workdir: str, compare: str | None, json_file: str | 
     RUN is the name of a run's folder, or its beginning; by default the newest. Prints the path of
     the page.
     """
-    from components.report import figures
     from pipeline import report as reports
 
     options.refuse_unwritable(json_file)
@@ -28,8 +28,8 @@ def report(run: str | None, workdir: str, compare: str | None, json_file: str | 
     if compare:
         other = reports.read(reports.find(all_reports, compare))
         page = reports.write_comparison(other, loaded, folder)
-        options.write_json({"a": figures.as_dict(other), "b": figures.as_dict(loaded)}, json_file)
+        options.write_json({"a": asdict(other), "b": asdict(loaded)}, json_file)
     else:
         page = reports.write_page(loaded, folder)
-        options.write_json(figures.as_dict(loaded), json_file)
+        options.write_json(asdict(loaded), json_file)
     click.echo(page, err=json_file == "-")

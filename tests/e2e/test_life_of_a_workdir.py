@@ -360,7 +360,7 @@ def test_an_unknown_tag_stops_the_run_before_training(kept):
     assert all(
         part in refused.err
         for part in (
-            "breaks the contract",
+            "breaks the schema",
             "in train, feature tags",
             "B-ORG",
             str(kept["work"] / "schema" / "schema.pbtxt"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from components.ingest.examples import of_sentence, sentence_of
 from components.ner.sentence import Sentence, Span
 from components.report.component import TRAINING_RECORD
-from components.report.figures import Epoch, parse_training
+from components.report.figures import Epoch, Training, parse
 from components.training import callbacks
 from components.training.callbacks import EpochRecord
 
@@ -40,7 +40,7 @@ def logs(loss):
     return {"loss": loss, "val_precision": 0.1, "val_recall": 0.2, "val_f1": 0.3, "seconds": 2.0}
 
 
-def test_the_record_has_each_epoch_once_also_after_a_kill(epoch_record, tmp_path):
+def test_the_record_has_each_epoch_once_even_after_a_kill(epoch_record, tmp_path):
     before = epoch_record()
     for epoch, loss in enumerate((0.9, 0.8, 0.7)):
         before.on_epoch_end(epoch, logs(loss))
@@ -64,7 +64,7 @@ def test_a_record_is_read_as_it_was_written(epoch_record, tmp_path):
         callbacks.load_epochs(tmp_path / "epochs.json"),
         {"best_epoch": 1, "outside_bias": 0.5, "temperature": 1.5},
     )
-    found = parse_training((tmp_path / "run" / TRAINING_RECORD).read_bytes())
+    found = parse(Training, (tmp_path / "run" / TRAINING_RECORD).read_bytes())
     assert (
         found.epochs == (Epoch(1, 0.9, 0.1, 0.2, 0.3, 0.5, 2.0, 60),)
         and found.epochs[0].tokens_per_second == 30

@@ -57,7 +57,7 @@ def number_of(page, selector):
     return page.locator(selector).count()
 
 
-def test_what_others_wrote_is_shown_and_not_run(open_report, hostile):
+def test_hostile_text_is_shown_and_not_run(open_report, hostile):
     """A script that ran would open a dialog, and an image that was fetched would be refused: either fails the test."""
     for shown in (hostile, render_comparison(hostile, hostile)):
         page = open_report(shown)
@@ -77,7 +77,7 @@ def test_what_others_wrote_is_shown_and_not_run(open_report, hostile):
     assert page.locator("#threshold-type option").nth(1).inner_text().endswith(HOSTILE)
 
 
-def test_the_pages_own_policy_stops_a_script_that_got_in(open_report, three):
+def test_the_content_security_policy_stops_an_injected_script(open_report, three):
     html = render(three).replace("<main", "<script>document.title = 'ran'</script><main", 1)
     page = open_report(html, expect_complaints=True)
     assert page.title() != "ran"
@@ -107,7 +107,7 @@ def test_the_slider_shows_the_scores_at_a_threshold(open_report, three):
     assert page.locator("#threshold-of").inner_text() == "LOC"
 
 
-def test_the_line_of_a_type_is_the_types(open_report, three):
+def test_the_slider_shows_the_curve_of_the_chosen_type(open_report, three):
     page = open_report(three)
     chart = page.locator("#threshold-chart")
     drawn = (
@@ -141,7 +141,7 @@ def test_the_marker_follows_the_slider(open_report, three):
     )
 
 
-def test_without_scripts_all_but_the_slider_is_there(open_report, three):
+def test_without_scripts_only_the_slider_is_missing(open_report, three):
     page = open_report(three, java_script_enabled=False)
     assert page.locator("#chooser").is_hidden() and page.locator("#unfold").is_hidden()
     best = three.evaluation.thresholds.overall.scores[three.evaluation.thresholds.best]
@@ -161,7 +161,7 @@ def test_errors_fold_and_unfold(open_report, three):
     assert number_of(page, "#errors details[open]") == 0
 
 
-def test_a_type_leads_to_its_errors_whatever_it_is_called(open_report, hostile):
+def test_a_type_with_any_name_links_to_its_errors(open_report, hostile):
     page = open_report(hostile)
     for place in range(3):
         link = page.locator("#types th a").nth(place)
@@ -172,7 +172,7 @@ def test_a_type_leads_to_its_errors_whatever_it_is_called(open_report, hostile):
         assert number_of(page, ".of-type:target details:not([open])") == 0
 
 
-def test_true_and_found_entities_differ_in_more_than_colour(open_report, three):
+def test_true_and_predicted_entities_differ_in_more_than_colour(open_report, three):
     page = open_report(three)
     style = (
         "one => [getComputedStyle(one).borderBottomWidth, getComputedStyle(one).backgroundColor]"
@@ -232,7 +232,7 @@ HARD_TO_READ = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_is_written_can_be_read(open_report, eighteen, scheme):
+def test_text_has_enough_contrast(open_report, eighteen, scheme):
     for shown in (eighteen, render_comparison(eighteen, eighteen)):
         page = open_report(shown, color_scheme=scheme)
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
@@ -240,9 +240,7 @@ def test_what_is_written_can_be_read(open_report, eighteen, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_shade_of_the_heat_map_can_be_read_and_is_darker_than_the_one_before(
-    open_report, eighteen, scheme
-):
+def test_the_shades_of_the_heat_map_are_readable_and_increase(open_report, eighteen, scheme):
     page = open_report(eighteen, color_scheme=scheme)
     cells = "".join(
         f'<td class="s{shade}{" deep" if shade > 6 else ""}">{shade}</td>' for shade in range(10)
@@ -259,7 +257,7 @@ def test_every_shade_of_the_heat_map_can_be_read_and_is_darker_than_the_one_befo
     assert greys == sorted(greys, reverse=scheme == "light") and len(set(greys)) == 10
 
 
-def test_nothing_is_to_be_scrolled_sideways(open_report, eighteen, hostile):
+def test_the_page_does_not_scroll_horizontally(open_report, eighteen, hostile):
     names = made.figures(tuple(f"a_very_long_type_name_number_{n:02}" for n in range(30)), 150)
     for shown in (eighteen, hostile, names, render_comparison(eighteen, hostile)):
         page = open_report(shown)
@@ -273,14 +271,14 @@ def test_nothing_is_to_be_scrolled_sideways(open_report, eighteen, hostile):
             )
 
 
-def test_what_scrolls_by_itself_can_be_reached_with_the_keyboard(open_report, eighteen):
+def test_scrolling_regions_can_be_reached_with_the_keyboard(open_report, eighteen):
     page = open_report(eighteen, viewport={"width": 390, "height": 800})
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     scrolled = "all => all.filter((one) => one.scrollWidth > one.clientWidth && one.tabIndex < 0).map((one) => one.innerText)"
     assert page.eval_on_selector_all(".scroll", scrolled) == []
 
 
-def test_on_paper_everything_is_unfolded_and_folded_again_after(open_report, eighteen):
+def test_printing_unfolds_everything_and_folds_it_again(open_report, eighteen):
     page = open_report(eighteen)
     folded = number_of(page, "details:not([open])")
     page.emulate_media(media="print")
@@ -291,13 +289,13 @@ def test_on_paper_everything_is_unfolded_and_folded_again_after(open_report, eig
     assert number_of(page, "details:not([open])") == folded > 0
 
 
-def test_a_printed_report_has_a_sensible_number_of_pages(open_report, three, eighteen):
+def test_a_printed_report_has_a_limited_number_of_pages(open_report, three, eighteen):
     for figures, most in ((three, 15), (eighteen, 40)):
         printed = open_report(figures).pdf(format="A4")
         assert 3 <= printed.count(b"/Type /Page\n") <= most
 
 
-def test_everything_has_a_name_for_those_who_hear_the_page(open_report, three):
+def test_every_control_has_an_accessible_name(open_report, three):
     page = open_report(three)
     unnamed = page.eval_on_selector_all(
         "input, select, button, nav, svg[role], [role=region]",

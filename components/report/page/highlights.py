@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import nlargest
 
 from components.report.figures import (
     BOUNDARY,
@@ -10,11 +11,10 @@ from components.report.figures import (
     MISSED,
     SPURIOUS,
     WRONG_TYPE,
-    ErrorKind,
+    ErrorGroup,
     Errors,
     Evaluation,
     Figures,
-    Slice,
 )
 from components.report.page.wording import many
 
@@ -65,64 +65,46 @@ def _errors(errors: Errors) -> Iterator[Highlight]:
         by_type[kind.type] += kind.count
         by_kind[kind.kind] += kind.count
     [(kind_name, count)] = by_kind.most_common(1)
-    yield Highlight(
-        f"The most frequent error is “{KIND_NAMES[kind_name]}”: {_share(count, errors.count)}.",
-        "errors",
-    )
+    share = _share(count, errors.count)
+    yield Highlight(f"The most frequent error is “{KIND_NAMES[kind_name]}”: {share}.", "errors")
     if len(by_type) > 2:
         [(type_name, count)] = by_type.most_common(1)
+        share = _share(count, errors.count)
+        yield Highlight(f"The type with the most errors is {type_name}: {share}.", "errors")
+    for group, type_name in _largest_group(errors, MISSED):
+        times = f"{group.count:,} of {group.total:,}" if group.total else f"{group.count:,}"
+        yield Highlight(f"“{group.label}” ({type_name}) is missed {times} times.", "errors")
+    for group, type_name in _largest_group(errors, WRONG_TYPE):
         yield Highlight(
-            f"The type with the most errors is {type_name}: {_share(count, errors.count)}.",
-            "errors",
+            f"{type_name} is predicted as {group.label} {group.count:,} times.", "confusion"
         )
-    yield from _most_missed(errors)
-    yield from _most_confused(errors)
 
 
-def _most_missed(errors: Errors) -> Iterator[Highlight]:
+def _largest_group(errors: Errors, kind_name: str) -> list[tuple[ErrorGroup, str]]:
+    """The largest named group of a kind of error and its type, if it has more than two errors."""
     groups = [
         (group, kind.type)
         for kind in errors.kinds
-        if kind.kind == MISSED
+        if kind.kind == kind_name
         for group in kind.groups
-        if group.label
+        if group.label and group.count > 2
     ]
-    if groups:
-        group, type_name = max(groups, key=lambda pair: pair[0].count)
-        if group.count > 2:
-            total = f" of {group.total:,} times" if group.total else " times"
-            yield Highlight(
-                f"“{group.label}” ({type_name}) is missed {group.count:,}{total}.", "errors"
-            )
-
-
-def _most_confused(errors: Errors) -> Iterator[Highlight]:
-    kinds: list[ErrorKind] = [kind for kind in errors.kinds if kind.kind == WRONG_TYPE]
-    if not kinds:
-        return
-    largest = max(kinds, key=lambda kind: kind.count)
-    if largest.groups and largest.groups[0].label and largest.groups[0].count > 2:
-        group = largest.groups[0]
-        yield Highlight(
-            f"{largest.type} is predicted as {group.label} {group.count:,} times.", "confusion"
-        )
+    return nlargest(1, groups, key=lambda pair: pair[0].count)
 
 
 def _slices(evaluation: Evaluation) -> Iterator[Highlight]:
-    for slices in (
-        evaluation.slices.novelty,
-        evaluation.slices.case,
-        evaluation.slices.entity_length,
-    ):
-        large = [subset for subset in slices if subset.score.support >= _MINIMUM_SUPPORT]
-        if len(large) < 2:
+    slices = evaluation.slices
+    for subsets in (slices.novelty, slices.case, slices.entity_length):
+        large = [subset for subset in subsets if subset.score.support >= _MINIMUM_SUPPORT]
+        if not large:
             continue
-        best, worst = max(large, key=_recall), min(large, key=_recall)
-        if _recall(best) - _recall(worst) >= _RECALL_GAP:
+        by_recall = sorted(large, key=lambda subset: subset.score.recall)
+        worst, best = by_recall[0], by_recall[-1]
+        if best.score.recall - worst.score.recall >= _RECALL_GAP:
             share = _share(worst.score.support, evaluation.overall.support)
             yield Highlight(
-                f"Recall is {_recall(worst):.2f} for entities “{worst.name}” ({share}), but"
-                f" {_recall(best):.2f} for “{best.name}”.",
+                f"Recall is {worst.score.recall:.2f} for entities “{worst.name}” ({share}), but"
+                f" {best.score.recall:.2f} for “{best.name}”.",
                 "slices",
             )
 
@@ -138,9 +120,9 @@ def _data(figures: Figures) -> Iterator[Highlight]:
             )
     train_types = {split.name: split.types for split in figures.data.splits}.get("train", {})
     untrained = [
-        one_type.type
-        for one_type in figures.evaluation.types
-        if one_type.score.support and train_types and not train_types.get(one_type.type)
+        type_.type
+        for type_ in figures.evaluation.types
+        if type_.score.support and train_types and not train_types.get(type_.type)
     ]
     if untrained:
         yield Highlight(
@@ -154,17 +136,16 @@ def _data(figures: Figures) -> Iterator[Highlight]:
 def _scores(evaluation: Evaluation) -> Iterator[Highlight]:
     reliability = evaluation.reliability
     if reliability.bins and reliability.exceeds(_CALIBRATION_ERROR):
-        total = sum(bin_.count for bin_ in reliability.bins)
-        gap = (
-            sum(bin_.count * (bin_.confidence - bin_.accuracy) for bin_ in reliability.bins) / total
-        )
+        bins = reliability.bins
+        gap = sum(bin_.count * (bin_.confidence - bin_.accuracy) for bin_ in bins)
+        gap /= sum(bin_.count for bin_ in bins)
         if abs(gap) > reliability.error / 2:
             direction = "higher" if gap > 0 else "lower"
         else:
             direction = "higher for some entities and lower for others"
         yield Highlight(
-            f"Scores are {direction} than the share of correct predictions; the calibration error is"
-            f" {reliability.error:.2f}.",
+            f"Scores are {direction} than the share of correct predictions; the calibration error"
+            f" is {reliability.error:.2f}.",
             "scores",
         )
     thresholds = evaluation.thresholds
@@ -191,22 +172,14 @@ def _labels(evaluation: Evaluation) -> Iterator[Highlight]:
         yield Highlight(
             f"{predictions} {verb} the labels of {evaluation.split}; check the labels.", "suspects"
         )
-    rare = [
-        one_type.type
-        for one_type in evaluation.types
-        if 0 < one_type.score.support < _MINIMUM_SUPPORT
-    ]
+    rare = [type_.type for type_ in evaluation.types if 0 < type_.score.support < _MINIMUM_SUPPORT]
     if rare:
         names = ", ".join(rare[:5]) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
         yield Highlight(
-            f"{evaluation.split} has fewer than {_MINIMUM_SUPPORT} entities of {names}: their scores"
-            " are mostly chance.",
+            f"{evaluation.split} has fewer than {_MINIMUM_SUPPORT} entities of {names}: their"
+            " scores are mostly chance.",
             "types",
         )
-
-
-def _recall(subset: Slice) -> float:
-    return subset.score.recall
 
 
 def _share(part: int, whole: int) -> str:

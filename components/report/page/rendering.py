@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from components.export.output_formats import STYLESHEET, hue
 from components.report.figures import Figures
-from components.report.page import charts, comparison, pictures, sections, wording
+from components.report.page import axes, comparison, sections, wording
 from components.report.page.highlights import KIND_NAMES, highlights
 from components.report.page.sentences import parts
 
@@ -34,7 +34,7 @@ def render_comparison(a: Figures, b: Figures) -> str:
 def _page(template: str, script: str, **values: object) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     html = (
-        _environment()
+        environment()
         .get_template(template)
         .render(
             style=Markup(STYLESHEET.read_text(encoding="utf-8") + _read("report.css")),
@@ -52,15 +52,16 @@ def _read(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Returns the environment of the templates, with the filters and modules that they use."""
+    jinja = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    jinja.filters.update(
         {
             name: getattr(wording, name)
             for name in ("breakable", "count", "percent", "score", "seconds", "signed", "when")
@@ -68,17 +69,19 @@ def _environment() -> jinja2.Environment:
         anchor=anchor,
         hue=hue,
         parts=parts,
+        tenth=axes.tenth,
         short=lambda text: wording.cut(str(text), _LONGEST_NAME),
     )
-    environment.globals.update(
-        charts=charts,
-        pictures=pictures,
-        sections=sections,
+    jinja.globals.update(
+        axes=axes,
         comparison=comparison,
+        enumerate=enumerate,
+        sections=sections,
+        zip=zip,
         kinds=KIND_NAMES,
         many=wording.many,
     )
-    return environment
+    return jinja
 
 
 def anchor(type_: str) -> str:

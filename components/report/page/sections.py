@@ -1,26 +1,29 @@
 """The content of the page's tables, cut to a readable size; totals stay exact."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from heapq import nlargest
 
 from components.report.figures import (
     OUTSIDE,
     Confusion,
     Data,
+    EarlierRun,
     ErrorGroup,
     ErrorKind,
     Evaluation,
-    Example,
     Thresholds,
     TypeFigures,
+    Verdict,
 )
+from components.settings import flatten
 
 HEAT_MAP_TYPES = 20
 TOTAL_EXAMPLES = 300
 GROUPS_PER_KIND = 12
 OTHER_TYPES = "other types"
-_DARK_SHADE = 7  # text on this shade and darker ones is light
+MAXIMUM_RUNS = 60  # in the chart of earlier runs
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,6 @@ class Cell:
     count: int
     shade: int  # 0 to 9, by the share of the row
     right: bool  # on the diagonal
-
-    @property
-    def deep(self) -> bool:
-        """Whether the shade needs light text."""
-        return self.shade >= _DARK_SHADE
 
 
 @dataclass(frozen=True)
@@ -98,19 +96,11 @@ def confused_types(confusion: Confusion, limit: int = 10) -> list[ConfusedTypes]
 
 
 @dataclass(frozen=True)
-class ShownGroup:
-    """A group of errors with the examples on the page."""
-
-    group: ErrorGroup
-    examples: tuple[Example, ...]
-
-
-@dataclass(frozen=True)
 class ShownKind:
     """A kind of error with the groups on the page."""
 
     kind: ErrorKind
-    groups: tuple[ShownGroup, ...]
+    groups: tuple[ErrorGroup, ...]  # with the examples on the page only
     hidden_groups: int
     hidden_errors: int  # in the hidden groups
     open: bool  # shown unfolded
@@ -133,43 +123,42 @@ def errors_by_type(evaluation: Evaluation) -> list[TypeErrors]:
     group, and large groups come first.
     """
     kinds = evaluation.errors.kinds
-    shown = [
-        (kind_index, group_index, group)
-        for kind_index, kind in enumerate(kinds)
-        for group_index, group in enumerate(kind.groups[:GROUPS_PER_KIND])
-    ]
     candidates = sorted(
         (example_index, -group.count, kind_index, group_index)
-        for kind_index, group_index, group in shown
+        for kind_index, kind in enumerate(kinds)
+        for group_index, group in enumerate(kind.groups[:GROUPS_PER_KIND])
         for example_index in range(len(group.examples))
     )
-    example_counts: dict[tuple[int, int], int] = {}
-    for _, _, kind_index, group_index in candidates[:TOTAL_EXAMPLES]:
-        key = kind_index, group_index
-        example_counts[key] = example_counts.get(key, 0) + 1
+    example_counts = Counter(candidate[2:] for candidate in candidates[:TOTAL_EXAMPLES])
     by_type: dict[str, list[ShownKind]] = {}
     for kind_index, kind in enumerate(kinds):
         hidden = kind.groups[GROUPS_PER_KIND:]
         groups = tuple(
-            ShownGroup(group, group.examples[: example_counts.get((kind_index, group_index), 0)])
+            replace(group, examples=group.examples[: example_counts[kind_index, group_index]])
             for group_index, group in enumerate(kind.groups[:GROUPS_PER_KIND])
         )
-        by_type.setdefault(kind.type, []).append(
-            ShownKind(
-                kind=kind,
-                groups=groups,
-                hidden_groups=len(hidden),
-                hidden_errors=sum(group.count for group in hidden),
-                open=kind_index < 3,
-            )
-        )
+        hidden_errors = sum(group.count for group in hidden)
+        shown = ShownKind(kind, groups, len(hidden), hidden_errors, open=kind_index < 3)
+        by_type.setdefault(kind.type, []).append(shown)
     known = {figures.type: figures for figures in evaluation.types}
     sections = []
-    for type_name in {**dict.fromkeys(by_type), **dict.fromkeys(known)}:
-        shown_kinds = tuple(by_type.get(type_name, []))
-        count = sum(shown_kind.kind.count for shown_kind in shown_kinds)
+    for type_name in {**by_type, **known}:
+        shown_kinds = tuple(by_type.get(type_name, ()))
+        count = sum(shown.kind.count for shown in shown_kinds)
         sections.append(TypeErrors(type_name, known.get(type_name), count, shown_kinds))
     return sorted(sections, key=lambda section: -section.count)
+
+
+def runs(verdict: Verdict, evaluation: Evaluation) -> list[EarlierRun]:
+    """Returns the newest runs, this run last."""
+    this_run = EarlierRun(
+        run=verdict.run,
+        began=verdict.began,
+        f1=evaluation.overall.f1,
+        published=verdict.published is not None,
+        evaluated_on=evaluation.split,
+    )
+    return [*verdict.history, this_run][-MAXIMUM_RUNS:]
 
 
 def curves(thresholds: Thresholds) -> dict[str, object]:
@@ -186,14 +175,9 @@ def curves(thresholds: Thresholds) -> dict[str, object]:
     }
 
 
-def flatten(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yields nested settings as dotted keys and values as text."""
-    for name, value in settings.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{key}.")
-        else:
-            yield key, _as_text(value)
+def dotted_settings(settings: Mapping[str, object]) -> dict[str, str]:
+    """Returns nested settings as dotted keys with their values as text."""
+    return {key: _as_text(value) for key, value in flatten(settings).items()}
 
 
 def _as_text(value: object) -> str:
@@ -208,8 +192,7 @@ def _as_text(value: object) -> str:
 
 def types_of(data: Data) -> list[str]:
     """Returns the types of all splits, most frequent first."""
-    totals: dict[str, int] = {}
+    totals: Counter[str] = Counter()
     for split in data.splits:
-        for type_name, count in split.types.items():
-            totals[type_name] = totals.get(type_name, 0) + count
+        totals.update(split.types)
     return sorted(totals, key=lambda type_name: (-totals[type_name], type_name))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 
 from components.report.figures import Example, ExampleEntity
 from components.report.page.wording import cut
@@ -13,7 +13,8 @@ _DIRECTION_CONTROLS = {
     code: f"⟨U+{code:04X}⟩" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
 
-_Entities = Sequence[ExampleEntity]
+_Entities = tuple[ExampleEntity | None, ExampleEntity | None]  # true and predicted, of a token
+_OUTSIDE = (None, None)
 
 
 @dataclass(frozen=True)
@@ -37,73 +38,62 @@ class Region:
     @property
     def is_correct(self) -> bool:
         """Whether the predicted entities equal the true ones."""
-        return _keys(self.gold) == _keys(self.predicted)
+        gold, predicted = (
+            [(entity.start, entity.end, entity.type) for entity in entities]
+            for entities in (self.gold, self.predicted)
+        )
+        return gold == predicted
 
 
 def parts(example: Example) -> Iterator[str | Region]:
     """Yields a sentence in order: text outside all entities, and regions.
 
-    The true entities must be sorted and disjoint, and so must the predicted ones.
+    The true entities must be disjoint, and so must the predicted ones.
     """
     tokens = [cut(token, LONGEST_TOKEN).translate(_DIRECTION_CONTROLS) for token in example.tokens]
-    position = 0
-    entities = sorted(
-        [*example.gold, *example.predicted], key=lambda entity: (entity.start, entity.end)
-    )
-    for group in _overlapping_groups(entities):
-        start, end = group[0].start, max(entity.end for entity in group)
-        if position < start:
-            yield " ".join(tokens[position:start])
-        gold = tuple(entity for entity in example.gold if start <= entity.start < end)
-        predicted = tuple(entity for entity in example.predicted if start <= entity.start < end)
-        yield Region(
-            pieces=tuple(_pieces(tokens, gold, predicted)),
-            gold=gold,
-            predicted=predicted,
-            is_subject=start < example.end and example.start < end,
-        )
-        position = end
-    if position < len(tokens):
-        yield " ".join(tokens[position:])
+    entities = [
+        (_entity_at(example.gold, index), _entity_at(example.predicted, index))
+        for index in range(len(tokens))
+    ]
+    start = 0
+    for end in range(1, len(tokens) + 1):
+        if end < len(tokens) and _is_connected(entities[end - 1], entities[end]):
+            continue
+        if entities[start] == _OUTSIDE:
+            yield " ".join(tokens[start:end])
+        else:
+            gold, predicted = (
+                tuple(dict.fromkeys(filter(None, column))) for column in zip(*entities[start:end])
+            )
+            yield Region(
+                pieces=tuple(_pieces(tokens[start:end], entities[start:end])),
+                gold=gold,
+                predicted=predicted,
+                is_subject=start < example.end and example.start < end,
+            )
+        start = end
 
 
-def _pieces(tokens: Sequence[str], gold: _Entities, predicted: _Entities) -> Iterator[Piece]:
+def _is_connected(left: _Entities, right: _Entities) -> bool:
+    """Whether neighbouring tokens are in the same entity, or both outside all entities."""
+    return left == right or _shared(left, right) != _OUTSIDE
+
+
+def _shared(left: _Entities, right: _Entities) -> _Entities:
+    """The true and the predicted entity that two tokens have in common."""
+    gold, predicted = (mine if mine == theirs else None for mine, theirs in zip(left, right))
+    return gold, predicted
+
+
+def _pieces(tokens: Sequence[str], entities: Sequence[_Entities]) -> Iterator[Piece]:
     """Yields the pieces of a region; a space belongs to the entities that continue across it."""
     previous = None
-    boundaries = sorted(
-        {edge for entity in (*gold, *predicted) for edge in (entity.start, entity.end)}
-    )
-    for start, end in pairwise(boundaries):
-        piece = Piece(
-            " ".join(tokens[start:end]), _entity_at(gold, start), _entity_at(predicted, start)
-        )
+    for (gold, predicted), group in groupby(range(len(tokens)), key=entities.__getitem__):
         if previous:
-            yield Piece(
-                " ",
-                piece.gold if piece.gold is previous.gold else None,
-                piece.predicted if piece.predicted is previous.predicted else None,
-            )
-        yield piece
-        previous = piece
+            yield Piece(" ", *_shared(previous, (gold, predicted)))
+        yield Piece(" ".join(tokens[index] for index in group), gold, predicted)
+        previous = gold, predicted
 
 
-def _overlapping_groups(entities: _Entities) -> Iterator[list[ExampleEntity]]:
-    """Yields sorted entities in groups that are connected by overlaps."""
-    group: list[ExampleEntity] = []
-    end = 0
-    for entity in entities:
-        if group and entity.start >= end:
-            yield group
-            group = []
-        group.append(entity)
-        end = max(end, entity.end) if len(group) > 1 else entity.end
-    if group:
-        yield group
-
-
-def _entity_at(entities: _Entities, token: int) -> ExampleEntity | None:
+def _entity_at(entities: Sequence[ExampleEntity], token: int) -> ExampleEntity | None:
     return next((entity for entity in entities if entity.start <= token < entity.end), None)
-
-
-def _keys(entities: _Entities) -> list[tuple[int, int, str]]:
-    return [(entity.start, entity.end, entity.type) for entity in entities]

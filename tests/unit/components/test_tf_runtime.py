@@ -1,4 +1,4 @@
-"""What TensorFlow is told of threads, before it is imported."""
+"""TensorFlow's threads, set before its import."""
 
 import os
 
@@ -21,17 +21,17 @@ def told():
     return os.environ.get(WITHIN), os.environ.get(SIDE_BY_SIDE)
 
 
-def test_no_operation_is_split_and_the_cores_are_tensorflows_own_choice():
+def test_by_default_operations_run_on_one_thread_and_tensorflow_chooses_their_number():
     tf_runtime.limit_threads()
     assert told() == ("1", None)
 
 
-def test_a_number_is_how_many_run_side_by_side():
+def test_threads_is_the_number_of_parallel_operations():
     tf_runtime.limit_threads(3)
     assert told() == ("1", "3")
 
 
-def test_who_wants_operations_split_has_them_split(environment):
+def test_the_environment_overrides_the_threads_of_an_operation(environment):
     environment.setenv(WITHIN, "4")
     tf_runtime.limit_threads(2)
     assert told() == ("4", "2")
@@ -40,7 +40,7 @@ def test_who_wants_operations_split_has_them_split(environment):
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores"
 )
-def test_only_the_cores_that_the_process_may_use_count():
+def test_available_cores_are_those_of_the_process():
     allowed = os.sched_getaffinity(0)
     assert tf_runtime.available_cores() == len(allowed)
     try:

@@ -1,4 +1,4 @@
-"""What single types may lose against the model that serves."""
+"""Losses of single types against the serving model."""
 
 import pytest
 
@@ -9,7 +9,7 @@ def scores(**f1):
     return {type_: {"f1": value, "support": 100} for type_, value in f1.items()}
 
 
-def test_a_type_that_lost_too_much_is_named_with_both_figures():
+def test_a_type_that_lost_too_much_is_named_with_both_scores():
     [reason] = losses(scores(LOC=0.7, ORG=0.8), scores(LOC=0.69, ORG=0.5), (), 0.1, 50)
     assert (
         reason
@@ -18,7 +18,7 @@ def test_a_type_that_lost_too_much_is_named_with_both_figures():
 
 
 @pytest.mark.parametrize(("now", "count"), [(0.75, 0), (0.875, 0), (0.5, 0), (0.49, 1)])
-def test_a_loss_within_the_tolerance_is_none(now, count):
+def test_a_loss_within_the_tolerance_is_accepted(now, count):
     assert len(losses(scores(ORG=0.75), scores(ORG=now), (), 0.25, 50)) == count
 
 
@@ -28,14 +28,14 @@ def test_a_type_with_little_support_is_not_judged():
     assert len(losses(before, scores(ORG=0.0), (), 0.1, 49)) == 1
 
 
-def test_a_type_that_the_new_model_never_finds_has_lost_everything():
+def test_a_type_that_the_new_model_never_predicts_has_f1_0():
     assert len(losses(scores(ORG=0.8), {}, (), 0.1, 50)) == 1
 
 
-def test_a_type_that_only_the_serving_model_knows_is_lost_whatever_the_data_hold():
+def test_a_type_that_only_the_serving_model_knows_is_lost():
     [reason] = losses(scores(PER=0.8), scores(PER=0.8), {"ORG"}, 1.0, 50)
     assert reason.startswith("ORG: the serving model knows this type, the new one does not")
 
 
-def test_a_new_type_is_no_loss():
+def test_a_new_type_is_accepted():
     assert losses(scores(PER=0.8), scores(PER=0.8, ORG=0.1), (), 0.1, 50) == []

@@ -1,4 +1,4 @@
-"""Finding a published model in a folder, and the card that it carries; without TensorFlow."""
+"""Finding a published model in a folder, and its card; without TensorFlow."""
 
 import json
 import sys
@@ -34,7 +34,7 @@ def test_the_newest_version_is_the_highest_number_not_the_last_name(version, tmp
     assert find_version(tmp_path / "ner").name == "10"
 
 
-def test_folders_that_are_no_versions_are_ignored(version, tmp_path):
+def test_other_folders_are_ignored(version, tmp_path):
     version("ner/3")
     for name in ("ner/.partial-9", "ner/x", "ner/٩"):
         version(name)
@@ -90,7 +90,7 @@ def test_a_card_names_the_types_in_the_order_of_the_labels():
     "content",
     [None, "", "{", "[]", "3", "{}", '{"labels": 3}', '{"labels": ["O"], "unheard": 1}', "\udcff"],
 )
-def test_a_card_that_cannot_be_read_is_none(tmp_path, content):
+def test_a_card_that_cannot_be_read_gives_none(tmp_path, content):
     if content is not None:
         card.write(CARD, tmp_path)
         (tmp_path / "assets.extra" / "ner.json").write_bytes(

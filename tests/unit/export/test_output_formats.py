@@ -31,7 +31,7 @@ def test_the_table_has_a_line_for_each_entity_below_its_text():
     ]
 
 
-def test_the_table_says_where_there_are_no_entities():
+def test_the_table_marks_texts_without_entities():
     assert written("table", ("Nothing", ())) == "Nothing\n  no entities\n"
 
 

@@ -40,7 +40,7 @@ def test_an_entity_covers_the_tokens_that_it_overlaps(entities, spans):
     assert token_spans(entities, TOKENS) == tuple(spans)
 
 
-def test_no_tokens_have_no_entities():
+def test_without_tokens_there_are_no_spans():
     assert token_spans([entity(0, 3)], ()) == ()
 
 
@@ -63,7 +63,7 @@ def test_spans_are_sorted_disjoint_and_within_the_tokens(lengths, steps):
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=8))
-def test_entities_that_are_whole_tokens_come_back_as_they_were(pieces):
+def test_entities_that_cover_whole_tokens_are_unchanged(pieces):
     offsets, place = [], 0
     for length, _ in pieces:
         offsets.append((place, place + length))

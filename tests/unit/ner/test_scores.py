@@ -1,4 +1,4 @@
-"""Entity scores: equal to seqeval's on any tags, and sums of what they are sums of."""
+"""Entity scores: equal to seqeval's on any tags, and additive."""
 
 import warnings
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 
-from components.ner.scores import PRF, Report, score, score_all
+from components.ner.scores import PRF, CorpusScores, score, score_all
 from components.ner.sentence import Span
 from components.ner.tags import spans_of
 
@@ -23,7 +23,7 @@ COUNTS = st.builds(PRF, st.integers(0, 99), st.integers(0, 99), st.integers(0, 9
 
 def report_of(gold, predicted):
     pairs = zip(gold, predicted, strict=True)
-    return Report(
+    return CorpusScores(
         score_all((spans_of(left, "BIOES"), spans_of(right, "BIOES")) for left, right in pairs)
     )
 
@@ -61,7 +61,7 @@ def test_a_span_of_another_type_is_wrong_and_missed():
     }
 
 
-def test_a_span_with_another_border_is_wrong_and_missed():
+def test_a_span_with_another_boundary_is_wrong_and_missed():
     assert score([Span(0, 2, "PER")], [Span(0, 1, "PER")]) == {"PER": PRF(0, 1, 1)}
 
 
@@ -76,20 +76,22 @@ def test_counts_add_up(left, right):
 
 
 @given(st.lists(SENTENCES, max_size=4))
-def test_reports_of_parts_add_up_to_that_of_the_whole(parts):
+def test_scores_of_parts_add_up_to_those_of_the_whole(parts):
     def report(sentences):
         return report_of(
             [[a for a, _ in s] for s in sentences], [[b for _, b in s] for s in sentences]
         )
 
     assert (
-        sum(map(report, parts), Report()).per_type
+        sum(map(report, parts), CorpusScores()).per_type
         == report([s for part in parts for s in part]).per_type
     )
 
 
-def test_a_report_is_written_as_promised():
-    report = Report({"PER": PRF(1, 1, 0), "LOC": PRF(0, 0, 2)}, sentences=3, tokens=9, seconds=0.5)
+def test_scores_as_json():
+    report = CorpusScores(
+        {"PER": PRF(1, 1, 0), "LOC": PRF(0, 0, 2)}, sentences=3, tokens=9, seconds=0.5
+    )
     assert report.as_dict() == {
         "overall": {"precision": 0.5, "recall": pytest.approx(1 / 3), "f1": 0.4, "support": 3},
         "per_type": {

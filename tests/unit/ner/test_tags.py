@@ -2,6 +2,7 @@
 
 import doctest
 import warnings
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -13,10 +14,10 @@ from components.ner import tags as tags_module
 from components.ner.sentence import Sentence, Span
 from components.ner.tags import (
     SCHEMES,
-    detect_scheme,
     ill_formed,
     parse,
     scheme_named,
+    scheme_of_pairs,
     spans_of,
     tags_of,
 )
@@ -121,8 +122,14 @@ def test_only_ill_formed_tags_change_when_they_are_repaired(tags):
         ("BILOU", "B-PER E-PER", (1,)),
     ],
 )
-def test_ill_formed_tags_are_found_where_they_stand(scheme, tags, expected):
+def test_the_positions_of_ill_formed_tags(scheme, tags, expected):
     assert ill_formed(tags.split(), scheme) == expected
+
+
+def detect_scheme(sentences):
+    return scheme_of_pairs(
+        Counter(pair for tags in sentences for pair in pairwise(("O", *tags, "O")))
+    )
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -152,8 +159,8 @@ def test_the_scheme_with_the_fewest_ill_formed_tags_is_detected(sentences, expec
 
 
 @pytest.mark.parametrize("tag", ["", "PER", "B", "B-", "b-PER", "o", "X-PER", "B_PER", "S-PER"])
-def test_what_is_no_tag_of_the_scheme_is_refused(tag):
-    with pytest.raises(ValueError, match="no tag of IOB2"):
+def test_a_tag_that_the_scheme_does_not_have_is_refused(tag):
+    with pytest.raises(ValueError, match="not a tag of IOB2"):
         parse(tag, "IOB2")
 
 
@@ -166,7 +173,7 @@ def test_spans_that_do_not_fit_are_refused(spans):
         tags_of(spans, 2)
 
 
-def test_schemes_have_other_names():
+def test_schemes_have_aliases():
     assert [scheme_named(name) for name in ("bio", "IOBES", "BILUO", "iob1")] == [
         "IOB2",
         "BIOES",
@@ -175,6 +182,6 @@ def test_schemes_have_other_names():
     ]
 
 
-def test_an_unknown_scheme_is_refused_with_those_there_are():
+def test_an_unknown_scheme_is_refused_with_a_list_of_the_known_schemes():
     with pytest.raises(ValueError, match="IOB1, IOB2, BIOES, BILOU"):
         scheme_named("BWES")

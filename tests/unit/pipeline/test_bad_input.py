@@ -92,7 +92,7 @@ BAD_USE = {
     "only a test split": (["run", "--data", "{tmp}/only-test"], "found test and no train"),
     "an unknown scheme": (
         ["run", "--data", "{tmp}/good.conll", "--set", "scheme=IOB9"],
-        "'IOB9' is no tag scheme",
+        "'IOB9' is not a tag scheme",
     ),
     "an unknown encoding": (
         ["run", "--data", "{tmp}/good.conll", "--set", "encoding=latin-99"],

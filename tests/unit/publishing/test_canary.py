@@ -1,4 +1,4 @@
-"""A canary is a model of its own: where it lies, and what servers of `models.config` see."""
+"""Canaries: their folders, and the models that servers of `models.config` see."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def served(folders):
     return tuple(max(versions.versions(base)) for base in (folders.live, folders.canary))
 
 
-def test_a_canary_is_asked_for_by_its_own_name(publish, folders):
+def test_a_canary_is_a_separate_model(publish, folders):
     publish("1", as_canary=False)
     path = publish("2")
     assert path == folders.canary / "2" and path.parent.name == "ner-canary"
@@ -52,21 +52,19 @@ def test_a_canary_is_asked_for_by_its_own_name(publish, folders):
     assert {model.policy for model in configured(folders).values()} == {Policy(latest=1)}
 
 
-def test_the_first_version_serves_and_the_canary_has_a_copy_of_it(publish, folders):
+def test_the_first_version_serves_and_is_copied_to_the_canary_folder(publish, folders):
     publish("1")
     assert served(folders) == (1, 1) and versions.canary(folders) is None
 
 
-def test_a_newer_canary_replaces_the_older_which_is_withdrawn(publish, folders):
+def test_a_newer_canary_replaces_the_older_one(publish, folders):
     for weights in "123":
         publish(weights)
     assert served(folders) == (1, 3) and versions.canary(folders) == 3
     assert versions.versions(folders.withdrawn) == [2]
 
 
-def test_promote_lets_the_canary_serve_by_one_rename_and_changes_nothing_for_the_canary(
-    publish, folders, monkeypatch
-):
+def test_promote_puts_the_canary_live_and_keeps_its_copy(publish, folders, monkeypatch):
     for weights in "12":
         publish(weights)
     seen, rename = [], Path.rename
@@ -99,7 +97,7 @@ def test_rollback_after_a_promotion_takes_the_version_from_the_canary_too(publis
     assert served(folders) == (2, 2) and hold.load(folders.withdrawn) is None
 
 
-def test_a_version_that_is_no_canary_replaces_the_canary(publish, folders):
+def test_a_version_published_live_replaces_the_canary(publish, folders):
     for weights in "12":
         publish(weights)
     publish("3", as_canary=False)
@@ -114,21 +112,21 @@ def test_the_same_canary_again_changes_nothing(publish, model, folders):
     assert served(folders) == (1, 2)
 
 
-def test_the_canary_published_as_a_usual_version_goes_live(publish, folders):
+def test_the_canary_published_as_a_live_version_goes_live(publish, folders):
     publish("1")
     second = publish("2")
     assert changes.publish(second, folders) == folders.live / "2"
     assert served(folders) == (2, 2)
 
 
-def test_prune_keeps_the_canary_and_the_copy_of_what_serves(publish, folders):
+def test_prune_keeps_the_canary_and_the_copy_of_the_serving_version(publish, folders):
     for weights in "123":
         publish(weights)
     assert changes.prune(folders, 0) == [2]
     assert versions.versions(folders.canary) == [1, 3]
 
 
-def test_the_configuration_is_written_once_and_a_change_by_hand_stays(publish, folders):
+def test_the_configuration_is_written_once_and_manual_changes_stay(publish, folders):
     publish("1")
     path = folders.live.parent / canary.CONFIG
     path.write_text(path.read_text() + "# mine\n")
@@ -137,21 +135,21 @@ def test_the_configuration_is_written_once_and_a_change_by_hand_stays(publish, f
     assert path.read_text().endswith("# mine\n")
 
 
-def test_servers_may_see_the_folder_under_another_path(publish, folders):
+def test_the_configuration_has_the_base_path_of_the_servers(publish, folders):
     publish("1", base_path="/models/ner")
     publish("2")
     paths = {name: str(model.base_path) for name, model in configured(folders).items()}
     assert paths == {"ner": "/models/ner", "ner-canary": "/models/ner-canary"}
 
 
-def test_without_canaries_there_is_neither_folder_nor_configuration(publish, folders):
+def test_without_canaries_there_is_no_folder_and_no_configuration(publish, folders):
     publish("1", as_canary=False)
     publish("2", as_canary=False)
     assert [path.name for path in folders.live.parent.iterdir()] == ["ner"]
 
 
 @pytest.mark.parametrize("without_links", [False, True])
-def test_a_copy_needs_no_hard_links(publish, folders, monkeypatch, without_links):
+def test_a_version_is_copied_without_hard_links(publish, folders, monkeypatch, without_links):
     def refuse(*_):
         raise OSError("no links on this file system")
 

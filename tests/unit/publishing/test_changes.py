@@ -1,4 +1,4 @@
-"""Rolling back, promoting, releasing and pruning: what serves, and what is left when a command is killed on its way."""
+"""Rollback, promotion, release and pruning, also when they are killed."""
 
 import errno
 import os
@@ -39,20 +39,20 @@ def withdrawn(folders):
     return versions.versions(folders.withdrawn)
 
 
-def test_without_a_version_it_goes_back_one(published, folders):
+def test_rollback_without_a_version_goes_back_one(published, folders):
     published(3)
     made = rollback(folders)
     assert (made.left, made.kept) == (3, 2) and hold.load(folders.withdrawn) == made
     assert (live(folders), withdrawn(folders)) == ([1, 2], [3])
 
 
-def test_every_version_above_the_one_named_is_withdrawn(published, folders):
+def test_rollback_withdraws_every_higher_version(published, folders):
     published(4)
     rollback(folders, 1)
     assert (live(folders), withdrawn(folders)) == ([1], [2, 3, 4])
 
 
-def test_back_to_a_version_that_was_withdrawn(published, folders):
+def test_rollback_to_a_withdrawn_version(published, folders):
     published(3)
     (folders.withdrawn).mkdir(parents=True)
     (folders.live / "1").rename(folders.withdrawn / "1")
@@ -60,7 +60,7 @@ def test_back_to_a_version_that_was_withdrawn(published, folders):
     assert (live(folders), withdrawn(folders)) == ([1], [2, 3])
 
 
-def test_what_serves_changes_once(published, folders, monkeypatch):
+def test_rollback_changes_the_serving_version_once(published, folders, monkeypatch):
     """A server that looks after each rename sees the old version, and then the new one."""
     published(5)
     seen, rename = [], Path.rename
@@ -76,9 +76,7 @@ def test_what_serves_changes_once(published, folders, monkeypatch):
 
 
 @pytest.mark.parametrize("renames", range(6))
-def test_a_rollback_that_is_killed_is_held_and_goes_on_when_done_again(
-    published, folders, monkeypatch, renames
-):
+def test_a_killed_rollback_holds_and_can_be_repeated(published, folders, monkeypatch, renames):
     published(4)
     rename, left = Path.rename, [renames]
 
@@ -109,7 +107,7 @@ def test_a_rollback_that_is_killed_is_held_and_goes_on_when_done_again(
         (0, "there is no version 0; there are 1"),
     ],
 )
-def test_a_version_one_cannot_go_back_to_is_refused_and_nothing_is_held(
+def test_rollback_to_an_impossible_version_is_refused_without_a_hold(
     published, folders, version, message
 ):
     published(3)
@@ -118,7 +116,7 @@ def test_a_version_one_cannot_go_back_to_is_refused_and_nothing_is_held(
     assert hold.load(folders.withdrawn) is None and live(folders) == [1, 2, 3]
 
 
-def test_a_version_that_is_not_whole_is_refused(published, folders):
+def test_an_incomplete_version_is_refused(published, folders):
     published(2)
     (folders.live / "1" / "saved_model.pb").unlink()
     with pytest.raises(UserError, match=r"has no saved_model\.pb"):
@@ -126,7 +124,7 @@ def test_a_version_that_is_not_whole_is_refused(published, folders):
     assert hold.load(folders.withdrawn) is None
 
 
-def test_with_one_version_or_none_there_is_nothing_to_go_back_to(published, folders):
+def test_rollback_needs_two_versions(published, folders):
     with pytest.raises(UserError, match="no version serves"):
         rollback(folders)
     published(1)
@@ -157,11 +155,11 @@ def test_promote_does_not_go_back(published, folders):
     published(3)
     rollback(folders, 1)
     changes.promote(folders, 3)
-    with pytest.raises(UserError, match="lower than what is live"):
+    with pytest.raises(UserError, match="lower than the live version"):
         changes.promote(folders, 2)
 
 
-def test_promote_refuses_what_is_no_candidate(published, folders):
+def test_promote_refuses_versions_that_are_not_candidates(published, folders):
     published(2)
     for version, message in (
         (2, "serves already"),
@@ -172,7 +170,7 @@ def test_promote_refuses_what_is_no_candidate(published, folders):
             changes.promote(folders, version)
 
 
-def test_release_lets_the_next_model_through(published, model, folders):
+def test_after_release_the_next_model_goes_live(published, model, folders):
     published(2)
     rollback(folders)
     changes.release(folders)
@@ -181,7 +179,7 @@ def test_release_lets_the_next_model_through(published, model, folders):
         changes.release(folders)
 
 
-def test_prune_spares_what_serves_its_fallback_and_what_a_hold_names(published, folders):
+def test_prune_keeps_the_serving_version_its_fallback_and_those_of_a_hold(published, folders):
     published(6)
     rollback(folders, 4)
     assert changes.prune(folders, 0) == [1, 2, 5]
@@ -203,7 +201,7 @@ def test_a_pruned_version_is_not_published_again(published, folders):
         max_size=12,
     )
 )
-def test_whatever_is_done_something_whole_serves_and_prune_leaves_it(tmp_path_factory, steps):
+def test_after_any_sequence_of_changes_a_complete_version_serves(tmp_path_factory, steps):
     root = tmp_path_factory.mktemp("steps")
     folders = Folders(root / "serving" / "ner", root / "withdrawn" / "ner")
     for count, step in enumerate(["publish", *steps]):

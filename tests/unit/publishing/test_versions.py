@@ -1,4 +1,4 @@
-"""Publishing: a version appears whole or not at all, and its number is always the highest."""
+"""Publishing: a version appears complete or not at all, with the highest number."""
 
 import os
 import threading
@@ -20,14 +20,14 @@ def content(folder):
     }
 
 
-def test_a_version_is_the_whole_model_under_the_time(model, folders, monkeypatch):
+def test_a_version_is_a_copy_of_the_model_named_by_the_time(model, folders, monkeypatch):
     monkeypatch.setattr(changes.time, "time", lambda: 1_700_000_000.9)
     source = model()
     target = publish(source, folders)
     assert target == folders.live / "1700000000" and content(target) == content(source)
 
 
-def test_a_clock_set_back_still_gives_a_higher_version(model, folders, monkeypatch):
+def test_the_version_is_higher_even_if_the_clock_was_set_back(model, folders, monkeypatch):
     monkeypatch.setattr(changes.time, "time", lambda: 2_000_000_000)
     publish(model("1"), folders)
     monkeypatch.setattr(changes.time, "time", lambda: 1_000_000_000)
@@ -46,7 +46,7 @@ def test_the_same_model_is_not_published_twice(model, folders):
     assert publish(first, folders) == first and folders.all == [int(first.name)]
 
 
-def test_what_a_killed_run_left_is_removed(model, folders):
+def test_partial_copies_of_a_killed_run_are_removed(model, folders):
     (folders.live / ".partial-17").mkdir(parents=True)
     (folders.live / ".partial-17" / "saved_model.pb").write_text("half")
     target = publish(model(), folders)
@@ -64,7 +64,7 @@ def test_a_copy_that_fails_leaves_nothing(model, folders, monkeypatch):
     assert list(folders.live.iterdir()) == []
 
 
-def test_who_polls_meanwhile_sees_whole_versions_only(model, folders):
+def test_a_polling_server_sees_complete_versions_only(model, folders):
     seen, done = set(), threading.Event()
 
     def poll():
@@ -81,14 +81,14 @@ def test_who_polls_meanwhile_sees_whole_versions_only(model, folders):
     assert seen == {4}
 
 
-def test_other_names_in_the_folder_are_no_versions(folders):
+def test_other_names_in_the_folder_are_ignored(folders):
     for name in ("1", "02", "x", "1.5", ".partial-3", "٣"):
         (folders.live / name).mkdir(parents=True)
     (folders.live / "7").write_text("a file")
     assert versions.versions(folders.live) == [1, 2]
 
 
-def test_a_lost_version_is_known_by_its_record(model, folders):
+def test_a_lost_version_is_recognised_by_the_record(model, folders):
     assert versions.lost_version(folders) == ""
     target = publish(model(), folders)
     assert versions.lost_version(folders) == ""
@@ -103,7 +103,7 @@ def test_a_withdrawn_version_is_not_lost(model, folders):
     assert versions.lost_version(folders) == ""
 
 
-def test_while_held_a_model_is_put_with_those_withdrawn_under_the_highest_number(model, folders):
+def test_during_a_hold_a_model_is_withdrawn_with_the_highest_number(model, folders):
     first = publish(model("1"), folders)
     hold.put(folders.withdrawn, HOLD)
     second = publish(model("2"), folders)
@@ -129,7 +129,7 @@ def test_a_withdrawn_model_is_not_published_again(model, folders):
         "assets.extra/ner.json",
     ],
 )
-def test_a_version_without_a_part_is_not_whole(model, part):
+def test_a_version_without_a_file_is_incomplete(model, part):
     version = model()
     assert versions.missing_parts(version) == ()
     (version / part).unlink()
@@ -137,7 +137,7 @@ def test_a_version_without_a_part_is_not_whole(model, part):
     assert missing in part
 
 
-def test_a_version_with_a_card_cut_off_is_not_whole(model):
+def test_a_version_with_a_truncated_card_is_incomplete(model):
     version = model()
     (version / "assets.extra" / "ner.json").write_text("{")
     assert versions.missing_parts(version) == ("a readable assets.extra/ner.json",)

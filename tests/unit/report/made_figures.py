@@ -1,4 +1,4 @@
-"""Reports made up for tests: figures of a model that is wrong as often as one likes, computed as real ones are."""
+"""Made-up reports for tests, of a model with a chosen error rate."""
 
 import random
 from dataclasses import replace

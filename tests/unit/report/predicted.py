@@ -1,4 +1,4 @@
-"""Sentences with what a model found in them, drawn by hypothesis."""
+"""Sentences with predictions, drawn by hypothesis."""
 
 from hypothesis import strategies as st
 

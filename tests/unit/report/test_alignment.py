@@ -1,4 +1,4 @@
-"""Pairs of true and found entities, and what the confusion matrix makes of them."""
+"""Alignment of true and predicted entities, and the confusion matrix."""
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +26,7 @@ def test_every_entity_is_in_one_pair_and_pairs_overlap(both):
 
 @SOME
 @given(st.integers(1, 12).flatmap(lambda tokens: st.tuples(spans(tokens), spans(tokens))))
-def test_what_is_left_over_overlaps_nothing_else_that_is_left_over(both):
+def test_unpaired_entities_do_not_overlap_each_other(both):
     pairs = align(*both)
     missed = [pair.gold for pair in pairs if pair.predicted is None]
     spurious = [pair.predicted for pair in pairs if pair.gold is None]
@@ -35,7 +35,7 @@ def test_what_is_left_over_overlaps_nothing_else_that_is_left_over(both):
 
 @SOME
 @given(predictions())
-def test_the_correct_pairs_are_those_that_the_scores_count(made):
+def test_the_number_of_correct_pairs_equals_the_true_positives(made):
     pairs = [pair for one in made for pair in align(*one.gold_and_predicted)]
     assert sum(pair.kind == "correct" for pair in pairs) == sum(
         counts.tp for counts in score_all(one.gold_and_predicted for one in made).values()
@@ -53,7 +53,7 @@ def test_the_correct_pairs_are_those_that_the_scores_count(made):
         (None, Span(0, 2, "PER"), "spurious"),
     ],
 )
-def test_what_is_wrong_with_a_pair(gold, found, kind):
+def test_the_kind_of_a_pair(gold, found, kind):
     assert Pair(gold, found).kind == kind
 
 
@@ -62,14 +62,14 @@ def test_the_larger_overlap_is_paired_before_the_same_type():
     assert align(gold, found) == (Pair(gold[0], found[0]), Pair(None, found[1]))
 
 
-def test_of_equal_overlaps_the_same_type_is_paired():
+def test_equal_overlaps_are_paired_by_type():
     gold, found = (Span(0, 2, "PER"),), (Span(0, 1, "LOC"), Span(1, 2, "PER"))
     assert Pair(gold[0], found[1]) in align(gold, found)
 
 
 @SOME
 @given(predictions())
-def test_the_margins_of_the_confusion_are_the_support_and_what_was_found(made):
+def test_the_margins_of_the_confusion_are_the_support_and_the_predictions(made):
     matrix = confusion((pair for one in made for pair in align(*one.gold_and_predicted)), TYPES)
     counts = score_all(one.gold_and_predicted for one in made)
     for place, type_ in enumerate(TYPES):

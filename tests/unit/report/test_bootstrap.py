@@ -1,4 +1,4 @@
-"""The bootstrap: intervals that hold what they say, and comparisons that tell chance from more."""
+"""Bootstrap intervals of F1, and the paired comparison of two models."""
 
 import random
 
@@ -24,21 +24,21 @@ def sentences(number, right, seed=1):
 
 @SOME
 @given(COUNTS)
-def test_an_interval_lies_between_none_and_all(counts):
+def test_an_interval_lies_between_0_and_1(counts):
     found = bootstrap.f1_interval(counts)
     assert 0 <= found.low <= found.high <= 1
 
 
 @SOME
 @given(st.builds(PRF, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), st.integers(1, 50))
-def test_sentences_that_are_all_alike_leave_nothing_to_chance(one, number):
+def test_equal_sentences_have_an_interval_without_width(one, number):
     found = bootstrap.f1_interval([one] * number)
     assert found.low == pytest.approx(one.f1) and found.high == pytest.approx(one.f1)
 
 
 @SOME
 @given(st.integers(0, 2**31), st.floats(0.2, 0.8))
-def test_the_interval_of_many_sentences_holds_the_estimate(seed, right):
+def test_the_interval_of_many_sentences_contains_f1(seed, right):
     counts = sentences(200, right, seed)
     found = bootstrap.f1_interval(counts)
     assert found.low < sum(counts, PRF()).f1 < found.high
@@ -46,7 +46,7 @@ def test_the_interval_of_many_sentences_holds_the_estimate(seed, right):
 
 @SOME
 @given(COUNTS)
-def test_an_interval_is_the_same_each_time_and_in_any_order(counts):
+def test_an_interval_is_reproducible_and_independent_of_the_order(counts):
     assert (
         bootstrap.f1_interval(counts)
         == bootstrap.f1_interval(counts)
@@ -54,7 +54,7 @@ def test_an_interval_is_the_same_each_time_and_in_any_order(counts):
     )
 
 
-def test_the_interval_is_as_wide_as_drawing_sentences_one_by_one_makes_it():
+def test_the_interval_equals_that_of_drawing_sentences_one_by_one():
     counts = sentences(300, 0.7)
     random_ = np.random.default_rng(5)
     drawn = [
@@ -67,7 +67,7 @@ def test_the_interval_is_as_wide_as_drawing_sentences_one_by_one_makes_it():
     )
 
 
-def test_more_sentences_make_it_narrower():
+def test_more_sentences_give_a_narrower_interval():
     few, many = (bootstrap.f1_interval(sentences(number, 0.7)) for number in (100, 10_000))
     assert many.high - many.low < (few.high - few.low) / 5
 
@@ -78,16 +78,16 @@ def test_a_model_does_not_differ_from_itself():
     assert (interval.low, interval.high, p) == (0.0, 0.0, 1.0)
 
 
-def test_a_much_better_model_is_better_beyond_chance():
+def test_a_much_better_model_is_significantly_better():
     interval, p = bootstrap.paired_difference(sentences(500, 0.8, 1), sentences(500, 0.6, 2))
     assert interval.low > 0 and p < 0.01
 
 
-def test_two_models_that_are_as_good_differ_by_chance():
+def test_equally_good_models_do_not_differ_significantly():
     interval, p = bootstrap.paired_difference(sentences(500, 0.7, 1), sentences(500, 0.7, 2))
     assert interval.low < 0 < interval.high and p > 0.05
 
 
-def test_no_sentences_have_no_interval():
+def test_without_sentences_the_interval_is_zero():
     assert bootstrap.f1_interval([]) == bootstrap.Interval(0.0, 0.0)
     assert bootstrap.paired_difference([], [])[1] == 1.0

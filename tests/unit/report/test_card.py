@@ -1,4 +1,4 @@
-"""The model card: the owner's words, the figures, and what these warn of."""
+"""The model card: the owner's statements, the figures and the caveats."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ def made(report, said=SAYS_NOTHING, **changes):
     )  # fmt: skip
 
 
-def test_it_has_the_owners_words(report):
+def test_the_card_has_the_owners_statements(report):
     said = Card(
         intended_use="News.",
         licence="CC BY 4.0",
@@ -42,13 +42,13 @@ def test_it_has_the_owners_words(report):
     )
 
 
-def test_its_scores_are_those_of_the_report(report):
+def test_the_cards_scores_equal_those_of_the_report(report):
     values = {(metric.name, metric.slice): metric.value for metric in made(report).metrics}
     assert values["F1", "all"] == report.evaluation.overall.f1
     assert all(values["F1", one.type] == one.score.f1 for one in report.evaluation.types)
 
 
-def test_its_data_are_those_of_the_report(report):
+def test_the_cards_data_sets_equal_those_of_the_report(report):
     found = made(report)
     sizes = {one.name: (one.sentences, one.tokens, one.entities) for one in report.data.splits}
     for data in (found.training_data, found.evaluation_data):
@@ -61,7 +61,7 @@ def test_its_data_are_those_of_the_report(report):
     )
 
 
-def test_it_says_how_the_tagger_is_built(report):
+def test_the_card_describes_the_architecture(report):
     found = card.model_card(
         "ner", "", "", "made", "", Model(lstm_units=7, lstm_layers=2, output="softmax"), Card(),
         report.evaluation, report.data,
@@ -72,7 +72,7 @@ def test_it_says_how_the_tagger_is_built(report):
     )
 
 
-def test_it_warns_of_a_type_that_is_hardly_measured(report):
+def test_a_caveat_names_types_with_little_support(report):
     first, *others = report.evaluation.types
     few = replace(first, score=Score.of(PRF(3, 0, 1)))
     caveats = made(report, evaluation={"types": (few, *others)}).considerations.caveats
@@ -80,20 +80,20 @@ def test_it_warns_of_a_type_that_is_hardly_measured(report):
     assert not any("mostly chance" in line for line in made(report).considerations.caveats)
 
 
-def test_it_warns_of_a_type_that_is_never_found(report):
+def test_a_caveat_names_types_that_are_never_recognised(report):
     first, *others = report.evaluation.types
     never = replace(first, score=Score.of(PRF(0, 0, 99)))
     caveats = made(report, evaluation={"types": (never, *others)}).considerations.caveats
     assert f"The model never recognises these types correctly: {first.type}." in caveats
 
 
-def test_it_warns_of_sentences_that_train_has_too(report):
+def test_a_caveat_names_the_overlap_with_train(report):
     overlap = Overlap("train", report.evaluation.split, 60, 0.2, 10, 0.1)
     caveats = made(report, data={"overlaps": (overlap,)}).considerations.caveats
     assert any("20% of the evaluated sentences also occur in train" in line for line in caveats)
 
 
-def test_its_json_has_the_sections_of_the_paper(report):
+def test_the_json_has_the_sections_of_the_paper(report):
     values = json.loads(
         card.as_json(made(report, Card(intended_use="News.", limits="No health data.")))
     )

@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs, and that nothing is said to differ that does not."""
+"""The comparison of two runs: all differences, and only these."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def test_a_run_does_not_differ_from_itself(a):
     assert comparison.same_evaluation_data(a, a)
     assert comparison.settings(a, a) == comparison.data(a, a) == []
     assert comparison.groups(a, a) == ([], [])
-    assert all(one.difference == 0 for one in comparison.types(a, a))
+    assert all(change.f1_difference == 0 for change in comparison.types(a, a))
     html = render_comparison(a, a)
     assert (
         "Configuration, packages and code are equal." in html
@@ -30,15 +30,12 @@ def test_a_run_does_not_differ_from_itself(a):
     )
 
 
-def test_differences_are_the_second_less_the_first(a, b):
-    for one in comparison.types(a, b):
-        assert one.difference == one.b.score.f1 - one.a.score.f1
-    assert comparison.largest(comparison.types(a, b)) == max(
-        abs(one.difference) for one in comparison.types(a, b)
-    )
+def test_differences_are_the_second_run_minus_the_first(a, b):
+    for change in comparison.types(a, b):
+        assert change.f1_difference == change.b.score.f1 - change.a.score.f1
 
 
-def test_errors_that_are_fewer_and_more_are_told_apart(a, b):
+def test_groups_with_fewer_and_with_more_errors_are_separate(a, b):
     fewer, more = comparison.groups(a, b)
     assert fewer and all(one.b < one.a for one in fewer) and all(one.b > one.a for one in more)
     assert comparison.groups(b, a) == ([*map(turned, more)], [*map(turned, fewer)])
@@ -50,16 +47,16 @@ def turned(change):
     return replace(change, a=change.b, b=change.a)
 
 
-def test_a_type_that_only_one_run_knows_is_named_so(a):
+def test_a_type_that_only_one_run_has_is_marked_as_new_or_gone(a):
     other = made.figures(types=(*made.THREE, "NEW"))
-    [one] = [one for one in comparison.types(a, other) if one.type == "NEW"]
-    assert one.a is None and one.difference is None
+    [new] = [change for change in comparison.types(a, other) if change.name == "NEW"]
+    assert new.a is None and new.f1_difference is None
     assert ">new</td>" in render_comparison(a, other) and ">gone</td>" in render_comparison(
         other, a
     )
 
 
-def test_settings_packages_and_hashes_that_differ_are_listed(a):
+def test_different_settings_packages_and_hashes_are_listed(a):
     changed = replace(
         a.provenance,
         configuration={**a.provenance.configuration, "gate": {"minimum_f1": 0.75}},
@@ -74,7 +71,7 @@ def test_settings_packages_and_hashes_that_differ_are_listed(a):
     ]
 
 
-def test_other_sentences_are_no_ground_for_a_comparison(a):
+def test_runs_with_different_sentences_are_marked_as_not_comparable(a):
     more = made.figures(sentences=170)
     assert not comparison.same_evaluation_data(a, more)
     assert "evaluated on different sentences" in render_comparison(a, more)

@@ -1,4 +1,4 @@
-"""What TFDV says of the data, as figures."""
+"""Anomalies and statistics of TensorFlow Data Validation as figures."""
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -31,7 +31,7 @@ dataset_anomaly_info { description: "Few examples." }
 """
 
 
-def test_the_statistics_are_those_of_all_examples():
+def test_statistics_are_those_of_the_whole_split():
     found = text_format.Parse(STATISTICS, statistics_pb2.DatasetFeatureStatisticsList())
     assert list(statistics_figures({"dev": found})) == [
         FeatureStatistics("dev", "tags", 8, 1, 40, 3, 5.0, {"O": 35, "B-PER": 5}),
@@ -39,7 +39,7 @@ def test_the_statistics_are_those_of_all_examples():
     ]
 
 
-def test_there_is_a_line_for_each_reason():
+def test_each_reason_is_an_anomaly():
     found = text_format.Parse(ANOMALIES, anomalies_pb2.Anomalies())
     assert list(anomaly_figures({"train": anomalies_pb2.Anomalies(), "dev": found})) == [
         Anomaly("dev", "tags", "Unexpected value B-X."),

@@ -1,4 +1,4 @@
-"""Reports go to JSON and back."""
+"""Reports as JSON."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,7 @@ def test_a_report_is_the_same_after_json():
 def test_the_measured_part_is_the_same_after_json():
     report = made_figures.figures()
     part = figures.Measured(report.evaluation, report.data, report.training)
-    assert figures.parse_measured(figures.as_json(part)) == part
+    assert figures.parse(figures.Measured, figures.as_json(part)) == part
 
 
 def test_words_of_every_kind_are_the_same_after_json():
@@ -33,12 +33,12 @@ def test_a_report_of_another_format_is_refused():
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"verdict": 1}'])
-def test_what_is_no_report_is_refused(text):
+def test_other_json_is_refused(text):
     with pytest.raises(ValueError):
         figures.parse_figures(text)
 
 
-def test_json_has_no_number_that_others_cannot_read():
+def test_json_has_neither_nan_nor_infinity():
     json.loads(figures.as_json(made_figures.figures(sentences=0)), parse_constant=pytest.fail)
 
 

@@ -29,7 +29,7 @@ def equal(pairs, types, nervaluate):
 
 @settings(deadline=None)
 @given(made=predictions())
-def test_they_equal_nervaluates(nervaluate, made):
+def test_matches_equal_nervaluates(nervaluate, made):
     if made:  # nervaluate wants a sentence
         equal([one.gold_and_predicted for one in made], TYPES, nervaluate)
 
@@ -52,7 +52,7 @@ def moved(number, span, length):
     ][number % 6]
 
 
-def test_they_equal_nervaluates_on_a_real_corpus(nervaluate, real_corpora):
+def test_matches_equal_nervaluates_on_a_real_corpus(nervaluate, real_corpora):
     splits = find_splits(str(real_corpora / "wnut17"))
     pairs, number, types = [], 0, set()
     for sentence in read_split(splits, "test", DEFAULTS):
@@ -83,7 +83,7 @@ def test_they_equal_nervaluates_on_a_real_corpus(nervaluate, real_corpora):
         ((Span(1, 2, "PER"), Span(2, 3, "PER")), "partial", {"partial": 1, "spurious": 1}),
     ],
 )
-def test_what_counts_as_what(found, way, counts):
+def test_the_outcomes_of_each_scheme(found, way, counts):
     scheme = asdict(semeval_matches([((Span(1, 3, "PER"),), found)])[0])[way]
     assert {
         name: scheme[name] for name in ("correct", "incorrect", "partial", "missed", "spurious")

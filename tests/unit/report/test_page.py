@@ -1,4 +1,4 @@
-"""The report's page as a file: whole, by itself, and free of what others wrote into it."""
+"""The report's page as a file: complete, self-contained and safe against hostile text."""
 
 import doctest
 import importlib
@@ -85,16 +85,16 @@ def shown(request):
     return Page(render(CASES[request.param]()))
 
 
-@pytest.mark.parametrize("module", ["rendering", "wording", "charts"])
+@pytest.mark.parametrize("module", ["rendering", "wording", "axes"])
 def test_the_examples_in_the_docstrings_hold(module):
     assert doctest.testmod(importlib.import_module(f"components.report.page.{module}")).failed == 0
 
 
-def test_every_element_is_closed_where_it_should_be(shown):
+def test_every_element_is_closed(shown):
     assert (shown.wrong, shown.open) == ([], [])
 
 
-def test_every_id_is_there_once_and_every_way_leads_somewhere(shown):
+def test_ids_are_unique_and_every_link_has_a_target(shown):
     ids = [attributes["id"] for _, attributes in shown.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {link["href"][1:] for link in shown.having("a")} <= set(ids)
@@ -115,7 +115,7 @@ def test_headings_are_in_order(shown):
     assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
 
 
-def test_every_head_of_a_table_says_what_it_is_of_and_every_image_has_a_name(shown):
+def test_table_headers_have_a_scope_and_images_a_name(shown):
     assert all(head.get("scope") in ("row", "col") for head in shown.having("th"))
     for image in shown.having("svg"):
         in_a_list = (
@@ -151,7 +151,7 @@ def hostile():
     )
 
 
-def test_what_others_wrote_is_text(hostile):
+def test_hostile_text_is_escaped(hostile):
     for html in (render(hostile), render_comparison(hostile, made.figures())):
         page = Page(html)
         assert (page.wrong, page.open) == ([], [])
@@ -163,7 +163,7 @@ def test_what_others_wrote_is_text(hostile):
         html.encode()  # half of a surrogate pair cannot be written to a file
 
 
-def test_hostile_types_lead_to_their_errors(hostile):
+def test_hostile_types_link_to_their_errors(hostile):
     page = Page(render(hostile))
     ids = [
         attributes["id"] for _, attributes in page.elements if attributes.get("class") == "of-type"
@@ -197,7 +197,7 @@ def test_nothing_heavy_is_needed():
     assert done.stdout == "[]\n"
 
 
-def test_every_way_from_what_stands_out_leads_to_a_section():
+def test_every_highlight_links_to_a_section():
     found = {one.section for case in CASES.values() for one in highlights.highlights(case())}
     page = Page(render(made.figures()))
     assert found and found <= {attributes.get("id") for _, attributes in page.elements}

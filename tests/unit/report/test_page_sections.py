@@ -1,4 +1,4 @@
-"""What the page's tables show: cut where there is too much, never in the totals."""
+"""The page's tables: cut to a readable size, with exact totals."""
 
 import random
 
@@ -44,7 +44,7 @@ def test_a_shade_is_the_share_of_the_row(confusion):
 
 
 @given(confusions())
-def test_types_taken_for_one_another_leave_out_what_is_right_and_what_is_no_entity(confusion):
+def test_confused_types_leave_out_correct_predictions_and_outside(confusion):
     pairs = sections.confused_types(confusion)
     assert [pair.count for pair in pairs] == sorted((pair.count for pair in pairs), reverse=True)
     assert all(
@@ -60,41 +60,41 @@ def many_errors():
     return made.figures(made.EIGHTEEN, 500, 0.7).evaluation
 
 
-def test_the_errors_of_all_types_are_all_errors(many_errors):
+def test_the_errors_of_the_types_add_up(many_errors):
     shown = sections.errors_by_type(many_errors)
     assert sum(one.count for one in shown) == many_errors.errors.count
     assert {one.type for one in shown} == set(made.EIGHTEEN)
     assert [one.count for one in shown] == sorted((one.count for one in shown), reverse=True)
     for kind in (kind for one in shown for kind in one.kinds):
-        assert sum(one.group.count for one in kind.groups) + kind.hidden_errors == kind.kind.count
+        assert sum(group.count for group in kind.groups) + kind.hidden_errors == kind.kind.count
 
 
-def test_there_is_room_for_so_many_examples_and_each_large_group_has_one(many_errors):
+def test_examples_are_limited_and_each_large_group_has_an_example(many_errors):
     groups = [
         group
         for one in sections.errors_by_type(many_errors)
         for kind in one.kinds
         for group in kind.groups
     ]
-    assert sum(len(one.examples) for one in groups) == sections.TOTAL_EXAMPLES
-    without = [one.group.count for one in groups if not one.examples]
-    assert max(without, default=0) <= min(one.group.count for one in groups if one.examples)
+    assert sum(len(group.examples) for group in groups) == sections.TOTAL_EXAMPLES
+    without = [group.count for group in groups if not group.examples]
+    assert max(without, default=0) <= min(group.count for group in groups if group.examples)
 
 
-def test_a_type_without_errors_is_there_all_the_same():
+def test_a_type_without_errors_is_listed():
     shown = sections.errors_by_type(made.figures(wrong=0.0).evaluation)
     assert [(one.type, one.count, one.kinds) for one in shown] == [
         (type_, 0, ()) for type_ in sorted(made.THREE)
     ]
 
 
-def test_the_scripts_curves_are_in_the_order_of_the_list_of_types():
+def test_the_curves_of_the_script_are_in_the_order_of_the_types():
     curve, other = Curve(3, (2, 1), (1, 1)), Curve(5, (4, 3), (2, 2))
     data = sections.curves(Thresholds((0.0, 0.5), other, {"__proto__": curve}, 0))
     assert [one["support"] for one in data["curves"]] == [5, 3]
 
 
-def test_settings_are_keys_with_dots():
+def test_settings_have_dotted_keys():
     settings = {
         "a": {"b": 1, "c": {}},
         "d": None,
@@ -102,11 +102,11 @@ def test_settings_are_keys_with_dots():
         "f": ["x", "y"],
         "g": {"h": {"i": 0.5}},
     }
-    assert [*sections.flatten(settings)] == [
-        ("a.b", "1"),
-        ("a.c", ""),
-        ("d", ""),
-        ("e", "true"),
-        ("f", "x, y"),
-        ("g.h.i", "0.5"),
-    ]
+    assert sections.dotted_settings(settings) == {
+        "a.b": "1",
+        "a.c": "",
+        "d": "",
+        "e": "true",
+        "f": "x, y",
+        "g.h.i": "0.5",
+    }

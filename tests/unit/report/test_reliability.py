@@ -1,4 +1,4 @@
-"""Whether scores are probabilities, where there are few."""
+"""Calibration error and its level by chance."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tests.unit.report import made_figures as made
 
 
 @pytest.mark.parametrize("number", [30, 400, 5_000])
-def test_exact_scores_are_as_far_off_as_chance_allows_in_95_of_100_samples(number):
+def test_the_error_of_calibrated_scores_is_below_the_chance_error_in_95_of_100_samples(number):
     random = np.random.default_rng(number)
     scores = random.beta(2, 2, number)
     highest = error_by_chance(scores)
@@ -23,7 +23,7 @@ def test_exact_scores_are_as_far_off_as_chance_allows_in_95_of_100_samples(numbe
     assert 0.925 <= np.mean(within) <= 0.975
 
 
-def test_without_scores_and_with_certain_ones_chance_has_no_part():
+def test_the_chance_error_without_scores_or_with_certain_scores_is_zero():
     assert error_by_chance(np.array([])) == error_by_chance(np.array([0.0, 1.0, 1.0])) == 0
 
 
@@ -42,9 +42,7 @@ def figures():
         (0.12, None, "The scores are not probabilities", True),
     ],
 )
-def test_scores_are_blamed_for_no_more_than_chance_leaves(
-    figures, error, chance_error, says, warns
-):
+def test_only_errors_above_the_chance_error_exceed(figures, error, chance_error, says, warns):
     reliability = Reliability(figures.evaluation.reliability.bins, error, chance_error)
     figures = replace(figures, evaluation=replace(figures.evaluation, reliability=reliability))
     page = render(figures)

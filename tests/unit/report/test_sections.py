@@ -1,4 +1,4 @@
-"""The sections of a report: they count every entity once, and agree with each other and with the scores."""
+"""The sections of a report: they count every entity once and agree with each other."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ def one(tokens, gold=(), found=(), scores=None, id="a:1"):
 
 @SOME
 @given(predictions())
-def test_types_add_up_to_all_and_are_the_scores(made):
+def test_the_scores_of_the_types_add_up(made):
     found = measured(made)
     assert {type_.type: counts_of(type_.score) for type_ in found.types} == {
         **dict.fromkeys(TYPES, PRF()),
@@ -54,7 +54,7 @@ def test_types_add_up_to_all_and_are_the_scores(made):
 
 @SOME
 @given(predictions())
-def test_outcomes_add_up_to_the_support_and_to_what_was_found(made):
+def test_outcomes_add_up_to_the_support_and_to_the_predictions(made):
     whole = measured(made)
     for became, score in (
         (whole.outcomes, whole.overall),
@@ -73,7 +73,7 @@ def test_outcomes_add_up_to_the_support_and_to_what_was_found(made):
 
 @SOME
 @given(predictions())
-def test_every_way_to_slice_adds_up_to_all(made):
+def test_the_subsets_of_each_slice_add_up(made):
     found = measured(made, TrainLabels(one.sentence for one in made[::2]))
     for parts in vars(found.slices).values():
         assert sum((counts_of(part.score) for part in parts), PRF()) == counts_of(found.overall)
@@ -82,7 +82,7 @@ def test_every_way_to_slice_adds_up_to_all(made):
 
 @SOME
 @given(predictions())
-def test_the_curve_begins_with_the_whole_score_and_falls(made):
+def test_a_threshold_curve_begins_with_all_predictions_and_falls(made):
     found = measured(made)
     curves = {"": (found.thresholds.overall, found.overall)} | {
         type_.type: (found.thresholds.per_type[type_.type], type_.score) for type_ in found.types
@@ -104,7 +104,7 @@ def test_a_score_that_equals_the_threshold_is_kept():
 
 @SOME
 @given(predictions())
-def test_the_bins_of_reliability_hold_every_found_entity(made):
+def test_the_reliability_bins_hold_every_prediction(made):
     found = measured(made)
     bins = found.reliability.bins
     assert sum(part.count for part in bins) == found.overall.tp + found.overall.fp
@@ -134,7 +134,7 @@ def test_every_error_is_in_one_group(made):
 
 @SOME
 @given(predictions())
-def test_an_example_shows_the_sentence_it_is_of(made):
+def test_an_example_has_the_tokens_and_entities_of_its_sentence(made):
     for kind in measured(made).errors.kinds:
         for group in kind.groups:
             for example in group.examples:
@@ -146,7 +146,7 @@ def test_an_example_shows_the_sentence_it_is_of(made):
                 assert group.label == "" or len({example.start, example.end}) == 2
 
 
-def test_examples_are_few_however_many_errors_there_are():
+def test_the_number_of_examples_is_limited():
     made = [
         one(
             f"word{number} saw Ada and Bob{number % 30}",
@@ -163,7 +163,7 @@ def test_examples_are_few_however_many_errors_there_are():
     assert len(kind.groups[-1].examples) == EXAMPLES_OF_REST
 
 
-def test_words_that_go_wrong_once_are_no_group_of_their_own():
+def test_words_with_one_error_do_not_form_a_group():
     made = [
         one("Ada saw Bob", [Span(0, 1, "PER"), Span(2, 3, "PER")], id="a:1"),
         one("Bob", [Span(0, 1, "PER")]),
@@ -175,7 +175,7 @@ def test_words_that_go_wrong_once_are_no_group_of_their_own():
     ]
 
 
-def test_invented_entities_show_the_surest_first():
+def test_spurious_predictions_are_ordered_by_score():
     made = [
         one(f"w{n} x", [], [Span(1, 2, "PER")], (score,), id=str(n))
         for n, score in enumerate((0.2, 0.9, 0.5))
@@ -184,7 +184,7 @@ def test_invented_entities_show_the_surest_first():
     assert [example.predicted[0].score for example in kind.groups[0].examples] == [0.9, 0.5, 0.2]
 
 
-def test_borders_say_which_words_made_the_difference():
+def test_a_boundary_group_has_the_differing_words():
     made = [one("the Ada Inc .", [Span(1, 3, "ORG")], [Span(0, 2, "ORG")])] * 3
     [kind] = measured(made).errors.kinds
     [group] = kind.groups
@@ -202,11 +202,11 @@ def test_borders_say_which_words_made_the_difference():
         (Span(2, 6, "PER"), "starts too early, ends too late"),
     ],
 )
-def test_borders(found, said):
+def test_boundary_difference(found, said):
     assert boundary_difference(Span(3, 5, "PER"), found) == said
 
 
-def test_a_long_sentence_is_cut_to_what_is_around_the_error():
+def test_a_long_sentence_is_cut_around_the_error():
     words = " ".join(f"w{n}" for n in range(1000))
     gold = [Span(0, 1, "PER"), Span(478, 481, "LOC"), Span(500, 502, "PER")]
     [kind] = measured([one(words, gold, gold[:2])]).errors.kinds
@@ -233,7 +233,7 @@ def test_case(words, case):
     assert case_of(words) == case
 
 
-def test_a_found_entity_counts_in_the_slice_of_its_own_words():
+def test_a_prediction_counts_in_the_subset_of_its_own_words():
     train = TrainLabels([one("Ada", [Span(0, 1, "PER")]).sentence])
     made = [one("Ada York", [Span(0, 1, "LOC")], [Span(0, 1, "PER"), Span(1, 2, "LOC")])]
     parts = {part.name: counts_of(part.score) for part in measured(made, train).slices.novelty}
@@ -246,14 +246,14 @@ def test_a_found_entity_counts_in_the_slice_of_its_own_words():
 
 @SOME
 @given(predictions())
-def test_a_model_beside_itself_is_no_better(made):
+def test_a_model_is_not_better_than_itself(made):
     against = measured(
         made, before=BaselinePredictions("17", [one.spans for one in made])
     ).comparison
     assert (against.difference, against.p_value, against.model) == (0.0, 1.0, "17")
 
 
-def test_the_model_before_is_measured_on_the_same_sentences():
+def test_the_baseline_is_measured_on_the_same_sentences():
     made = [
         one(
             "Ada York",
@@ -272,7 +272,7 @@ def test_the_model_before_is_measured_on_the_same_sentences():
     ]
 
 
-def test_types_that_are_only_found_are_there_too():
+def test_types_that_are_only_predicted_are_listed():
     found = measured([one("Ada", [], [Span(0, 1, "GOD")])])
     assert [(type_.type, type_.score.fp) for type_ in found.types] == [
         ("GOD", 1),
@@ -282,13 +282,13 @@ def test_types_that_are_only_found_are_there_too():
     ]
 
 
-def test_nothing_at_all_has_figures_too():
+def test_figures_of_an_empty_split():
     found = measured([])
     assert (found.overall, found.errors.kinds, found.reliability.bins) == (Score.of(PRF()), (), ())
     assert found.thresholds.overall.scores[50].f1 == 0 and found.slices.novelty == ()
 
 
-def test_sure_and_wrong_is_suspicious_the_surest_first():
+def test_confident_contradictions_are_ordered_by_score():
     made = [
         one("Ada", [Span(0, 1, "LOC")], [Span(0, 1, "PER")], (0.95,)),
         one("Bob", [], [Span(0, 1, "PER")], (0.99,)),
@@ -333,7 +333,7 @@ def test_the_same_words_with_several_labels_in_train():
     )
 
 
-def test_scores_lie_with_the_entities_that_they_are_of():
+def test_each_score_belongs_to_its_entity():
     made = one("a b c", [Span(2, 3, "PER")], [Span(0, 1, "PER"), Span(2, 3, "PER")], (0.1, 0.9))
     assert [(span.start, score, right) for span, score, right in made.judged()] == [
         (0, 0.1, False),

@@ -1,4 +1,4 @@
-"""True and found entities marked in a sentence: nothing is lost, and what overlaps stands together."""
+"""Example sentences with marked entities: no word is lost, overlaps form regions."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +48,7 @@ def words(example_, side, entity):
 
 
 @given(examples())
-def test_the_words_are_the_sentences(example_):
+def test_the_parts_have_the_words_of_the_sentence(example_):
     assert " ".join(map(text, parts(example_))) == " ".join(example_.tokens)
 
 
@@ -69,13 +69,13 @@ def test_each_entity_is_named_once(example_):
 
 
 @given(examples())
-def test_a_place_is_right_where_both_say_the_same(example_):
+def test_a_region_is_correct_if_both_entities_are_equal(example_):
     for place in parts(example_):
         if isinstance(place, Region):
             assert place.is_correct == (list(place.gold) == list(place.predicted))
 
 
-def test_what_overlaps_stands_together():
+def test_overlapping_entities_are_in_one_region():
     one = example(
         "a b c d e",
         (ExampleEntity(0, 2, "X"), ExampleEntity(3, 4, "X")),
@@ -104,11 +104,11 @@ def test_what_overlaps_stands_together():
     assert rest == "e" and not place.is_correct
 
 
-def test_neighbours_that_touch_stand_apart():
+def test_adjacent_entities_are_in_separate_regions():
     assert len([*parts(example("a b", (ExampleEntity(0, 1, "X"), ExampleEntity(1, 2, "X"))))]) == 2
 
 
-def test_the_subject_is_what_the_example_is_about():
+def test_the_region_of_the_error_is_the_subject():
     places = [
         *parts(
             example("a b c", (ExampleEntity(0, 1, "X"), ExampleEntity(2, 3, "X")), start=2, end=3)
@@ -117,10 +117,10 @@ def test_the_subject_is_what_the_example_is_about():
     assert [part.is_subject for part in places if isinstance(part, Region)] == [False, True]
 
 
-def test_a_character_that_turns_the_direction_of_what_follows_is_shown_by_its_number():
+def test_direction_controls_are_shown_as_code_points():
     assert [*parts(example("a \u202e b"))] == ["a ⟨U+202E⟩ b"]
 
 
-def test_an_endless_token_is_cut():
+def test_a_long_token_is_cut():
     [shown] = parts(example("x" * 10_000))
     assert len(shown) == LONGEST_TOKEN and shown.endswith("…")

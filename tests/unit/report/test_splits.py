@@ -1,4 +1,4 @@
-"""The corpus in figures."""
+"""Figures of splits and their overlap."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ def sentence(text, *spans, document=""):
 ADA = Span(0, 1, "PER")
 
 
-def test_sizes_and_what_train_has_not():
+def test_sizes_and_shares_of_unknown_tokens_and_entities():
     (train, test), _ = split_figures(
         {
             "train": [
@@ -40,7 +40,7 @@ def test_sizes_and_what_train_has_not():
     assert test.unknown_entities == pytest.approx(2 / 3)  # Bob, and Ada as LOC
 
 
-def test_splits_that_share_sentences_and_entities():
+def test_the_overlap_of_splits():
     long = "Ada saw a very long film"
     _, (overlap,) = split_figures(
         {"train": [sentence(long, ADA)], "test": [sentence(long, ADA), sentence("Ada", ADA)]}
@@ -50,7 +50,7 @@ def test_splits_that_share_sentences_and_entities():
     assert (overlap.entities, overlap.entity_share) == (2, 1.0)
 
 
-def test_train_is_read_first_wherever_it_stands():
+def test_train_is_read_first():
     test, train = [sentence("Ada saw", ADA)], [sentence("Ada sang", ADA)]
     (of_test, of_train), _ = split_figures({"test": test, "train": train})
     assert (of_test.name, of_test.unknown_tokens) == (
@@ -69,7 +69,7 @@ def test_every_sentence_is_in_the_bin_of_its_length(lengths):
     assert all(later.low == earlier.high + 1 for earlier, later in pairwise(train.lengths))
 
 
-def test_an_empty_split_has_figures_too():
+def test_figures_of_an_empty_split():
     (train, test), (overlap,) = split_figures({"train": [], "test": []})
     assert (train.sentences, test.unknown_tokens, overlap.sentence_share, train.lengths) == (
         0,

@@ -1,4 +1,4 @@
-"""Copies of what is elsewhere: fetched once, kept up to date, and whole; and versions that are brought there."""
+"""Local copies of remote files, and uploads of versions."""
 
 import os
 import time
@@ -39,14 +39,14 @@ def age(copy: str, days: float) -> None:
     os.utime(Path(copy).parent, (then, then))
 
 
-def test_a_copy_in_the_users_cache_that_was_not_used_for_thirty_days_is_forgotten(put, cache):
+def test_an_unused_copy_in_the_users_cache_is_removed_after_30_days(put, cache):
     old, newer = (copies.local_copy(str(put(f"{name}/x.txt"))) for name in ("old", "newer"))
     age(old, 31), age(newer, 29)
     last = copies.local_copy(str(put("last/x.txt")))
     assert not Path(old).parent.exists() and Path(newer).exists() and Path(last).exists()
 
 
-def test_a_copy_that_is_used_again_is_kept_and_so_is_what_is_none(put, cache):
+def test_used_copies_and_other_files_are_kept(put, cache):
     used = copies.local_copy(str(put("used/x.txt")))
     age(used, 100)
     (cache / "other").mkdir()
@@ -58,14 +58,14 @@ def test_a_copy_that_is_used_again_is_kept_and_so_is_what_is_none(put, cache):
     )
 
 
-def test_copies_in_a_work_folder_are_never_forgotten(put, fetch, cache):
+def test_copies_in_a_workdir_are_kept(put, fetch, cache):
     old, _ = fetch(put("old/x.txt"))
     age(str(old), 1000)
     fetch(put("new/x.txt"))
     assert old.exists()
 
 
-def test_a_path_of_this_machine_is_left_alone(tmp_path):
+def test_a_local_path_is_returned_unchanged(tmp_path):
     assert copies.local_copy("a/b", tmp_path) == "a/b" and not list(tmp_path.iterdir())
 
 
@@ -79,7 +79,7 @@ def test_a_folder_is_fetched_once(put, bucket, fetch):
     assert fetch(bucket / "corpus") == (found, [])
 
 
-def test_what_changes_there_changes_here(put, bucket, fetch, tmp_path):
+def test_changed_files_are_fetched_again(put, bucket, fetch, tmp_path):
     put("corpus/a/a.conll", "one\n")
     put("corpus/b.conll")
     found, _ = fetch(bucket / "corpus")
@@ -91,23 +91,23 @@ def test_what_changes_there_changes_here(put, bucket, fetch, tmp_path):
     assert (found / "b.conll").stat().st_ino == before
 
 
-def test_a_file_is_fetched_by_its_name(put, fetch):
+def test_a_single_file_is_fetched(put, fetch):
     found, _ = fetch(put("deep/vectors.txt", "a 1\n"))
     assert found.name == "vectors.txt" and found.read_text() == "a 1\n"
     assert fetch("s3://bucket/deep/vectors.txt") == (found, [])
 
 
-def test_two_addresses_of_one_name_have_their_own_copies(put, fetch):
+def test_addresses_with_the_same_name_have_separate_copies(put, fetch):
     assert fetch(put("a/x.txt", "1"))[0] != fetch(put("b/x.txt", "2"))[0]
 
 
-def test_what_is_not_there_is_refused(bucket, fetch, tmp_path):
+def test_a_missing_address_is_refused(bucket, fetch, tmp_path):
     with pytest.raises(UserError, match="s3://bucket/none: no such file or folder"):
         fetch(bucket / "none")
     assert not (tmp_path / "copies").exists()
 
 
-def test_a_fetch_that_breaks_off_leaves_no_file(put, bucket, fetch, tmp_path, monkeypatch):
+def test_an_interrupted_fetch_leaves_no_file(put, bucket, fetch, tmp_path, monkeypatch):
     put("corpus/a.conll", "one\n")
 
     def broken(place, file):
@@ -122,14 +122,14 @@ def test_a_fetch_that_breaks_off_leaves_no_file(put, bucket, fetch, tmp_path, mo
     assert (fetch(bucket / "corpus")[0] / "a.conll").read_text() == "one\n"
 
 
-def test_a_name_that_leads_out_of_the_folder_is_refused(put, bucket, fetch, monkeypatch):
+def test_a_name_outside_the_folder_is_refused(put, bucket, fetch, monkeypatch):
     info = put("corpus/a.conll").info()
     monkeypatch.setattr(Remote, "listing", lambda place: [(bucket / "corpus/../../a.conll", info)])
     with pytest.raises(UserError, match=r"found the name \.\./\.\./a\.conll"):
         fetch(bucket / "corpus")
 
 
-def test_a_run_keeps_its_copies_in_its_folder_and_remembers_the_addresses(put, bucket, tmp_path):
+def test_a_run_keeps_its_copies_in_the_workdir_and_records_the_addresses(put, bucket, tmp_path):
     put("corpus/train.conll")
     given = Config(data=str(bucket / "corpus"), golden="here.conll")
     workdir = Workdir(tmp_path / "work", "ner")
@@ -153,7 +153,7 @@ def folders(tmp_path):
     return made
 
 
-def test_of_a_version_the_last_to_be_there_is_what_it_is_loaded_by(folders, bucket, monkeypatch):
+def test_saved_model_pb_is_uploaded_last(folders, bucket, monkeypatch):
     order, put = [], Remote.upload
     monkeypatch.setattr(
         Remote, "upload", lambda place, file: (order.append(place.address), put(place, file))
@@ -166,7 +166,7 @@ def test_of_a_version_the_last_to_be_there_is_what_it_is_loaded_by(folders, buck
     assert not order
 
 
-def test_a_copy_that_broke_off_is_no_version_and_is_made_up_for(folders, bucket, monkeypatch):
+def test_an_interrupted_upload_is_not_a_version_and_is_repeated(folders, bucket, monkeypatch):
     put = Remote.upload
 
     def broken(place, file):
@@ -185,7 +185,7 @@ def test_a_copy_that_broke_off_is_no_version_and_is_made_up_for(folders, bucket,
     assert copies.list_versions(bucket / "ner") == [8]
 
 
-def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_came(
+def test_a_withdrawn_version_is_removed_after_its_replacement_is_uploaded(
     folders, bucket, monkeypatch
 ):
     remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
@@ -207,7 +207,7 @@ def test_a_version_that_is_withdrawn_here_goes_there_after_the_one_before_it_cam
     assert not (bucket / "ner/8").exists() or not (bucket / "ner/8").listing()
 
 
-def test_versions_of_others_are_left_alone(folders, bucket, put):
+def test_versions_of_other_origin_are_kept(folders, bucket, put):
     put("ner/99/saved_model.pb")
     put("ner/models.config")
     remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)

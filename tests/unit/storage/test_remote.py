@@ -1,4 +1,4 @@
-"""Addresses: which are read, which are refused, what is found by a pattern, and what comes of a file."""
+"""Addresses, patterns and remote files."""
 
 import glob
 import io
@@ -21,12 +21,12 @@ _NAMES = st.text(st.sampled_from("ab.*?_é "), min_size=1, max_size=6)
 @pytest.mark.parametrize(
     "path", ["s3://bucket/a", "gs://bucket", "hdfs://host:8020/a", "S3://bucket/a"]
 )
-def test_storage_elsewhere_is_told_by_its_scheme(path):
+def test_remote_storage_is_recognised_by_its_scheme(path):
     assert remote.is_remote(path) and remote.is_address(path)
 
 
 @pytest.mark.parametrize("path", ["a/b", "/a", "s3:/a", "a://b/c d"[1:], "C:\\a", "."])
-def test_a_path_of_this_machine_is_none(path):
+def test_a_local_path_is_not_an_address(path):
     assert not remote.is_remote(path)
 
 
@@ -44,7 +44,7 @@ def test_an_address_without_a_bucket_is_refused():
         Remote("s3://").exists()
 
 
-def test_what_arrow_raises_is_told_in_one_line():
+def test_errors_of_arrow_become_one_line():
     with (
         pytest.raises(StorageError, match=r"^s3://b/a: cannot be reached \(one two\)$"),
         remote._errors_of("s3://b/a"),
@@ -71,7 +71,7 @@ def test_what_arrow_raises_is_told_in_one_line():
         ("none", []),
     ],
 )
-def test_a_pattern_finds_what_it_would_find_here(put, bucket, pattern, found):
+def test_a_pattern_finds_the_same_files_as_glob(put, bucket, pattern, found):
     for name in ("a.txt", "b c%20.txt", "deep/a.txt", "deep/er/c.txt", "_hidden.txt", ".b.txt"):
         put(name)
     there = remote.find_files(f"{bucket}/{pattern}".rstrip("/"))
@@ -82,7 +82,7 @@ def test_a_pattern_finds_what_it_would_find_here(put, bucket, pattern, found):
     st.lists(_NAMES.filter(lambda name: name not in (".", "..")), max_size=6),
     st.text(st.sampled_from("ab.*?é "), max_size=5),
 )
-def test_names_match_a_pattern_as_glob_has_it(tmp_path_factory, names, pattern):
+def test_names_match_a_pattern_as_in_glob(tmp_path_factory, names, pattern):
     folder = tmp_path_factory.mktemp("names")
     for name in names:
         (folder / name).write_text("")
@@ -96,7 +96,7 @@ def test_names_match_a_pattern_as_glob_has_it(tmp_path_factory, names, pattern):
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 3500), max_size=5))
-def test_a_file_is_read_from_any_place(content, places):
+def test_a_file_is_read_from_any_offset(content, places):
     file = io.BufferedReader(remote._RawFile(BufferReader(content), "s3://b/a"), 100)
     for place in places:
         file.seek(place % (len(content) + 1))
@@ -105,7 +105,7 @@ def test_a_file_is_read_from_any_place(content, places):
     assert file.read() == content
 
 
-def test_what_is_put_there_is_there(bucket, write, tmp_path):
+def test_an_uploaded_file_can_be_read_downloaded_and_removed(bucket, write, tmp_path):
     place = bucket / "a.txt"
     place.upload(write("here.txt", string.printable))
     assert place.is_file() and place.read_text() == string.printable
@@ -116,7 +116,7 @@ def test_what_is_put_there_is_there(bucket, write, tmp_path):
     place.unlink(missing_ok=True)
 
 
-def test_an_option_that_is_for_this_machine_alone_says_so():
+def test_an_address_is_refused_where_a_local_path_is_needed():
     remote.refuse_address("--config", "a.yaml", "")
     remote.refuse_address("--config", None, "")
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""A run whose data is elsewhere and whose model goes there: what it gets to read, remembers, and brings there."""
+"""A run with remote data that copies its model to remote storage."""
 
 import pytest
 import yaml
@@ -44,7 +44,7 @@ def run(bucket, put, tmp_path, monkeypatch):
     return once
 
 
-def test_its_steps_read_copies_and_its_folder_remembers_the_address(run, tmp_path):
+def test_a_run_reads_copies_and_records_the_address(run, tmp_path):
     _, work = run()
     files = [file for group in work.survey.splits.files.values() for file in group]
     assert len(files) == 3 and all(
@@ -56,12 +56,12 @@ def test_its_steps_read_copies_and_its_folder_remembers_the_address(run, tmp_pat
     )  # the same files at the same place, so that the cache holds
 
 
-def test_what_it_publishes_is_there_afterwards(run, bucket):
+def test_a_run_uploads_the_version_that_it_publishes(run, bucket):
     run()
     assert copies.list_versions(bucket / "ner") == [7]
 
 
-def test_where_that_fails_the_next_run_makes_up_for_it(run, bucket, monkeypatch):
+def test_the_next_run_repeats_a_failed_upload(run, bucket, monkeypatch):
     def unreachable(place, file):
         raise StorageError(f"{place}: cannot be reached")
 
