@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any
 
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
@@ -69,6 +69,16 @@ class _Data:
     validator: ExampleValidator
     transform: Transform
     steps: tuple[BaseNode, ...]
+
+    def training_inputs(self) -> dict[str, Any]:
+        """What Trainer and Tuner read."""
+        return {
+            "examples": self.transform.outputs["transformed_examples"],
+            "transform_graph": self.transform.outputs["transform_graph"],
+            "schema": self.schema.outputs["schema"],
+            "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+            "eval_args": trainer_pb2.EvalArgs(splits=["dev"]),
+        }
 
 
 def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
@@ -155,14 +165,12 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
 
 def statistics_options(splits: Splits) -> tfdv.StatsOptions:
     """Options of the statistics: with several spans, also statistics of the newest and of the earlier ones."""
-    by_arrival = slicing_spec_pb2.SlicingSpec(feature_keys=[features.ARRIVAL])
-    slices = (
-        slicing_spec_pb2.SlicingConfig(slicing_specs=[by_arrival])
-        if len(splits.spans) > 1
-        else None
-    )
     # Sketches, since the ids of sentences are all unique.
-    return tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True, slicing_config=slices)
+    options = tfdv.StatsOptions(experimental_use_sketch_based_topk_uniques=True)
+    if len(splits.spans) > 1:
+        by_arrival = slicing_spec_pb2.SlicingSpec(feature_keys=[features.ARRIVAL])
+        options.slicing_config = slicing_spec_pb2.SlicingConfig(slicing_specs=[by_arrival])
+    return options
 
 
 def create_tuning(
@@ -184,11 +192,7 @@ def create_tuning(
     data = _data_steps(config, workdir, corpus)
     tuner = Tuner(
         tuner_fn="components.training.tune.tuner_fn",
-        examples=data.transform.outputs["transformed_examples"],
-        transform_graph=data.transform.outputs["transform_graph"],
-        schema=data.schema.outputs["schema"],
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
+        **data.training_inputs(),
         custom_config={
             "model": config.model.model_dump(),
             "training": config.training.model_dump(),
@@ -206,7 +210,7 @@ def create_pipeline(
     workdir: Workdir,
     corpus: Corpus,
     connection: metadata_store_pb2.ConnectionConfig,
-    serves: Optional[int] = None,
+    serves: int | None = None,
     compare: bool = True,
 ) -> pipeline.Pipeline:
     """The pipeline from a corpus to a published model.
@@ -244,12 +248,8 @@ def create_pipeline(
     }
     trainer = Trainer(
         run_fn="components.training.run.run_fn",
-        examples=data.transform.outputs["transformed_examples"],
-        transform_graph=data.transform.outputs["transform_graph"],
-        schema=data.schema.outputs["schema"],
+        **data.training_inputs(),
         base_model=warm_start.outputs["model"] if warm_start_nodes else None,
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["dev"]),
         custom_config={
             **training,
             "checkpoints": str(
