@@ -170,18 +170,6 @@ def _keras_adam(schedule: Any, gradient_norm: float) -> keras.optimizers.Optimiz
     return keras.optimizers.Adam(schedule, global_clipnorm=gradient_norm)
 
 
-def _tensorflow_sampled_softmax(weights, biases, targets, inputs, sampled):
-    return tf.nn.sampled_softmax_loss(
-        weights,
-        biases,
-        targets[:, None],
-        inputs,
-        sampled[0].shape[0],
-        weights.shape[0],
-        sampled_values=sampled,
-    )
-
-
 def _while_loop(condition, body, state, specs, constants=()):
     count = len(state)
     return tf.while_loop(
@@ -217,9 +205,6 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     ],
     "one step in a loop's iteration": [(recurrence, "_UNROLL", 1)],
     "Keras's Adam": [(sys.modules[__name__], "SparseAdam", _keras_adam)],
-    "TensorFlow's sampled softmax": [
-        (learner, "sampled_softmax_loss", _tensorflow_sampled_softmax)
-    ],
     "one step at a time": [(learner, "STEPS_PER_EXECUTION", 1)],
 }
 
@@ -245,7 +230,7 @@ def build(corpus: Corpus, batches: tf.data.Dataset) -> dict[str, Callable[[], ob
     fitted.compile(SparseAdam(settings.learning_rate, settings.gradient_norm))
     transform = TransformGraph(corpus.inputs.transform.transform_savedmodel_dir)
     # The tasks refer to it: it owns the functions that the traced graph calls.
-    exported = signatures.Recogniser(transform, tagger)
+    exported = signatures.ServingModule(transform, tagger)
     recognise = tf.function(exported.recognise, autograph=False).get_concrete_function(
         tf.TensorSpec([None], tf.string)
     )

@@ -9,21 +9,13 @@ from components.ner.sentence import Span
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """An entity in a text.
+    """An entity in a text. Offsets count Unicode code points."""
 
-    Attributes:
-      text: the entity's own text, `text[start:end]` of the whole.
-      type: its type, such as "PER".
-      start: offset of its first character, in Unicode code points.
-      end: offset after its last character.
-      score: its probability.
-    """
-
-    text: str
-    type: str
-    start: int
-    end: int
-    score: float
+    text: str  # its part of the text, from `start` to `end`
+    type: str  # such as "PER"
+    start: int  # offset of its first character
+    end: int  # offset after its last character
+    score: float  # its probability
 
 
 def with_minimum_score(entities: Iterable[Entity], minimum_score: float) -> tuple[Entity, ...]:

@@ -15,10 +15,11 @@ from components.ner.tags import tags_of
 
 Predictions = Iterable[tuple[str, tuple[Entity, ...]]]
 
-# The demo page of the server uses it too.
+# Used also by the report and by the demo page of the server.
 STYLESHEET = Path(__file__).with_name("entities.css")
 _HTML_HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Entities</title><style>
 {style}main {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
 main .text {{ margin-block: 1rem; }}

@@ -83,7 +83,7 @@ def find_model(path: str | os.PathLike) -> tuple[Path, card.Card]:
     Raises UserError where there is no model, or one of another project.
     """
     folder = find_version(path)
-    model_card = card.read(folder)
+    model_card = card.load_card(folder)
     if model_card is None or model_card.interface != card.INTERFACE:
         raise UserError(
             f"{folder}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a"

@@ -1,7 +1,7 @@
 """A SavedModel that runs in a session, as in TensorFlow Serving: tag `serve`, signatures by name.
 
-A call takes less time than one of the functions that `tf.saved_model.load` returns, whose inputs and
-outputs are eager tensors.
+A call takes less time than a call of the functions that `tf.saved_model.load` returns, whose inputs
+and outputs are eager tensors.
 """
 
 import contextlib
@@ -78,9 +78,9 @@ class SavedModel:
             alias: np.asarray(values, None if isinstance(values, np.ndarray) else object)
             for alias, values in inputs.items()
         }
-        # TensorFlow runs operations in parallel on threads of its own. With many rows an operation
-        # takes long enough for that to gain nothing: such a batch runs on its caller's thread,
-        # which costs less where several batches run at once.
+        # TensorFlow runs operations in parallel on its own threads. With many rows each operation
+        # takes so long that this gains nothing. Then the batch runs on its caller's thread, which
+        # costs less if several batches run at once.
         many_rows = all(array.shape[:1] >= (_MANY_ROWS,) for array in arrays.values())
         options = tf.compat.v1.RunOptions(
             timeout_in_ms=0 if seconds is None else max(1, int(seconds * 1000)),

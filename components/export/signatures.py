@@ -1,12 +1,12 @@
 """The two signatures of a published model.
 
-`serving_default` takes `text`, string `[batch]`. It returns the number of entities `count` `[batch]`,
-and dense `[batch, longest]` tensors of entities: `type`, `start` and `end` (offsets in code points, end
-excluded), `score` (probability) and `surface` (the entity's text). TensorFlow 2.16 encodes Unicode's
-66 noncharacters as U+FFFD in `surface`, TensorFlow 2.21 does not; the offsets are the same.
+`serving_default` takes `text`, string `[batch]`. It returns the number of entities `count` `[batch]`
+and dense `[batch, longest]` tensors of entities: `type`, `start` and `end` (offsets in code points,
+end excluded), `score` (probability) and `surface` (the entity's text). TensorFlow 2.16 encodes
+Unicode's 66 noncharacters as U+FFFD in `surface`, TensorFlow 2.21 does not; the offsets are the same.
 
 `examples` takes serialized tf.Examples with the feature `tokens`, string `[batch]`. It returns dense
-`[batch, longest]` tensors: `tags` (IOB2, of the corpus's own tokens) and `scores` (probability of the
+`[batch, longest]` tensors: `tags` (IOB2, of the corpus's tokens) and `scores` (probability of the
 entity that begins at a token, else 0). Shorter rows are padded with "" and 0.
 """
 
@@ -23,31 +23,31 @@ from components.tagger.tagger import Tagger
 TEXT, EXAMPLES = "serving_default", "examples"
 
 # A long text is cut at the first end of a sentence after this many tokens, and anywhere after
-# `_MAX_SEGMENT` tokens. The LSTM reads the segments side by side, so that time and memory grow linearly
+# `_MAX_SEGMENT` tokens. The LSTM reads the segments in parallel, so that time and memory grow linearly
 # with the length of a text.
 _LONG_SEGMENT = 128
 _MAX_SEGMENT = 512
 
 
-class Recogniser(tf.Module):
-    """A tagger with all that it needs to find entities in plain text.
+class ServingModule(tf.Module):
+    """The tagger with tokenizer, features and decoding, as it is exported.
 
     Args:
-      transform: Transform's graph. It takes `tokens` (a SparseTensor) and the names of the features to
-        return, of those that `components.features.preprocessing` makes. It is tracked, for its
+      transform: Transform's graph. It takes `tokens` (a SparseTensor) and names of features from
+        `components.features.preprocessing`, and returns these features. It is tracked for its
         vocabularies.
       tagger: the trained tagger.
     """
 
     def __init__(self, transform: Callable[[Mapping, Collection[str]], Mapping], tagger: Tagger):
-        super().__init__(name="recogniser")
+        super().__init__(name="serving")
         self.transform, self.pretrained_only = transform, tagger.pretrained_only
-        # Not the tagger is tracked, but the variables that its graph reads, which are inside Keras's
-        # variables. Keras would save its own under other names, and TensorFlow Serving restores only
-        # those. A server needs no optimizer either.
+        # Instead of the tagger, only the variables that its graph reads are tracked. They are inside
+        # Keras's variables, which Keras would save under other names than TensorFlow Serving restores.
+        # This leaves the optimizer out, too.
         self.weights = [variable.value for variable in tagger.variables]
         self._decode = tagger.decode
-        # Both signatures call one graph. The lambda hides it from TensorFlow, which would save it again.
+        # Both signatures call one graph. The lambda hides it from TensorFlow, which would save a copy.
         tag_tokens = tf.function(self._tag_tokens, autograph=False)
         self._tag = lambda *inputs: tag_tokens(*inputs)
         labels = tagger.labels
@@ -73,8 +73,8 @@ class Recogniser(tf.Module):
         Returns:
           The label numbers and the scores, each `[tokens]`.
         """
-        # The features of equal tokens are computed once. A token in a text of its own is added, so that
-        # there is at least one, and removed at the end.
+        # The features of equal tokens are computed once. A text with one token is added, so that there
+        # is at least one, and removed at the end.
         unique, indices = tf.unique(tf.concat([surfaces, [text_ops.BLANK]], 0))
         counts, breaks = tf.concat([counts, [1]], 0), tf.concat([breaks, [True]], 0)
         size = tf.size(unique, tf.int64)
@@ -93,7 +93,7 @@ class Recogniser(tf.Module):
         decoded = self._decode(batch)
         return decoded.tags[:-1], decoded.scores[:-1]
 
-    def recognise(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serve_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `serving_default`."""
         tokens = text_ops.split_tokens(text)
         # Two line ends between tokens mean an empty line, which begins a paragraph.
@@ -131,7 +131,7 @@ class Recogniser(tf.Module):
             "surface": rows(surface, ""),
         }
 
-    def tag(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `examples`."""
         parsed = tf.io.parse_example(examples, {"tokens": tf.io.VarLenFeature(tf.string)})
         corpus_tokens = text_ops.ragged_rows(parsed["tokens"])
@@ -172,17 +172,11 @@ class Recogniser(tf.Module):
 
 
 class EntitySpans(NamedTuple):
-    """Entities as spans of tokens.
+    """Entities as spans of tokens."""
 
-    Attributes:
-      first: index of the first token, int64 `[entities]`.
-      last: index of the last token, int64 `[entities]`.
-      tag: label number of the first token, `[entities]`.
-    """
-
-    first: tf.Tensor
-    last: tf.Tensor
-    tag: tf.Tensor
+    first: tf.Tensor  # index of the first token, int64 [entities]
+    last: tf.Tensor  # index of the last token, int64 [entities]
+    tag: tf.Tensor  # label number of the first token, [entities]
 
 
 def entity_spans(tags: tf.Tensor, is_begin: tf.Tensor, is_inside: tf.Tensor) -> EntitySpans:
@@ -238,7 +232,7 @@ def _position_in_segment(begins: tf.Tensor) -> tf.Tensor:
     return tf.range(tf.size(begins, tf.int64)) - tf.gather(starts, segment)
 
 
-def save(recogniser: Recogniser, path: str) -> None:
+def save(module: ServingModule, path: str) -> None:
     """Writes the SavedModel with its two signatures."""
 
     def graph(method: Callable[[tf.Tensor], Any], argument: str) -> Any:
@@ -248,10 +242,10 @@ def save(recogniser: Recogniser, path: str) -> None:
         )
 
     tf.saved_model.save(
-        recogniser,
+        module,
         path,
         signatures={
-            TEXT: graph(recogniser.recognise, "text"),
-            EXAMPLES: graph(recogniser.tag, "examples"),
+            TEXT: graph(module.serve_text, "text"),
+            EXAMPLES: graph(module.serve_examples, "examples"),
         },
     )

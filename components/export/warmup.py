@@ -1,7 +1,7 @@
-"""Requests that a server runs through a new version before it answers with it.
+"""Warm-up requests: a server sends them to a new version before it answers requests with it.
 
-TensorFlow Serving reads them from `assets.extra/tf_serving_warmup_requests`; a request that fails keeps
-the version from loading. They are a short, a long, a tiny and an empty text, for what costs time at first.
+TensorFlow Serving reads them from `assets.extra/tf_serving_warmup_requests`, and does not load the
+version if one fails. A short, a long, a tiny and an empty text initialise all parts of the graph.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from components.export import signatures
 _SENTENCE = (
     "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024 for 4.5 million euros. "
 )
-# One text a request, for a server refuses requests of more texts than its batches may have.
+# One text in each request: a server refuses requests with more texts than its batches may have.
 _BATCHES = ([_SENTENCE.strip()], [""], ["A"], [_SENTENCE * 40])
 
 
@@ -29,7 +29,7 @@ def requests() -> list[predict_pb2.PredictRequest]:
     return result
 
 
-def write(model: str) -> None:
+def write_requests(model: str) -> None:
     """Writes the warm-up requests into the SavedModel in the folder `model`."""
     path = Path(model) / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from components.ingest import source
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Reads the corpus that `corpus` names, and writes each split as gzipped TFRecords of tf.Examples."""
+    """Reads the corpus, and writes each split as gzipped TFRecords of tf.Examples."""
 
     def Do(
         self,
@@ -36,10 +36,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             artifact.span, artifact.version = splits.spans[-1].number, splits.spans[-1].version
         with self._make_beam_pipeline() as pipeline:
             plan = reading.Plan.of_dict(corpus["plan"]) if corpus.get("plan") else None
-            found = source.examples_of(pipeline, splits, options, plan)
-            # Not TFX's own WriteSplit: it shuffles every split, which Beam's local runner does in memory, and the
+            examples_by_split = source.examples_of(pipeline, splits, options, plan)
+            # TFX's WriteSplit would shuffle every split, which Beam's local runner does in memory. The
             # Trainer shuffles anyway.
-            for split, examples in found.items():
+            for split, examples in examples_by_split.items():
                 path = os.path.join(
                     artifact_utils.get_split_uri([artifact], split), "data_tfrecord"
                 )
@@ -48,7 +48,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
         if fingerprint(splits) != corpus["fingerprint"]:
             raise UserError(
-                f"{splits.path}: the data changed while it was read. Start again when it is whole"
+                f"{splits.path}: the data changed while it was read. Start again when it is complete"
             )
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, "tfrecords_gzip")
@@ -61,14 +61,14 @@ class _Spec(ComponentSpec):
 
 
 class CorpusExampleGen(base_beam_component.BaseBeamComponent):
-    """Labelled text to tf.Examples in the splits train, dev and test.
+    """Reads labelled text into tf.Examples in the splits train, dev and test.
 
     Args:
       splits: the files of the corpus.
-      options: how to read it.
-      fingerprint: a hash of the corpus's content: a touched file with the same content is not read again.
-      code: a hash of the sources that this step depends on.
-      plan: how each file is read, as `reading.make_plan` found it; made again without it.
+      options: how to read them.
+      fingerprint: hash of the corpus's content, so that a touched file is not read again.
+      code: hash of the sources that this node depends on.
+      plan: how each file is read, from `reading.make_plan`; made again without it.
     """
 
     SPEC_CLASS = _Spec

@@ -1,26 +1,29 @@
-"""The readers of corpora as a Beam source: examples of each split, in streams that hold no more than a sentence."""
+"""Corpora as a Beam source: the tf.Examples of each split, streamed one sentence at a time."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import apache_beam as beam
 
 from components.corpus import reading
 from components.ingest import examples, features
-from components.ner.novelty import surface
+from components.ner.novelty import KnownEntities, surface
+from components.ner.sentence import Sentence
+
+_SplitAndSentence = tuple[str, Sentence]
 
 
 class ReadSplit(beam.DoFn):
-    """File and the name it stands under in the corpus ('train' … or 'all') to `(split, Sentence)`."""
+    """Reads files: `(name of the files in the corpus, path)` to `(split, Sentence)`.
 
-    def __init__(
-        self, found: reading.Splits, options: reading.ReadOptions, plan: reading.Plan
-    ) -> None:
-        self._found, self._options, self._plan = found, options, plan
+    The name is a split, or "all" for files whose sentences are divided among the splits.
+    """
 
-    def process(self, element: tuple[str, str]) -> Iterator[tuple[str, object]]:
+    def __init__(self, plan: reading.Plan, options: reading.ReadOptions) -> None:
+        self._plan, self._options = plan, options
+
+    def process(self, element: tuple[str, str]) -> Iterator[_SplitAndSentence]:
         name, file = element
         rule = self._plan.rules.get(name)
         for sentence in reading.sentences_of([file], self._plan, self._options):
@@ -29,21 +32,27 @@ class ReadSplit(beam.DoFn):
 
 def examples_of(
     pipeline: beam.Pipeline,
-    found: reading.Splits,
+    splits: reading.Splits,
     options: reading.ReadOptions,
-    plan: reading.Plan | None = None,
+    plan: Optional[reading.Plan] = None,
 ) -> dict[str, beam.PCollection]:
-    """Serialised tf.Examples of each split of a corpus.
+    """Returns the serialised tf.Examples of each split of a corpus.
 
-    The files are read twice, once for the entities of train, and for the words of train in the spans before the newest, with which
-    the examples are compared: reading again is cheap, holding a corpus in memory is not.
+    The files are read twice: first for the entities of train, and with several spans also for the
+    words of train in the earlier spans; then for the examples, which are compared with these. That
+    takes less memory than holding the corpus.
+
+    Args:
+      pipeline: the pipeline to add the source to.
+      splits: the files of the corpus.
+      options: how to read them.
+      plan: how each file is read, from `reading.make_plan`; made here without it.
     """
-    read = ReadSplit(found, options, plan or reading.make_plan(found, options))
-    files = [(name, file) for name, group in found.files.items() for file in group]
-    holding_train = [(name, file) for name, file in files if name in ("train", "all")]
+    read = ReadSplit(plan or reading.make_plan(splits, options), options)
+    files = [(name, file) for name, group in splits.files.items() for file in group]
     train = (
         pipeline
-        | "TrainFiles" >> beam.Create(holding_train)
+        | "TrainFiles" >> beam.Create([item for item in files if item[0] in ("train", "all")])
         | "OneWorkerAFileForEntities" >> beam.Reshuffle()
         | "ReadTrain" >> beam.ParDo(read)
         | "OfTrain" >> beam.Filter(lambda element: element[0] == "train")
@@ -51,123 +60,73 @@ def examples_of(
     known = (
         train
         | "Entities" >> beam.FlatMap(_entities)
-        | "KnownEntities" >> beam.CombineGlobally(_TypesBySurface())
+        | "TypesOfEntities" >> beam.CombinePerKey(beam.combiners.ToSetCombineFn())
+        | "KnownEntities" >> beam.combiners.ToDict()
     )
-    to_example = beam.FlatMap(_tagged_example, beam.pvalue.AsSingleton(known))
-    if len(found.spans) > 1:
-        origins = _origins(found)
+    side_inputs = [beam.pvalue.AsSingleton(known)]
+    if len(splits.spans) > 1:
+        origins = _origins(splits)
         words = (
             train
-            | "Words" >> beam.FlatMap(_words, origins)
-            | "KnownWords" >> beam.CombineGlobally(_Distinct())
+            | "Words" >> beam.FlatMap(_earlier_words, origins)
+            | "KnownWords" >> beam.combiners.ToSet()
         )
-        to_example = beam.FlatMap(
-            _tagged_example_of_span,
-            beam.pvalue.AsSingleton(known),
-            beam.pvalue.AsSingleton(words),
-            origins,
-        )
+        side_inputs += [beam.pvalue.AsSingleton(words), origins]
     outputs = (
         pipeline
         | "Files" >> beam.Create(files)
         | "OneWorkerAFile" >> beam.Reshuffle()
         | "Read" >> beam.ParDo(read)
-        | "ToExample" >> to_example.with_outputs(*found.names)
+        | "ToExample" >> beam.FlatMap(_to_example, *side_inputs).with_outputs(*splits.names)
     )
-    return {name: outputs[name] for name in found.names}
+    return {name: outputs[name] for name in splits.names}
 
 
-def _entities(element) -> Iterator[tuple[str, str]]:
+def _entities(element: _SplitAndSentence) -> Iterator[tuple[str, str]]:
     _, sentence = element
     for span in sentence.spans:
         yield surface(sentence.tokens, span), span.type
 
 
 class _Origin(NamedTuple):
-    """Of which span a file is: its name, as ids of sentences begin with it, and whether it is the newest."""
+    """The span that a file belongs to."""
 
-    span: str
-    arrival: str
+    span: str  # prefix of the ids of its sentences
+    arrival: str  # `features.NEWEST` or `features.EARLIER`
 
 
-def _origins(found: reading.Splits) -> dict[str, _Origin]:
-    """The origin of each file that is of a span; a golden set's is of none."""
-    spans = {file: found.span_of(file) for group in found.files.values() for file in group}
+def _origins(splits: reading.Splits) -> dict[str, _Origin]:
+    """The origin of each file that belongs to a span; files of a golden set belong to no span."""
+    spans = {file: splits.span_of(file) for group in splits.files.values() for file in group}
     return {
         file: _Origin(
             str(span).replace(" ", "-"),
-            features.NEWEST if span == found.spans[-1] else features.EARLIER,
+            features.NEWEST if span == splits.spans[-1] else features.EARLIER,
         )
         for file, span in spans.items()
         if span
     }
 
 
-def _words(element, origins: Mapping[str, _Origin]) -> Iterator[str]:
+def _earlier_words(element: _SplitAndSentence, origins: Mapping[str, _Origin]) -> Iterator[str]:
     _, sentence = element
     if origins[sentence.file].arrival == features.EARLIER:
         yield from {token.lower() for token in sentence.tokens}
 
 
-def _tagged_example(element, known) -> Iterator[beam.pvalue.TaggedOutput]:
-    yield _tagged(element, known)
-
-
-def _tagged_example_of_span(
-    element, known, words, origins: Mapping[str, _Origin]
+def _to_example(
+    element: _SplitAndSentence,
+    known: KnownEntities,
+    words: Collection[str] = (),
+    origins: Optional[Mapping[str, _Origin]] = None,
 ) -> Iterator[beam.pvalue.TaggedOutput]:
     split, sentence = element
-    if sentence.file not in origins:
-        yield _tagged(element, known)
-        return
-    span, arrival = origins[sentence.file]
-    named = replace(sentence, id=f"{span}/{sentence.id}")
-    # What the earlier spans train on has all its own words.
-    compared = arrival == features.NEWEST or split != "train"
-    yield _tagged((split, named), known, arrival, words if compared else None)
-
-
-def _tagged(element, *particulars) -> beam.pvalue.TaggedOutput:
-    split, sentence = element
-    return beam.pvalue.TaggedOutput(
-        split, examples.of_sentence(sentence, *particulars).SerializeToString(deterministic=True)
-    )
-
-
-class _TypesBySurface(beam.CombineFn):
-    """Pairs (surface, type) to `KnownEntities`."""
-
-    def create_accumulator(self):
-        return defaultdict(set)
-
-    def add_input(self, accumulator, element):
-        words, name = element
-        accumulator[words].add(name)
-        return accumulator
-
-    def merge_accumulators(self, accumulators):
-        merged = defaultdict(set)
-        for accumulator in accumulators:
-            for words, names in accumulator.items():
-                merged[words] |= names
-        return merged
-
-    def extract_output(self, accumulator):
-        return {words: frozenset(names) for words, names in accumulator.items()}
-
-
-class _Distinct(beam.CombineFn):
-    """Strings to the set of them."""
-
-    def create_accumulator(self):
-        return set()
-
-    def add_input(self, accumulator, element):
-        accumulator.add(element)
-        return accumulator
-
-    def merge_accumulators(self, accumulators):
-        return set().union(*accumulators)
-
-    def extract_output(self, accumulator):
-        return frozenset(accumulator)
+    arrival, compared_words = "", None
+    if origins and sentence.file in origins:
+        span, arrival = origins[sentence.file]
+        sentence = replace(sentence, id=f"{span}/{sentence.id}")
+        # The words of train in the earlier spans are `words` themselves.
+        if arrival == features.NEWEST or split != "train":
+            compared_words = words
+    example = examples.of_sentence(sentence, known, arrival, compared_words)
+    yield beam.pvalue.TaggedOutput(split, example.SerializeToString(deterministic=True))

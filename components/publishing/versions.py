@@ -190,7 +190,7 @@ def missing_parts(version: Path) -> tuple[str, ...]:
     missing = [part for part in parts if not (version / part).is_file()]
     if not list(version.glob("variables/variables.data-*")):
         missing.append("variables/variables.data")
-    if parts[-1] not in missing and card.read(version) is None:
+    if parts[-1] not in missing and card.load_card(version) is None:
         missing.append(f"a readable {parts[-1]}")
     return tuple(missing)
 

@@ -60,18 +60,23 @@ def run_fn(fn_args: FnArgs) -> None:
 
     path = fn_args.serving_model_dir
     transform = TransformGraph(inputs.transform.transform_savedmodel_dir)
-    signatures.save(signatures.Recogniser(transform, best.tagger), path)
-    warmup.write(path)
+    signatures.save(signatures.ServingModule(transform, best.tagger), path)
+    warmup.write_requests(path)
     settings = {"model": config["model"], "training": config["training"]}
     scores = {
         **calibration.dev.as_dict(),
         "epoch": best.dev_scores["epoch"],
         "calibration_error": calibration.error,
     }
-    saved = card.saved_now(
-        inputs.labels, config["version"], corpus=config["corpus"], settings=settings, dev=scores
+    model_card = card.Card(
+        labels=inputs.labels,
+        version=config["version"],
+        corpus=config["corpus"],
+        settings=settings,
+        dev=scores,
+        tensorflow=tf.__version__,
     )
-    card.write(saved, path)
+    card.save_card(model_card, path)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def copy_weights(tagger: Tagger, vocabularies: Vocabularies, model: str | Path) 
         model: a SavedModel that `components.training.run` wrote.
     """
     model = Path(model)
-    old_card = card.read(model)
+    old_card = card.load_card(model)
     reader = tf.train.load_checkpoint(str(model / "variables" / "variables"))
     old_shapes = reader.get_variable_to_shape_map()
     not_copied = _not_copied(tagger)

@@ -36,7 +36,7 @@ def load_models(store: MetadataStore, workdir: Workdir) -> list[Model]:
     models = []
     for version in workdir.versions.all:
         path, artifact = workdir.versions.place(version), pushed.get(str(version))
-        model_card = card.read(path)
+        model_card = card.load_card(path)
         models.append(
             Model(
                 version,

@@ -162,7 +162,7 @@ def too_old_for(program: str, options: StockOptions) -> list[str]:
     warnings = []
     for base_path in _base_paths(options) if server else ():
         versions = list(version_folders(base_path).values()) if base_path.is_dir() else []
-        described = card.read(versions[-1]) if versions else None
+        described = card.load_card(versions[-1]) if versions else None
         if described and described.tensorflow and _minor(described.tensorflow) > _minor(server):
             warnings.append(
                 f"{versions[-1]}: was exported with TensorFlow {described.tensorflow}, and this is"

@@ -87,7 +87,7 @@ class History:
                 "1",
                 interface=card.INTERFACE if interface is None else interface,
             )
-            card.write(kept, self.folder / str(number) / "Format-Serving")
+            card.save_card(kept, self.folder / str(number) / "Format-Serving")
             found.append(one)
         return found
 

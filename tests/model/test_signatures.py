@@ -31,7 +31,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def saved(tagger, transform, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("model"))
-    signatures.save(signatures.Recogniser(transform, tagger), path)
+    signatures.save(signatures.ServingModule(transform, tagger), path)
     return path
 
 
@@ -105,7 +105,7 @@ def example(tokens):
     ).SerializeToString()
 
 
-def test_examples_get_a_well_formed_tag_for_each_of_their_own_tokens(model):
+def test_examples_get_a_well_formed_tag_for_each_corpus_token(model):
     sentences = [["Dr.", "Li-Wu", "", "at", "中国"], [], ["x"], ["one", "don't", "3.5%"]]
     found = model.signatures["examples"](
         examples=tf.constant([example(tokens) for tokens in sentences])
@@ -165,7 +165,7 @@ print(int(response["count"][0]))
 """
 
 
-def test_it_loads_in_a_process_that_has_tensorflow_only(saved, model):
+def test_it_loads_in_a_process_with_tensorflow_only(saved, model):
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, saved], cwd="/", capture_output=True, text=True
     )

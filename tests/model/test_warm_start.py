@@ -61,7 +61,7 @@ def published(tmp_path):
             (tmp_path / "1" / "assets" / name).write_bytes(
                 b"".join(string + b"\n" for string in strings)
             )
-        card.write(card.Card(labels, "1"), tmp_path / "1")
+        card.save_card(card.Card(labels, "1"), tmp_path / "1")
         return model, tmp_path / "1"
 
     return make

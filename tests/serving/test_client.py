@@ -41,8 +41,8 @@ def base(tmp_path_factory):
     """A folder of versions with an untrained model, which sees entities everywhere."""
     folder = tmp_path_factory.mktemp("client") / "ner"
     version = str(folder / "1")
-    signatures.save(signatures.Recogniser(Transform(), make_tagger()), version)
-    card.write(card.Card(LABELS, "0.0.0"), version)
+    signatures.save(signatures.ServingModule(Transform(), make_tagger()), version)
+    card.save_card(card.Card(LABELS, "0.0.0"), version)
     return folder
 
 

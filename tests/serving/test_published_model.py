@@ -23,8 +23,8 @@ SENTENCES = [f"{NAMES[n % 7]} {n} saw {NAMES[n % 5]} " * (1 + n % 3) for n in ra
 def folder(tmp_path_factory):
     """The folder of an untrained model, which predicts entities everywhere."""
     folder = str(tmp_path_factory.mktemp("published") / "1")
-    signatures.save(signatures.Recogniser(Transform(), make_tagger()), folder)
-    card.write(card.Card(LABELS, "0.0.0"), folder)
+    signatures.save(signatures.ServingModule(Transform(), make_tagger()), folder)
+    card.save_card(card.Card(LABELS, "0.0.0"), folder)
     return folder
 
 

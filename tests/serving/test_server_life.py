@@ -203,7 +203,7 @@ def reload(server, text):
 def published(versions, folder, number):
     """A small model with a card, without which nothing is promoted or rolled back."""
     model = shutil.copytree(versions / str(number), folder / f"model-{number}")
-    card.write(card.Card(("O",), "0"), model)
+    card.save_card(card.Card(("O",), "0"), model)
     return model
 
 

@@ -33,8 +33,8 @@ TEXTS = (
 def saved(tmp_path_factory):
     """A base path with one version, an untrained model with all the real one's parts."""
     folder = tmp_path_factory.mktemp("real") / "1"
-    signatures.save(signatures.Recogniser(Transform(), make_tagger()), str(folder))
-    warmup.write(str(folder))
+    signatures.save(signatures.ServingModule(Transform(), make_tagger()), str(folder))
+    warmup.write_requests(str(folder))
     return folder.parent
 
 

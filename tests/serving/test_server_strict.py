@@ -94,7 +94,7 @@ def publish(versions, folders, tmp_path):
 
     def publish(number, as_canary=False):
         model = shutil.copytree(versions / str(number), tmp_path / f"model-{number}")
-        card.write(card.Card(("O",), "0"), model)
+        card.save_card(card.Card(("O",), "0"), model)
         return int(changes.publish(model, folders, as_canary).name)
 
     return publish

@@ -20,7 +20,7 @@ def model(tmp_path):
     version = tmp_path / "ner" / "17"
     version.mkdir(parents=True)
     (version / "saved_model.pb").touch()
-    card.write(card.Card(("O", "B-NAME", "I-NAME"), "0.1.0"), version)
+    card.save_card(card.Card(("O", "B-NAME", "I-NAME"), "0.1.0"), version)
     return version
 
 

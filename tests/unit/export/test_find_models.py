@@ -61,25 +61,25 @@ CARD = card.Card(
 
 
 def test_a_card_is_read_back_as_written(tmp_path):
-    card.write(CARD, tmp_path)
-    assert card.read(tmp_path) == CARD
+    card.save_card(CARD, tmp_path)
+    assert card.load_card(tmp_path) == CARD
     assert (tmp_path / "assets.extra" / "ner.json").is_file()
 
 
 def test_the_card_of_an_older_version_is_read(tmp_path):
-    card.write(CARD, tmp_path)
+    card.save_card(CARD, tmp_path)
     file = tmp_path / "assets.extra" / "ner.json"
     values = json.loads(file.read_text())
     del values["tensorflow"]
     file.write_text(json.dumps(values))
-    assert card.read(tmp_path) == CARD
+    assert card.load_card(tmp_path) == CARD
 
 
 def test_the_card_of_a_newer_version_is_read(tmp_path):
-    card.write(CARD, tmp_path)
+    card.save_card(CARD, tmp_path)
     file = tmp_path / "assets.extra" / "ner.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "added_later": 1}))
-    assert card.read(tmp_path) == CARD
+    assert card.load_card(tmp_path) == CARD
 
 
 def test_a_card_names_the_types_in_the_order_of_the_labels():
@@ -92,18 +92,18 @@ def test_a_card_names_the_types_in_the_order_of_the_labels():
 )
 def test_a_card_that_cannot_be_read_gives_none(tmp_path, content):
     if content is not None:
-        card.write(CARD, tmp_path)
+        card.save_card(CARD, tmp_path)
         (tmp_path / "assets.extra" / "ner.json").write_bytes(
             content.encode("utf-8", "surrogateescape")
         )
-    assert card.read(tmp_path) is None
+    assert card.load_card(tmp_path) is None
 
 
 @pytest.mark.parametrize("change", [{"interface": card.INTERFACE + 1}, None])
 def test_a_model_of_another_interface_is_refused_before_tensorflow_is_imported(version, change):
     path = version("ner/1")
     if change:
-        card.write(CARD, path)
+        card.save_card(CARD, path)
         file = path / "assets.extra" / "ner.json"
         file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     loaded = {*sys.modules}

@@ -166,4 +166,4 @@ def _saved_model(path, weights):
         "variables/variables.data-00000-of-00001",
     ):
         (path / name).write_text(weights)
-    card.write(card.Card(("O", "B-PER", "I-PER"), "0"), path)
+    card.save_card(card.Card(("O", "B-PER", "I-PER"), "0"), path)

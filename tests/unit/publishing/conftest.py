@@ -16,7 +16,7 @@ def model(tmp_path):
         (folder / "saved_model.pb").write_text("graph")
         (folder / "variables" / "variables.index").write_text(weights)
         (folder / "variables" / "variables.data-00000-of-00001").write_text(weights)
-        card.write(card.Card(("O", "B-PER", "I-PER"), "0"), folder)
+        card.save_card(card.Card(("O", "B-PER", "I-PER"), "0"), folder)
         return folder
 
     return make

@@ -235,5 +235,5 @@ def _model(folder, weights):
     (folder / "variables").mkdir(parents=True)
     for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-0"):
         (folder / name).write_text(weights)
-    card.write(card.Card(("O",), "0"), folder)
+    card.save_card(card.Card(("O",), "0"), folder)
     return folder

@@ -119,7 +119,7 @@ def test_its_path_can_be_given_and_options_go_to_it(base, stock, tmp_path):
 )
 @pytest.mark.parametrize("by_file", [False, True])
 def test_a_server_older_than_the_model_is_warned_of(base, stock, tensorflow, is_too_old, by_file):
-    card.write(card.Card(("O",), "1", tensorflow=tensorflow), base / "3")
+    card.save_card(card.Card(("O",), "1", tensorflow=tensorflow), base / "3")
     arguments = ["--model-base-path", base]
     if by_file:
         config = base.parent / "models.config"
