@@ -1,7 +1,9 @@
-"""The settings of each step: default, limits and description. `pipeline.config` joins them into one
-configuration.
+"""The settings of each step: default, limits and description.
+
+`pipeline.config` joins them into one configuration.
 """
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Literal, Optional
 
@@ -37,8 +39,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def rename_keys(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Replaces old keys (`RENAMED_KEYS`) by the new ones and drops those that are gone
-    (`REMOVED_KEYS`).
+    """Replaces old keys (`RENAMED_KEYS`) by the new ones, and drops `REMOVED_KEYS`.
 
     Args:
       values: nested settings as YAML gives them; they are not changed.
@@ -50,43 +51,31 @@ def rename_keys(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     Raises:
       UserError: an old key and its new name are both there.
     """
-    renamed = _copy_groups(values)
+    renamed = copy.deepcopy(dict(values))
     notes = []
     for old, new in RENAMED_KEYS.items():
-        if not _has_key(renamed, old):
+        (group, name), (new_group, new_name) = _find(renamed, old), _find(renamed, new)
+        if name not in group:
             continue
-        if _has_key(renamed, new):
+        if new_name in new_group:
             raise UserError(f"found {old} and {new}; expected {new} alone: {old} is its old name")
-        _set_key(renamed, new, _pop_key(renamed, old))
+        _set_key(renamed, new, group.pop(name))
         notes.append(f"{old} is now {new}")
     for old, instead in REMOVED_KEYS.items():
-        if _has_key(renamed, old):
-            _pop_key(renamed, old)
+        group, name = _find(renamed, old)
+        if name in group:
+            del group[name]
             notes.append(f"{old} has no effect any more ({instead})")
     return renamed, notes
 
 
-def _copy_groups(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _copy_groups(value) if isinstance(value, Mapping) else value
-        for key, value in values.items()
-    }
-
-
-def _group(values: Mapping[str, Any], key: str) -> Any:
-    """The group that holds a dotted key; None if it is absent or not a group."""
-    group: Any = values
-    for name in key.split(".")[:-1]:
-        group = group.get(name) if isinstance(group, dict) else None
-    return group if isinstance(group, dict) else None
-
-
-def _has_key(values: Mapping[str, Any], key: str) -> bool:
-    return key.rpartition(".")[2] in (_group(values, key) or {})
-
-
-def _pop_key(values: dict[str, Any], key: str) -> Any:
-    return _group(values, key).pop(key.rpartition(".")[2])
+def _find(values: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """The group that holds a dotted key, empty if it does not exist, and the key's name in it."""
+    *groups, name = key.split(".")
+    for group in groups:
+        inner = values.get(group)
+        values = inner if isinstance(inner, dict) else {}
+    return values, name
 
 
 def _set_key(values: dict[str, Any], key: str, value: Any) -> None:
