@@ -7,7 +7,7 @@ _shown: set[str] = set()
 
 
 class UserError(Exception):
-    """Bad input or usage. The message says what is wrong, where, what was expected, and the remedy."""
+    """Bad input or usage. The message says what is wrong, where, expected and the remedy."""
 
 
 class BusyError(UserError):

@@ -1,8 +1,8 @@
 """Private API of Beam.
 
-- `StandardOptions.DEFAULT_RUNNER`: TFX's BeamDagRunner makes a `beam.Pipeline()` without options, so
-  only this class attribute chooses its runner. The default, DirectRunner, tries Prism first, a program
-  that it downloads.
+- `StandardOptions.DEFAULT_RUNNER`: TFX's BeamDagRunner makes a `beam.Pipeline()` without options,
+  so only this class attribute chooses its runner. The default, DirectRunner, tries Prism first, a
+  program that it downloads.
 - `fn_api_runner.translations`: splits a source into listing files and reading them, with a shuffle
   between. On Flink, Beam leaves the files of a source on the worker that listed them, so one worker
   would read all files of a split (Beam issue 21222).

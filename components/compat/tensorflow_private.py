@@ -1,7 +1,7 @@
 """Private API of TensorFlow: the session call that `tf.compat.v1.Session.run` ends in.
 
-`Session.run` looks up names and rebuilds the structure of its outputs at each call, a notable part of
-the time of a short text. Seen with TensorFlow 2.16.2 and 2.21. If the private API has changed,
+`Session.run` looks up names and rebuilds the structure of its outputs at each call, a notable part
+of the time of a short text. Seen with TensorFlow 2.16.2 and 2.21. If the private API has changed,
 `session_function` uses the public one, and `tests/model/test_tensorflow_contract.py` fails.
 """
 

@@ -1,12 +1,12 @@
 """Private API of TFX: runners that launch each node with a function of the caller.
 
-TFX's public runners do not report when a node starts, ends or fails, and make Beam's options part of a
-node's cache key, so that a cluster's new address would run every node again. Used here, but not in
-`tfx.v1`:
+TFX's public runners do not report when a node starts, ends or fails, and make Beam's options part
+of a node's cache key, so that a cluster's new address would run every node again. Used here, but
+not in `tfx.v1`:
 
 - `BeamDagRunner._PIPELINE_NODE_DO_FN_CLS`, which TFX has for runners derived from it;
-- `tfx.orchestration.portable`: Launcher with `custom_executor_operators`, IrBasedRunner, partial runs
-  and the run's id.
+- `tfx.orchestration.portable`: Launcher with `custom_executor_operators`, IrBasedRunner, partial
+  runs and the run's id.
 
 Seen with TFX 1.16 and 1.21. Contract test: tests/model/test_tfx_contract.py.
 """
@@ -82,7 +82,7 @@ def make_runner(orchestrator: str, launch: LaunchNode, run_id: str) -> IrBasedRu
 
     Args:
       orchestrator: "beam", as TFX's BeamDagRunner, or "local", as its LocalDagRunner.
-      launch: called with each node after the nodes upstream; at module level, since Beam pickles it.
+      launch: called with each node after the nodes upstream. Beam pickles it.
       run_id: the run's name in ML Metadata.
     """
     runner = _BeamRunner() if orchestrator == "beam" else _LocalRunner()

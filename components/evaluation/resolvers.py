@@ -1,8 +1,9 @@
 """Strategies of resolvers: the accepted data and the serving model to compare a run with.
 
-TFX's LatestBlessedModelStrategy resolves to the run's own model if the run is repeated, so that a model
-is compared with itself and later nodes are never cached. After a rollback it resolves to the withdrawn
-model. These strategies consider only published models, and artifacts older than the run's own.
+TFX's LatestBlessedModelStrategy resolves to the run's own model if the run is repeated, so that a
+model is compared with itself and later nodes are never cached. After a rollback it resolves to the
+withdrawn model. These strategies consider only published models, and artifacts older than the run's
+own.
 """
 
 from typing import Optional
@@ -44,8 +45,8 @@ class AcceptedStatisticsStrategy(resolver.ResolverStrategy):
 class ServingModelStrategy(resolver.ResolverStrategy):
     """Resolves `model` to the serving model, if it can be compared with the one in `current`.
 
-    A model whose card has another interface cannot be compared: its signatures differ. If the model in
-    `current` is the serving model, the result is the model that it was compared with.
+    A model whose card has another interface cannot be compared: its signatures differ. If the model
+    in `current` is the serving model, the result is the model that it was compared with.
 
     Args:
       version: the serving version, or "" if there is nothing to compare with.
@@ -74,8 +75,8 @@ class ServingModelStrategy(resolver.ResolverStrategy):
 class WarmStartStrategy(resolver.ResolverStrategy):
     """Resolves `model` to the serving model, from whose weights training starts.
 
-    If the serving model was trained with the Transform graph in `current`, the result is the model that
-    it started from, so that the model is not trained on the same data repeatedly.
+    If the serving model was trained with the Transform graph in `current`, the result is the model
+    that it started from, so that the model is not trained on the same data repeatedly.
 
     Args:
       version: the serving version, or "" if there is none.

@@ -1,7 +1,7 @@
 """The node TypeGate: holds back a model that lost too much on one entity type.
 
-It judges models that the Evaluator blessed. TFMA's thresholds ignore support, and fail for a type that
-only one of the two models has.
+It judges models that the Evaluator blessed. TFMA's thresholds ignore support, and fail for a type
+that only one of the two models has.
 """
 
 import json

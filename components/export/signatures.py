@@ -1,13 +1,14 @@
 """The two signatures of a published model.
 
-`serving_default` takes `text`, string `[batch]`. It returns the number of entities `count` `[batch]`
-and dense `[batch, longest]` tensors of entities: `type`, `start` and `end` (offsets in code points,
-end excluded), `score` (probability) and `surface` (the entity's text). TensorFlow 2.16 encodes
-Unicode's 66 noncharacters as U+FFFD in `surface`, TensorFlow 2.21 does not; the offsets are the same.
+`serving_default` takes `text`, string `[batch]`. It returns the number of entities `count`
+`[batch]` and dense `[batch, longest]` tensors of entities: `type`, `start` and `end` (offsets in
+code points, end excluded), `score` (probability) and `surface` (the entity's text). TensorFlow 2.16
+encodes Unicode's 66 noncharacters as U+FFFD in `surface`, TensorFlow 2.21 does not; the offsets are
+the same.
 
-`examples` takes serialized tf.Examples with the feature `tokens`, string `[batch]`. It returns dense
-`[batch, longest]` tensors: `tags` (IOB2, of the corpus's tokens) and `scores` (probability of the
-entity that begins at a token, else 0). Shorter rows are padded with "" and 0.
+`examples` takes serialized tf.Examples with the feature `tokens`, string `[batch]`. It returns
+dense `[batch, longest]` tensors: `tags` (IOB2, of the corpus's tokens) and `scores` (probability of
+the entity that begins at a token, else 0). Shorter rows are padded with "" and 0.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -23,8 +24,8 @@ from components.tagger.tagger import Tagger
 TEXT, EXAMPLES = "serving_default", "examples"
 
 # A long text is cut at the first end of a sentence after this many tokens, and anywhere after
-# `_MAX_SEGMENT` tokens. The LSTM reads the segments in parallel, so that time and memory grow linearly
-# with the length of a text.
+# `_MAX_SEGMENT` tokens. The LSTM reads the segments in parallel, so that time and memory grow
+# linearly with the length of a text.
 _LONG_SEGMENT = 128
 _MAX_SEGMENT = 512
 
@@ -42,12 +43,13 @@ class ServingModule(tf.Module):
     def __init__(self, transform: Callable[[Mapping, Collection[str]], Mapping], tagger: Tagger):
         super().__init__(name="serving")
         self.transform, self.pretrained_only = transform, tagger.pretrained_only
-        # Instead of the tagger, only the variables that its graph reads are tracked. They are inside
-        # Keras's variables, which Keras would save under other names than TensorFlow Serving restores.
-        # This leaves the optimizer out, too.
+        # Instead of the tagger, only the variables that its graph reads are tracked. They are
+        # inside Keras's variables, which Keras would save under other names than TensorFlow Serving
+        # restores. This leaves the optimizer out, too.
         self.weights = [variable.value for variable in tagger.variables]
         self._decode = tagger.decode
-        # Both signatures call one graph. The lambda hides it from TensorFlow, which would save a copy.
+        # Both signatures call one graph. The lambda hides it from TensorFlow, which would save a
+        # copy.
         tag_tokens = tf.function(self._tag_tokens, autograph=False)
         self._tag = lambda *inputs: tag_tokens(*inputs)
         labels = tagger.labels
@@ -73,8 +75,8 @@ class ServingModule(tf.Module):
         Returns:
           The label numbers and the scores, each `[tokens]`.
         """
-        # The features of equal tokens are computed once. A text with one token is added, so that there
-        # is at least one, and removed at the end.
+        # The features of equal tokens are computed once. A text with one token is added, so that
+        # there is at least one, and removed at the end.
         unique, indices = tf.unique(tf.concat([surfaces, [text_ops.BLANK]], 0))
         counts, breaks = tf.concat([counts, [1]], 0), tf.concat([breaks, [True]], 0)
         size = tf.size(unique, tf.int64)

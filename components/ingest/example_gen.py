@@ -37,8 +37,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             plan = reading.Plan.of_dict(corpus["plan"]) if corpus.get("plan") else None
             examples_by_split = source.examples_of(pipeline, splits, options, plan)
-            # TFX's WriteSplit would shuffle every split, which Beam's local runner does in memory. The
-            # Trainer shuffles anyway.
+            # TFX's WriteSplit would shuffle every split, which Beam's local runner does in memory.
+            # The Trainer shuffles anyway.
             for split, examples in examples_by_split.items():
                 path = os.path.join(
                     artifact_utils.get_split_uri([artifact], split), "data_tfrecord"
@@ -48,7 +48,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
         if fingerprint(splits) != corpus["fingerprint"]:
             raise UserError(
-                f"{splits.path}: the data changed while it was read. Start again when it is complete"
+                f"{splits.path}: the data changed while it was read. Run again when it is complete"
             )
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, "tfrecords_gzip")

@@ -21,7 +21,8 @@ def of_sentence(
       sentence: the sentence.
       known: entities of train, with which the sentence's entities are compared.
       arrival: `features.NEWEST` or `features.EARLIER`; "" without several spans.
-      words: words of train in lower case, with which the tokens are compared; None for no comparison.
+      words: words of train in lower case, with which the tokens are compared; None for no
+      comparison.
     """
     values: dict[str, list] = {
         features.TOKENS: list(sentence.tokens),

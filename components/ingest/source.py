@@ -1,17 +1,17 @@
 """Corpora as a Beam source: the tf.Examples of each split, streamed one sentence at a time."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import apache_beam as beam
 
 from components.corpus import reading
 from components.ingest import examples, features
-from components.ner.novelty import KnownEntities, surface
-from components.ner.sentence import Sentence
+from components.ner.novelty import surface
 
-_SplitAndSentence = tuple[str, Sentence]
+# The split and the Sentence. It is `Any`, because Beam may choose a special coder for a dataclass.
+_SplitAndSentence = tuple[str, Any]
 
 
 class ReadSplit(beam.DoFn):
@@ -115,11 +115,16 @@ def _earlier_words(element: _SplitAndSentence, origins: Mapping[str, _Origin]) -
 
 
 def _to_example(
-    element: _SplitAndSentence,
-    known: KnownEntities,
-    words: Collection[str] = (),
-    origins: Optional[Mapping[str, _Origin]] = None,
+    element: _SplitAndSentence, known: Any, words: Any = (), origins: Any = None
 ) -> Iterator[beam.pvalue.TaggedOutput]:
+    """Yields the example of a sentence, tagged with its split.
+
+    Args:
+      element: the split and the sentence.
+      known: `KnownEntities`, the entities of train.
+      words: the words of train in the earlier spans, in lower case.
+      origins: the origin of each file that belongs to a span; None without several spans.
+    """
     split, sentence = element
     arrival, compared_words = "", None
     if origins and sentence.file in origins:

@@ -167,8 +167,8 @@ def _misfit(left: str, right: str, scheme: str) -> int | None:
 def scheme_of_pairs(pairs: Mapping[tuple[str, str], int]) -> str:
     """Detects the scheme of a corpus: the one with the fewest ill-formed tags.
 
-    So a few stray I- after O do not make an IOB2 corpus IOB1, nor does one S- make it BIOES. Ties go
-    to the first of IOB2, IOB1, BIOES and BILOU.
+    So a few stray I- after O do not make an IOB2 corpus IOB1, nor does one S- make it BIOES. Ties
+    go to the first of IOB2, IOB1, BIOES and BILOU.
 
     Args:
       pairs: how often each pair of neighbouring tags occurs, with an O around every sentence.

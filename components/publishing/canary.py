@@ -1,10 +1,10 @@
 """The canary: a separate model for a version on trial, and the server configuration.
 
-A canary of the model `ner` is in `serving/ner-canary/VERSION`. Requests name it, so that requests for
-`ner` never reach it. `serving/models.config` names both models with the policy `latest` and never
-changes: renames alone add and remove versions. TensorFlow Serving opens its ports only when each model
-of its configuration has a version, so `ner-canary` always holds a copy of the version that serves, made
-of hard links.
+A canary of the model `ner` is in `serving/ner-canary/VERSION`. Requests name it, so that requests
+for `ner` never reach it. `serving/models.config` names both models with the policy `latest` and
+never changes: renames alone add and remove versions. TensorFlow Serving opens its ports only when
+each model of its configuration has a version, so `ner-canary` always holds a copy of the version
+that serves, made of hard links.
 
 TensorFlow Serving's version labels are not used. The server checks labels before it loads versions
 and refuses the whole configuration if a label moves to a version that is not loaded yet.
@@ -67,9 +67,9 @@ def update(folders: Folders) -> None:
 def migrate_labels(folders: Folders) -> str:
     """Replaces the version labels of an earlier release by canary folders.
 
-    The version with the label `stable` serves throughout. Versions above it leave the live folder: the
-    canary moves to the canary folder, others are withdrawn. `models.config` changes after that. A
-    killed migration is finished by the next one.
+    The version with the label `stable` serves throughout. Versions above it leave the live folder:
+    the canary moves to the canary folder, others are withdrawn. `models.config` changes after that.
+    A killed migration is finished by the next one.
 
     Args:
       folders: the versions of a model; other models in the same folder are migrated, too.
@@ -148,6 +148,6 @@ def _write_config(folders: Folders, base_path: str | None) -> None:
     )
     atomic_io.write_text(
         path,
-        "# Written by tfx-ner. Versions come and go below the base paths; no change is needed here.\n"
+        "# Written by tfx-ner. Versions come and go below the base paths; the file stays as it is.\n"
         f"model_config_list {{\n{models}}}\n",
     )

@@ -19,10 +19,10 @@ def publish(
 ) -> Path:
     """Publishes a SavedModel as a new version and returns the version's folder.
 
-    The version goes live, or as a canary to the canary folder if another version serves. During a hold
-    it goes to the withdrawn versions. Its number is the seconds since 1970, and higher than all existing
-    numbers. The model is not copied if it is already the newest live version, the canary or a withdrawn
-    version, as after a run that was killed.
+    The version goes live, or as a canary to the canary folder if another version serves. During a
+    hold it goes to the withdrawn versions. Its number is the seconds since 1970, and higher than
+    all existing numbers. The model is not copied if it is already the newest live version, the
+    canary or a withdrawn version, as after a run that was killed.
 
     Args:
       model: folder of the SavedModel.
@@ -225,8 +225,8 @@ def _refuse_two_file_systems(folders: Folders) -> None:
         if error.errno != errno.EXDEV:
             raise
         raise UserError(
-            f"{folders.live} and {folders.withdrawn} are on different file systems, but a version moves"
-            " by one rename; put both on one file system"
+            f"{folders.live} and {folders.withdrawn} are on different file systems, but a version"
+            " moves by one rename; put both on one file system"
         ) from None
     finally:
         for path in (probe, moved):

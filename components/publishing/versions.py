@@ -29,8 +29,8 @@ class Folders:
     def canary(self) -> Path:
         """Base folder of the canary, which is a separate model: `ner-canary` for `ner`.
 
-        It exists if canaries are in use, and then always holds a copy of the version that serves, so
-        that servers find a version there while no canary is on trial.
+        It exists if canaries are in use, and then always holds a copy of the version that serves,
+        so that servers find a version there while no canary is on trial.
         """
         return self.live.with_name(f"{self.live.name}-canary")
 
@@ -91,8 +91,8 @@ def serving(folders: Folders) -> int | None:
 def canary(folders: Folders) -> int | None:
     """The version on trial as the canary, or None.
 
-    It is the highest version of the canary folder that is neither live nor withdrawn; the others are
-    copies.
+    It is the highest version of the canary folder that is neither live nor withdrawn; the others
+    are copies.
     """
     copies = {*versions(folders.live), *versions(folders.withdrawn)}
     on_trial = [number for number in versions(folders.canary) if number not in copies]
@@ -163,7 +163,7 @@ def clear_partial(folders: Folders) -> None:
 
 
 def lost_version(folders: Folders) -> str:
-    """The version published last if its folder is gone, so that it must be published again; else ""."""
+    """The version published last, if its folder is gone and it must be published again; else ""."""
     version = last_published(folders)
     return version if version and not folders.place(int(version)) else ""
 

@@ -66,8 +66,8 @@ def _remove_unused_copies() -> None:
 def _update_copy(source: Remote, into: Path, log: Callable[[str], None]) -> Path:
     """Updates the copy of a file or folder, and returns its path.
 
-    A copy gets the time of the remote file, so that unchanged files are not fetched again. Copies of
-    removed files are removed.
+    A copy gets the time of the remote file, so that unchanged files are not fetched again. Copies
+    of removed files are removed.
     """
     is_file = source.is_file()
     if is_file:

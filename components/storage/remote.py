@@ -1,7 +1,8 @@
 """Remote files by address, as s3://bucket/key, with methods of `pathlib.Path`, by Arrow.
 
 Credentials and regions come from the environment variables of the tools of AWS, Google and Hadoop;
-AWS_ENDPOINT_URL names another server that speaks S3. A file appears by one request when it is complete.
+AWS_ENDPOINT_URL names another server that speaks S3. A file appears by one request when it is
+complete.
 """
 
 import contextlib
@@ -185,7 +186,7 @@ class Remote:
         host, _, key = rest.partition("/")
         if not host:
             raise UserError(
-                f"{self.address}: found no bucket or host; expected one, as {scheme}://bucket/folder"
+                f"{self.address}: found no bucket or host; expected {scheme}://bucket/folder"
             )
         return scheme.lower(), host, key.strip("/")
 

@@ -53,9 +53,9 @@ def measure_drift(
 ) -> tuple[Drift, ...]:
     """Measures the drift of the features that have a threshold in the schema.
 
-    The newest span is compared with the earlier spans. Its out-of-vocabulary rate, the share of words
-    that their train split does not have, is compared with the rate of their dev split. Data without
-    several spans is compared with the data accepted before, train with train.
+    The newest span is compared with the earlier spans. Its out-of-vocabulary rate, the share of
+    words that their train split does not have, is compared with the rate of their dev split. Data
+    without several spans is compared with the data accepted before, train with train.
 
     Args:
       current: the statistics of the data by split, with slices by arrival if it has several spans.

@@ -1,4 +1,4 @@
-"""The node CuratedSchema: the user's schema, or on the first run a schema inferred from the data."""
+"""The node CuratedSchema: the user's schema, on the first run a schema inferred from the data."""
 
 from pathlib import Path
 
@@ -49,9 +49,9 @@ def CuratedSchema(
 def schema_state(path: str | Path) -> str:
     """The state of the schema's file, for the cache key.
 
-    It is the file's content, or `INFERRED` while the content is as the first run wrote it: the run that
-    infers the file and the next run, which reads it, have the same state. If the user removes the file,
-    it is inferred again, so the state counts removals.
+    It is the file's content, or `INFERRED` while the content is as the first run wrote it: the run
+    that infers the file and the next run, which reads it, have the same state. If the user removes
+    the file, it is inferred again, so the state counts removals.
     """
     path = Path(path)
     inferred, counter = _inferred_copy(path), path.with_name(f".{path.name}.times-removed")

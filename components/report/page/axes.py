@@ -88,7 +88,7 @@ def _step(count: int) -> int:
 
 
 def from_centre(value: float, limit: float) -> float:
-    """The x coordinate of a difference: 100 for 0, 196 for `limit` or more, 4 for -`limit` or less."""
+    """The x coordinate of a difference: 100 for 0, 196 from `limit` on, 4 below -`limit`."""
     return 100 + 96 * max(-1.0, min(1.0, value / (limit or 1.0)))
 
 
