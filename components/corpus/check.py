@@ -49,6 +49,8 @@ class CheckReport:
     """Texts that annotators did not accept."""
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    formats: str = ""
+    """Formats of the files, as in "CoNLL columns"."""
 
     def count(self, level: str) -> int:
         """The number of findings of a level."""
@@ -100,6 +102,7 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
         bad_sentences=gathered.bad.count,
         unused_texts=gathered.unused.count,
         notes=(*splits.notes, *plan.notes),
+        formats=plan.formats,
         findings=findings.worst_first(
             (*unreadable, *findings.judge(gathered, options.bad_lines == SKIP))
         ),

@@ -1,6 +1,6 @@
 """Counts over a corpus, in one pass, from which `check` makes its findings.
 
-Sentences are kept as digests, about 200 bytes each, not as texts.
+Sentences are kept as digests, about 200 bytes each, not as texts, and only so many that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from components.ner.sentence import Sentence
 from components.ner.tags import ill_formed
 
 LONG_SENTENCE = 200  # tokens: longer ones are rarely one sentence, and slow training down
+_MOST_DIGESTS = 500_000  # distinct sentences that are kept to find repetitions
 DUPLICATE_LENGTH = 5  # tokens: shorter sentences are the same by chance ("Thank you .")
 
 
@@ -139,7 +140,8 @@ class CorpusCounts:
         )
         before = self._seen.get(key)
         if before is None:
-            self._seen[key] = labels | bit
+            if len(self._seen) < _MOST_DIGESTS:
+                self._seen[key] = labels | bit
             return
         if before & ~0b111 != labels:
             self.conflicts.add(_where(sentence))

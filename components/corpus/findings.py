@@ -47,13 +47,9 @@ def judge(found: CorpusCounts, skip_bad: bool = False) -> tuple[Finding, ...]:
         _types,
         _measured_types,
         _spellings_of_types,
-        _tags,
-        _conflicts,
-        _duplicates,
+        _tallies,
         _overlaps,
         _unseen,
-        _long,
-        _edges,
         _odd,
     )
     findings = [
@@ -204,25 +200,47 @@ def _spellings_of_types(found: CorpusCounts) -> Iterator[Finding]:
             )
 
 
-def _tags(found: CorpusCounts) -> Iterator[Finding]:
-    text = (
-        "read as CoNLL does (an entity begins at each tag that cannot continue one). Check these"
-        " entities."
+def _tallies(found: CorpusCounts) -> Iterator[Finding]:
+    """A warning for each problem that is counted sentence by sentence, or a good finding if its number is 0."""
+    longest = max(counts.longest for counts in found.splits.values())
+    blank_lines = (
+        "." if found.texts else "; check whether blank lines between sentences are missing."
     )
-    yield _finding(found.ill_formed, "ill-formed tag", text, "No tag sequence is ill-formed.")
-
-
-def _conflicts(found: CorpusCounts) -> Iterator[Finding]:
-    text = "with other entities than the same sentence before. Label them alike, or the model learns neither."
-    yield _finding(found.conflicts, "sentence", text, "No sentence is labelled in two ways.")
-
-
-def _duplicates(found: CorpusCounts) -> Iterator[Finding]:
-    text = (
-        f"of {DUPLICATE_LENGTH} tokens or more that the same split had before. Remove repetitions, "
-        "unless they are as frequent where the model is used."
+    checks = (
+        (
+            found.ill_formed,
+            "ill-formed tag",
+            "read as CoNLL does (an entity begins at each tag that cannot continue one). Check these entities.",
+            "No tag sequence is ill-formed.",
+        ),
+        (
+            found.conflicts,
+            "sentence",
+            "with other entities than the same sentence before. Label them alike, or the model learns neither.",
+            "No sentence is labelled in two ways.",
+        ),
+        (
+            found.duplicates,
+            "sentence",
+            f"of {DUPLICATE_LENGTH} tokens or more that the same split had before. Remove repetitions, unless they"
+            " are as frequent where the model is used.",
+            "No sentence is in a split twice.",
+        ),
+        (
+            found.long,
+            "sentence",
+            f"of more than {LONG_SENTENCE} tokens. Long sentences slow training down{blank_lines}",
+            f"The longest sentence has {longest} tokens.",
+        ),
+        (
+            found.edges,
+            "entity",
+            "beginning or ending with white space or punctuation. Check their boundaries.",
+            "No entity begins or ends with white space or punctuation.",
+        ),
     )
-    yield _finding(found.duplicates, "sentence", text, "No sentence is in a split twice.")
+    for tally, what, text, good in checks:
+        yield _finding(tally, what, text) if tally.count else Finding(GOOD, good)
 
 
 def _overlaps(found: CorpusCounts) -> Iterator[Finding]:
@@ -265,37 +283,20 @@ def unseen_share(found: CorpusCounts, name: str) -> float:
     )
 
 
-def _long(found: CorpusCounts) -> Iterator[Finding]:
-    text = f"of more than {LONG_SENTENCE} tokens. Long sentences slow training down" + (
-        "." if found.texts else "; check whether blank lines between sentences are missing."
-    )
-    longest = max(counts.longest for counts in found.splits.values())
-    yield _finding(found.long, "sentence", text, f"The longest sentence has {longest} tokens.")
-
-
-def _edges(found: CorpusCounts) -> Iterator[Finding]:
-    text = "beginning or ending with white space or punctuation. Check their boundaries."
-    yield _finding(
-        found.edges, "entity", text, "No entity begins or ends with white space or punctuation."
-    )
-
-
 def _odd(found: CorpusCounts) -> Iterator[Finding]:
-    for kind, tally in found.odd.items():
-        if tally.count:
-            text = (
-                f"with {kind}. Check how the text was converted; text that the model gets later must"
-                " be written the same way."
-            )
-            yield _finding(tally, "token", text, "")
-    if not any(tally.count for tally in found.odd.values()):
+    odd = {kind: tally for kind, tally in found.odd.items() if tally.count}
+    for kind, tally in odd.items():
+        text = (
+            f"with {kind}. Check how the text was converted; text that the model gets later must be written the same"
+            " way."
+        )
+        yield _finding(tally, "token", text)
+    if not odd:
         yield Finding(GOOD, "No token has odd characters.")
 
 
-def _finding(tally: Tally, what: str, text: str, good: str) -> Finding:
-    """A warning with the number and the first position, or the good finding if the number is 0."""
-    if not tally.count:
-        return Finding(GOOD, good)
+def _finding(tally: Tally, what: str, text: str) -> Finding:
+    """A warning with the number and the first position."""
     return Finding(WARNING, f"{_number(tally, what)}, first at {tally.first}, {text}")
 
 

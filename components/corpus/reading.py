@@ -117,6 +117,11 @@ class Plan:
     """Messages for the user about what was decided."""
 
     @property
+    def formats(self) -> str:
+        """The formats of the files, as in "CoNLL columns"."""
+        return ", ".join(sorted({format_named(plan.format).title for plan in self.files.values()}))
+
+    @property
     def scheme(self) -> str | None:
         """The tag schemes of the files, as in "IOB2"; None where no file has tags."""
         schemes = {plan.tag_format.scheme for plan in self.files.values() if plan.tag_format}

@@ -50,8 +50,8 @@ def check(
 
 
 def _show(console: Console, report: "CheckReport", show_all: bool) -> None:
-    scheme = f", {report.scheme}" if report.scheme else ""
-    console.print(f"[bold]{escape(str(report.path))}[/]{scheme}", soft_wrap=True)
+    read_as = ", ".join(filter(None, (report.formats, report.scheme)))
+    console.print(f"[bold]{escape(str(report.path))}[/] {read_as}", soft_wrap=True)
     all_notes = [escape(note) for note in report.notes]
     notes = all_notes if show_all else _fitting(all_notes, _NOTE_LINES, console.width)
     for note in notes:
