@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from rich.bar import Bar
 from rich.console import Console
@@ -29,7 +29,7 @@ class RunConsole:
 
     def __init__(self, console: Console):
         self._console = console
-        self._status: Optional[Status] = None
+        self._status: Status | None = None
 
     @contextlib.contextmanager
     def logging_to(self, log: Path) -> Iterator[None]:

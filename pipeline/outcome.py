@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Optional
+from typing import Any
 
 from components.progress import NodeEnded
 from pipeline import exits
@@ -22,12 +22,12 @@ class Outcome:
     # lacks (`unseen`)
     recall_by_novelty: Mapping[str, float]
     # overall scores of the serving model on the same data; None if it was not evaluated
-    before: Optional[Scores]
+    before: Scores | None
     incomparable: bool  # whether a model serves that cannot be evaluated on the same data
     blessed: bool  # whether the gate let the model through
     reasons: tuple[str, ...]  # why it did not
     # folder of the published version; None if nothing was published or the version must not serve
-    published: Optional[str]
+    published: str | None
     report: str = ""  # path of the report's page, "" if there is none
     version: str = ""  # number of the version, also where it is withdrawn
     held: str = ""  # why the version must not serve, "" if it may
@@ -60,8 +60,9 @@ class Outcome:
 
     def history_fields(self) -> dict[str, Any]:
         """The fields that the history keeps."""
-        kept = ("overall", "per_type", "before", "reasons", "evaluated_on", "version", "nodes")
-        return {name: self.as_dict()[name] for name in kept}
+        names = ("overall", "per_type", "before", "reasons", "evaluated_on", "version", "nodes")
+        values = self.as_dict()
+        return {name: values[name] for name in names}
 
     def as_dict(self) -> dict[str, Any]:
         nodes = tuple(node.as_dict() for node in self.nodes)

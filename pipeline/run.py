@@ -6,7 +6,7 @@ import logging
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -77,7 +77,7 @@ class _RunContext:
     connection: "ConnectionConfig"  # how to reach ML Metadata
     folder: Path  # the run's own folder in the workdir
     survey: preflight.Survey  # the content of the corpus
-    serving_version: Optional[int]  # the version that serves before the run, None if there is none
+    serving_version: int | None  # the version that serves before the run, None if there is none
     console: RunConsole  # shows progress
 
     @property
@@ -96,10 +96,10 @@ class NodeRecorder:
       failure: the first failure, None if there was none.
     """
 
-    def __init__(self, event_log: Optional[Path] = None) -> None:
+    def __init__(self, event_log: Path | None = None) -> None:
         self._event_log = event_log
         self.nodes: tuple[progress.NodeEnded, ...] = ()
-        self.failure: Optional[progress.NodeFailed] = None
+        self.failure: progress.NodeFailed | None = None
 
     @property
     def executions(self) -> dict[str, int]:
