@@ -1,6 +1,6 @@
 """Counts over a corpus, in one pass, from which `check` makes its findings.
 
-Sentences are kept as digests, about 200 bytes each, not as texts, and only so many that memory stays bounded.
+Sentences are kept as digests, about 200 bytes each, not as texts, up to a number that bounds the memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings for reading a corpus: those that `run`, `check`, `evaluate` and `convert` share."""
+"""Settings for reading a corpus, shared by `run`, `check`, `evaluate` and `convert`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSE, SKIP = "refuse", "skip"
 
 
 class ReadOptions(Settings):
-    """How to read a corpus. What is None is detected in each file and reported."""
+    """How to read a corpus. A setting that is None is detected in each file and reported."""
 
     format: Optional[str] = None
     """Format of the files, as conll or jsonl; by default detected."""

@@ -229,7 +229,7 @@ def _split_rules(
     rule = rule_for(sentences_of(files, plan, skip), shares, by_document)
     if rule != usual:
         how = (
-            "by sentence, those with entities apart from the others, so that each split has some"
+            "by sentence, sentences with entities separately, so that each split has some"
             if rule.with_entities
             else "by sentence, and not by document, so that each split has entities"
         )

@@ -109,7 +109,7 @@ def _refuse_gaps(path: str, spans: Sequence[DataSpan], allowed: bool) -> None:
                 else f"spans {missing[0]} to {missing[-1]} are"
             )
             raise UserError(
-                f"{path}: {many} missing between span {before.number} and span {after.number}. Add the missing data, or go on"
+                f"{path}: {many} missing between span {before.number} and span {after.number}. Add the missing data, or continue"
                 " without it by --set spans.gaps=allow"
             )
 
