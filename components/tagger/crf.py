@@ -31,7 +31,7 @@ class Chain(NamedTuple):
     end: tf.Tensor
 
 
-def legal_moves(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+def legal_transitions(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Says which IOB2 tags are legal where: `I-X` follows only `B-X` and `I-X`, and never comes
     first.
 
@@ -51,7 +51,7 @@ def legal_moves(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 def mask_illegal(chain: Chain, labels: tuple[str, ...]) -> Chain:
     """Returns the chain with illegal moves at `ILLEGAL`; `labels` are the tags by id."""
-    may_follow, may_start = legal_moves(labels)
+    may_follow, may_start = legal_transitions(labels)
     return Chain(
         tf.where(may_follow, chain.transitions, ILLEGAL),
         tf.where(may_start, chain.start, ILLEGAL),
@@ -118,7 +118,7 @@ def log_partition(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Te
         def gradient(upstream):
             upstream = tf.gather(upstream, packing.sentence_ids)[:, None]  # (tokens, 1)
             unary = _tag_marginals(sums, packing) * upstream
-            moves = _expected_moves(emissions, sums, packing, upstream, chain)
+            moves = _expected_transitions(emissions, sums, packing, upstream, chain)
             starts, ends = (
                 tf.reduce_sum(tf.gather_nd(unary, tf.where(mask)), 0)
                 for mask in (packing.is_first, packing.is_last)
@@ -295,7 +295,7 @@ def _tag_marginals(sums: LogSums, packing: Packing) -> tf.Tensor:
     return tf.exp(tf.minimum(sums.forward + sums.backward - total, 0.0))
 
 
-def _expected_moves(
+def _expected_transitions(
     emissions: tf.Tensor, sums: LogSums, packing: Packing, upstream: tf.Tensor, chain: Chain
 ) -> tf.Tensor:
     """The expected number of each move, [tags, tags] (from, to), weighted by `upstream` [tokens,

@@ -36,8 +36,8 @@ class Vectors:
 
     dimensions: int
     known: dict[str, np.ndarray]
-    others: tuple[str, ...]
-    other_vectors: np.ndarray
+    pretrained_only: tuple[str, ...]
+    pretrained_only_vectors: np.ndarray
 
 
 def read_vectors(path: str, wanted: Collection[str], limit: int) -> Vectors:

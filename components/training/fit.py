@@ -107,14 +107,14 @@ def new_tagger(inputs: TrainingInputs, settings: Model) -> Tagger:
         progress.VectorsLoaded(
             known=len(vectors.known),
             words=len(ids),
-            others=len(vectors.others),
+            others=len(vectors.pretrained_only),
             dimensions=vectors.dimensions,
         )
     )
     sizes = sizes._replace(vectors=vectors.dimensions)
-    tagger = Tagger(sizes, inputs.labels, settings, vectors.others)
+    tagger = Tagger(sizes, inputs.labels, settings, vectors.pretrained_only)
     known = {ids[word]: vector for word, vector in vectors.known.items()}
-    tagger.network.set_pretrained(known, vectors.other_vectors)
+    tagger.network.set_pretrained(known, vectors.pretrained_only_vectors)
     return tagger
 
 
@@ -162,7 +162,7 @@ def fit_tagger(
     )
     counts = count_train(train, tagger)
     tagger.network.set_word_counts(counts.words)
-    tagger.init_output_from_counts(counts.moves)
+    tagger.init_output_from_counts(counts.tag_bigrams)
     if inputs.warm_start:
         vocabularies = (preprocessing.WORDS, preprocessing.CHARACTERS, preprocessing.AFFIXES)
         names = {name: inputs.transform.vocabulary_by_name(name) for name in vocabularies}
@@ -227,7 +227,7 @@ class TrainCounts(NamedTuple):
 
     steps: int
     words: np.ndarray
-    moves: np.ndarray
+    tag_bigrams: np.ndarray
 
 
 def count_train(train: tf.data.Dataset, tagger: Tagger) -> TrainCounts:

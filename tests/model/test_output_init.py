@@ -15,7 +15,7 @@ from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
 from tests.model.conftest import LABELS, SMALL
 
-FOLLOWS, FIRST = crf.legal_moves(LABELS)
+FOLLOWS, FIRST = crf.legal_transitions(LABELS)
 NUMBER = len(LABELS)
 
 

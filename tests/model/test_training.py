@@ -150,7 +150,7 @@ def test_moves_are_counted_within_sentences_without_padding(files):
         tags.numpy() for _, tags in dataset.load_batches(files, SPEC, 1, shuffle_seed=None)
     ]
     assert len(sentences) > 4
-    np.testing.assert_array_equal(counts.moves, counted([tuple(row) for [row] in sentences]))
+    np.testing.assert_array_equal(counts.tag_bigrams, counted([tuple(row) for [row] in sentences]))
     assert counts.words.sum() == sum(row.size for row in sentences)
 
 
