@@ -1,5 +1,6 @@
 """The configuration of a run, from YAML and `--set KEY=VALUE`, validated by pydantic. Does not import TFX."""
 
+import difflib
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -418,7 +419,10 @@ def _read_yaml(file: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
         problem = " ".join(str(getattr(error, "problem", error)).split())
-        raise UserError(f"{file}{where}: not YAML ({problem})") from None
+        raise UserError(
+            f"{file}{where}: not YAML ({problem}); expected keys and values, as in 'name: ner',"
+            " with the same indentation for all keys of a group"
+        ) from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -454,12 +458,20 @@ def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     sources = [file for name, file in origin.items() if f"{name}.".startswith(f"{key}.")]
     where = f"{sources[-1]}: " if sources else ""
     if error["type"] == "extra_forbidden":
-        known = ", ".join(keys(groups)) or "nothing"
-        return f"{where}unknown key {key}; expected one of {known}"
+        known = keys(groups)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f". Did you mean {'.'.join((*groups, *close))}?" if close else ""
+        return f"{where}unknown key {key}; expected one of {', '.join(known) or 'nothing'}{hint}"
     value = error.get("input")
     is_plain = value is None or isinstance(value, (str, int, float, bool))
     found = f"found {value!r}; " if is_plain and name != "password" else ""
+    if error["type"] == "model_type":
+        return f"{where}{key}: {found}expected a group of keys: {', '.join(keys((*groups, name)))}"
     expected = error["msg"].removeprefix("Value error, ")
+    if expected.startswith("Input should be "):
+        value_is = "a value " if error["type"].startswith(("greater", "less")) else ""
+        takes = expected.removeprefix("Input should be ").partition(", unable to")[0]
+        expected = f"expected {value_is}{takes}"
     return f"{where}{key}: {found}{expected[0].lower()}{expected[1:]}"
 
 

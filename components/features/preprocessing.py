@@ -1,16 +1,16 @@
 """Transform's `preprocessing_fn`, and its graph as a part of the exported model.
 
-Input: `tokens` and `tags` as the corpus has them ("corpus tokens"). Output, for the tokens of the
-    model's tokenizer ("model
-tokens"; a corpus token may be several), with vocabularies counted on the train split:
+The inputs are `tokens` and `tags` as the corpus has them ("corpus tokens"). The outputs are
+features of the tokens that the model's tokenizer makes of them ("model tokens"): a corpus token may
+become several model tokens. The vocabularies are counted on the train split.
 
 | feature | shape a sentence | meaning |
 | --- | --- | --- |
-| `words` | `[tokens]` int64 | id in the word vocabulary; its size for any other word |
+| `words` | `[tokens]` int64 | id in the word vocabulary; the vocabulary's size for other words |
 | `shapes` | `[tokens]` int64 | word shape |
 | `preceding_chars` | `[tokens]` int64 | see `text_ops.Tokens` |
-| `affixes` | `[tokens * AFFIX_COUNT]` int64 | ids in the affix vocabulary; its size for others |
-| `characters` | `[characters]` int64 | ids in the character vocabulary; its size for others |
+| `affixes` | `[tokens * AFFIX_COUNT]` int64 | ids in the affix vocabulary, likewise |
+| `characters` | `[characters]` int64 | ids in the character vocabulary, likewise |
 | `character_counts` | `[tokens]` int64 | how many of the characters each token has |
 | `surfaces` | `[tokens]` string | the tokens themselves |
 | `tag_ids` | `[tokens]` int64 | index of the IOB2 tag in the label map |
@@ -48,7 +48,7 @@ def preprocessing_fn(
     settings = custom_config["vocabulary"]
     corpus_tokens = ragged_rows(inputs["tokens"])
     features = text_ops.token_features(corpus_tokens.values, settings["longest_token"])
-    # From the model tokens of each corpus token to those of each sentence.
+    # Model tokens are counted for each corpus token; from that, where each sentence begins.
     ends = tf.concat([[0], tf.cumsum(features.counts)], 0)
     row_splits = tf.gather(ends, corpus_tokens.row_splits)
     surfaces = tf.RaggedTensor.from_row_splits(
@@ -127,9 +127,9 @@ def _tag_ids(tags: tf.Tensor, begins: tf.Tensor, label_map: tuple[str, ...]) -> 
 class TransformGraph(tf.Module):
     """Transform's graph, to be inlined into another graph, with the vocabularies that belong to it.
 
-    TFT's own Keras layer is traced several times when it is saved. Its function holds table
-    lookups, so TensorFlow never inlines it and computes all outputs, also unused ones. Here the
-    operations that the wanted outputs need are imported instead.
+    TFT's own Keras layer (`transform_features_layer`) is traced several times when it is saved. Its
+    function has table lookups, so TensorFlow does not inline it and computes all outputs, also the
+    unused ones. This class imports only the operations that the wanted outputs need.
     """
 
     def __init__(self, folder: str):

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from components.features import char_kinds
 
-# Stands for a string with nothing visible in it (empty, a lone space), so that each string has a
-# token.
+# The token of a string without visible characters (empty, or white space alone), so that each
+# string has a token.
 BLANK = "\u2400"
 BLANK_PREFIX = BLANK + " "
 
@@ -137,12 +137,13 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     counts = token_splits[1:] - token_splits[:-1]  # (strings)
 
     has_own_tokens = counts > 1
-    removed = tf.gather_nd(token_splits[:-1], tf.where(has_own_tokens))[:, None]
-    nothing = tf.zeros_like(removed[:, 0], tf.bool)
-    is_kept = tf.tensor_scatter_nd_update(tf.ones_like(first_chars, tf.bool), removed, nothing)
+    removed_blanks = tf.gather_nd(token_splits[:-1], tf.where(has_own_tokens))[:, None]
+    false = tf.zeros_like(removed_blanks[:, 0], tf.bool)
+    all_true = tf.ones_like(first_chars, tf.bool)
+    is_kept = tf.tensor_scatter_nd_update(all_true, removed_blanks, false)
     # Each BLANK that is removed has one character.
-    removed_chars = tf.gather(first_chars, removed[:, 0])[:, None]
-    visible = tf.tensor_scatter_nd_update(visible, removed_chars, nothing)
+    removed_chars = tf.gather(first_chars, removed_blanks[:, 0])[:, None]
+    visible = tf.tensor_scatter_nd_update(visible, removed_chars, false)
 
     starts = first_chars - tf.gather(row_splits, row_ids(counts)) - len(BLANK_PREFIX)
     line_ends = tf.cumsum(tf.cast(kinds == char_kinds.LINE_END, tf.int32))
@@ -173,8 +174,8 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
 def _continues_token(kinds: tf.Tensor) -> tf.Tensor:
     """Says which characters belong to the token of the character before them, bool [characters].
 
-    This function alone decides how fine the tokens are: runs of letters and digits are tokens,
-    every other character is one. `components.ner.tokens` is its twin.
+    This function alone decides where tokens are split: a run of letters and digits is a token, and
+    so is every other character. `components.ner.tokens` does the same in plain Python.
 
     Args:
         kinds: kinds of the characters, int32 [characters].
@@ -193,8 +194,9 @@ def _preceding_chars(codes: tf.Tensor, kinds: tf.Tensor, first_chars: tf.Tensor)
     """Computes `Tokens.preceding_chars` of the tokens that begin at the characters `first_chars`,
     int32 [tokens].
 
-    Of the tokens of a single other character the underscore alone has the feature: a full stop
-    stands right behind its sentence in plain text, and apart from it in a corpus.
+    Words have the feature; of the other tokens only the underscore has it. Punctuation directly
+    follows a word in plain text, but corpora often put a space before it: with the feature, the
+    model would read the two differently.
     """
     first_kinds = tf.gather(kinds, first_chars)
     is_word = (first_kinds >= char_kinds.FIRST_RUN) & (first_kinds <= char_kinds.SPACELESS)

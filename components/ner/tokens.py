@@ -1,10 +1,10 @@
-"""The one known way from text to tokens.
+"""The model's tokenizer in plain Python.
 
 A token is a run of letters and digits, or any other visible character alone. Scripts written without spaces between words
 have no runs: each of their letters and digits stands alone. A mark (an accent, a vowel sign, the selector that makes an
 emoji of a symbol) belongs to what it follows. White space and control characters separate tokens and belong to none.
 
-The exported model tokenises by the same kinds of characters (`components.features.text_ops`).
+The exported model has the same tokenizer as TensorFlow operations (`components.features.text_ops`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FEW_TOKENS = 5
 
 
 def tokenize(text: str) -> list[tuple[int, int]]:
-    """The places of the tokens in `text`, in Unicode code points, end excluded, in order.
+    """The start and end of each token in `text`, in Unicode code points, end excluded.
 
     >>> tokenize("Dr. Li, 中国")
     [(0, 2), (2, 3), (4, 6), (6, 7), (8, 9), (9, 10)]

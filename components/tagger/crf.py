@@ -1,8 +1,8 @@
 """A linear-chain conditional random field over IOB2 tags (Lafferty, McCallum and Pereira 2001).
 
 Emissions are float32 [tokens, tags]: the scores of all tokens of a batch, sentence after sentence,
-as its `Packing` says. Illegal moves, as from O to I-PER, score `ILLEGAL`, so that no path through
-them is ever the best one.
+as its `Packing` says. Illegal transitions, as from O to I-PER, score `ILLEGAL`, so that no path
+through them is ever the best one.
 """
 
 from typing import NamedTuple
@@ -18,12 +18,12 @@ _TINY = 1e-37  # keeps the logarithm of a sum that underflowed finite
 
 
 class Chain(NamedTuple):
-    """The scores of moves.
+    """The transition scores.
 
     Attributes:
-        transitions: of moving from tag to tag, float32 [tags, tags] (from, to).
-        start: of beginning a sentence with a tag, float32 [tags].
-        end: of ending it with a tag, float32 [tags].
+        transitions: score of one tag following another, float32 [tags, tags] (from, to).
+        start: score of a sentence beginning with a tag, float32 [tags].
+        end: score of a sentence ending with a tag, float32 [tags].
     """
 
     transitions: tf.Tensor
@@ -50,7 +50,7 @@ def legal_transitions(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mask_illegal(chain: Chain, labels: tuple[str, ...]) -> Chain:
-    """Returns the chain with illegal moves at `ILLEGAL`; `labels` are the tags by id."""
+    """Returns the chain with illegal transitions at `ILLEGAL`; `labels` are the tags by id."""
     may_follow, may_start = legal_transitions(labels)
     return Chain(
         tf.where(may_follow, chain.transitions, ILLEGAL),
@@ -68,7 +68,7 @@ def log_likelihood(
         emissions: float32 [tokens, tags].
         tags: tag ids, int32 [tokens].
         packing: of the batch.
-        chain: the scores of moves.
+        chain: the transition scores.
 
     Returns:
         float32 [sentences].
@@ -94,13 +94,13 @@ def _last_tokens(packing: Packing) -> tf.Tensor:
 
 
 def _path_steps(emissions: tf.Tensor, tags: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
-    """What each token adds to the score of a path: its emission and the move to it, [tokens]."""
+    """What each token adds to the score of a path, its emission and transition, [tokens]."""
     unary = tf.gather(emissions, tags, axis=1, batch_dims=1)
     previous = tf.concat([tf.zeros_like(tags[:1]), tags[:-1]], 0)
-    moves = tf.gather(
+    transitions = tf.gather(
         tf.reshape(chain.transitions, [-1]), previous * tf.shape(chain.start)[0] + tags
     )
-    return unary + tf.where(packing.is_first, tf.gather(chain.start, tags), moves)
+    return unary + tf.where(packing.is_first, tf.gather(chain.start, tags), transitions)
 
 
 def log_partition(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
@@ -118,12 +118,12 @@ def log_partition(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Te
         def gradient(upstream):
             upstream = tf.gather(upstream, packing.sentence_ids)[:, None]  # (tokens, 1)
             unary = _tag_marginals(sums, packing) * upstream
-            moves = _expected_transitions(emissions, sums, packing, upstream, chain)
+            expected = _expected_transitions(emissions, sums, packing, upstream, chain)
             starts, ends = (
                 tf.reduce_sum(tf.gather_nd(unary, tf.where(mask)), 0)
                 for mask in (packing.is_first, packing.is_last)
             )
-            return unary, moves, starts, ends
+            return unary, expected, starts, ends
 
         return sums.total, gradient
 
@@ -180,8 +180,8 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
     """Finds the best path of each sentence (Viterbi 1967), tag ids int32 [tokens]."""
     tag_count = chain.start.shape[0]
     first = tf.tile(chain.start[None], [packing.active[0], 1])
-    # Scores of moving on: to each tag, or to the end of the sentence.
-    moves = tf.concat([tf.transpose(chain.transitions), chain.end[None]], 0)  # (to, from)
+    # The end of the sentence is one more tag to go to.
+    transitions = tf.concat([tf.transpose(chain.transitions), chain.end[None]], 0)  # (to, from)
 
     def step(state, inputs, constants):
         scores = (state[0] + inputs[0])[:, None] + constants[0]  # (active, to, from)
@@ -190,7 +190,7 @@ def viterbi(emissions: tf.Tensor, packing: Packing, chain: Chain) -> tf.Tensor:
 
     packed = tf.gather(emissions, tf.math.invert_permutation(packing.forward))
     specs = [tf.TensorSpec([None, tag_count + 1], tf.int32)]
-    (best_from,) = packed_scan(step, packing.active, (first,), (packed,), specs, (moves,))
+    (best_from,) = packed_scan(step, packing.active, (first,), (packed,), specs, (transitions,))
     best_from = tf.gather(best_from, packing.forward)  # (tokens, to)
     ends, goes_on = best_from[:, tag_count:], best_from[:, :tag_count]
     return _backtrack(tf.where(packing.is_last[:, None], ends, goes_on), packing)
@@ -239,7 +239,7 @@ def entity_scores(
         emissions: float32 [tokens, tags].
         tags: a legal path, tag ids int32 [tokens].
         packing: of the batch.
-        chain: the scores of moves.
+        chain: the transition scores.
         labels: the tags by id.
 
     Returns:
@@ -260,15 +260,15 @@ def entity_scores(
     would_continue = tf.one_hot(
         tf.gather(tf.constant(continuation), last_tag), len(labels), True, False, dtype=tf.bool
     )
-    moves = tf.where(would_continue, ILLEGAL, tf.gather(chain.transitions, last_tag))
+    transitions = tf.where(would_continue, ILLEGAL, tf.gather(chain.transitions, last_tag))
     leave = tf.where(
         tf.gather(is_last, last),
         tf.gather(chain.end, last_tag),
-        tf.reduce_logsumexp(moves + tf.gather(after, last), 1),
+        tf.reduce_logsumexp(transitions + tf.gather(after, last), 1),
     )
 
-    # The path through an entity is a difference of sums over all tokens. In float64, as long sums
-    # lose digits.
+    # The score of the path through an entity is the difference of two cumulative sums: in float64,
+    # since float32 would lose digits in long ones.
     path = tf.cumsum(tf.cast(_path_steps(emissions, tags, packing, chain), tf.float64))
     through = tf.cast(tf.gather(path, last) - tf.gather(path, first), tf.float32)
     reach = tf.gather(tf.gather(sums.forward, first), tf.gather(tags, first), axis=1, batch_dims=1)
@@ -298,8 +298,8 @@ def _tag_marginals(sums: LogSums, packing: Packing) -> tf.Tensor:
 def _expected_transitions(
     emissions: tf.Tensor, sums: LogSums, packing: Packing, upstream: tf.Tensor, chain: Chain
 ) -> tf.Tensor:
-    """The expected number of each move, [tags, tags] (from, to), weighted by `upstream` [tokens,
-    1].
+    """The expected number of each transition, weighted by `upstream` [tokens, 1]; [tags, tags]
+    (from, to).
     """
     has_next = ~packing.is_last[:-1, None]
     after = (emissions + sums.backward)[1:]

@@ -109,10 +109,10 @@ def lstm_packed(
     Each direction has its own loop, so that two cores can run one each.
     """
     outputs = []
-    for positions, one in zip((packing.forward, packing.backward), weights, strict=True):
-        scaled = one.scaled()
-        width = one.kernel.shape[0] - one.units
-        input_kernel, recurrent_kernel = tf.split(scaled.kernel, [width, one.units])
+    for positions, direction in zip((packing.forward, packing.backward), weights, strict=True):
+        scaled = direction.scaled()
+        width = direction.kernel.shape[0] - direction.units
+        input_kernel, recurrent_kernel = tf.split(scaled.kernel, [width, direction.units])
         gate_inputs = inputs @ input_kernel + scaled.bias  # (unique, 4 * units)
         outputs.append(
             _packed_direction(gate_inputs, recurrent_kernel, indices, packing.active, positions)

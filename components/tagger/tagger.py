@@ -76,8 +76,8 @@ def _traced(function: Callable, *specs) -> tf.types.experimental.PolymorphicFunc
 class Tagger(keras.Model):
     """A BiLSTM tagger over IOB2 tags. Its output is a CRF, or a softmax for each token.
 
-    Both decode the best legal path. The softmax is a chain whose legal moves all score the same and
-    are not trained.
+    Both decode the best legal path. The softmax is a chain whose legal transitions all score the
+    same and are not trained.
     """
 
     def __init__(
@@ -130,19 +130,21 @@ class Tagger(keras.Model):
         self.scores = _traced(self._scores, matrix, ids, PACKING_SPEC, scalar, by_tag)
         self.built = True
 
-    def init_output_from_counts(self, moves: np.ndarray) -> None:
+    def init_output_from_counts(self, tag_bigrams: np.ndarray) -> None:
         """Initializes the output's bias and the transitions from counts of tags and tag bigrams in
         train.
 
-        The new tagger is then the hidden Markov model (Rabiner 1989) of the tags alone. Otherwise
-        the first epochs on a corpus with few entities learn little more than that.
+        Before training, the tagger is then roughly a Markov model of the tags, without the words.
+        Without this, the first epochs on a corpus with few entities learn little more than these
+        counts.
 
         Args:
-            moves: how often each tag is followed by each in train, int [tags + 1, tags + 1] (from,
-                to). The last row is the beginning of a sentence, the last column its end.
+            tag_bigrams: how often each tag is followed by each tag in train, int [tags + 1, tags +
+                1] (from, to). The last row stands for the beginning of a sentence, the last column
+                for its end.
         """
-        share = (moves.sum(0) + 1) / (moves.sum() + len(moves))
-        conditional = (moves + share) / (moves.sum(1, keepdims=True) + 1)
+        share = (tag_bigrams.sum(0) + 1) / (tag_bigrams.sum() + len(tag_bigrams))
+        conditional = (tag_bigrams + share) / (tag_bigrams.sum(1, keepdims=True) + 1)
         self.network.emissions.bias.assign(np.log(share[:-1]))
         if self.settings.output == "crf":
             log_ratio = np.log(conditional / share)
@@ -159,7 +161,7 @@ class Tagger(keras.Model):
 
     @property
     def chain(self) -> crf.Chain:
-        """The scores of moves, with illegal ones ruled out."""
+        """The transition scores, with illegal transitions at `crf.ILLEGAL`."""
         weights = (self.transitions, self.start, self.end)
         return crf.mask_illegal(crf.Chain(*map(tf.convert_to_tensor, weights)), self.labels)
 
@@ -196,7 +198,7 @@ class Tagger(keras.Model):
         """Finds the best legal tags, int32 [tokens].
 
         `outside_bias` is subtracted from the score of O at each token. The most probable tags do
-        not have the best F1: a missed entity costs less likelihood than recall.
+        not have the best F1: missing an entity costs more recall than likelihood.
         """
         is_outside = tf.one_hot(self.labels.index("O"), len(self.labels))
         return crf.viterbi(emissions - outside_bias * is_outside, packing, self.chain)
@@ -218,10 +220,10 @@ class Tagger(keras.Model):
             packing: of the batch.
             temperature: all scores are divided by it (Guo et al. 2017): networks are overconfident.
                 The best path stays the best.
-            odds: factor on the odds of an entity by the tag it begins with, float32 [tags] (the
-                intercept of Platt 1999, for each type). The decoded entities are right more or less
-                often than others of the same probability, and some types are confused more often
-                than others.
+            odds: factor that the odds of an entity are multiplied by, for each tag that an entity
+                can begin with, float32 [tags] (the intercept of Platt 1999, for each type). It
+                corrects the probability of the decoded entities, which are not a random sample of
+                all entities, and of types that are confused more often than other types.
         """
         scale = 1 / temperature
         chain = crf.Chain(*(part * scale for part in self.chain))

@@ -29,9 +29,9 @@ class Vectors:
 
     Attributes:
         dimensions: their width.
-        known: vectors of words of train, by word, each float32 [dimensions].
-        others: further words.
-        other_vectors: their vectors, float32 [others, dimensions].
+        known: vectors of the words of train, by word, each float32 [dimensions].
+        pretrained_only: words that have a vector and are not in train.
+        pretrained_only_vectors: their vectors, float32 [pretrained-only words, dimensions].
     """
 
     dimensions: int
@@ -40,36 +40,37 @@ class Vectors:
     pretrained_only_vectors: np.ndarray
 
 
-def read_vectors(path: str, wanted: Collection[str], limit: int) -> Vectors:
-    """Reads the vectors of the wanted words and of some others.
+def read_vectors(path: str, train_words: Collection[str], limit: int) -> Vectors:
+    """Reads the vectors of the words of train, and of the first other words in the file.
 
     Args:
         path: the file.
-        wanted: normalized words.
-        limit: how many other words to read, the first in the file.
+        train_words: normalized words of train.
+        limit: how many other words to read.
 
     Raises:
         UserError: the file is missing or malformed; names the line.
     """
     known: dict[str, np.ndarray] = {}
-    others: dict[str, np.ndarray] = {}
+    pretrained_only: dict[str, np.ndarray] = {}
     dimensions = 0
     for line_number, word, values in _lines(path):
         word = _DIGIT.sub("0", word.lower())
         dimensions = dimensions or values.count(b" ") + 1
-        if word in wanted:
+        if word in train_words:
             target = known
-        elif len(others) < limit:
-            target = others
+        elif len(pretrained_only) < limit:
+            target = pretrained_only
         else:
             continue
         if word not in target:
             target[word] = _parse_vector(path, line_number, values)
     if not dimensions:
         raise UserError(f"{path}:1: found no vectors; {_EXPECTED}")
-    empty = np.zeros((0, dimensions), np.float32)
-    other_vectors = np.stack(list(others.values())) if others else empty
-    return Vectors(dimensions, known, tuple(others), other_vectors)
+    matrix = np.zeros((0, dimensions), np.float32)
+    if pretrained_only:
+        matrix = np.stack(list(pretrained_only.values()))
+    return Vectors(dimensions, known, tuple(pretrained_only), matrix)
 
 
 def dimensions_of(path: str) -> int:

@@ -1,6 +1,4 @@
-"""Fits on dev what training leaves open: the bias against O when decoding, and the probabilities of
-entities.
-"""
+"""Calibration: fits the outside bias, the temperature and the entities' odds factors on dev."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -28,8 +26,8 @@ class Calibration(NamedTuple):
     Attributes:
         outside_bias: what is subtracted from the score of O when decoding.
         temperature: what all scores are divided by.
-        odds: the factor on the odds of all entities.
-        odds_by_type: the factor for each entity type that was found on dev.
+        odds: the factor on the odds of entities of any type.
+        odds_by_type: the factor for each entity type of which the tagger found entities on dev.
         dev: entity scores on dev.
         error: expected calibration error of the entities found on dev.
     """
@@ -76,9 +74,9 @@ def compute_emissions(tagger: Tagger, dev: tf.data.Dataset) -> list[DevBatch]:
 def calibrate(tagger: Tagger, batches: list[DevBatch]) -> Calibration:
     """Sets the tagger's outside bias, temperature and odds to what fits dev.
 
-    The outside bias is the one with the best F1, if that is better than without by more than
-    chance. Temperature and odds are those under which the correctness of the entities that are then
-    found is most likely. The log odds of a type have a normal prior around those of all types, with
+    The outside bias is the one with the best F1, or 0 where that gains less than `_MINIMUM_GAIN`.
+    Temperature and odds are those under which the correctness of the entities found with this bias
+    is most likely. The log odds of a type have a normal prior around those of all types, with
     a variance of one: a type with few entities stays close to the rest.
 
     Args:

@@ -1,7 +1,7 @@
 """Keras callbacks of a training: dev's scores, the best weights, the record of the epochs, and the
 state after each of them.
 
-All files of a training are whole at any time, so that a run that is killed can continue.
+All files of a training are complete at any time, so that a run that is killed can continue.
 """
 
 import json
@@ -105,7 +105,7 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         best = self._load_scores()
-        # After a kill an epoch may run again: the result of its first run stands.
+        # After a kill an epoch may run again: the result of its first run is kept.
         if logs[F1] > best["f1"]:
             partial = self._weights.with_name("new.weights.h5")
             self.model.tagger.save_weights(partial, overwrite=True)

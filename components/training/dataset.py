@@ -12,7 +12,7 @@ from components.ner.sentence import Span
 from components.tagger.batch import Sentences, padded_sentences
 from components.tagger.tagger import PretrainedOnlyWords
 
-# Tag id of the further model tokens of a corpus token, where entities are counted over corpus
+# Tag id of all model tokens of a corpus token but the first, where entities are counted over corpus
 # tokens.
 IGNORE_INDEX = -1
 

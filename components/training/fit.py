@@ -1,4 +1,4 @@
-"""Fits a new tagger to transformed examples, epoch by epoch, up to the best weights in a file."""
+"""Fits a new tagger to transformed examples, and keeps the weights of the best epoch in a file."""
 
 import contextlib
 import math
@@ -24,8 +24,7 @@ from components.training.learner import Learner, SparseAdam
 from components.validation import curated_schema
 
 _DEV_BATCH_SIZE = 256
-# Steps of the shortest epoch: a small train split has too few of them, and is passed over several
-# times an epoch.
+# Minimum number of steps in an epoch: a small train split is read several times in each epoch.
 _MINIMUM_STEPS = 100
 
 
@@ -137,7 +136,7 @@ def fit_tagger(
 ) -> Tagger:
     """Fits a new tagger until dev's entity F1 no longer rises.
 
-    An epoch is a pass over train, or as many as make `_MINIMUM_STEPS`.
+    An epoch is one pass over train, or as many passes as `_MINIMUM_STEPS` steps need.
 
     Args:
         job: the training.
@@ -222,7 +221,7 @@ class TrainCounts(NamedTuple):
     Attributes:
         steps: batches.
         words: occurrences of each word, int [words + 1].
-        moves: occurrences of each tag bigram, as `Tagger.init_output_from_counts` takes them.
+        tag_bigrams: occurrences of each tag bigram, as `Tagger.init_output_from_counts` takes them.
     """
 
     steps: int
@@ -236,15 +235,15 @@ def count_train(train: tf.data.Dataset, tagger: Tagger) -> TrainCounts:
     size = boundary + 1
     steps = 0
     words = np.zeros(tagger.sizes.words + 1, np.int64)
-    moves = np.zeros(size * size, np.int64)
+    tag_bigrams = np.zeros(size * size, np.int64)
     for sentences, tag_ids in train:
         present = tf.sequence_mask(sentences.lengths, tf.shape(tag_ids)[1])
         words += np.bincount(tf.gather_nd(sentences.words, tf.where(present)), minlength=len(words))
         paths = tf.where(present, tag_ids, boundary)
         paths = tf.pad(paths, [[0, 0], [1, 1]], constant_values=boundary)
         pairs = tf.reshape(paths[:, :-1] * size + paths[:, 1:], [-1])
-        moves += np.bincount(pairs, minlength=len(moves))
+        tag_bigrams += np.bincount(pairs, minlength=len(tag_bigrams))
         steps += 1
-    moves = moves.reshape(size, size)
-    moves[boundary, boundary] = 0  # between padding
-    return TrainCounts(steps, words, moves)
+    tag_bigrams = tag_bigrams.reshape(size, size)
+    tag_bigrams[boundary, boundary] = 0  # counted in the padding
+    return TrainCounts(steps, words, tag_bigrams)

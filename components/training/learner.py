@@ -10,7 +10,7 @@ from components.features.text_ops import row_ids
 from components.tagger.batch import Sentences, pack, unique_tokens_of_sentences
 from components.tagger.tagger import Tagger
 
-# Steps that TensorFlow takes before it returns to Python.
+# Training steps in one call of the compiled training function.
 STEPS_PER_EXECUTION = 20
 
 
@@ -163,11 +163,11 @@ class SparseAdam(keras.optimizers.Adam):
     ("lazy Adam").
 
     Keras's own updates every row at each step, by the momentum of earlier ones: its time grows with
-    the vocabulary, and the vector of a word seen once keeps changing for long.
+    the vocabulary, and the vector of a word that occurs once changes for many more steps.
 
     Args:
         learning_rate: as in Keras.
-        gradient_norm: the norm of all gradients together to which longer ones are scaled down.
+        gradient_norm: upper limit of the global norm of the gradients; larger ones are scaled down.
     """
 
     def __init__(

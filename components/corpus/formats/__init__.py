@@ -91,8 +91,10 @@ def detect_format(path: str, encoding: str = "utf-8") -> Format:
             return known
     if sample.text.strip() or b"\0" in sample.head:
         next(lines(path, encoding), None)  # raises the error that says why it is not text
-        raise UserError(f"{path}: found no format that is known here")
-    titles = ", ".join(known.title for known in FORMATS)
+        raise UserError(
+            f"{path}: found text in no known format; expected one of the formats in docs/data.md"
+        )
+    titles = ", ".join(known.title for known in FORMATS if known.name != InlineXml.name)
     raise UserError(f"{path}: found nothing but blank lines; expected a corpus ({titles})")
 
 
