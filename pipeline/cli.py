@@ -55,11 +55,11 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tfx-ner")
 def cli() -> None:
-    """Trains, checks, publishes and runs a named-entity recogniser.
+    """Trains, checks, publishes and runs a named-entity recognizer.
 
     Exit codes: 0 success (for run: a model was published), 1 a failure of the program or its
-    environment, 2 bad input or usage, 3 the run finished and the gate refused the model, 75 another
-    run is using the workdir: try again later.
+    environment, 2 bad input or usage, 3 the run finished and a gate or a hold kept the model from
+    being published, 75 another run is using the workdir: try again later.
     """
 
 

@@ -89,12 +89,10 @@ def detect_format(path: str, encoding: str = "utf-8") -> Format:
     for known in FORMATS:
         if known.detect(sample):
             return known
+    titles = ", ".join(known.title for known in FORMATS if known.name != InlineXml.name)
     if sample.text.strip() or b"\0" in sample.head:
         next(lines(path, encoding), None)  # raises the error that says why it is not text
-        raise UserError(
-            f"{path}: found text in no known format; expected one of the formats in docs/data.md"
-        )
-    titles = ", ".join(known.title for known in FORMATS if known.name != InlineXml.name)
+        raise UserError(f"{path}: found no known format; expected a corpus ({titles})")
     raise UserError(f"{path}: found nothing but blank lines; expected a corpus ({titles})")
 
 
