@@ -22,8 +22,8 @@ _version = click.argument("version", type=click.IntRange(min=1), required=False)
 def models() -> None:
     """Show what is published, and roll back, promote or remove versions.
 
-    After a rollback no run puts a version live: runs go on, and the versions that they publish are
-    withdrawn until `promote` puts one of them live or `release` lets the next one through.
+    After a rollback no run puts a version into service: runs go on, and the versions that they
+    publish are withdrawn until `promote` puts one of them into service or `release` lifts the hold.
     """
 
 
@@ -68,7 +68,7 @@ def rollback(version: int | None, reason: str, work: "Workdir", settings: "Confi
     """Let an earlier version serve.
 
     Without VERSION the last change is undone: a canary is withdrawn; if there is no canary, the next
-    lower version serves. Higher versions are withdrawn, and no run puts a version live until
+    lower version serves. Higher versions are withdrawn, and no run puts a version into service until
     `promote` or `release`.
     """
     from components.publishing import changes
@@ -106,7 +106,7 @@ def promote(version: int | None, work: "Workdir", settings: "Config") -> None:
 def release(work: "Workdir", settings: "Config") -> None:
     """Lift the hold.
 
-    The next model that the gate accepts goes live. Withdrawn versions stay withdrawn.
+    The next model that the gate accepts goes into service. Withdrawn versions stay withdrawn.
     """
     from components.publishing import changes
 
