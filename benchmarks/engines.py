@@ -1,47 +1,40 @@
 """Runs Beam's steps on this machine and on a Flink cluster, and compares time, memory and results.
 
-    python benchmarks/engines.py CORPUS [--size N] [--shares N] [--until NODE] [--model DIR] [--folder DIR]
-                                 [--json FILE]
+    python benchmarks/engines.py CORPUS [--size N] [--shares N] [--until NODE] [--model DIR]
+                                 [--folder DIR] [--json FILE]
 
 Runs the pipeline on CORPUS with default settings (and no gate) up to NODE, and annotates the train
-sentences as texts with --model or with the model that the local run published. With --size, the train
-split is repeated until it has N sentences (80 % train, in 32 files). Then it does the same on the
-cluster of tests/flink/cluster.py, which needs what `make flink` fetches and shares this machine's
-cores; --shares is the parallelism there. Examples, statistics, vocabularies, transformed examples and
-annotations are compared one by one, and for a whole run the Evaluator's figures on the cluster with
-those of `evaluate` for the same model. Memory is the peak of the sum over all processes, sampled twice
-a second: the command's own, and the cluster's Java and Python.
+sentences as texts with --model or with the model that the local run published. With --size, the
+train split is repeated until it has N sentences (80 % train, in 32 files). Then it does the same on
+the cluster of tests/flink/cluster.py, which needs what `make flink` fetches and shares this
+machine's cores; --shares is the parallelism there. Examples, statistics, vocabularies, transformed
+examples and annotations are compared one by one, and for a whole run the Evaluator's figures on the
+cluster with those of `evaluate` for the same model. Memory is the peak of the sum over all
+processes: the command's own, and the cluster's Java and Python.
 """
 
-import argparse
 import contextlib
 import json
 import math
 import os
-import re
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import growth  # noqa: E402
+from benchmarks import common, pipeline_steps  # noqa: E402
+from benchmarks.pipeline_steps import Step  # noqa: E402
 
 _TRAIN_FILES = 32
-_WORKDIRS = {"local": "work", "flink": "flink"}
-_NODE = re.compile(r"^[✓=] (\w+) +([\d.]+) s  ran", re.MULTILINE)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Reads the command line, measures, compares and prints; exits with 1 if results differ."""
+    parser = common.make_parser(__doc__)
     parser.add_argument("corpus")
     parser.add_argument("--size", type=int, metavar="N")
     parser.add_argument(
@@ -53,12 +46,7 @@ def main() -> None:
     )
     parser.add_argument("--until", metavar="NODE")
     parser.add_argument("--model", metavar="DIR")
-    parser.add_argument(
-        "--folder",
-        metavar="DIR",
-        help="keep the results here, or continue from there",
-    )
-    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--folder", metavar="DIR", help="keep the results here")
     options = parser.parse_args()
     from tests.flink.cluster import Cluster, missing
 
@@ -73,60 +61,50 @@ def main() -> None:
         )
         folder.mkdir(parents=True, exist_ok=True)
         data, texts = _inputs(options.corpus, options.size, folder)
-        model = options.model or str(folder / "work" / "serving" / "ner")
-        kept = folder / "figures.json"
-        figures = (
-            json.loads(kept.read_text())
-            if kept.exists()
-            else {"local": _no_figures(), "flink": _no_figures()}
-        )
-        figures |= {
-            "cores": os.cpu_count(),
+        local, flink = folder / "local", folder / "flink"
+        run = ["run", "--data", str(data), "--set", "gate.minimum_f1=0"]
+        run += ["--until", options.until] if options.until else []
+        model = options.model or str(local / "serving" / "ner")
+        annotate = ["annotate", "--input", str(texts), "--model", model]
+
+        def measure(workdir: Path, settings: list[str], others: Mapping[str, Sequence[int]]):
+            steps = {}
+            for command in (
+                [*run, "--workdir", str(workdir)],
+                [*annotate, "--output", f"{workdir}-annotated"],
+            ):
+                for name, step in pipeline_steps.run_steps([*command, *settings], others):
+                    print(f"{workdir.name:>6} {name:>24} {step.seconds:8.1f} s", flush=True)
+                    steps[name] = step
+            return steps
+
+        local_steps = measure(local, [], {})
+        with Cluster(folder / "cluster", options.shares) as cluster:
+            others: dict[str, list[int]] = {"Java": [], "workers": []}
+            for name, process in cluster.processes.items():
+                others["workers" if name.startswith("workers") else "Java"].append(process.pid)
+            flink_steps = measure(flink, cluster.settings, others)
+        equal = {}
+        for name, equal[name] in _compare(local, flink, data, whole=not options.until):
+            print(f"{name}: {'equal' if equal[name] else 'NOT EQUAL'}", flush=True)
+    _print_table(local_steps, flink_steps)
+    common.write_json(
+        options.json,
+        {
             "corpus": Path(options.corpus).name,
             "sentences": options.size,
-        }
-
-        def measure(where: str, *arguments) -> None:
-            try:
-                _do(
-                    figures[where],
-                    folder / _WORKDIRS[where],
-                    data,
-                    texts,
-                    model,
-                    options.until,
-                    *arguments,
-                )
-            finally:
-                kept.write_text(json.dumps(figures, indent=1) + "\n")
-
-        if "annotate" not in figures["local"]["seconds"]:
-            measure("local", [], {})
-        if "annotate" not in figures["flink"]["seconds"]:
-            with Cluster(folder / "cluster", options.shares) as cluster:
-                measure(
-                    "flink",
-                    cluster.settings,
-                    {name: process.pid for name, process in cluster.processes.items()},
-                )
-        figures["equal"] = {}
-        for name, equal in _compared(folder, data, whole=not options.until):
-            figures["equal"][name] = equal
-            print(f"{name}: {'equal' if equal else 'NOT EQUAL'}", flush=True)
-    _show(figures)
-    if options.json:
-        Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
-    sys.exit(0 if all(figures["equal"].values()) else 1)
-
-
-def _no_figures() -> dict:
-    return {"seconds": {}, "peak_mb": {}}
+            "local": {name: asdict(step) for name, step in local_steps.items()},
+            "flink": {name: asdict(step) for name, step in flink_steps.items()},
+            "equal": equal,
+        },
+    )
+    sys.exit(0 if all(equal.values()) else 1)
 
 
 def _inputs(corpus: str, size: int | None, folder: Path) -> tuple[Path, Path]:
     """Returns the corpus to run on, and a file of its texts."""
     if size:
-        growth.repeat_corpus(corpus, size, folder, _TRAIN_FILES)
+        pipeline_steps.repeat_corpus(corpus, size, folder, _TRAIN_FILES)
         return folder / "corpus", folder / "texts.jsonl"
     from components.corpus import reading
 
@@ -136,149 +114,47 @@ def _inputs(corpus: str, size: int | None, folder: Path) -> tuple[Path, Path]:
     return Path(corpus).resolve(), folder / "texts.jsonl"
 
 
-def _do(
-    figures: dict,
-    workdir: Path,
-    data: Path,
-    texts: Path,
-    model: str,
-    until: str | None,
-    settings: list[str],
-    parts: dict[str, int],
-) -> None:
-    """Runs and annotates, and adds the seconds of each step and the peak memory in MB to `figures`.
-
-    A run that continues an earlier one adds only new steps.
-    """
-    run = [
-        "run",
-        "--data",
-        str(data),
-        "--workdir",
-        str(workdir),
-        "--set",
-        "gate.minimum_f1=0",
-        *settings,
-    ]
-    annotate = [
-        "annotate",
-        "--input",
-        str(texts),
-        "--output",
-        f"{workdir}-annotated",
-        "--model",
-        model,
-        *settings,
-    ]
-    for name, command in (
-        ("run", [*run, *(["--until", until] if until else [])]),
-        ("annotate", annotate),
-    ):
-        code, output, seconds, peaks = _watched(command, parts)
-        steps = {node: float(took) for node, took in _NODE.findall(output)}
-        if name == "annotate" and not code:
-            steps["annotate"] = seconds
-        figures["seconds"] |= steps
-        figures["peak_mb"] = {
-            part: max(peak, figures["peak_mb"].get(part, 0.0)) for part, peak in peaks.items()
-        }
-        if code:
-            sys.exit(output[-3_000:])
-
-
-def _watched(
-    arguments: list[str], parts: dict[str, int]
-) -> tuple[int, str, float, dict[str, float]]:
-    """Runs a command and returns its exit code, output, seconds and the peak memory of each part."""
-    began = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli", *arguments],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        peaks = {"command": 0.0, "java": 0.0, "workers": 0.0}
-        roots = {
-            "command": [process.pid],
-            "java": [pid for name, pid in parts.items() if not name.startswith("workers")],
-            "workers": [pid for name, pid in parts.items() if name.startswith("workers")],
-        }
-        sampler = threading.Thread(target=_sample, args=(process, roots, peaks), daemon=True)
-        sampler.start()
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if _NODE.match(line):
-                print(f"{time.monotonic() - began:8.1f}  {line.rstrip()}", flush=True)
-        process.wait()
-        sampler.join()
-    return process.returncode, "".join(lines), time.monotonic() - began, peaks
-
-
-def _sample(
-    process: subprocess.Popen, roots: dict[str, list[int]], peaks: dict[str, float]
-) -> None:
-    while process.poll() is None:
-        for name, pids in roots.items():
-            now = sum(growth.resident(child) for pid in pids for child in growth.tree(pid))
-            peaks[name] = max(peaks[name], now)
-        time.sleep(0.5)
-
-
-def _compared(folder: Path, data: Path, whole: bool) -> Iterator[tuple[str, bool]]:
-    """Yields the name of each comparison and whether the results are equal."""
+def _compare(local: Path, flink: Path, data: Path, whole: bool) -> Iterator[tuple[str, bool]]:
+    """Yields the name of each comparison and whether the results of the two workdirs are equal."""
     from tests.flink import artifacts
 
-    local, flink = folder / "work", folder / "flink"
-
-    def same(read: Callable[..., dict], *arguments) -> bool:
-        first, second = read(local, *arguments), read(flink, *arguments)
+    def same(read: Callable[..., dict], *arguments: str, suffix: str = "") -> bool:
+        first, second = (read(Path(f"{path}{suffix}"), *arguments) for path in (local, flink))
         return bool(first) and first == second
 
     yield "examples", same(artifacts.examples, "CorpusExampleGen", "examples")
     yield "statistics", same(artifacts.statistics)
     yield "vocabularies", same(artifacts.vocabularies)
     yield "transformed examples", same(artifacts.examples, "Transform", "transformed_examples")
-    first, second = (artifacts.annotations(Path(f"{where}-annotated")) for where in (local, flink))
-    yield "annotations", bool(first) and first == second
+    yield "annotations", same(artifacts.annotations, suffix="-annotated")
     if whole:
-        yield "the Evaluator's figures", _evaluates_alike(flink, data, folder / "evaluated.json")
+        yield "the Evaluator's figures", _evaluates_alike(flink, data)
 
 
-def _evaluates_alike(workdir: Path, data: Path, file: Path) -> bool:
+def _evaluates_alike(workdir: Path, data: Path) -> bool:
     """Whether the Evaluator's figures equal those of `evaluate`, which does not use Beam."""
     from components.corpus import reading
 
     (test,) = reading.find_splits(str(data)).files["test"]
-    evaluate = [
-        "evaluate",
-        "--model",
-        str(workdir / "serving" / "ner"),
-        "--data",
-        test,
-        "--json",
-        str(file),
-    ]
-    code, output, _, _ = _watched(evaluate, {})
-    if code:
-        sys.exit(output[-3_000:])
-    run = max(path for path in (workdir / "runs").iterdir() if (path / "outcome.json").exists())
-    evaluator, alone = (json.loads(path.read_text()) for path in (run / "outcome.json", file))
-    return all(
-        math.isclose(evaluator["overall"][name], alone["overall"][name])
-        for name in evaluator["overall"]
-    )
+    file = workdir.with_name("evaluated.json")
+    evaluate = ["evaluate", "--model", str(workdir / "serving" / "ner"), "--data", test]
+    list(pipeline_steps.run_steps([*evaluate, "--json", str(file)]))
+    outcome = max(workdir.glob("runs/*/outcome.json"))
+    evaluator, alone = (json.loads(path.read_text())["overall"] for path in (outcome, file))
+    return all(math.isclose(evaluator[name], alone[name]) for name in evaluator)
 
 
-def _show(figures: dict) -> None:
-    print(f"\n{figures['cores']} cores\n{'':>24} {'this machine':>10} {'Flink':>10}")
-    for step, seconds in figures["flink"]["seconds"].items():
-        local = figures["local"]["seconds"].get(step)
-        print(f"{step:>24} {'' if local is None else f'{local:8.1f} s'} {seconds:8.1f} s")
-    for part, peak in figures["flink"]["peak_mb"].items():
-        local = figures["local"]["peak_mb"].get(part)
-        print(f"{part:>24} {'' if local is None else f'{local:7,.0f} MB'} {peak:7,.0f} MB")
+def _print_table(local: Mapping[str, Step], flink: Mapping[str, Step]) -> None:
+    print(f"\n{common.this_machine().cores} cores\n{'':>24} {'this machine':>14} {'Flink':>14}")
+    for name in flink:
+        first = f"{local[name].seconds:12.1f} s" if name in local else f"{'':>14}"
+        print(f"{name:>24} {first} {flink[name].seconds:12.1f} s")
+    for group in ("command", "Java", "workers"):
+        peaks = (
+            max((step.peak_mb.get(group, 0.0) for step in steps.values()), default=0.0)
+            for steps in (local, flink)
+        )
+        print(f"{group:>24}" + "".join(f"{peak:12,.0f} MB" for peak in peaks))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,25 @@
 """Throughput and latency of a server against calling the model in process, in one run.
 
-    python benchmarks/serving_load.py MODEL_BASE_PATH [--clients 1,8,64] [--seconds 10] [--rounds 3] [--texts FILE] [--json FILE]
+    python benchmarks/serving_load.py MODEL_BASE_PATH [--clients 1,8,64] [--seconds 10] [--rounds 3]
+                                      [--texts FILE] [--json FILE]
 
-Each client asks with one text at a time, a paragraph unless --texts names a file, and waits for the answer. Clients run in
-processes of their own, on the same cores as the server.
-In process, the model is called with batches of as many texts as there are clients, one call after the other.
-The machine's pace changes, so the model is looked at anew before and after each transport's turn, and `of the model` is the
-server's throughput as a part of the model's around it, the median of the rounds. One client is asked about
-in turn with the model, text by text: `added` is what a request takes longer at the median than the
-model's call for the same text right before it, and from 8 clients on the server's median over the model's.
+Each client sends one text at a time, a paragraph unless --texts names a file, and waits for the
+answer. Clients run in processes of their own, on the same cores as the server. In process, the
+model is called with batches of as many texts as there are clients, one call after the other.
+
+The machine's pace changes, so the model is measured before and after each transport's turn, and
+`of the model` is the server's throughput divided by the model's around it, the median of the
+rounds. With one client, the model and the transports take turns text by text: `added` is the median
+of what a request takes longer than the model's call for the same text right before it. With more
+clients it is the difference of the medians.
 """
 
-import argparse
 import asyncio
 import collections
 import contextlib
 import functools
 import json
+import multiprocessing
 import os
 import re
 import socket
@@ -26,144 +29,121 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from itertools import chain, count, cycle, islice
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from components import tf_runtime  # noqa: E402 - found by the path above
+import psutil
 
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# About 80 words each, as a message or a paragraph of news has.
-_TEXTS = tuple(
-    " ".join(islice(cycle(sentences), first, first + 6))
-    for first, sentences in enumerate(
-        [
-            (
-                "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024 for 4.5 million euros.",
-                "Nobody was at the station when the last train to Basel left at 11 pm.",
-                "Just watched the new film with Tom and the others, what a night!",
-                "Example Works Ltd. will open an office in Lisbon next year, the Evening Paper wrote on Monday.",
-                "The river rose again, and the old bridge at Riverton had to be closed for the third time.",
-            )
-        ]
-        * 5
-    )
+from benchmarks import common  # noqa: E402
+from components import tf_runtime  # noqa: E402
+from serving.client import tf_serving_subset_pb2 as messages  # noqa: E402
+
+_SENTENCES = (
+    "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024 for 4.5 million euros.",
+    "Nobody was at the station when the last train to Basel left at 11 pm.",
+    "Just watched the new film with Tom and the others, what a night!",
+    "Example Works Ltd. will open an office in Lisbon next year, the Evening Paper wrote on Monday.",
+    "The river rose again, and the old bridge at Riverton had to be closed for the third time.",
 )
+# About 80 words each, as a message or a paragraph of news has.
+_TEXTS = tuple(" ".join(islice(cycle(_SENTENCES), start, start + 6)) for start in range(5))
 _PROCESSES = 2  # of clients
-_WARM = 20  # requests that do not count
+_WARM_UP_REQUESTS = 20  # of one client
+_WARM_UP_SECONDS = 1.5  # of several clients
+
+Ask = Callable[[str], Awaitable[None]]
+Connect = Callable[[int, int], contextlib.AbstractAsyncContextManager[Ask]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Reads the command line, measures and prints."""
+    parser = common.make_parser(__doc__)
     parser.add_argument("base_path")
     parser.add_argument("--clients", default="1,8,64")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--texts", help="a file of texts, one a line")
     parser.add_argument("--transports", default="grpc,rest")
-    parser.add_argument("--json")
     parser.add_argument(
         "--tensorflow-model-server",
         metavar="PATH",
         dest="program",
-        help="measure TensorFlow Serving, as tfx-ner serve starts it, in place of the development server",
+        help="measure TensorFlow Serving, as tfx-ner serve starts it, in place of the development"
+        " server",
     )
-    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    texts = (
-        Path(options.texts).read_text(encoding="utf-8").splitlines()
-        if options.texts
-        else list(_TEXTS)
-    )
-    if options.child:
-        transport, port, clients = options.child.split(",")
-        taken = asyncio.run(_asking(transport, int(port), int(clients), texts, options.seconds))
-        json.dump(taken, sys.stdout)
-        return
-
-    from components.export.published_model import find_version
-
-    model, transports = find_version(options.base_path), options.transports.split(",")
-    stolen, rows = _stolen(), []
-    with tempfile.TemporaryDirectory() as folder:
-        server, ports = _server(options.base_path, options.program, Path(folder))
-        try:
-            print(f"{os.cpu_count()} cores; texts per second, and milliseconds of a request\n")
-            print(
-                f"{'':>16} {'clients':>7} {'texts/s':>9} {'p50':>8} {'p99':>8} {'added':>8} {'of the model':>13}"
-            )
-            for clients in map(int, options.clients.split(",")):
-                if clients == 1:
-                    for row in _alone(
-                        model, {name: ports[name] for name in transports}, texts, options.seconds
-                    ):
-                        rows.append(row)
-                        _show(row)
-                    continue
-                for row in _together(
-                    options, model, {name: ports[name] for name in transports}, clients, texts
-                ):
-                    rows.append(row)
-                    _show(row)
-        finally:
-            server.terminate()
-            server.wait()
-    if stolen is not None:
-        print(f"\n{_stolen() - stolen:.1f} s of the cores' time went to others than this machine")
-    if options.json:
-        Path(options.json).write_text(
-            json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n"
+    file, seconds = options.texts, options.seconds
+    texts = Path(file).read_text(encoding="utf-8").splitlines() if file else list(_TEXTS)
+    stolen, rows = psutil.cpu_times().steal, []
+    with (
+        _start_server(options.base_path, options.program) as ports,
+        ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as pool,
+    ):
+        model = InProcessModel(options.base_path)
+        ports = {name: ports[name] for name in options.transports.split(",")}
+        cores = common.this_machine().cores
+        print(f"{cores} cores; texts per second, and milliseconds of a request\n")
+        print(
+            f"{'':>16} {'clients':>7} {'texts/s':>9} {'p50':>8} {'p99':>8} {'added':>8}"
+            f" {'of the model':>13}"
         )
+        for clients in map(int, options.clients.split(",")):
+            if clients == 1:
+                measured = measure_one_client(model, ports, texts, seconds)
+            else:
+                measured = measure_clients(
+                    pool, model, ports, clients, texts, seconds / options.rounds, options.rounds
+                )
+            for row in measured:
+                rows.append(row)
+                _print_row(row)
+    stolen = psutil.cpu_times().steal - stolen
+    print(f"\n{stolen:.1f} s of the cores' time went to others than this machine")
+    common.write_json(options.json, {"rows": rows})
 
 
-def _figures(taken: list[float], texts: int, seconds: float) -> dict:
-    cuts = statistics.quantiles(taken, n=100, method="inclusive") if len(taken) > 1 else taken * 99
-    return {
-        "texts_per_second": round(len(taken) * texts / seconds, 1),
-        "p50_ms": round(cuts[49] * 1e3, 2),
-        "p99_ms": round(cuts[98] * 1e3, 2),
-    }
-
-
-def _show(row: dict) -> None:
-    versus = f"{row['added_ms']:>8.2f} {row['of_the_model']:>12.0%}" if "added_ms" in row else ""
+def _print_row(row: Mapping) -> None:
+    compared = f"{row['added_ms']:>8.2f} {row['of_the_model']:>12.0%}" if "added_ms" in row else ""
     print(
         f"{row['how']:>16} {row['clients']:>7} {row['texts_per_second']:>9,.0f} {row['p50_ms']:>8.2f}"
-        f" {row['p99_ms']:>8.2f} {versus}",
+        f" {row['p99_ms']:>8.2f} {compared}",
         flush=True,
     )
 
 
-def _server(
-    base_path: str, program: str | None, folder: Path
-) -> tuple[subprocess.Popen, dict[str, int]]:
+@contextlib.contextmanager
+def _start_server(base_path: str, program: str | None) -> Iterator[dict[str, int]]:
     """Starts a server of the model and waits until it answers.
 
     Args:
-      base_path: folder of the model's versions.
-      program: path of TensorFlow Serving, None for the development server.
-      folder: where the server's log is written.
+        base_path: folder of the model's versions.
+        program: path of TensorFlow Serving, None for the development server.
 
-    Returns:
-      The server's process, and its ports by transport.
+    Yields:
+        The server's ports by transport.
     """
     ports = {"rest": _free_port(), "grpc": _free_port()}
     command = [sys.executable, "-m", "pipeline.cli", "serve"]
     command += ["--tensorflow-model-server", program] if program else ["--own-server"]
     command += ["--model-base-path", str(Path(base_path).absolute())]
     command += [f"--{name}-port={port}" for name, port in ports.items()]
-    log = folder / "server.log"
-    with log.open("w") as errors:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=errors, stderr=errors)
-    while not all(map(_is_open, ports.values())):
-        if server.poll() is not None:
-            sys.exit(log.read_text(encoding="utf-8"))
-        time.sleep(0.1)
-    return server, ports
+    with tempfile.TemporaryFile("w+") as log:
+        server = subprocess.Popen(command, cwd=common.ROOT, stdout=log, stderr=log)
+        try:
+            while not all(map(_is_open, ports.values())):
+                if server.poll() is not None:
+                    log.seek(0)
+                    sys.exit(log.read())
+                time.sleep(0.1)
+            yield ports
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _free_port() -> int:
@@ -178,264 +158,170 @@ def _is_open(port: int) -> bool:
     return False
 
 
-@functools.lru_cache(maxsize=1)
-def _model_call(model: Path):
-    """What calls the model with texts and gives the seconds that it took."""
-    tf_runtime.limit_threads()  # as the server's does
-    import tensorflow as tf
+# --- Measuring ---
 
-    loaded = tf.saved_model.load(str(model))
-    call = loaded.signatures["serving_default"]
 
-    def ask(texts: list[str]) -> float:
+class InProcessModel:
+    """The newest version of a model, called in this process."""
+
+    def __init__(self, base_path: str):
+        tf_runtime.limit_threads()  # as the server does
+        import tensorflow as tf
+
+        from components.export.published_model import find_version
+
+        self._constant = tf.constant
+        self._model = tf.saved_model.load(str(find_version(base_path)))
+
+    def call(self, texts: Sequence[str]) -> float:
+        """Calls the model; returns the seconds that it took."""
         encoded = [text.encode() for text in texts]
-        started = time.perf_counter()
-        for value in call(text=tf.constant(encoded)).values():
+        began = time.perf_counter()
+        for value in self._model.signatures["serving_default"](
+            text=self._constant(encoded)
+        ).values():
             value.numpy()
-        return time.perf_counter() - started
+        return time.perf_counter() - began
 
-    ask.model = loaded  # its variables live as long as it does
-    return ask
-
-
-def _in_process(model: Path, batch: int, texts: list[str], seconds: float) -> list[float]:
-    """Seconds of each call of the model with a batch of texts, for so long."""
-    call, source = _model_call(model), cycle(texts)
-    for _ in range(5):
-        call(list(islice(source, batch)))
-    taken, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        taken.append(call(list(islice(source, batch))))
-    return taken
+    def call_often(self, texts: Sequence[str], batch: int, seconds: float) -> list[float]:
+        """Calls the model with batches for some time; returns the seconds of each call."""
+        source, times = cycle(texts), []
+        for _ in range(5):
+            self.call(list(islice(source, batch)))
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            times.append(self.call(list(islice(source, batch))))
+        return times
 
 
-def _alone(model: Path, ports: dict[str, int], texts: list[str], seconds: float) -> list[dict]:
-    """The rows of a single caller, who asks the model and each transport in turn, text by text."""
+def measure_one_client(
+    model: InProcessModel, ports: Mapping[str, int], texts: Sequence[str], seconds: float
+) -> list[dict]:
+    """The rows of one client, which asks the model and each transport in turn, text by text."""
 
     async def ask_all() -> dict[str, list[float]]:
-        taken: dict[str, list[float]] = {name: [] for name in ("in process", *ports)}
+        times: dict[str, list[float]] = {name: [] for name in ("in process", *ports)}
         async with contextlib.AsyncExitStack() as stack:
-            asking = {
-                name: await stack.enter_async_context(_CLIENTS[name](port))
+            connections = {
+                name: await stack.enter_async_context(_TRANSPORTS[name](port, 1))
                 for name, port in ports.items()
             }
-            call = _model_call(model)
             end = None
-            for number, text in enumerate(cycle(texts)):
-                if number == _WARM:
-                    taken = {name: [] for name in taken}
-                    end = time.perf_counter() + seconds * len(taken)
+            for index, text in enumerate(cycle(texts)):
+                if index == _WARM_UP_REQUESTS:
+                    times = {name: [] for name in times}
+                    end = time.perf_counter() + seconds * len(times)
                 elif end and time.perf_counter() >= end:
-                    return taken
-                taken["in process"].append(call([text]))
-                for name, ask in asking.items():
-                    started = time.perf_counter()
+                    break
+                times["in process"].append(model.call([text]))
+                for name, ask in connections.items():
+                    began = time.perf_counter()
                     await ask(text)
-                    taken[name].append(time.perf_counter() - started)
+                    times[name].append(time.perf_counter() - began)
+        return times
 
-    taken = asyncio.run(ask_all())
-    base, rows = taken["in process"], []
-    for name, seconds_of_each in taken.items():
-        row = {"how": name, "clients": 1, **_figures(seconds_of_each, 1, sum(seconds_of_each))}
+    times = asyncio.run(ask_all())
+    base, rows = times["in process"], []
+    for name, own in times.items():
+        row = {"how": name, "clients": 1, **_figures(own, 1, sum(own))}
         if name != "in process":
-            longer = statistics.median(one - model for one, model in zip(seconds_of_each, base))
-            row.update(
-                added_ms=round(longer * 1e3, 2),
-                of_the_model=round(sum(base) / sum(seconds_of_each), 3),
-            )
+            added = statistics.median(request - call for request, call in zip(own, base))
+            row["added_ms"] = round(added * 1e3, 2)
+            row["of_the_model"] = round(sum(base) / sum(own), 3)
         rows.append(row)
     return rows
 
 
-def _together(
-    options, model: Path, ports: dict[str, int], clients: int, texts: list[str]
+def measure_clients(
+    pool: Executor,
+    model: InProcessModel,
+    ports: Mapping[str, int],
+    clients: int,
+    texts: Sequence[str],
+    seconds: float,
+    rounds: int,
 ) -> list[dict]:
-    """The rows of several callers at once: in each round every transport is asked between two looks at the model."""
-    seconds = options.seconds / options.rounds
-    looks = [_in_process(model, clients, texts, seconds / 2)]
-    asked: dict[str, list[float]] = {name: [] for name in ports}
-    parts: dict[str, list[float]] = {name: [] for name in ports}
-    for _ in range(options.rounds):
+    """The rows of several clients: each round measures each transport between two of the model.
+
+    Args:
+        pool: the processes of the clients.
+        model: the model in process.
+        ports: the server's ports by transport.
+        clients: how many clients ask at the same time.
+        texts: the texts that they send.
+        seconds: of a transport's turn.
+        rounds: the number of rounds.
+    """
+    model_times = [model.call_often(texts, clients, seconds / 2)]
+    times: dict[str, list[float]] = {name: [] for name in ports}
+    shares: dict[str, list[float]] = {name: [] for name in ports}
+    for _ in range(rounds):
         for name, port in ports.items():
-            taken = _asked(options, name, port, clients, seconds)
-            looks.append(_in_process(model, clients, texts, seconds / 2))
-            around = looks[-2] + looks[-1]
-            asked[name] += taken
-            parts[name].append(len(taken) / seconds / (len(around) * clients / sum(around)))
-    taken = list(chain.from_iterable(looks))
-    base = _figures(taken, clients, sum(taken))
+            processes = min(_PROCESSES, clients)
+            running = [
+                pool.submit(_run_clients, name, port, clients // processes, texts, seconds)
+                for _ in range(processes)
+            ]
+            taken = list(chain.from_iterable(future.result() for future in running))
+            model_times.append(model.call_often(texts, clients, seconds / 2))
+            around = model_times[-2] + model_times[-1]
+            times[name] += taken
+            shares[name].append(len(taken) / seconds / (len(around) * clients / sum(around)))
+    calls = list(chain.from_iterable(model_times))
+    base = _figures(calls, clients, sum(calls))
     rows = [{"how": "in process", "clients": clients, **base}]
-    for name, taken in asked.items():
-        figures = _figures(taken, 1, options.seconds)
-        added = round(figures["p50_ms"] - base["p50_ms"], 2)
-        of_the_model = round(statistics.median(parts[name]), 3)
-        rows.append(
-            {
-                "how": name,
-                "clients": clients,
-                **figures,
-                "added_ms": added,
-                "of_the_model": of_the_model,
-            }
-        )
+    for name, own in times.items():
+        row = {"how": name, "clients": clients, **_figures(own, 1, seconds * rounds)}
+        row["added_ms"] = round(row["p50_ms"] - base["p50_ms"], 2)
+        row["of_the_model"] = round(statistics.median(shares[name]), 3)
+        rows.append(row)
     return rows
 
 
-def _stolen() -> float | None:
-    """Seconds of the cores' time that a virtual machine's host gave to others since it started, where the system tells."""
-    with contextlib.suppress(OSError):
-        return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
-    return None
+def _figures(times: Sequence[float], texts: int, seconds: float) -> dict:
+    """The figures of calls with a number of texts each, which took some seconds together."""
+    cuts = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99
+    return {
+        "texts_per_second": round(len(times) * texts / seconds, 1),
+        "p50_ms": round(cuts[49] * 1e3, 2),
+        "p99_ms": round(cuts[98] * 1e3, 2),
+    }
 
 
-def _asked(
-    options: argparse.Namespace, transport: str, port: int, clients: int, seconds: float
+def _run_clients(
+    transport: str, port: int, clients: int, texts: Sequence[str], seconds: float
 ) -> list[float]:
-    """Seconds of each request that so many clients send."""
-    processes = min(_PROCESSES, clients)
-    running = [
-        subprocess.Popen(
-            [sys.executable, __file__, options.base_path, "--seconds", str(seconds)]
-            + (["--texts", options.texts] if options.texts else [])
-            + ["--child", f"{transport},{port},{clients // processes}"],
-            stdout=subprocess.PIPE,
-        )
-        for _ in range(processes)
-    ]
-    return [second for one in running for second in json.loads(one.communicate()[0])]
+    """Runs clients in this process; returns the seconds of each request after warming up."""
+
+    async def run() -> list[float]:
+        times: list[float] = []
+        warm = time.perf_counter() + _WARM_UP_SECONDS
+        end = warm + seconds
+
+        async def client(ask: Ask, start: int) -> None:
+            for text in islice(cycle(texts), start, None):
+                began = time.perf_counter()
+                if began >= end:
+                    return
+                await ask(text)
+                now = time.perf_counter()
+                if warm <= now < end:
+                    times.append(now - began)
+
+        async with _TRANSPORTS[transport](port, clients) as ask:
+            await asyncio.gather(*(client(ask, index) for index in range(clients)))
+        return times
+
+    return asyncio.run(run())
 
 
-async def _asking(
-    transport: str, port: int, clients: int, texts: list[str], seconds: float
-) -> list[float]:
-    """Runs clients side by side; what they take counts once all are warm."""
-    async with _CLIENTS[transport](port, clients) as ask:
-        return await _side_by_side(ask, clients, texts, seconds)
-
-
-async def _side_by_side(ask, clients: int, texts: list[str], seconds: float) -> list[float]:
-    taken: list[float] = []
-    warm = time.perf_counter() + 1.5
-    end = warm + seconds
-
-    async def client(number: int) -> None:
-        for text in islice(cycle(texts), number, None):
-            started = time.perf_counter()
-            if started >= end:
-                return
-            await ask(text)
-            now = time.perf_counter()
-            if warm <= now < end:
-                taken.append(now - started)
-
-    await asyncio.gather(*map(client, range(clients)))
-    return taken
+# --- Clients, which do as little as possible: they run on the server's cores ---
 
 
 @contextlib.asynccontextmanager
-async def _grpc(port: int, clients: int = 1):
-    """What sends a text by gRPC and waits for the answer; `clients` may at once, on one connection.
-
-    No more of HTTP/2 (RFC 9113) and gRPC than that takes: grpcio needs several times as long for a call.
-    """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    # No table of headers (HPACK, RFC 7541), and windows that never fill up.
-    writer.write(
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        + _frame(_SETTINGS, 0, 0, struct.pack(">HIHI", 1, 0, 4, 2**20))
-    )
-    writer.write(_frame(_WINDOW, 0, 0, struct.pack(">I", 2**30)))
-    streams, data, answers = count(1, 2), collections.defaultdict(bytes), {}
-
-    async def read() -> None:
-        while True:
-            head = await reader.readexactly(9)
-            kind, flags, stream = struct.unpack(">BBI", head[3:])
-            body = await reader.readexactly(int.from_bytes(head[:3], "big"))
-            if kind in (_SETTINGS, _PING) and not flags & _ACK:
-                writer.write(_frame(kind, _ACK, 0, body if kind == _PING else b""))
-            elif kind == _DATA:
-                data[stream] += body
-            elif kind == _HEADERS and flags & _END:
-                answers.pop(stream).set_result(data.pop(stream, b""))
-            elif kind in (_RESET, _GOAWAY):
-                raise RuntimeError(f"HTTP/2 frame of type {kind}: {body!r}")
-
-    def tell(reading: asyncio.Future) -> None:
-        for answer in [] if reading.cancelled() else answers.values():
-            answer.set_exception(reading.exception())
-
-    reading = asyncio.ensure_future(read())
-    reading.add_done_callback(tell)
-
-    async def ask(text: str) -> None:
-        if reading.done():
-            reading.result()
-        message = _predict_request(text)
-        if (
-            len(message) > _MOST_BYTES // clients
-        ):  # what a server takes without having said that it would
-            raise RuntimeError(
-                f"a text of {len(text)} characters is too long for {clients} callers at once"
-            )
-        answer = answers[stream := next(streams)] = asyncio.get_running_loop().create_future()
-        prefixed = struct.pack(">BI", 0, len(message)) + message
-        writer.write(
-            _frame(_HEADERS, _END_HEADERS, stream, _HEAD) + _frame(_DATA, _END, stream, prefixed)
-        )
-        if len(await answer) < 50:
-            raise RuntimeError("no answer")
-
-    try:
-        yield ask
-    finally:
-        reading.cancel()
-        writer.close()
-
-
-def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
-    return len(body).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + body
-
-
-def _literal(name: bytes, value: bytes) -> bytes:
-    return b"\x10" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-
-_DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8  # frames' types
-_END, _ACK, _END_HEADERS = 1, 1, 4  # frames' flags
-_MOST_BYTES = 2**16 - 1
-_HEAD = b"\x83\x86" + b"".join(  # POST, http
-    _literal(name, value)
-    for name, value in (
-        (b":path", b"/tensorflow.serving.PredictionService/Predict"),
-        (b":authority", b"localhost"),
-        (b"te", b"trailers"),
-        (b"content-type", b"application/grpc"),
-    )
-)
-
-
-def _predict_request(text: str) -> bytes:
-    # Field numbers by hand: the clients' own work must be small, for they run on the server's cores.
-    def field(number: int, value: bytes) -> bytes:
-        return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-    tensor = b"\x08\x07" + field(2, field(2, b"\x08\x01")) + field(8, text.encode())
-    return field(1, field(1, b"ner")) + field(2, field(1, b"text") + field(2, tensor))
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
-
-
-@contextlib.asynccontextmanager
-async def _rest(port: int, clients: int = 1):
-    """What sends a text by REST and waits for the answer; `clients` may at once."""
-    pool: list = [await asyncio.open_connection("127.0.0.1", port) for _ in range(clients)]
+async def _rest(port: int, clients: int) -> AsyncIterator[Ask]:
+    """A function that sends a text by REST, for as many callers at once as there are clients."""
+    pool = [await asyncio.open_connection("127.0.0.1", port) for _ in range(clients)]
 
     async def ask(text: str) -> None:
         reader, writer = connection = pool.pop()
@@ -454,7 +340,98 @@ async def _rest(port: int, clients: int = 1):
     yield ask
 
 
-_CLIENTS = {"grpc": _grpc, "rest": _rest}
+@contextlib.asynccontextmanager
+async def _grpc(port: int, clients: int) -> AsyncIterator[Ask]:
+    """A function that sends a text by gRPC, for several callers at once on one connection.
+
+    It speaks only as much of HTTP/2 (RFC 9113) and gRPC as that takes: a call of grpcio costs
+    several times as much.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    # No table of headers (HPACK, RFC 7541), and windows that never fill up.
+    writer.write(
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        + _frame(_SETTINGS, 0, 0, struct.pack(">HIHI", 1, 0, 4, 2**20))
+        + _frame(_WINDOW, 0, 0, struct.pack(">I", 2**30))
+    )
+    streams, bodies = count(1, 2), collections.defaultdict(bytes)
+    answers: dict[int, asyncio.Future[bytes]] = {}
+
+    async def read() -> None:
+        while True:
+            head = await reader.readexactly(9)
+            kind, flags, stream = struct.unpack(">BBI", head[3:])
+            body = await reader.readexactly(int.from_bytes(head[:3], "big"))
+            if kind in (_SETTINGS, _PING) and not flags & _ACK:
+                writer.write(_frame(kind, _ACK, 0, body if kind == _PING else b""))
+            elif kind == _DATA:
+                bodies[stream] += body
+            elif kind == _HEADERS and flags & _END:
+                answers.pop(stream).set_result(bodies.pop(stream, b""))
+            elif kind in (_RESET, _GOAWAY):
+                raise RuntimeError(f"HTTP/2 frame of type {kind}: {body!r}")
+
+    def fail_all(reading: asyncio.Future) -> None:
+        for answer in [] if reading.cancelled() else answers.values():
+            answer.set_exception(reading.exception())
+
+    reading = asyncio.ensure_future(read())
+    reading.add_done_callback(fail_all)
+
+    async def ask(text: str) -> None:
+        if reading.done():
+            reading.result()
+        message = _predict_request(text)
+        if len(message) > _INITIAL_WINDOW // clients:
+            raise RuntimeError(
+                f"a text of {len(text)} characters is too long for {clients} callers at once"
+            )
+        answer = answers[stream := next(streams)] = asyncio.get_running_loop().create_future()
+        data = struct.pack(">BI", 0, len(message)) + message
+        writer.write(
+            _frame(_HEADERS, _END_HEADERS, stream, _HEAD) + _frame(_DATA, _END, stream, data)
+        )
+        if len(await answer) < 50:
+            raise RuntimeError("no answer")
+
+    try:
+        yield ask
+    finally:
+        reading.cancel()
+        writer.close()
+
+
+@functools.cache
+def _predict_request(text: str) -> bytes:
+    request = messages.PredictRequest()
+    request.model_spec.name = "ner"
+    tensor = request.inputs["text"]
+    tensor.dtype = 7  # DT_STRING
+    tensor.tensor_shape.dim.add(size=1)
+    tensor.string_val.append(text.encode())
+    return request.SerializeToString()
+
+
+def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    return len(body).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + body
+
+
+def _literal_header(name: bytes, value: bytes) -> bytes:
+    return b"\x10" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+_DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8  # frame types
+_END, _ACK, _END_HEADERS = 1, 1, 4  # flags of frames
+_INITIAL_WINDOW = 2**16 - 1  # bytes that a server takes before it has granted more
+_HEAD = b"\x83\x86" + b"".join(  # POST, http
+    (
+        _literal_header(b":path", b"/tensorflow.serving.PredictionService/Predict"),
+        _literal_header(b":authority", b"localhost"),
+        _literal_header(b"te", b"trailers"),
+        _literal_header(b"content-type", b"application/grpc"),
+    )
+)
+_TRANSPORTS: dict[str, Connect] = {"grpc": _grpc, "rest": _rest}
 
 if __name__ == "__main__":
     main()

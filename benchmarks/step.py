@@ -13,9 +13,7 @@ CORPUS is a file or folder that `tfx-ner run --data` takes; without it, the star
 data/starter. TensorFlow uses a GPU where it sees one.
 """
 
-import argparse
 import contextlib
-import json
 import logging
 import os
 import statistics
@@ -28,8 +26,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)  # not this folder: its modules are imported as benchmarks.…
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as `components.threads` sets it for a run
 
@@ -40,7 +37,7 @@ import tensorflow_transform as tft  # noqa: E402
 import tensorflow_transform.beam as tft_beam  # noqa: E402
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils  # noqa: E402
 
-from benchmarks.comparison import machine  # noqa: E402
+from benchmarks import common  # noqa: E402
 from components.corpus import reading, split_files  # noqa: E402
 from components.export import signatures  # noqa: E402
 from components.features import preprocessing  # noqa: E402
@@ -330,10 +327,8 @@ def print_table(result: Result) -> None:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus", nargs="?", default=str(ROOT / "data" / "starter"))
+    parser = common.make_parser(__doc__)
+    parser.add_argument("corpus", nargs="?", default=str(common.ROOT / "data" / "starter"))
     parser.add_argument("--rounds", type=int, default=7, help="rounds to measure (default: 7)")
     parser.add_argument(
         "--only",
@@ -341,16 +336,13 @@ def main() -> None:
         choices=[name for name in VARIANTS if name != AS_IT_IS],
         help="measure this variant against the tagger as it is; may be given again",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures of all rounds here")
     options = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)
     names = [AS_IT_IS, *(options.only or [name for name in VARIANTS if name != AS_IT_IS])]
     with tempfile.TemporaryDirectory() as folder:
         result = measure(prepare(options.corpus, Path(folder)), names, options.rounds)
     print_table(result)
-    if options.json:
-        figures = {"machine": asdict(machine.this()), **asdict(result)}
-        Path(options.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    common.write_json(options.json, asdict(result))
 
 
 if __name__ == "__main__":

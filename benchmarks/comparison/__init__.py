@@ -2,5 +2,5 @@
 each, and the table.
 
 `crfsuite_tagger` and `spacy_tagger` run in .venv-benchmark, which has only their own dependencies.
-With `features` and `columns` they do not use the rest of the project.
+With `columns`, `features` and `pace` they do not use the rest of the project.
 """

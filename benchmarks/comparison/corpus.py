@@ -10,7 +10,7 @@ from components.corpus import reading
 from components.corpus.formats import conll
 from components.errors import UserError
 from components.ner import scores, tags
-from components.ner.sentence import Sentence, Span
+from components.ner.sentence import Sentence
 
 
 @dataclass(frozen=True)
@@ -34,37 +34,30 @@ class Corpus:
     gold: tuple[Sentence, ...]
 
 
-def write_out(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
-    """Reads a corpus and writes its splits into the folder; raises UserError if tfx-ner cannot read
-    it.
+def write_splits(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
+    """Reads a corpus and writes its splits into the folder.
+
+    Raises UserError if tfx-ner cannot read it, or CoNLL cannot hold it.
     """
     splits = reading.find_splits(path)
     by_split: dict[str, list[Sentence]] = {name: [] for name in splits.names}
     for split, sentence in reading.read_corpus(splits, options):
         by_split[split].append(sentence)
-    files = {split: folder / f"{split}.conll" for split in by_split}
+    files, sizes = {}, {}
     for split, sentences in by_split.items():
+        files[split] = folder / f"{split}.conll"
+        sizes[split] = {
+            "sentences": len(sentences),
+            "tokens": sum(len(sentence.tokens) for sentence in sentences),
+            "entities": sum(len(sentence.spans) for sentence in sentences),
+        }
         with files[split].open("w", encoding="utf-8", newline="\n") as file:
             try:
                 conll.write_conll(file, sentences)
             except ValueError as error:
                 raise UserError(f"{path}: {error}; the other tools read CoNLL") from None
-    sizes = {
-        split: {
-            "sentences": len(sentences),
-            "tokens": sum(len(one.tokens) for one in sentences),
-            "entities": sum(len(one.spans) for one in sentences),
-        }
-        for split, sentences in by_split.items()
-    }
-    return Corpus(
-        os.path.abspath(path),
-        options,
-        files,
-        sizes,
-        splits.evaluation,
-        tuple(by_split[splits.evaluation]),
-    )
+    gold = tuple(by_split[splits.evaluation])
+    return Corpus(os.path.abspath(path), options, files, sizes, splits.evaluation, gold)
 
 
 def f1(corpus: Corpus, predictions: Path) -> float:
@@ -73,11 +66,11 @@ def f1(corpus: Corpus, predictions: Path) -> float:
     Raises:
         ValueError: the file does not have the sentences that are evaluated on.
     """
-    return sum(scores.score_all(_pairs(corpus, predictions)).values(), scores.PRF()).f1
-
-
-def _pairs(corpus: Corpus, predictions: Path) -> list[tuple[tuple[Span, ...], tuple[Span, ...]]]:
     predicted = list(columns.read(str(predictions)))
     if [tuple(tokens) for tokens, *_ in predicted] != [one.tokens for one in corpus.gold]:
         raise ValueError(f"{predictions} does not hold the sentences of {corpus.evaluated_on}")
-    return [(one.spans, tags.spans_of(found[-1])) for one, found in zip(corpus.gold, predicted)]
+    pairs = [
+        (sentence.spans, tags.spans_of(predicted_tags))
+        for sentence, (*_, predicted_tags) in zip(corpus.gold, predicted)
+    ]
+    return sum(scores.score_all(pairs).values(), scores.PRF()).f1

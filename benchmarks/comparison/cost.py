@@ -1,4 +1,4 @@
-"""Measures what a command costs: wall seconds, and the peak memory of its largest process.
+"""Measures what a command costs: seconds, and the peak memory of its largest process.
 
 Run as a program, `cost.py RESULT COMMAND…` is the command's parent. The kernel counts the memory of
 a process from its fork on, when it still has its parent's memory: this parent is small enough not
@@ -16,18 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Failed(Exception):
-    """A command failed. The message names the command, the last line of its output (`last`) and the
-    log.
+class CommandFailed(Exception):
+    """A command failed. The message names the command, its last line of output and its log.
+
+    Attributes:
+        last_line: the last line of its output.
     """
 
     def __init__(self, log: Path, code: int):
-        lines = [
-            line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
-        ]
-        self.last = next(filter(None, reversed(lines)), "it wrote nothing")
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+        self.last_line = next((line.strip() for line in reversed(lines) if line.strip()), "")
         super().__init__(
-            f"{log.stem} ended with {code}: {self.last}. The log has the whole story: {log}"
+            f"{log.stem} ended with {code}: {self.last_line or 'no output'}; see {log}"
         )
 
 
@@ -45,8 +45,8 @@ class Cost:
     peak_mb: float
 
 
-def of(command: Sequence[str], log: Path, cwd: Path | None = None) -> Cost:
-    """Runs a command to its end; its output goes to `log`. Raises Failed."""
+def run_command(command: Sequence[str], log: Path, cwd: Path | None = None) -> Cost:
+    """Runs a command to its end; its output is appended to `log`. Raises CommandFailed."""
     result = log.with_suffix(".cost.json")
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -64,18 +64,16 @@ def of(command: Sequence[str], log: Path, cwd: Path | None = None) -> Cost:
             process.wait()
             raise
     if code:
-        raise Failed(log, code)
+        raise CommandFailed(log, code)
     return Cost(**json.loads(result.read_text()))
 
 
 def _main(result: str, *command: str) -> int:
-    started = time.monotonic()
+    began = time.monotonic()
     process = subprocess.Popen(command)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - started
-    Path(result).write_text(
-        json.dumps({"seconds": seconds, "peak_mb": used.ru_maxrss * 1024 / 1e6})
-    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds, peak_mb = time.monotonic() - began, usage.ru_maxrss * 1024 / 1e6
+    Path(result).write_text(json.dumps({"seconds": seconds, "peak_mb": peak_mb}))
     return os.waitstatus_to_exitcode(status) % 256
 
 

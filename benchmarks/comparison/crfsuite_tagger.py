@@ -4,10 +4,10 @@ TEST MODEL [TOKENS]`.
 Runs in .venv-benchmark.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import pycrfsuite
 
@@ -29,38 +29,31 @@ def train(corpus: str, model: str) -> None:
 
 def tag(corpus: str, model: str, predictions: str) -> None:
     """Tags the sentences."""
-    tagged = _tagger(model)
-    columns.write(
-        predictions, ((tokens, tags, tagged(tokens)) for tokens, tags in columns.read(corpus))
-    )
+    tag_one = _load(model)
+    sentences = columns.read(corpus)
+    columns.write(predictions, ((tokens, tags, tag_one(tokens)) for tokens, tags in sentences))
 
 
 def measure(corpus: str, model: str, pass_tokens: str | int = pace.TOKENS) -> None:
-    """Answers how fast it is, features included, in passes of that many tokens."""
-    tagged = _tagger(model)
+    """Measures the speed, features included, in passes of that many tokens."""
+    tag_one = _load(model)
     sentences = [tokens for tokens, _ in columns.read(corpus)]
-    lengths = list(map(len, sentences))
-    several = pace.enough(sentences, lengths, int(pass_tokens))
-    short = [sentences[number] for number in pace.short(lengths)]
-
-    def tag_all(batch: list[list[str]]) -> None:
-        for tokens in batch:
-            tagged(tokens)
-
+    several, short = pace.enough(sentences, int(pass_tokens)), pace.short(sentences)
+    tokens = sum(map(len, several))
     pace.answer(
         {
             "tokens_per_second": lambda: pace.tokens_per_second(
-                tag_all, several, sum(map(len, several))
+                lambda batch: list(map(tag_one, batch)), several, tokens
             ),
-            "milliseconds": lambda: pace.milliseconds(tagged, short),
+            "milliseconds": lambda: pace.milliseconds(tag_one, short),
         },
         version=metadata.version("python-crfsuite"),
-        model_mb=os.path.getsize(model) / 1e6,
+        model_mb=pace.size_mb(Path(model)),
         processes=1,
     )
 
 
-def _tagger(model: str) -> Callable[[list[str]], list[str]]:
+def _load(model: str) -> Callable[[list[str]], list[str]]:
     tagger = pycrfsuite.Tagger()
     tagger.open(model)
     return lambda tokens: tagger.tag(sentence_features(tokens))

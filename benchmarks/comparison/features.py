@@ -30,21 +30,21 @@ def short_shape(token: str) -> str:
 def sentence_features(tokens: Sequence[str]) -> list[list[str]]:
     """The features of each token of a sentence."""
     last = len(tokens) - 1
-    found = []
+    features_of_tokens = []
     for position, token in enumerate(tokens):
         features = list(_own(token))
         for distance in _DISTANCES:
             if 0 <= position + distance <= last:
-                features += _beside(tokens[position + distance], distance)
+                features += _neighbour(tokens[position + distance], distance)
         if position == 0:
             features.append("BOS")
         if position == last:
             features.append("EOS")
-        found.append(features)
-    return found
+        features_of_tokens.append(features)
+    return features_of_tokens
 
 
-# Kept, since words come again: without, CRFsuite would spend four fifths of its time here.
+# Cached because words recur.
 @lru_cache(maxsize=2**16)
 def _own(token: str) -> tuple[str, ...]:
     lower = token.lower()
@@ -60,7 +60,7 @@ def _own(token: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=2**18)
-def _beside(token: str, distance: int) -> tuple[str, ...]:
+def _neighbour(token: str, distance: int) -> tuple[str, ...]:
     return tuple(
         f"{distance:+d}:{feature}" for feature in (f"lower={token.lower()}", *_form(token))
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.comparison.cost import Failed
+from benchmarks.comparison.cost import CommandFailed
 
 ROUNDS = 5  # after one round to warm up
 
@@ -34,24 +34,24 @@ class Program:
 
 
 def measure(programs: Sequence[Program], rounds: int = ROUNDS) -> list[dict[str, Any]]:
-    """Returns what each program says about itself, with the median of each of its measures; raises
-    Failed.
+    """Returns each program's facts, with the median of each of its measures.
+
+    Raises CommandFailed if a program ends too soon.
     """
     with contextlib.ExitStack() as stack:
-        running = [stack.enter_context(_running(program)) for program in programs]
-        facts = [json.loads(one.line()) for one in running]
-        names = [told.pop("measures") for told in facts]
-        figures: list[dict[str, list[float]]] = [{name: [] for name in own} for own in names]
+        running = [stack.enter_context(_start(program)) for program in programs]
+        facts = [json.loads(program.read_line()) for program in running]
+        values = [{name: [] for name in own.pop("measures")} for own in facts]
         for turn in range(1 + rounds):
-            for name in dict.fromkeys(name for own in names for name in own):
-                for one, own in zip(running, figures):
+            for name in dict.fromkeys(name for own in values for name in own):
+                for program, own in zip(running, values):
                     if name in own:
-                        taken = one.ask(name)
+                        value = program.ask(name)
                         if turn:
-                            own[name].append(taken)
+                            own[name].append(value)
     return [
-        {**told, **{name: median(values) for name, values in own.items()}}
-        for told, own in zip(facts, figures)
+        {**own_facts, **{name: median(own[name]) for name in own}}
+        for own_facts, own in zip(facts, values)
     ]
 
 
@@ -61,22 +61,20 @@ class _Running:
     process: subprocess.Popen
 
     def ask(self, measure: str) -> float:
-        """Takes a measure."""
-        with contextlib.suppress(BrokenPipeError):  # it has ended: the missing answer shows that
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which its missing answer shows
             self.process.stdin.write(measure + "\n")
             self.process.stdin.flush()
-        return float(self.line())
+        return float(self.read_line())
 
-    def line(self) -> str:
-        """Returns the next line of its output."""
+    def read_line(self) -> str:
         line = self.process.stdout.readline()
         if not line:
-            raise Failed(self.program.log, self.process.wait())
+            raise CommandFailed(self.program.log, self.process.wait())
         return line
 
 
 @contextlib.contextmanager
-def _running(program: Program) -> Iterator[_Running]:
+def _start(program: Program) -> Iterator[_Running]:
     with program.log.open("ab") as log:
         process = subprocess.Popen(
             program.command,

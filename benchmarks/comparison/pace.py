@@ -6,35 +6,34 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+Tokens = Sequence[str]
 TOKENS = 60_000  # to tag in one pass
 _CALLS = 50  # with one short sentence, after as many to warm up
-_SHORT = (5, 12)  # tokens of a short sentence
+_SHORT = range(5, 13)  # tokens of a short sentence
 
 
-def enough(sentences: Sequence[_T], lengths: Sequence[int], tokens: int = TOKENS) -> list[_T]:
+def enough(sentences: Sequence[Tokens], tokens: int = TOKENS) -> list[Tokens]:
     """Repeats the sentences in order until they have at least `tokens` tokens.
 
-    >>> enough(["Ada spoke", "Yes"], [2, 1], 6)
-    ['Ada spoke', 'Yes', 'Ada spoke', 'Yes']
+    >>> enough([["Ada", "spoke"], ["Yes"]], 4)
+    [['Ada', 'spoke'], ['Yes'], ['Ada', 'spoke']]
     """
-    taken: list[_T] = []
-    for sentence, length in cycle(zip(sentences, lengths)):
+    repeated: list[Tokens] = []
+    for sentence in cycle(sentences):
         if tokens <= 0:
-            return taken
-        taken.append(sentence)
-        tokens -= length
+            return repeated
+        repeated.append(sentence)
+        tokens -= len(sentence)
     raise ValueError("there is no sentence")
 
 
-def short(lengths: Sequence[int]) -> list[int]:
-    """Returns the indices of the first fifty sentences of 5 to 12 tokens, or of the shortest
-    sentence.
-    """
-    found = [number for number, length in enumerate(lengths) if _SHORT[0] <= length <= _SHORT[1]]
-    return found[:50] or [min(range(len(lengths)), key=lengths.__getitem__)]
+def short(sentences: Sequence[Tokens]) -> list[Tokens]:
+    """Returns the first fifty sentences of 5 to 12 tokens, or the shortest sentence."""
+    return [one for one in sentences if len(one) in _SHORT][:50] or [min(sentences, key=len)]
 
 
 def tokens_per_second(tag_all: Callable[[_T], object], batch: _T, tokens: int) -> float:
@@ -44,8 +43,13 @@ def tokens_per_second(tag_all: Callable[[_T], object], batch: _T, tokens: int) -
 
 def milliseconds(tag_one: Callable[[_T], object], sentences: Sequence[_T]) -> float:
     """Measures the median time of a call with one sentence, taking the sentences in turn."""
-    taken = [_seconds(tag_one, one) for one in islice(cycle(sentences), 2 * _CALLS)]
-    return 1000 * statistics.median(taken[_CALLS:])
+    seconds = [_seconds(tag_one, one) for one in islice(cycle(sentences), 2 * _CALLS)]
+    return 1000 * statistics.median(seconds[_CALLS:])
+
+
+def size_mb(path: Path) -> float:
+    """The size of a file or a folder on disk, in MB."""
+    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()) / 1e6
 
 
 def answer(measures: Mapping[str, Callable[[], float]], **facts: Any) -> None:
@@ -60,6 +64,6 @@ def answer(measures: Mapping[str, Callable[[], float]], **facts: Any) -> None:
 
 
 def _seconds(call: Callable[[_T], object], argument: _T) -> float:
-    started = time.perf_counter()
+    began = time.perf_counter()
     call(argument)
-    return time.perf_counter() - started
+    return time.perf_counter() - began

@@ -1,9 +1,32 @@
-"""The figures of each tool, as rows of a table and as JSON."""
+"""The figures of each tool, as rows of a table and as JSON, with notes on how to read them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from benchmarks.common import Machine
+from benchmarks.comparison import in_turn
+
+
+@dataclass(frozen=True)
+class Options:
+    """The user's options of a comparison.
+
+    Attributes:
+        seeds: models of tfx-ner to train.
+        assignments: settings of tfx-ner, KEY=VALUE.
+        vectors: file of pretrained vectors for tfx-ner.
+        language: spaCy's language.
+        spacy_max_steps: the most steps of spaCy's training; None for its default.
+    """
+
+    seeds: int = 3
+    assignments: tuple[str, ...] = ()
+    vectors: str | None = None
+    language: str = "xx"
+    spacy_max_steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -19,7 +42,7 @@ class Run:
         model_mb: size on disk.
         f1_from_text: with the tool's own tokenizer.
         calibration_error: expected calibration error of the entities' scores.
-        whole_seconds: all that the user waits for, where that is more than fitting.
+        whole_seconds: of the whole pipeline.
         text_tokens_per_second: of tagging plain text.
     """
 
@@ -37,8 +60,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool, its version, the processes that it tagged in, and its runs, which differ by their
-    seed.
+    """A tool.
+
+    Attributes:
+        name: its name.
+        version: its version.
+        processes: the number of processes that tag.
+        runs: its models, which differ by their seed.
     """
 
     name: str
@@ -54,17 +82,32 @@ class Tool:
         """Returns mean, lowest, highest and all values of each measure; None for a measure without
         values.
         """
-        return {
-            "version": self.version,
-            "processes": self.processes,
-            **{field.name: _spread(self.values(field.name)) for field in fields(Run)},
-        }
+        figures: dict[str, Any] = {"version": self.version, "processes": self.processes}
+        for field in fields(Run):
+            values = self.values(field.name)
+            figures[field.name] = (
+                {
+                    "mean": mean(values),
+                    "low": min(values),
+                    "high": max(values),
+                    "runs": values,
+                }
+                if values
+                else None
+            )
+        return figures
 
 
 @dataclass(frozen=True)
 class Row:
-    """How the table shows a measure: its title, the format of its numbers, and how runs are
-    combined.
+    """How the table shows a measure.
+
+    Attributes:
+        measure: a field of `Run`.
+        title: the row's title.
+        form: the format of its numbers.
+        combine: combines the values of several runs.
+        spread: whether the lowest and the highest value are shown.
     """
 
     measure: str
@@ -89,38 +132,65 @@ _ROWS = (
 
 
 def table(tools: Sequence[Tool], evaluated_on: str) -> list[list[str]]:
-    """Returns the table's cells: a row with the tools' names, then a row for each measure; a dash
-    where a tool has none.
-    """
-    head = ["", *(f"{tool.name} {tool.version}" for tool in tools)]
-    return [
-        head,
-        *(
-            [
-                row.title.format(evaluated_on=evaluated_on),
-                *(_cell(row, tool.values(row.measure)) for tool in tools),
-            ]
-            for row in _ROWS
-        ),
-    ]
+    """Returns the table's cells: a row with the tools' names, then a row for each measure."""
+    cells = [["", *(f"{tool.name} {tool.version}" for tool in tools)]]
+    for row in _ROWS:
+        title = row.title.format(evaluated_on=evaluated_on)
+        cells.append([title, *(_cell(row, tool.values(row.measure)) for tool in tools)])
+    return cells
 
 
 def _cell(row: Row, values: Sequence[float]) -> str:
-    """Formats the combined value of all runs, with the lowest and the highest where the row shows
-    them.
+    """Formats the combined value of all runs, and a dash if there is no value.
 
     >>> _cell(Row("f1", "F1", ".2f", spread=True), [0.1, 0.3])
     '0.20 (0.10 – 0.30)'
     """
     if not values:
         return "–"
-    shown = format(row.combine(values), row.form)
+    cell = format(row.combine(values), row.form)
     if row.spread and len(values) > 1:
-        shown += f" ({min(values):{row.form}} – {max(values):{row.form}})"
-    return shown
+        cell += f" ({min(values):{row.form}} – {max(values):{row.form}})"
+    return cell
 
 
-def _spread(values: Sequence[float]) -> Mapping[str, Any] | None:
-    if not values:
-        return None
-    return {"mean": mean(values), "low": min(values), "high": max(values), "runs": list(values)}
+def notes(
+    tools: Sequence[Tool], evaluated_on: str, options: Options, machine: Machine
+) -> list[str]:
+    """Returns what a reader of the table has to know, in the order of its rows."""
+    [spacy_processes] = [tool.processes for tool in tools if tool.name == "spaCy"]
+    one_seed = "one seed"
+    several_seeds = f"the mean of {options.seeds} seeds (lowest to highest)"
+    lines = [
+        f"{machine.cores} cores ({machine.processor}), Python {machine.python}; trained one after"
+        " the other, each in processes of its own.",
+        "F1: exact span and type, counted by one function. tfx-ner:"
+        f" {one_seed if options.seeds == 1 else several_seeds}; the others have one run.",
+        "Calibration error: the expected calibration error of the entities' scores, from the run's"
+        " report; not measured for the others.",
+        "Training: for tfx-ner the pipeline's Trainer, export included; for CRFsuite and spaCy the"
+        " whole process, from start to saved model, without the conversion to spaCy's format. The"
+        " whole pipeline also reads, checks and counts the corpus, evaluates and publishes; it is"
+        " that of the first seed, which finds nothing cached.",
+        f"Tagging: all in turn, the median of {in_turn.ROUNDS} rounds. CRFsuite has one core,"
+        " features included; spaCy is the faster of one process and one a core, here"
+        f" {spacy_processes}; a sentence of 5 to 12 tokens is plain text, tokens for CRFsuite.",
+        "Memory: the largest process; tfx-ner's has TFX and the whole pipeline in it.",
+    ]
+    if evaluated_on != "test":
+        lines.append(
+            f"The corpus has no test: all are measured on {evaluated_on}, which also chose the"
+            " models."
+        )
+    if options.vectors:
+        vectors = Path(options.vectors).name
+        lines.append(f"tfx-ner had pretrained vectors ({vectors}), the others had none.")
+    if options.assignments:
+        settings = ", ".join(options.assignments)
+        lines.append(f"tfx-ner was given settings other than the default: {settings}.")
+    if options.spacy_max_steps:
+        lines.append(
+            f"spaCy was stopped after at most {options.spacy_max_steps} steps: its figures are no"
+            " comparison."
+        )
+    return lines

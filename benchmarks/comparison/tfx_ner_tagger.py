@@ -19,44 +19,45 @@ from pipeline import __version__
 
 def tag(corpus: str, options: str, path: str, predictions: str, from_text: str) -> None:
     """Tags the sentences to evaluate on, from tokens and from text."""
-    sentences = _sentences(corpus, options)
+    sentences = _read_sentences(corpus, options)
     model = PublishedModel(path)
     for file, as_text in ((predictions, False), (from_text, True)):
-        found = [spans for _, spans in Evaluation(model, as_text).predictions(sentences)]
+        spans = [spans for _, spans in Evaluation(model, as_text).predictions(sentences)]
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            conll.write_conll(stream, sentences, predictions=found)
+            conll.write_conll(stream, sentences, predictions=spans)
 
 
 def measure(corpus: str, options: str, path: str) -> None:
-    """Answers how fast it is."""
-    sentences = _sentences(corpus, options)
-    model = PublishedModel(path)
-    lengths = [len(one.tokens) for one in sentences]
-    several = pace.enough(sentences, lengths)
-    texts = [text_of(one)[0] for one in several]
-    short = [text_of(sentences[number])[0] for number in pace.short(lengths)]
-    total = sum(len(one.tokens) for one in several)
+    """Measures the speed."""
+    model, sentences = PublishedModel(path), _read_sentences(corpus, options)
+    texts = {sentence.tokens: text_of(sentence)[0] for sentence in sentences}
+    tokens = [sentence.tokens for sentence in sentences]
+    several, short = pace.enough(tokens), pace.short(tokens)
+    total = sum(map(len, several))
 
-    def paced(tagged: Callable[[list], Iterable], given: list) -> float:
-        return pace.tokens_per_second(lambda batch: deque(tagged(batch), maxlen=0), given, total)
+    def tokens_per_second(tag_all: Callable[[list], Iterable], batch: list) -> float:
+        return pace.tokens_per_second(lambda batch: deque(tag_all(batch), maxlen=0), batch, total)
 
     pace.answer(
         {
-            "text_tokens_per_second": lambda: paced(model.predict, texts),
-            "tokens_per_second": lambda: paced(model.tag, [one.tokens for one in several]),
-            "milliseconds": lambda: pace.milliseconds(model.predict_one, short),
+            "text_tokens_per_second": lambda: tokens_per_second(
+                model.predict, [texts[one] for one in several]
+            ),
+            "tokens_per_second": lambda: tokens_per_second(model.tag, several),
+            "milliseconds": lambda: pace.milliseconds(
+                model.predict_one, [texts[one] for one in short]
+            ),
         },
         version=__version__,
-        model_mb=sum(file.stat().st_size for file in model.path.rglob("*") if file.is_file()) / 1e6,
+        model_mb=pace.size_mb(model.path),
         processes=1,
     )
 
 
-def _sentences(corpus: str, options: str) -> list[Sentence]:
+def _read_sentences(corpus: str, options: str) -> list[Sentence]:
     splits = reading.find_splits(corpus)
-    return list(
-        reading.read_split(splits, splits.evaluation, reading.ReadOptions(**json.loads(options)))
-    )
+    read_options = reading.ReadOptions(**json.loads(options))
+    return list(reading.read_split(splits, splits.evaluation, read_options))
 
 
 if __name__ == "__main__":

@@ -1,193 +1,158 @@
 """Trains each tool, every step in a process of its own, one after the other on the same cores; then
-measures them in turn.
+measures in turn how fast they tag.
 """
 
+import datetime
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison import cost, in_turn
+from benchmarks.common import ROOT
+from benchmarks.comparison import in_turn
 from benchmarks.comparison.corpus import Corpus, f1
-from benchmarks.comparison.options import Options
-from benchmarks.comparison.results import Run, Tool
+from benchmarks.comparison.cost import CommandFailed, Cost, run_command
+from benchmarks.comparison.results import Options, Run, Tool
 from components.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
 OTHERS = ROOT / ".venv-benchmark" / "bin" / "python"  # where CRFsuite and spaCy are installed
-
-
-Tell = Callable[[str], None]
-"""Shows how far it is."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A tool's models: of each the program that tells how fast it is, and what was measured so far,
-    as `Run` has it.
+    """A tool's trained models.
+
+    Attributes:
+        name: the tool's name.
+        models: for each model the program that measures its speed, and the fields of `Run` that
+            are known.
     """
 
     name: str
     models: Sequence[tuple[in_turn.Program, Mapping[str, Any]]]
 
 
-def tfx_ner(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
-    """A run of the pipeline for each seed, with the tagger's default settings but for `options`.
+def train_tfx_ner(corpus: Corpus, options: Options, folder: Path) -> Trained:
+    """Runs the pipeline for each seed, all in one workdir.
 
-    All in one work folder: from the second on, the steps before training come from the cache.
+    From the second seed on, the nodes before the Trainer are cached.
     """
-    vectors = [f"vectors={options.vectors}"] if options.vectors else []
-    # No model is refused here, however bad, nor for one before it with another seed.
     settings = [
         *options.assignments,
-        *vectors,
-        "gate.minimum_f1=0",
-        "gate.tolerance=1",
-        "gate.type_tolerance=1",
+        *([f"vectors={options.vectors}"] if options.vectors else []),
+        # The gate refuses no model, not even one that is worse than that of another seed.
+        *("gate.minimum_f1=0", "gate.tolerance=1", "gate.type_tolerance=1"),
     ]
+    workdir, program = folder / "work", _program(sys.executable, "tfx_ner_tagger")
     models = []
     for seed in range(1, options.seeds + 1):
         log = folder / f"tfx-ner-{seed}.log"
-        command = [sys.executable, "-m", "pipeline.cli", "run", "--data", corpus.path]
-        for setting in [*settings, f"training.seed={seed}"]:
-            command += ["--set", setting]
-        tell(f"tfx-ner, seed {seed} of {options.seeds}: running the pipeline")
-        spent = _spent([*command, "--workdir", str(folder / "work")], log)
-        outcome = _newest_outcome(folder / "work")
-        [trained] = [node for node in outcome["nodes"] if node["node"] == "Trainer"]
-        tell(
-            f"tfx-ner, seed {seed} of {options.seeds}: trained in {trained['seconds']:.1f} s; tagging"
+        run = [sys.executable, "-m", "pipeline.cli", "run"]
+        run += ["--data", corpus.path, "--workdir", str(workdir)]
+        run += [f"--set={setting}" for setting in (*settings, f"training.seed={seed}")]
+        cost = _run(f"tfx-ner, seed {seed} of {options.seeds}: pipeline", run, log)
+        newest = max((workdir / "runs").iterdir())
+        outcome = json.loads((newest / "outcome.json").read_text(encoding="utf-8"))
+        report = json.loads(
+            Path(outcome["report"]).with_name("report.json").read_text(encoding="utf-8")
         )
-        predictions, from_text = (
-            folder / f"tfx-ner-{seed}.{kind}" for kind in ("conll", "text.conll")
-        )
-        program = _program(sys.executable, "tfx_ner_tagger")
+        [trainer] = [node for node in outcome["nodes"] if node["node"] == "Trainer"]
         model = [corpus.path, json.dumps(asdict(corpus.options)), outcome["published"]]
-        _spent([*program, "tag", *model, str(predictions), str(from_text)], log)
-        models.append(
-            (
-                in_turn.Program([*program, "measure", *model], log, ROOT),
-                {
-                    "f1": f1(corpus, predictions),
-                    "f1_from_text": f1(corpus, from_text),
-                    "calibration_error": _calibration_error(outcome),
-                    "training_seconds": trained["seconds"],
-                    "whole_seconds": spent.seconds if seed == 1 else None,
-                    "training_peak_mb": spent.peak_mb,
-                },
-            )
-        )
+        predictions, from_text = log.with_suffix(".conll"), log.with_suffix(".text.conll")
+        tag = [*program, "tag", *model, str(predictions), str(from_text)]
+        _run(f"tfx-ner, seed {seed} of {options.seeds}: tagging", tag, log)
+        figures = {
+            "f1": f1(corpus, predictions),
+            "f1_from_text": f1(corpus, from_text),
+            "calibration_error": report["evaluation"]["reliability"]["error"],
+            "training_seconds": trainer["seconds"],
+            "whole_seconds": cost.seconds if seed == 1 else None,
+            "training_peak_mb": cost.peak_mb,
+        }
+        models.append((in_turn.Program([*program, "measure", *model], log, ROOT), figures))
     return Trained("tfx-ner", models)
 
 
-def crfsuite(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
-    """One run: it comes out the same each time."""
-    log, model, predictions = (folder / f"CRFsuite.{kind}" for kind in ("log", "model", "conll"))
+def train_crfsuite(corpus: Corpus, options: Options, folder: Path) -> Trained:
+    """Trains one model: the result is the same each time."""
+    log, model = folder / "CRFsuite.log", folder / "CRFsuite.model"
     program = _program(OTHERS, "crfsuite_tagger")
-    tell("CRFsuite: training")
-    spent = _spent([*program, "train", str(corpus.files["train"]), str(model)], log)
-    tell(f"CRFsuite: trained in {spent.seconds:.1f} s; tagging")
-    return _tagged("CRFsuite", program, corpus, model, predictions, spent, log)
+    cost = _run(
+        "CRFsuite: training", [*program, "train", str(corpus.files["train"]), str(model)], log
+    )
+    return _tag("CRFsuite", program, corpus, model, cost, log)
 
 
-def prepare(corpus: Corpus, options: Options, folder: Path) -> None:
-    """What `spacy` needs, done before anything is trained: a language that spaCy does not have is
-    told of at once.
+def prepare_spacy(corpus: Corpus, options: Options, folder: Path) -> None:
+    """Writes the files that `spacy train` reads, before anything is trained.
+
+    Raises UserError if spaCy has no such language.
     """
-    log, config = folder / "spaCy.log", folder / "spaCy.cfg"
-    chosen = ["--lang", options.language, "--pipeline", "ner", "--optimize", "efficiency"]
+    log, program = folder / "spaCy.log", _program(OTHERS, "spacy_tagger")
+    init = [str(OTHERS), "-m", "spacy", "init", "config", str(folder / "spaCy.cfg")]
+    init += ["--lang", options.language, "--pipeline", "ner", "--optimize", "efficiency"]
     try:
         for split in ("train", "dev"):
-            program = _program(OTHERS, "spacy_tagger")
-            _spent(
-                [
-                    *program,
-                    "prepare",
-                    options.language,
-                    str(corpus.files[split]),
-                    str(folder / f"{split}.spacy"),
-                ],
-                log,
-            )
-        _spent([str(OTHERS), "-m", "spacy", "init", "config", str(config), *chosen], log)
-    except cost.Failed as error:
+            files = [str(corpus.files[split]), str(folder / f"{split}.spacy")]
+            _run(f"spaCy: {split}", [*program, "prepare", options.language, *files], log)
+        _run("spaCy: settings", init, log)
+    except CommandFailed as error:
         raise UserError(
-            f"--lang {options.language}: spaCy cannot begin with it ({error.last})"
+            f"--lang {options.language}: spaCy cannot begin with it ({error.last_line})"
         ) from None
 
 
-def spacy(corpus: Corpus, options: Options, folder: Path, tell: Tell) -> Trained:
-    """One run of `spacy train` from scratch with the settings that `spacy init config` gives for
-    the CPU.
-    """
-    log, config, models, predictions = (
-        folder / f"spaCy.{kind}" for kind in ("log", "cfg", "models", "conll")
-    )
-    command = [str(OTHERS), "-m", "spacy", "train", str(config), "--output", str(models)]
+def train_spacy(corpus: Corpus, options: Options, folder: Path) -> Trained:
+    """Trains one model with the settings that `spacy init config` gives for the CPU."""
+    log, models = folder / "spaCy.log", folder / "spaCy.models"
+    command = [str(OTHERS), "-m", "spacy", "train", str(folder / "spaCy.cfg")]
+    command += ["--output", str(models)]
     for split in ("train", "dev"):
         command += [f"--paths.{split}", str(folder / f"{split}.spacy")]
-    if options.spacy_steps:
-        command += ["--training.max_steps", str(options.spacy_steps)]
-    tell("spaCy: training")
-    spent = _spent(command, log)
-    tell(f"spaCy: trained in {spent.seconds:.1f} s; tagging")
+    if options.spacy_max_steps:
+        command += ["--training.max_steps", str(options.spacy_max_steps)]
+    cost = _run("spaCy: training", command, log)
     program = _program(OTHERS, "spacy_tagger")
-    return _tagged("spaCy", program, corpus, models / "model-best", predictions, spent, log)
+    return _tag("spaCy", program, corpus, models / "model-best", cost, log)
 
 
-def measured(trained: Sequence[Trained], tell: Tell) -> list[Tool]:
-    """The tools with all that was measured, how fast their models are included."""
-    tell("All, in turn: how fast they are")
-    told = iter(in_turn.measure([program for tool in trained for program, _ in tool.models]))
-    return [
-        _tool(tool.name, [{**so_far, **next(told)} for _, so_far in tool.models])
-        for tool in trained
-    ]
+def measure_speed(trained: Sequence[Trained]) -> list[Tool]:
+    """Returns the tools with all that was measured, the speed of their models included."""
+    _show_progress("all in turn: speed")
+    speeds = iter(in_turn.measure([program for tool in trained for program, _ in tool.models]))
+    tools = []
+    for tool in trained:
+        figures = [{**known, **next(speeds)} for _, known in tool.models]
+        [(version, processes)] = {(own.pop("version"), own.pop("processes")) for own in figures}
+        tools.append(Tool(tool.name, version, processes, tuple(Run(**own) for own in figures)))
+    return tools
+
+
+def _tag(
+    name: str, program: list[str], corpus: Corpus, model: Path, training: Cost, log: Path
+) -> Trained:
+    """Tags the evaluated split with the only model of a tool."""
+    arguments = [str(corpus.files[corpus.evaluated_on]), str(model)]
+    predictions = log.with_suffix(".conll")
+    _run(f"{name}: tagging", [*program, "tag", *arguments, str(predictions)], log)
+    figures = {
+        "f1": f1(corpus, predictions),
+        "training_seconds": training.seconds,
+        "training_peak_mb": training.peak_mb,
+    }
+    return Trained(name, [(in_turn.Program([*program, "measure", *arguments], log, ROOT), figures)])
 
 
 def _program(python: str | Path, name: str) -> list[str]:
     return [str(python), "-m", f"benchmarks.comparison.{name}"]
 
 
-def _spent(command: Sequence[str], log: Path) -> cost.Cost:
-    return cost.of(command, log, ROOT)
+def _run(activity: str, command: Sequence[str], log: Path) -> Cost:
+    _show_progress(activity)
+    return run_command(command, log, ROOT)
 
 
-def _tagged(
-    name: str,
-    program: list[str],
-    corpus: Corpus,
-    model: Path,
-    predictions: Path,
-    spent: cost.Cost,
-    log: Path,
-) -> Trained:
-    """A tool with one model, whose training cost that."""
-    given = [str(corpus.files[corpus.evaluated_on]), str(model)]
-    _spent([*program, "tag", *given, str(predictions)], log)
-    so_far = {
-        "f1": f1(corpus, predictions),
-        "training_seconds": spent.seconds,
-        "training_peak_mb": spent.peak_mb,
-    }
-    return Trained(name, [(in_turn.Program([*program, "measure", *given], log, ROOT), so_far)])
-
-
-def _tool(name: str, figures: Sequence[dict[str, Any]]) -> Tool:
-    """A tool from all that was measured and told of each of its models."""
-    [(version, processes)] = {(own.pop("version"), own.pop("processes")) for own in figures}
-    return Tool(name, version, processes, tuple(Run(**own) for own in figures))
-
-
-def _newest_outcome(workdir: Path) -> dict[str, Any]:
-    newest = max((workdir / "runs").iterdir())
-    return json.loads((newest / "outcome.json").read_text(encoding="utf-8"))
-
-
-def _calibration_error(outcome: dict[str, Any]) -> float:
-    report = json.loads(
-        Path(outcome["report"]).with_name("report.json").read_text(encoding="utf-8")
-    )
-    return report["evaluation"]["reliability"]["error"]
+def _show_progress(activity: str) -> None:
+    print(f"{datetime.datetime.now():%H:%M:%S} {activity}", file=sys.stderr, flush=True)

@@ -20,12 +20,12 @@ def folders(tmp_path):
 
 @pytest.fixture
 def corpus(folders):
-    from benchmarks.comparison.corpus import write_out
+    from benchmarks.comparison.corpus import write_splits
 
     source, target = folders
     for name, text in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
         (source / f"{name}.conll").write_text(text)
-    return write_out(str(source), DEFAULTS, target)
+    return write_splits(str(source), DEFAULTS, target)
 
 
 def test_every_split_is_written_in_iob2(corpus):
@@ -42,12 +42,12 @@ def test_the_sizes_are_counted(corpus):
 
 
 def test_without_a_test_dev_is_evaluated_on(folders):
-    from benchmarks.comparison.corpus import write_out
+    from benchmarks.comparison.corpus import write_splits
 
     source, target = folders
     (source / "train.conll").write_text(TRAIN)
     (source / "dev.conll").write_text(DEV)
-    corpus = write_out(str(source), DEFAULTS, target)
+    corpus = write_splits(str(source), DEFAULTS, target)
     assert (corpus.evaluated_on, [one.tokens for one in corpus.gold], sorted(corpus.files)) == (
         "dev",
         [("Bo",)],
@@ -89,11 +89,11 @@ def test_predictions_on_other_sentences_are_refused(corpus, tmp_path):
 
 
 def test_a_corpus_that_cannot_be_read_is_refused(folders):
-    from benchmarks.comparison.corpus import write_out
+    from benchmarks.comparison.corpus import write_splits
 
     source, target = folders
     with pytest.raises(UserError, match="found no corpus"):
-        write_out(str(source), DEFAULTS, target)
+        write_splits(str(source), DEFAULTS, target)
 
 
 @pytest.mark.parametrize("token", ["a\u0085b", "a\u2028b", "a\x0bb", " ", "#", "-"])

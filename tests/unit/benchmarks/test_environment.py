@@ -12,7 +12,7 @@ SENTENCES = [
 
 
 @pytest.fixture
-def spent(project, tmp_path):
+def run(project, tmp_path):
     """Runs a program of the comparison there."""
     from benchmarks.comparison import cost, tools
 
@@ -21,10 +21,12 @@ def spent(project, tmp_path):
             "CRFsuite and spaCy are not installed: make benchmark installs them in .venv-benchmark"
         )
 
-    def run(*arguments):
-        return cost.of([str(tools.OTHERS), *map(str, arguments)], tmp_path / "log", project)
+    def run_there(*arguments):
+        return cost.run_command(
+            [str(tools.OTHERS), *map(str, arguments)], tmp_path / "log", project
+        )
 
-    return run
+    return run_there
 
 
 @pytest.fixture
@@ -36,14 +38,14 @@ def corpus(tmp_path):
 
 
 def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(
-    spent, project, corpus, tmp_path
+    run, project, corpus, tmp_path
 ):
     from benchmarks.comparison import columns, in_turn, tools
 
     model, predictions = tmp_path / "model", tmp_path / "predictions"
     program = ("-m", "benchmarks.comparison.crfsuite_tagger")
-    spent(*program, "train", corpus, model)
-    spent(*program, "tag", corpus, model, predictions)
+    run(*program, "train", corpus, model)
+    run(*program, "tag", corpus, model, predictions)
     assert list(columns.read(str(predictions))) == [
         [tokens, tags, tags] for tokens, tags in SENTENCES
     ]
@@ -53,8 +55,8 @@ def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(
     assert told["tokens_per_second"] > 0 and told["milliseconds"] > 0
 
 
-def test_spacy_gets_the_same_tokens_and_entities(spent, corpus, tmp_path):
-    spent(
+def test_spacy_gets_the_same_tokens_and_entities(run, corpus, tmp_path):
+    run(
         "-m",
         "benchmarks.comparison.spacy_tagger",
         "prepare",
@@ -69,6 +71,6 @@ def test_spacy_gets_the_same_tokens_and_entities(spent, corpus, tmp_path):
         " for example in Corpus(sys.argv[1])(nlp)];"
         " json.dump(found, open(sys.argv[2], 'w'))"
     )
-    spent("-c", look, tmp_path / "corpus.spacy", tmp_path / "found")
+    run("-c", look, tmp_path / "corpus.spacy", tmp_path / "found")
     visible = [[[token.replace(" ", "␣") for token in tokens], tags] for tokens, tags in SENTENCES]
     assert json.loads((tmp_path / "found").read_text()) == visible

@@ -47,11 +47,11 @@ def test_f1_is_the_mean_with_the_lowest_and_the_highest(shown):
     assert shown["F1 on test"] == ["0.5500 (0.5000 – 0.6000)", "0.5000", "0.5000"]
 
 
-def test_calibration_error_is_ours_alone_with_its_spread(shown):
+def test_calibration_error_is_of_tfx_ner_alone_with_its_spread(shown):
     assert shown["calibration error on test"] == ["0.020 (0.020 – 0.020)", "–", "–"]
 
 
-def test_a_dash_is_what_a_tool_has_not(shown):
+def test_a_measure_that_a_tool_lacks_is_a_dash(shown):
     assert shown["tokens a second, from plain text"] == ["9,000", "–", "–"]
 
 
@@ -81,31 +81,28 @@ def test_json_has_mean_spread_and_every_run(tools):
             {"vectors": "/some/where/glove.txt"},
             "tfx-ner had pretrained vectors (glove.txt), the others had none.",
         ),
-        ({"spacy_steps": 20}, "spaCy was stopped after at most 20 steps"),
+        ({"spacy_max_steps": 20}, "spaCy was stopped after at most 20 steps"),
         ({"assignments": ("training.epochs=2",)}, "other than the default: training.epochs=2"),
         ({"seeds": 1}, "tfx-ner: one seed;"),
         ({"seeds": 3}, "the mean of 3 seeds"),
     ],
 )
-def test_a_note_tells_what_was_chosen(tools, changed, told):
+def test_a_note_names_each_option_that_was_given(tools, changed, told):
     assert told in " ".join(notes(tools, "test", **changed))
 
 
-def test_nothing_is_told_of_what_was_not_chosen(tools):
+def test_no_note_is_about_an_option_that_was_not_given(tools):
     said = " ".join(notes(tools, "test"))
     assert [word for word in ("vectors", "stopped", "default", "no test") if word in said] == []
 
 
-def test_a_note_tells_that_dev_was_evaluated_on(tools):
-    assert "There is no test here: all are measured on dev" in " ".join(notes(tools, "dev"))
+def test_a_note_says_that_dev_was_evaluated_on(tools):
+    assert "The corpus has no test: all are measured on dev" in " ".join(notes(tools, "dev"))
 
 
 def notes(tools, evaluated_on, **changed):
-    from benchmarks.comparison.corpus import Corpus
-    from benchmarks.comparison.machine import Machine
-    from benchmarks.comparison.notes import notes as notes_of
-    from benchmarks.comparison.options import Options
-    from components.corpus.reading import DEFAULTS
+    from benchmarks.common import Machine
+    from benchmarks.comparison import results
 
-    corpus = Corpus("corpus", DEFAULTS, {}, {}, evaluated_on, ())
-    return notes_of(tools, corpus, Options(**changed), Machine(2, "a processor", "3.10.1"))
+    machine = Machine(2, "a processor", "3.10.1")
+    return results.notes(tools, evaluated_on, results.Options(**changed), machine)
