@@ -214,7 +214,7 @@ def serve(
 
     tf.get_logger().setLevel("ERROR")
     models = (
-        config.read(model_config_file)
+        config.read_models(model_config_file)
         if model_config_file
         else [ModelConfig(model_name, base_path)]
     )

@@ -9,17 +9,18 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Optional
 
+import grpc
 import uvicorn
 
 from components.errors import UserError
-from serving.server import config, grpc_api, rest_api, servable, tls
+from serving.server import config, grpc_api, rest_api, servable
 from serving.server.batching import Batcher, Limits
 from serving.server.metrics import Metrics
 from serving.server.models import ModelConfig, Models
@@ -58,11 +59,16 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     poll_seconds: float = 1.0
-    ssl_config_file: Optional[str] = None
+    ssl_config_file: str | None = None
     cors: bool = False
     wait: bool = False
-    model_config_file: Optional[str] = None
+    model_config_file: str | None = None
     strict: Strict | None = None
+
+    @property
+    def url_host(self) -> str:
+        """The host as URLs and gRPC write it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def run(models: Sequence[ModelConfig], options: Options) -> None:
@@ -77,56 +83,46 @@ class _Rest(uvicorn.Server):
     """uvicorn's server without its signal handlers: `_serve` has its own."""
 
     @contextlib.contextmanager
-    def capture_signals(self):
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
 async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    loop, stop, strict = asyncio.get_running_loop(), asyncio.Event(), options.strict
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stopper(stop))
-    rest_socket = bound(options.host, options.rest_port)
+        loop.add_signal_handler(number, _stop, stop)
+    rest_socket = bind(options.host, options.rest_port)
     metrics = Metrics()
-    strict = options.strict
-    models = Models(_loader(metrics), _retries(options), options.poll_seconds, strict)
-    predictor = Predictor(
-        models,
-        Batcher(
-            ThreadPoolExecutor(options.limits.at_once, thread_name_prefix="model"),
-            options.limits,
-            metrics.batch,
-        ),
-        metrics,
-        options.seconds,
-    )
+    models = Models(partial(_load, metrics), _retries(options), options.poll_seconds, strict)
+    pool = ThreadPoolExecutor(options.limits.at_once, thread_name_prefix="model")
+    batcher = Batcher(pool, options.limits, metrics.batch)
+    predictor = Predictor(models, batcher, metrics, options.seconds)
 
-    def reload(configs) -> asyncio.Future:
+    def configure(configs: Sequence[ModelConfig]) -> asyncio.Future[None]:
         return loop.run_in_executor(None, models.configure, configs)
 
     in_flight = grpc_api.InFlight(strict.grpc_requests if strict else None)
-    grpc_server, health = grpc_api.make_server(predictor, reload, options.most_bytes, in_flight)
-    grpc_port = _grpc_port(grpc_server, options)
+    grpc_server, health = grpc_api.make_server(predictor, configure, options.most_bytes, in_flight)
+    grpc_port = _bind_grpc(grpc_server, options)
     gc.freeze()  # later collections need not look at the objects of start-up
-    loading = asyncio.ensure_future(_load(models, configs, options.wait, strict is not None))
+    loading = asyncio.ensure_future(_load_models(models, configs, configure, options))
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
-        _leave()
+        _exit()
     loading.result()
     models.start()
-    following = asyncio.ensure_future(
-        _follow(options.model_config_file, configs, reload, options.poll_seconds)
+    following = asyncio.ensure_future(_follow_config(configs, configure, options))
+    app = rest_api.make_app(
+        predictor,
+        options.most_bytes,
+        options.cors,
+        model=configs[0].name,
+        threads=strict.rest_api_num_threads if strict else None,
     )
     rest = _Rest(
         uvicorn.Config(
-            rest_api.make_app(
-                predictor,
-                options.most_bytes,
-                options.cors,
-                model=configs[0].name,
-                threads=strict.rest_api_num_threads if strict else None,
-            ),
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -137,10 +133,10 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     rest_socket.listen(1024)
     serving = asyncio.ensure_future(rest.serve([rest_socket]))
     await grpc_server.start()
-    await grpc_api.set_health(health, True)
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    log.info("REST and page on http://%s:%d", host, rest_socket.getsockname()[1])
-    log.info("gRPC%s on %s:%d", " with TLS" if options.ssl_config_file else "", host, grpc_port)
+    await grpc_api.set_health(health, "SERVING")
+    encryption = " with TLS" if options.ssl_config_file else ""
+    log.info("REST and page on http://%s:%d", options.url_host, rest_socket.getsockname()[1])
+    log.info("gRPC%s on %s:%d", encryption, options.url_host, grpc_port)
     if not is_loopback(options.host):
         log.warning(
             "%s can be reached from other machines, and nobody is asked for a password",
@@ -148,62 +144,58 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
         )
     await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
     if strict:
-        _leave()  # TensorFlow Serving has no handler for SIGTERM
+        _exit()  # TensorFlow Serving has no handler for SIGTERM
     log.info("stopping: requests in flight are answered first")
     following.cancel()
     models.stop()
-    await grpc_api.set_health(health, False)
+    await grpc_api.set_health(health, "NOT_SERVING")
     rest.should_exit = True
     await asyncio.gather(_stop_grpc(grpc_server, in_flight, options.seconds), serving)
     log.info("stopped")
-    _leave()
+    _exit()
 
 
-async def _stop_grpc(server, in_flight: grpc_api.InFlight, seconds: float) -> None:
+async def _stop_grpc(server: grpc.aio.Server, in_flight: grpc_api.InFlight, seconds: float) -> None:
     stopping = asyncio.ensure_future(server.stop(seconds))  # refuses new calls from now on
-    await in_flight.wait_for_none(seconds)
+    await in_flight.wait_until_idle(seconds)
     await server.stop(0.2)  # streams of the health service would last longer
     await stopping
 
 
-def _stopper(stop: asyncio.Event):
-    def ask() -> None:
-        if stop.is_set():
-            log.warning("stopped at once")
-            _leave(1)
-        stop.set()
-
-    return ask
+def _stop(stop: asyncio.Event) -> None:
+    """Begins an orderly end; a second signal ends the process at once."""
+    if stop.is_set():
+        log.warning("stopped at once")
+        _exit(1)
+    stop.set()
 
 
-def _leave(code: int = 0) -> None:
+def _exit(code: int = 0) -> None:
     """Ends the process at once: a thread may be loading a model, and TensorFlow would wait for it."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def _loader(metrics: Metrics):
-    def load(name: str, path: Path) -> servable.SavedModel:
-        log.info("%s: version %s is loading", name, path.name)
-        try:
-            model = servable.SavedModel(path)
-        except RequestError:
-            metrics.load(str(path), ok=False)
-            raise
-        metrics.load(str(path), ok=True)
-        started, status = time.monotonic(), "OK"
-        try:
-            model.warm_up()
-        except BaseException:
-            model.close()
-            status = "INTERNAL"
-            raise
-        finally:
-            metrics.warmup(str(path), status, time.monotonic() - started)
-        return model
-
-    return load
+def _load(metrics: Metrics, name: str, path: Path) -> servable.SavedModel:
+    """Loads a version and warms it up. Raises RequestError."""
+    log.info("%s: version %s is loading", name, path.name)
+    try:
+        model = servable.SavedModel(path)
+    except RequestError:
+        metrics.load(str(path), ok=False)
+        raise
+    metrics.load(str(path), ok=True)
+    began, status = time.monotonic(), "OK"
+    try:
+        model.warm_up()
+    except BaseException:
+        model.close()
+        status = "INTERNAL"
+        raise
+    finally:
+        metrics.warmup(str(path), status, time.monotonic() - began)
+    return model
 
 
 def _retries(options: Options) -> Retries:
@@ -217,37 +209,42 @@ def _retries(options: Options) -> Retries:
     )
 
 
-async def _load(models: Models, configs: Sequence[ModelConfig], wait: bool, strict: bool) -> None:
-    """Loads the models for the first time.
+Configure = Callable[[Sequence[ModelConfig]], Awaitable[None]]
+
+
+async def _load_models(
+    models: Models, configs: Sequence[ModelConfig], configure: Configure, options: Options
+) -> None:
+    """Loads the models for the first time, and waits for a version if the options say so.
+
+    A strict server waits as long as TensorFlow Serving does, and ends as it does.
 
     Args:
       models: the models.
       configs: the configuration of each.
-      wait: whether to wait until each model has a version.
-      strict: whether to wait for a version, and for all tries of one that does not load, and to end as
-        TensorFlow Serving does.
+      configure: loads the models of a configuration.
+      options: how to serve.
 
     Raises:
       UserError: a model cannot be served.
     """
-    waiting = False
+    is_waiting = False
     while True:
         try:
-            await asyncio.get_running_loop().run_in_executor(None, models.configure, configs)
-            return
+            return await configure(configs)
         except RequestError as error:
-            if strict and not _may_come_up(models, configs, error):
+            if options.strict and not _may_still_load(models, configs, error):
                 log.error("Failed to start server. Error: %s: %s", error.code.name, error.message)
-                _leave(255)
-            if not wait and not strict:
+                _exit(255)
+            if not options.wait and not options.strict:
                 raise UserError(error.message) from None
-            if not waiting:
+            if not is_waiting:
                 log.info("waiting: %s", error.message)
-            waiting = True
+            is_waiting = True
         await asyncio.sleep(1)
 
 
-def _may_come_up(models: Models, configs: Sequence[ModelConfig], error: RequestError) -> bool:
+def _may_still_load(models: Models, configs: Sequence[ModelConfig], error: RequestError) -> bool:
     """Whether TensorFlow Serving would still wait: for a first version, or for its next try."""
     if error.code is Code.FAILED_PRECONDITION:  # labels
         return False
@@ -258,32 +255,30 @@ def _may_come_up(models: Models, configs: Sequence[ModelConfig], error: RequestE
     return all(status.state is not State.END for status in statuses)
 
 
-async def _follow(
-    file: Optional[str], configs: Sequence[ModelConfig], reload, seconds: float
+async def _follow_config(
+    configs: Sequence[ModelConfig], configure: Configure, options: Options
 ) -> None:
     """Follows the changes of a `models.config`. A refused configuration is logged and tried again."""
-    served, told = list(configs), ""
+    file, served, logged = options.model_config_file, list(configs), ""
     while file:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(options.poll_seconds)
         try:
-            wanted = config.read(file)
+            wanted = config.read_models(file)
             if wanted != served:
-                await reload(wanted)
-                served, told = wanted, ""
-                log.info("%s: taken over", file)
+                await configure(wanted)
+                served, logged = wanted, ""
+                log.info("%s: configuration applied", file)
         except (UserError, RequestError) as error:
-            message = error.message if isinstance(error, RequestError) else str(error)
-            if message != told:
-                log.warning("%s: not taken over: %s", file, message)
-            told = message
+            if str(error) != logged:
+                log.warning("%s: configuration refused: %s", file, error)
+            logged = str(error)
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """A socket bound to an address. Raises UserError if that is not possible."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = addresses[0]
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
@@ -294,12 +289,13 @@ def bound(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _grpc_port(server, options: Options) -> int:
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    address = f"{host}:{options.grpc_port}"
+def _bind_grpc(server: grpc.aio.Server, options: Options) -> int:
+    """Binds the server and returns its port. Raises UserError if that is not possible."""
+    address = f"{options.url_host}:{options.grpc_port}"
     try:
         if options.ssl_config_file:
-            return server.add_secure_port(address, tls.credentials(options.ssl_config_file))
+            credentials = config.read_credentials(options.ssl_config_file)
+            return server.add_secure_port(address, credentials)
         return server.add_insecure_port(address)
     except RuntimeError:
         raise UserError(

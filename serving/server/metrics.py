@@ -1,6 +1,7 @@
 """The server's Prometheus metrics, with TensorFlow Serving's names; latencies are in microseconds."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -22,53 +23,42 @@ class Metrics:
     def __init__(self):
         disable_created_metrics()
         self._registry = registry = CollectorRegistry()
-        name = ":tensorflow:serving:{}".format
-        self._requests = Counter(
-            name("request_count"),
-            "The total number of requests.",
-            ["model_name", "status"],
-            registry=registry,
+
+        def counter(name: str, help_text: str, *labels: str) -> Counter:
+            return Counter(f":tensorflow:{name}", help_text, labels, registry=registry)
+
+        def histogram(name: str, help_text: str, *labels: str, buckets=_MICROSECONDS) -> Histogram:
+            name = f":tensorflow:serving:{name}"
+            return Histogram(name, help_text, labels, registry=registry, buckets=buckets)
+
+        self._requests = counter(
+            "serving:request_count", "The total number of requests.", "model_name", "status"
         )
-        labels = ["model_name", "API", "entrypoint"]
-        self._latency = Histogram(
-            name("request_latency"),
-            "The total time spent on a request.",
-            labels,
-            buckets=_MICROSECONDS,
-            registry=registry,
-        )
-        self._runtime = Histogram(
-            name("runtime_latency"),
-            "The time the model took.",
-            ["model_name", "API", "runtime"],
-            buckets=_MICROSECONDS,
-            registry=registry,
-        )
-        self._warmup = Histogram(
-            name("model_warmup_latency"),
-            "The time the warm-up requests took.",
-            ["model_path", "status"],
-            buckets=_MICROSECONDS,
-            registry=registry,
-        )
-        self._queuing = Histogram(
-            name("batching_session:queuing_latency"),
-            "The time requests waited for their batch.",
-            ["thread_pool_name"],
-            buckets=_MICROSECONDS,
-            registry=registry,
-        )
-        self._batch = Histogram(
-            name("batching_session:processed_batch_size"),
-            "Rows of a batch.",
-            buckets=_SIZES,
-            registry=registry,
-        )
-        self._loads = Counter(
-            ":tensorflow:cc:saved_model:load_attempt_count",
+        self._loads = counter(
+            "cc:saved_model:load_attempt_count",
             "The number of times a SavedModel was loaded.",
-            ["model_path", "status"],
-            registry=registry,
+            *("model_path", "status"),
+        )
+        self._latency = histogram(
+            "request_latency",
+            "The total time spent on a request.",
+            *("model_name", "API", "entrypoint"),
+        )
+        self._runtime = histogram(
+            "runtime_latency", "The time the model took.", "model_name", "API", "runtime"
+        )
+        self._warmup = histogram(
+            "model_warmup_latency",
+            "The time the warm-up requests took.",
+            *("model_path", "status"),
+        )
+        self._queuing = histogram(
+            "batching_session:queuing_latency",
+            "The time requests waited for their batch.",
+            "thread_pool_name",
+        )
+        self._batch = histogram(
+            "batching_session:processed_batch_size", "Rows of a batch.", buckets=_SIZES
         )
 
     def request(self, model: str, status: str, api: str, entrypoint: str, seconds: float) -> None:
@@ -90,7 +80,7 @@ class Metrics:
         """Counts a run of the model."""
         _child(self._runtime, model, "Predict", "TF1").observe(seconds * 1e6)
 
-    def batch(self, requests: int, rows: int, waited) -> None:
+    def batch(self, rows: int, waited: Sequence[float]) -> None:
         """Counts a batch: its rows, and the seconds that each of its requests waited."""
         self._batch.observe(rows)
         for seconds in waited:

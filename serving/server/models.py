@@ -5,11 +5,19 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Optional
 
-from serving.server.status import Code, RequestError
+from serving.server.status import Code, RequestError, invalid_argument, message_of
 from serving.server.strict import Strict
-from serving.server.versions import Lease, Policy, Retries, State, Status, T, Versions
+from serving.server.versions import (
+    Lease,
+    Policy,
+    Retries,
+    Servable,
+    State,
+    Status,
+    Versions,
+    not_served,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +38,7 @@ class ModelConfig:
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
-class Models(Generic[T]):
+class Models:
     """The models of a server. `configure` loads them; `start` looks for new versions until `stop`.
 
     Args:
@@ -42,16 +50,16 @@ class Models(Generic[T]):
 
     def __init__(
         self,
-        load: Callable[[str, Path], T],
+        load: Callable[[str, Path], Servable],
         retries: Retries,
         poll_seconds: float = 1.0,
         strict: Strict | None = None,
     ):
         self._load, self._retries, self._poll_seconds = load, retries, poll_seconds
         self._strict = strict
-        self._models: dict[str, Versions[T]] = {}
+        self._models: dict[str, Versions] = {}
         self._labels: dict[str, dict[str, int]] = {}
-        self._leaving: list[Versions[T]] = []
+        self._unloading: list[Versions] = []  # of models that are configured no more
         self._stepping = threading.RLock()
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._poll, name="versions", daemon=True)
@@ -65,30 +73,32 @@ class Models(Generic[T]):
         configs = list(configs)
         wanted = {config.name: config for config in configs}
         if len(wanted) < len(configs):
-            raise RequestError(Code.INVALID_ARGUMENT, "Illegal to list model twice in config list")
+            raise invalid_argument("Illegal to list model twice in config list")
         with self._stepping:
             if self._strict:
-                for config in wanted.values():
-                    self._refuse_labels_before_loading(config, self._strict)
-            asked = {name: self._versions(config) for name, config in wanted.items()}
-            for versions in asked.values():
+                for config in configs:
+                    self._check_labels_before_loading(config, self._strict)
+            configured = {name: self._versions(config) for name, config in wanted.items()}
+            for versions in configured.values():
                 versions.step()
             # A model whose new base path has no version that loads keeps the old one.
-            kept = {
-                name: one if _serves(one) else self._models.get(name, one)
-                for name, one in asked.items()
+            served = {
+                name: versions if _available(versions) else self._models.get(name, versions)
+                for name, versions in configured.items()
             }
-            for versions in {*self._models.values(), *asked.values()} - {*kept.values()}:
+            for versions in {*self._models.values(), *configured.values()} - {*served.values()}:
                 versions.close()
-                self._leaving.append(versions)
-            self._models = kept
-            self._labels = {name: labels for name, labels in self._labels.items() if name in kept}
+                self._unloading.append(versions)
+            self._models = served
+            self._labels = {name: own for name, own in self._labels.items() if name in served}
             self._wake.set()
-            for versions in asked.values():
-                _refuse_unserved(versions)
-            for config in wanted.values() if not self._strict else ():
-                _refuse_unavailable(config, asked[config.name])
-            self._labels = {config.name: dict(config.labels) for config in wanted.values()}
+            for versions in configured.values():
+                _check_served(versions)
+            for config in configs if not self._strict else ():
+                for version in config.labels.values():
+                    if version not in _available(configured[config.name]):
+                        raise _label_on_unavailable_version(config.name, version)
+            self._labels = {config.name: dict(config.labels) for config in configs}
 
     def start(self) -> None:
         """Starts to look for new versions."""
@@ -99,19 +109,19 @@ class Models(Generic[T]):
         self._stopped.set()
         self._wake.set()
 
-    def lease(
-        self, name: str, version: Optional[int] = None, label: Optional[str] = None
-    ) -> Lease[T]:
+    def lease(self, name: str, version: int | None = None, label: str | None = None) -> Lease:
         """Keeps a version of a model loaded until the lease is released. Raises RequestError."""
         if name not in self._models:
-            asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-            raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
-        return self._models[name].acquire(self._numbered(name, version, label))
+            raise not_served(name, version)
+        if label is not None:
+            if label not in self._labels.get(name, {}):
+                raise invalid_argument(f"Unrecognized servable version label: {label}")
+            version = self._labels[name][label]
+        return self._models[name].acquire(version)
 
     def statuses(self, name: str, version: int | None = None) -> list[Status]:
         """The states of a model's versions, or of the given one. Raises RequestError."""
-        versions = self._models.get(name)
-        statuses = versions.statuses() if versions else []
+        statuses = self._models[name].statuses() if name in self._models else []
         if not statuses:
             raise RequestError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
         chosen = [status for status in statuses if version in (None, status.version)]
@@ -119,27 +129,18 @@ class Models(Generic[T]):
             raise RequestError(Code.NOT_FOUND, f"Could not find version {version} of model {name}")
         return chosen
 
-    def _numbered(self, name: str, version: Optional[int], label: Optional[str]) -> Optional[int]:
-        if label is None:
-            return version
-        if label not in self._labels.get(name, {}):
-            raise RequestError(
-                Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}"
-            )
-        return self._labels[name][label]
-
-    def _refuse_labels_before_loading(self, config: ModelConfig, strict: Strict) -> None:
-        """Refuses labels as TensorFlow Serving does, which checks them before it loads versions."""
+    def _check_labels_before_loading(self, config: ModelConfig, strict: Strict) -> None:
+        """Checks labels as TensorFlow Serving does, which does so before it loads versions."""
         existing = self._labels.get(config.name, {})
         served = self._models.get(config.name)
-        states = {one.version: one.state for one in served.statuses()} if served else {}
+        available = _available(served) if served else set()
         for label, version in config.labels.items():
-            moves = existing.get(label, version) != version
-            allowed = strict.allow_version_labels_for_unavailable_models and not moves
-            if states.get(version) is not State.AVAILABLE and not allowed:
+            stays = existing.get(label, version) == version
+            allowed = strict.allow_version_labels_for_unavailable_models and stays
+            if version not in available and not allowed:
                 raise _label_on_unavailable_version(config.name, version)
 
-    def _versions(self, config: ModelConfig) -> Versions[T]:
+    def _versions(self, config: ModelConfig) -> Versions:
         old = self._models.get(config.name)
         if old and old.base_path == config.base_path:
             old.policy = config.policy
@@ -154,47 +155,35 @@ class Models(Generic[T]):
         )
 
     def _poll(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             self._wake.wait(self._poll_seconds)
             self._wake.clear()
             if self._stopped.is_set():
                 return
             with self._stepping:
-                for versions in [*self._models.values(), *self._leaving]:
+                for versions in [*self._models.values(), *self._unloading]:
                     try:
                         versions.step()
                     except Exception as error:  # a fault here must not end the polling
-                        log.error(
-                            "%s: %s",
-                            versions.name,
-                            " ".join(str(error).split()) or type(error).__name__,
-                        )
-                self._leaving = [versions for versions in self._leaving if not versions.idle]
+                        log.error("%s: %s", versions.name, message_of(error))
+                self._unloading = [versions for versions in self._unloading if not versions.idle]
 
 
-def _serves(versions: Versions) -> bool:
-    return any(status.state is State.AVAILABLE for status in versions.statuses())
+def _available(versions: Versions) -> set[int]:
+    return {status.version for status in versions.statuses() if status.state is State.AVAILABLE}
 
 
-def _refuse_unserved(versions: Versions) -> None:
-    if _serves(versions):
+def _check_served(versions: Versions) -> None:
+    """Raises RequestError if no version of a model is available."""
+    if _available(versions):
         return
-    statuses = versions.statuses()
+    name, statuses = versions.name, versions.statuses()
     if not statuses:
-        raise RequestError(
-            Code.NOT_FOUND, f"no version of model {versions.name} in {versions.base_path}"
-        )
+        raise RequestError(Code.NOT_FOUND, f"no version of model {name} in {versions.base_path}")
+    newest = statuses[0]
     raise RequestError(
-        statuses[0].code,
-        f"version {statuses[0].version} of model {versions.name} cannot be loaded: {statuses[0].message}",
+        newest.code, f"version {newest.version} of model {name} cannot be loaded: {newest.message}"
     )
-
-
-def _refuse_unavailable(config: ModelConfig, versions: Versions) -> None:
-    states = {status.version: status.state for status in versions.statuses()}
-    for version in config.labels.values():
-        if states.get(version) is not State.AVAILABLE:
-            raise _label_on_unavailable_version(config.name, version)
 
 
 def _label_on_unavailable_version(model: str, version: int) -> RequestError:

@@ -1,10 +1,8 @@
 """Answers predict requests of REST and gRPC: finds version and signature, checks inputs, runs the model."""
 
-import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -12,21 +10,19 @@ from serving.server import tensors
 from serving.server.batching import Batcher, Job
 from serving.server.metrics import Metrics
 from serving.server.models import Models
-from serving.server.servable import SavedModel
 from serving.server.signature import Signature
-from serving.server.status import Code, RequestError
+from serving.server.status import Code, RequestError, invalid_argument
 
-Inputs = Mapping[str, np.ndarray]
 DEFAULT_SIGNATURE = "serving_default"
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a request asks: a model, its version or label if given, and a signature."""
+    """The model that a request names, its version or label if given, and a signature."""
 
     model: str
-    version: Optional[int] = None
-    label: Optional[str] = None
+    version: int | None = None
+    label: str | None = None
     signature: str = ""
 
 
@@ -44,7 +40,7 @@ class Answer:
 class Predictor:
     """Answers requests; `seconds` is the time limit of a request."""
 
-    models: Models[SavedModel]
+    models: Models
     batcher: Batcher
     metrics: Metrics
     seconds: float
@@ -52,62 +48,70 @@ class Predictor:
     async def predict(
         self,
         spec: Spec,
-        inputs_for: Callable[[Signature], Inputs | Awaitable[Inputs]],
+        inputs_for: Callable[[Signature], Awaitable[Mapping[str, np.ndarray]]],
         entrypoint: str,
-        seconds: Optional[float] = None,
-        unknown_signature: Code = Code.FAILED_PRECONDITION,
-        check: Callable[[Signature], None] = lambda signature: None,
+        seconds: float | None = None,
+        output_filter: Sequence[str] = (),
     ) -> Answer:
         """The answer to a request.
 
         Args:
-          spec: what the request asks.
+          spec: the model, version and signature.
           inputs_for: reads the inputs of the signature.
           entrypoint: "REST" or "GRPC".
           seconds: the time left until the client's deadline.
-          unknown_signature: the code for an unknown signature, which differs between REST and gRPC.
-          check: further checks of the request against the signature.
+          output_filter: the aliases of the outputs to return; all by default.
 
         Raises:
           RequestError: with the code and message that the client gets.
         """
-        started, api = time.monotonic(), "predict" if entrypoint == "REST" else "Predict"
-        status, known = Code.INTERNAL, False
+        began, code, is_known = time.monotonic(), Code.INTERNAL, False
         try:
             lease = self.models.lease(spec.model, spec.version, spec.label)
-            known = True
+            is_known = True
             try:
                 name = spec.signature or DEFAULT_SIGNATURE
                 signature = lease.servable.signatures.get(name)
                 if signature is None:
                     raise RequestError(
-                        unknown_signature, f'Serving signature key "{name}" not found.'
+                        Code.INVALID_ARGUMENT if entrypoint == "REST" else Code.FAILED_PRECONDITION,
+                        f'Serving signature key "{name}" not found.',
                     )
-                check(signature)
-                inputs = inputs_for(signature)
-                if inspect.isawaitable(inputs):
-                    inputs = await inputs
+                aliases = _filter_outputs(signature, output_filter)
+                inputs = await inputs_for(signature)
                 tensors.check_inputs(signature, inputs)
             except BaseException:
                 lease.release()
                 raise
-            servable, began = lease.servable, time.monotonic()
+            servable, run_began = lease.servable, time.monotonic()
             job = Job(
                 key=(spec.model, lease.version, id(servable), name),
                 signature=signature,
                 run=lambda tensors, seconds: servable.run(name, tensors, seconds),
                 inputs=inputs,
-                deadline=started + min(self.seconds, self.seconds if seconds is None else seconds),
+                deadline=began + (self.seconds if seconds is None else min(seconds, self.seconds)),
             )
             outputs = await self.batcher.run(job, lease.release)
-            self.metrics.runtime(spec.model, time.monotonic() - began)
-            status = Code.OK
-            return Answer(lease.version, name, signature, outputs)
+            self.metrics.runtime(spec.model, time.monotonic() - run_began)
+            code = Code.OK
+            return Answer(
+                lease.version, name, signature, {alias: outputs[alias] for alias in aliases}
+            )
         except RequestError as error:
-            status = error.code
+            code = error.code
             raise
         finally:
-            if known:
-                self.metrics.request(
-                    spec.model, status.name, api, entrypoint, time.monotonic() - started
-                )
+            if is_known:
+                api = "predict" if entrypoint == "REST" else "Predict"
+                taken = time.monotonic() - began
+                self.metrics.request(spec.model, code.name, api, entrypoint, taken)
+
+
+def _filter_outputs(signature: Signature, aliases: Sequence[str]) -> list[str]:
+    """The aliases of the outputs that a request asks for. Raises RequestError, INVALID_ARGUMENT."""
+    for index, alias in enumerate(aliases):
+        if alias not in signature.outputs:
+            raise invalid_argument(f"output tensor alias not found in signature: {alias}")
+        if alias in aliases[:index]:
+            raise invalid_argument(f"duplicate output tensor alias: {alias}")
+    return list(aliases or signature.outputs)

@@ -7,10 +7,14 @@ import logging
 import re
 import time
 import zlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlencode
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -18,22 +22,20 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from components.export.output_formats import STYLESHEET
-from serving.server import rest_json
-from serving.server.grpc_api import refuse_other_method
-from serving.server.metrics import CONTENT_TYPE, PATH
+from serving.server import metrics, rest_json
+from serving.server.model_info import as_json, model_signatures, model_status, refuse_other_method
 from serving.server.predicting import Predictor, Spec
-from serving.server.signature import Signature, TensorSpec
-from serving.server.status import Code, RequestError
+from serving.server.status import RequestError, invalid_argument, message_of
 
 log = logging.getLogger(__name__)
 PAGE = Path(__file__).resolve().parent.parent / "page"
 DESCRIPTION = Path(__file__).resolve().parent / "openapi.json"
 
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
-_ASK = re.compile(_MODEL + ":(?P<verb>predict|classify|regress)", re.IGNORECASE)
-_LOOK = re.compile(_MODEL + "(?P<metadata>/metadata)?", re.IGNORECASE)
+_METHOD = re.compile(_MODEL + ":(?P<method>predict|classify|regress)", re.IGNORECASE)
+_STATUS = re.compile(_MODEL + "(?P<metadata>/metadata)?", re.IGNORECASE)
 _BIG = 2**17  # bytes of a body whose parsing would hold up other requests
-_DRAINING = 2.0  # seconds
+_DRAIN_SECONDS = 2.0
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 # The page may ask other servers.
 _PAGE_HEADERS = _HEADERS | {
@@ -42,14 +44,6 @@ _PAGE_HEADERS = _HEADERS | {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-
-
-class _HttpError(Exception):
-    """An error of HTTP itself, which has no gRPC code."""
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status, self.message = status, message
 
 
 def make_app(
@@ -71,54 +65,43 @@ def make_app(
       threads: the most predict requests that are answered at the same time; the others wait.
     """
 
-    async def metrics(_: Request) -> Response:
-        return Response(predictor.metrics.text(), media_type=CONTENT_TYPE)
+    async def show_metrics(_: Request) -> Response:
+        return Response(predictor.metrics.text(), media_type=metrics.CONTENT_TYPE)
 
-    async def description(_: Request) -> Response:
+    async def show_description(_: Request) -> Response:
         return FileResponse(DESCRIPTION, media_type="application/json", headers=_HEADERS)
 
-    async def resource(request: Request) -> Response:
-        if (
-            not request.path_params["path"]
-            and model != "ner"
-            and "model" not in request.query_params
-        ):
+    async def show_page(request: Request) -> Response:
+        name = request.path_params["path"]
+        if not name and model != "ner" and "model" not in request.query_params:
             return RedirectResponse(f"/?{urlencode({'model': model})}")
-        name = request.path_params["path"] or "index.html"
-        if name == STYLESHEET.name:
-            return FileResponse(STYLESHEET, headers=_PAGE_HEADERS)
-        path = (page / name).resolve()
-        if (
-            not path.is_relative_to(page.resolve())
-            or not path.is_file()
-            or path.suffix in (".py", ".pyc")
-        ):
+        path = STYLESHEET if name == STYLESHEET.name else (page / (name or "index.html")).resolve()
+        if path != STYLESHEET and not path.is_relative_to(page.resolve()):
+            return _not_found()
+        if not path.is_file() or path.suffix in (".py", ".pyc"):
             return _not_found()
         return FileResponse(path, headers=_PAGE_HEADERS)
 
-    async def refused(request: Request, error: Exception) -> Response:
+    async def refuse(_: Request, error: Exception) -> Response:
         return _not_found()
 
     api = _Api(predictor, most_bytes, threads)
+    allow_all = Middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["POST", "GET"],
+        allow_headers=["Content-Type"],
+    )
     return Starlette(
         routes=[
             Route("/v1", api),
             Route("/v1/{path:path}", api),
-            Route(PATH, metrics),
-            Route("/openapi.json", description),
-            Route("/{path:path}", resource),
+            Route(metrics.PATH, show_metrics),
+            Route("/openapi.json", show_description),
+            Route("/{path:path}", show_page),
         ],
-        exception_handlers={404: refused, 405: refused},
-        middleware=[
-            Middleware(
-                CORSMiddleware,
-                allow_origins=["*"],
-                allow_methods=["POST", "GET"],
-                allow_headers=["Content-Type"],
-            )
-        ]
-        if cors
-        else [],
+        exception_handlers={404: refuse, 405: refuse},
+        middleware=[allow_all] if cors else [],
     )
 
 
@@ -134,14 +117,14 @@ class _Api:
         try:
             response = await self._answer(request)
         except RequestError as error:
-            response = _error(error.code.http, error.message)
-        except _HttpError as error:
-            response = _error(error.status, error.message)
+            response = _error(error.http_status, error.message)
+        except HTTPException as error:
+            response = _error(error.status_code, error.detail)
         except ClientDisconnect:
             return
         except Exception as error:  # a fault of this program
             log.error("%s failed: %r", scope["path"], error)
-            response = _error(500, " ".join(str(error).split()) or type(error).__name__)
+            response = _error(500, message_of(error))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -152,113 +135,89 @@ class _Api:
         if request.method == "OPTIONS":
             has_origin = re.search("https?://", request.headers.get("origin", ""))
             return Response(status_code=200 if has_origin else 400)
-        if request.method == "POST" and (match := _ASK.fullmatch(path)):
-            return await self._ask(request, _spec(match), match["verb"].lower())
-        if request.method == "GET" and (match := _LOOK.fullmatch(path)):
-            return self._look(_spec(match), bool(match["metadata"]))
+        if request.method == "POST" and (match := _METHOD.fullmatch(path)):
+            return await self._predict(request, _spec(match), match["method"].lower())
+        if request.method == "GET" and (match := _STATUS.fullmatch(path)):
+            return self._describe(_spec(match), bool(match["metadata"]))
         if request.method == "GET" and re.fullmatch(r"/v1/models", path, re.IGNORECASE):
-            raise RequestError(Code.INVALID_ARGUMENT, "Missing model name in request.")
-        raise RequestError(
-            Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {unquote(path)}"
-        )
+            raise invalid_argument("Missing model name in request.")
+        raise invalid_argument(f"Malformed request: {request.method} {unquote(path)}")
 
-    async def _ask(self, request: Request, spec: Spec, verb: str) -> Response:
-        body = await _body(request, self._most_bytes, self._predictor.seconds)
+    async def _predict(self, request: Request, spec: Spec, method: str) -> Response:
+        body = await _read_body(request, self._most_bytes, self._predictor.seconds)
         parsed = await _in_thread_if_big(len(body), rest_json.parse, body)
-        if verb != "predict":
-            refuse_other_method(
-                self._predictor.models, _with_signature(spec, parsed.signature), verb
-            )
+        spec = replace(spec, signature=parsed.signature or "")
+        if method != "predict":
+            refuse_other_method(self._predictor.models, spec, method)
         async with self._threads:
-            return await self._predict(spec, body, parsed)
+            answer = await self._predictor.predict(
+                spec,
+                lambda signature: _in_thread_if_big(
+                    len(body), rest_json.arrays_of, parsed, signature
+                ),
+                "REST",
+            )
+            size = sum(array.size for array in answer.outputs.values()) * 8
+            return _json(
+                await _in_thread_if_big(size, rest_json.answer, answer.outputs, parsed.by_rows)
+            )
 
-    async def _predict(self, spec: Spec, body: bytes, parsed: rest_json.Request) -> Response:
-        answer = await self._predictor.predict(
-            _with_signature(spec, parsed.signature),
-            lambda signature: _in_thread_if_big(len(body), rest_json.arrays_of, parsed, signature),
-            "REST",
-            unknown_signature=Code.INVALID_ARGUMENT,
-        )
-        size = sum(array.size for array in answer.outputs.values()) * 8
-        return _json(
-            await _in_thread_if_big(size, rest_json.answer, answer.outputs, parsed.by_rows)
-        )
-
-    def _look(self, spec: Spec, metadata: bool) -> Response:
-        started = time.monotonic()
-        response = self._metadata(spec) if metadata else self._status(spec)
-        self._predictor.metrics.request(spec.model, "OK", "", "REST", time.monotonic() - started)
-        return response
-
-    def _status(self, spec: Spec) -> Response:
-        return _json(
-            {
-                "model_version_status": [
-                    {
-                        "version": str(status.version),
-                        "state": status.state.name,
-                        "status": {"error_code": status.code.name, "error_message": status.message},
-                    }
-                    for status in self._predictor.models.statuses(spec.model, spec.version)
-                ]
+    def _describe(self, spec: Spec, metadata: bool) -> Response:
+        """The status of a model's versions, or the metadata of one version."""
+        began, models = time.monotonic(), self._predictor.models
+        if metadata:
+            version, signatures = model_signatures(models, spec)
+            model_spec = {"name": spec.model, "signature_name": "", "version": str(version)}
+            content = {
+                "model_spec": model_spec,
+                "metadata": {"signature_def": as_json(signatures)},
             }
-        )
-
-    def _metadata(self, spec: Spec) -> Response:
-        lease = self._predictor.models.lease(spec.model, spec.version, spec.label)
-        try:
-            definitions = {
-                name: _definition(signature, lease.servable.definitions[name])
-                for name, signature in lease.servable.signatures.items()
-            }
-        finally:
-            lease.release()
-        return _json(
-            {
-                "model_spec": {
-                    "name": spec.model,
-                    "signature_name": "",
-                    "version": str(lease.version),
-                },
-                "metadata": {"signature_def": {"signature_def": definitions}},
-            }
-        )
+        else:
+            content = as_json(model_status(models, spec.model, spec.version))
+        self._predictor.metrics.request(spec.model, "OK", "", "REST", time.monotonic() - began)
+        return _json(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-async def _body(request: Request, most: int, seconds: float) -> bytes:
-    """Reads a request's body, and unpacks gzip. Raises _HttpError."""
+async def _read_body(request: Request, most: int, seconds: float) -> bytes:
+    """Reads a request's body, and unpacks gzip.
+
+    Args:
+      request: the request.
+      most: the largest body in bytes, unpacked.
+      seconds: the time limit.
+
+    Raises:
+      HTTPException: it is too large, too slow, or in another encoding.
+      RequestError: it is not valid gzip.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", ""):
-        raise _HttpError(415, f"Content-Encoding {encoding}: expected gzip or none")
+        raise HTTPException(415, f"Content-Encoding {encoding}: expected gzip or none")
     length = request.headers.get("content-length", "")
-    too_large = _HttpError(413, f"Request body too large: expected at most {most} bytes")
+    too_large = HTTPException(413, f"Request body too large: expected at most {most} bytes")
     if length.isdigit() and int(length) > most:
         # A client that still sends does not read the answer: read some of the rest first.
         with contextlib.suppress(asyncio.TimeoutError, ClientDisconnect):
-            await asyncio.wait_for(_drain(request, 4 * most), _DRAINING)
+            await asyncio.wait_for(_drain(request, 4 * most), _DRAIN_SECONDS)
         raise too_large
     unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-    pieces, size = [], 0
+    body = bytearray()
 
     async def read() -> None:
-        nonlocal size
         async for piece in request.stream():
-            if unpack:
-                piece = unpack.decompress(piece, most - size + 1)
-            size += len(piece)
-            if size > most:
+            body.extend(unpack.decompress(piece, most - len(body) + 1) if unpack else piece)
+            if len(body) > most:
                 raise too_large
-            pieces.append(piece)
 
     try:
         await asyncio.wait_for(read(), seconds)
     except asyncio.TimeoutError:
-        raise _HttpError(408, f"Request body did not come within {seconds:g} s") from None
+        raise HTTPException(408, f"Request body did not come within {seconds:g} s") from None
     except zlib.error as error:
-        raise RequestError(Code.INVALID_ARGUMENT, f"Cannot unpack gzip: {error}") from None
-    if unpack and size and not unpack.eof:
-        raise RequestError(Code.INVALID_ARGUMENT, "Cannot unpack gzip: the body ends too soon")
-    return b"".join(pieces)
+        raise invalid_argument(f"Cannot unpack gzip: {error}") from None
+    if unpack and body and not unpack.eof:
+        raise invalid_argument("Cannot unpack gzip: the body ends too soon")
+    return bytes(body)
 
 
 async def _drain(request: Request, most: int) -> None:
@@ -269,7 +228,7 @@ async def _drain(request: Request, most: int) -> None:
             return
 
 
-async def _in_thread_if_big(size: int, function, *arguments):
+async def _in_thread_if_big(size: int, function: Callable, *arguments: Any) -> Any:
     """Calls a function, in a thread if it works on many bytes."""
     if size < _BIG:
         return function(*arguments)
@@ -281,57 +240,21 @@ def _spec(match: re.Match) -> Spec:
     if match["version"]:
         version = int(match["version"]) if len(match["version"]) < 20 else 2**63
         if version >= 2**63:
-            raise _HttpError(400, "")
-    return Spec(
-        unquote(match["model"]), version, unquote(match["label"]) if match["label"] else None
-    )
-
-
-def _with_signature(spec: Spec, signature) -> Spec:
-    return Spec(spec.model, spec.version, spec.label, signature or "")
-
-
-def _definition(signature: Signature, definition) -> dict:
-    return {
-        "inputs": {
-            alias: _info(spec, definition.inputs[alias]) for alias, spec in signature.inputs.items()
-        },
-        "outputs": {
-            alias: _info(spec, definition.outputs[alias])
-            for alias, spec in signature.outputs.items()
-        },
-        "method_name": signature.method,
-        "defaults": {},
-    }
-
-
-def _info(spec: TensorSpec, info) -> dict:
-    sizes = [] if spec.shape is None else [-1 if size is None else size for size in spec.shape]
-    return {
-        "dtype": f"DT_{ {'float32': 'FLOAT', 'float64': 'DOUBLE', 'float16': 'HALF'}.get(spec.dtype, spec.dtype.upper()) }",
-        "tensor_shape": {
-            "dim": [{"size": str(size), "name": ""} for size in sizes],
-            "unknown_rank": spec.shape is None,
-        },
-        "name": info.name,
-    }
+            raise HTTPException(400, "")
+    label = unquote(match["label"]) if match["label"] else None
+    return Spec(unquote(match["model"]), version, label)
 
 
 def _not_found() -> Response:
     return Response("<html><body>Not found</body></html>", 404, _HEADERS, media_type="text/html")
 
 
-def _json(content) -> Response:
-    body = (
-        content
-        if isinstance(content, bytes)
-        else json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-    )
-    return Response(body, media_type="application/json", headers=_HEADERS)
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json", headers=_HEADERS)
 
 
 def _error(status: int, message: str) -> Response:
     if not message:
         return Response(status_code=status)
-    body = json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(body, status, media_type="application/json", headers=_HEADERS)
+    body = json.dumps({"error": message}, ensure_ascii=False)
+    return _json(body.encode("utf-8", "replace"), status)

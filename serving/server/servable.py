@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import prediction_log_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from components.export import saved_model
 from serving.server import memory, tensors
 from serving.server.signature import Signature, TensorSpec
-from serving.server.status import Code, RequestError
+from serving.server.status import Code, RequestError, code_of, invalid_argument
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_WARMUPS = 1000
@@ -28,13 +27,18 @@ class SavedModel:
             self._model = saved_model.SavedModel(path)
             self.definitions = self._model.definitions
             self.signatures = {
-                name: _signature(definition) for name, definition in self.definitions.items()
+                name: Signature(
+                    {alias: _spec(info) for alias, info in definition.inputs.items()},
+                    {alias: _spec(info) for alias, info in definition.outputs.items()},
+                    definition.method_name,
+                )
+                for name, definition in self.definitions.items()
             }
         except Exception as error:
             raise _as_request_error(error) from None
 
     def run(
-        self, signature: str, inputs: Mapping[str, np.ndarray], seconds: Optional[float] = None
+        self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float | None = None
     ) -> dict[str, np.ndarray]:
         """The signature's outputs by alias, for inputs that fit it.
 
@@ -45,13 +49,9 @@ class SavedModel:
         except Exception as error:
             raise _as_request_error(error) from None
 
-    def warm_up(self) -> int:
-        """Runs the warm-up requests of the SavedModel and returns their number.
-
-        Raises RequestError if a request fails.
-        """
-        number = 0
-        for number, request in enumerate(_warmup_requests(self.path / WARMUP), 1):  # noqa: B007 - counted
+    def warm_up(self) -> None:
+        """Runs the warm-up requests of the SavedModel. Raises RequestError if one fails."""
+        for request in _warmup_requests(self.path / WARMUP):
             name = request.model_spec.signature_name or "serving_default"
             if name not in self.signatures:
                 raise RequestError(
@@ -62,7 +62,6 @@ class SavedModel:
             }
             tensors.check_inputs(self.signatures[name], inputs)
             self.run(name, inputs)
-        return number
 
     def close(self) -> None:
         """Frees the model and gives its memory back to the system."""
@@ -70,60 +69,52 @@ class SavedModel:
         memory.trim()
 
 
-def _warmup_requests(path: Path) -> Iterator:
+def _warmup_requests(path: Path) -> Iterator[predict_pb2.PredictRequest]:
     if not path.is_file():
         return
     try:
-        for number, record in enumerate(tf.compat.v1.io.tf_record_iterator(str(path))):
-            if number == MOST_WARMUPS:
-                raise RequestError(
-                    Code.INVALID_ARGUMENT,
-                    f"Number of warmup records exceeds the maximum ({MOST_WARMUPS}) in {path}",
+        for index, record in enumerate(tf.compat.v1.io.tf_record_iterator(str(path))):
+            if index == MOST_WARMUPS:
+                raise invalid_argument(
+                    f"Number of warmup records exceeds the maximum ({MOST_WARMUPS}) in {path}"
                 )
-            kind = (entry := prediction_log_pb2.PredictionLog.FromString(record)).WhichOneof(
-                "log_type"
-            )
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            kind = log.WhichOneof("log_type")
             if kind != "predict_log":
                 raise RequestError(
                     Code.UNIMPLEMENTED,
                     f"warm-up: {path} holds a {kind}; only predict_log is known here",
                 )
-            yield entry.predict_log.request
+            yield log.predict_log.request
     except RequestError:
         raise
     except Exception as error:
         raise RequestError(
-            Code.DATA_LOSS, f"{path}: cannot read the warm-up requests ({_line(error)})"
+            Code.DATA_LOSS, f"{path}: cannot read the warm-up requests ({_first_line(error)})"
         ) from None
 
 
-def _signature(definition) -> Signature:
-    return Signature(
-        {alias: _spec(info) for alias, info in definition.inputs.items()},
-        {alias: _spec(info) for alias, info in definition.outputs.items()},
-        definition.method_name,
+def _spec(info: "tf.compat.v1.TensorInfo") -> TensorSpec:
+    shape = tf.TensorShape(info.tensor_shape)
+    return TensorSpec(
+        tf.as_dtype(info.dtype).name, None if shape.rank is None else tuple(shape.as_list())
     )
-
-
-def _spec(info) -> TensorSpec:
-    shape: Optional[tuple] = None
-    if not info.tensor_shape.unknown_rank:
-        shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
-    return TensorSpec(tf.as_dtype(info.dtype).name, shape)
 
 
 def _as_request_error(error: Exception) -> RequestError:
     if isinstance(error, RequestError):
         return error
     if isinstance(error, tf.errors.OpError):
-        return RequestError(Code(error.error_code), _line(error))
-    if isinstance(error, OSError):  # TensorFlow's loader, where there is no SavedModel
-        return RequestError(Code.NOT_FOUND, _line(error))
-    return RequestError(Code.INTERNAL, _line(error))
+        code = code_of(error.error_code)
+    elif isinstance(error, OSError):  # TensorFlow's loader, where there is no SavedModel
+        code = Code.NOT_FOUND
+    else:
+        code = Code.INTERNAL
+    return RequestError(code, _first_line(error))
 
 
-def _line(error: Exception) -> str:
-    # The first line with a message; the graph's history that follows does not help the client.
+def _first_line(error: Exception) -> str:
+    """The first line with a message; the graph's history that follows does not help the client."""
     lines = (line.strip() for line in str(error).splitlines())
-    said = (line for line in lines if line and not line.startswith(_HEADINGS))
-    return next(said, type(error).__name__)
+    messages = (line for line in lines if line and not line.startswith(_HEADINGS))
+    return next(messages, type(error).__name__)

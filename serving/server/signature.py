@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Optional
 
-Shape = Optional[tuple[Optional[int], ...]]
+Shape = tuple[int | None, ...] | None
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class TensorSpec:
         """Whether a tensor of this shape may be fed."""
         return self.shape is None or (
             len(shape) == len(self.shape)
-            and all(want in (None, have) for want, have in zip(self.shape, shape))
+            and all(size in (None, actual) for size, actual in zip(self.shape, shape))
         )
 
 
@@ -34,8 +33,9 @@ class Signature:
     def batches(self) -> bool:
         """Whether rows of several requests may be run together, and each request's part of the outputs told apart.
 
-        All inputs and outputs need a free first dimension. A dense output whose second dimension is free too is as wide as
-        the longest row; `count` must tell how much of that is a request's own, else its answer would depend on who shares the batch.
+        All inputs and outputs need a free first dimension. A dense output whose second dimension is
+        free too is as wide as the longest row; `count` must tell how much of that is a request's own,
+        or its answer would depend on the other requests of the batch.
         """
         first_is_free = all(
             spec.shape and spec.shape[0] is None

@@ -1,36 +1,8 @@
-"""gRPC's status codes, and the HTTP status of each."""
+"""The errors of requests: gRPC's status codes, and the HTTP status of each."""
 
-from enum import IntEnum
+from grpc import StatusCode as Code
 
-
-class Code(IntEnum):
-    """gRPC's status codes, by their numbers on the wire."""
-
-    OK = 0
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
-
-    @property
-    def http(self) -> int:
-        """The HTTP status that TensorFlow Serving answers for it."""
-        return _HTTP.get(self, 500)
-
-
-_HTTP = {
+_HTTP_STATUSES = {
     Code.OK: 200,
     Code.INVALID_ARGUMENT: 400,
     Code.FAILED_PRECONDITION: 400,
@@ -41,6 +13,7 @@ _HTTP = {
     Code.UNAVAILABLE: 503,
     Code.DEADLINE_EXCEEDED: 504,
 }
+_BY_NUMBER = {code.value[0]: code for code in Code}
 
 
 class RequestError(Exception):
@@ -49,3 +22,23 @@ class RequestError(Exception):
     def __init__(self, code: Code, message: str):
         super().__init__(message)
         self.code, self.message = code, message
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status that TensorFlow Serving answers."""
+        return _HTTP_STATUSES.get(self.code, 500)
+
+
+def invalid_argument(message: str) -> RequestError:
+    """The error of a request that is wrong whatever the state of the server."""
+    return RequestError(Code.INVALID_ARGUMENT, message)
+
+
+def code_of(number: int) -> Code:
+    """The status code with a number."""
+    return _BY_NUMBER[number]
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an error in one line; its type if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,8 +1,9 @@
 """TensorFlow Serving's behaviour under load and with broken versions, for tests of clients and runbooks.
 
-The development server is more forgiving than TensorFlow Serving: it queues all requests, and a version
-that does not load or a label on a missing version disturbs nothing. With `tfx-ner serve --strict FLAGS`
-it behaves as TensorFlow Serving was measured to with those of its flags that are fields here.
+The development server is more forgiving than TensorFlow Serving: it queues all requests, and a
+version that does not load or a label on a missing version disturbs nothing. With `tfx-ner serve
+--strict FLAGS` it behaves as TensorFlow Serving was measured to with those of its flags that are
+fields here.
 """
 
 import os
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from components.errors import UserError
 
 _POLLERS = 2  # threads of grpc_max_threads that wait for requests and answer none
+_PARSERS = {int: int, bool: {"true": True, "false": False}.__getitem__}
 
 
 def _four_a_core() -> int:
@@ -55,12 +57,10 @@ def parse(flags: str) -> Strict:
         name, equals, value = flag.removeprefix("--").partition("=")
         if not flag.startswith("--") or not equals:
             raise UserError(f"--strict: found {flag}; expected flags as --grpc_max_threads=512")
-        if name not in types:
-            continue
-        try:
-            values[name] = (
-                {"true": True, "false": False}[value] if types[name] is bool else int(value)
-            )
-        except (KeyError, ValueError):
-            raise UserError(f"--strict: found {flag}; expected {types[name].__name__}") from None
+        if name in types:
+            try:
+                values[name] = _PARSERS[types[name]](value)
+            except (KeyError, ValueError):
+                expected = types[name].__name__
+                raise UserError(f"--strict: found {flag}; expected {expected}") from None
     return Strict(**values)

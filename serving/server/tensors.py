@@ -1,5 +1,6 @@
 """Conversion between TensorProto and NumPy, and a check of inputs against a signature."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.server.signature import Signature
-from serving.server.status import Code, RequestError
+from serving.server.status import invalid_argument
 
 # A TensorProto of a few bytes may fill any shape with one value; larger ones are refused.
 MOST_VALUES = 2**24
@@ -33,19 +34,14 @@ def array_of(proto: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
     """Decodes a TensorProto. Raises RequestError, INVALID_ARGUMENT, if that fails."""
     try:
         shape = [dim.size for dim in proto.tensor_shape.dim]
-        size = 1
-        for dim in shape:
-            if dim < 0:
-                raise ValueError
-            size *= dim
-        if proto.tensor_shape.unknown_rank or size > MOST_VALUES:
+        size = math.prod(shape)
+        if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or size > MOST_VALUES:
             raise ValueError
         if proto.dtype == types_pb2.DT_STRING:
             return _strings(proto, shape, size)
-        array = tf.make_ndarray(proto)
-    except Exception:  # NumPy and TensorFlow raise what they like for bytes that make no tensor
-        raise RequestError(Code.INVALID_ARGUMENT, f"tensor parsing error: {alias}") from None
-    return array
+        return tf.make_ndarray(proto)
+    except Exception:  # NumPy and TensorFlow raise errors of any type for bytes that make no tensor
+        raise invalid_argument(f"tensor parsing error: {alias}") from None
 
 
 def _strings(proto: tensor_pb2.TensorProto, shape: list[int], size: int) -> np.ndarray:
@@ -72,27 +68,30 @@ def fill(proto: tensor_pb2.TensorProto, array: np.ndarray, dtype: str) -> None:
 def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
     """Raises RequestError, INVALID_ARGUMENT, if names, types or shapes are not the signature's."""
     if inputs.keys() != signature.inputs.keys():
-        sent, wanted = sorted(inputs), sorted(signature.inputs)
-        raise RequestError(
-            Code.INVALID_ARGUMENT,
-            f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{','.join(sent)}}}) !="
-            f" len({{{','.join(wanted)}}}). Sent extra: {{{','.join(sorted(set(sent) - set(wanted)))}}}."
-            f" Missing but required: {{{','.join(sorted(set(wanted) - set(sent)))}}}.",
+        sent, expected = sorted(inputs), sorted(signature.inputs)
+        raise invalid_argument(
+            f"input size does not match signature: {len(sent)}!={len(expected)} len({_braced(sent)})"
+            f" != len({_braced(expected)}). Sent extra: {_braced(sorted({*sent} - {*expected}))}."
+            f" Missing but required: {_braced(sorted({*expected} - {*sent}))}."
         )
     for index, alias in enumerate(sorted(inputs)):
         spec, array = signature.inputs[alias], inputs[alias]
         dtype = "string" if array.dtype == object else array.dtype.name
         if dtype != spec.dtype:
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                f"Expects arg[{index}] to be {_display_name(spec.dtype)} but {_display_name(dtype)} is provided",
+            raise invalid_argument(
+                f"Expects arg[{index}] to be {_display_name(spec.dtype)} but {_display_name(dtype)}"
+                " is provided"
             )
         if not spec.fits(array.shape):
-            wanted_shape = ",".join("?" if size is None else str(size) for size in spec.shape)
-            raise RequestError(
-                Code.INVALID_ARGUMENT,
-                f"Expects {alias} to have the shape [{wanted_shape}] but [{','.join(map(str, array.shape))}] is provided",
+            expected_shape = ",".join("?" if size is None else str(size) for size in spec.shape)
+            raise invalid_argument(
+                f"Expects {alias} to have the shape [{expected_shape}] but"
+                f" [{','.join(map(str, array.shape))}] is provided"
             )
+
+
+def _braced(aliases: list[str]) -> str:
+    return f"{{{','.join(aliases)}}}"
 
 
 def _display_name(dtype: str) -> str:

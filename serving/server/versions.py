@@ -1,7 +1,7 @@
 """The versions of one model: which are on disk, which are loaded, and how a new one replaces an old one.
 
-A new version is loaded before the old one is unloaded. A version that cannot be loaded leaves the old one
-serving, and is tried again later. Plain Python: the loader is an argument.
+A new version is loaded before the old one is unloaded. A version that cannot be loaded leaves the
+old one serving, and is tried again later. Plain Python: the loader is an argument.
 """
 
 import logging
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Generic, Optional, Protocol, TypeVar
+from typing import Any, Protocol
 
 from components.publishing.versions import version_folders
-from serving.server.status import Code, RequestError
+from serving.server.status import Code, RequestError, message_of
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,6 @@ class Servable(Protocol):
         """Frees its memory; it is not used any more."""
 
 
-T = TypeVar("T", bound=Servable)
-
-
 @dataclass(frozen=True)
 class Policy:
     """Which versions are served: the `latest` ones, `every` version, or the `specific` ones."""
@@ -48,20 +45,18 @@ class Policy:
     every: bool = False
     specific: tuple[int, ...] = ()
 
-    def chosen(self, versions: Iterable[int]) -> list[int]:
+    def choose(self, versions: Iterable[int]) -> list[int]:
         """The versions to serve, the highest first.
 
-        >>> Policy(latest=2).chosen([1, 10, 9])
+        >>> Policy(latest=2).choose([1, 10, 9])
         [10, 9]
         """
         ordered = sorted(versions, reverse=True)
         if self.every:
             return ordered
-        return (
-            [one for one in ordered if one in self.specific]
-            if self.specific
-            else ordered[: self.latest]
-        )
+        if self.specific:
+            return [version for version in ordered if version in self.specific]
+        return ordered[: self.latest]
 
 
 @dataclass(frozen=True)
@@ -91,10 +86,9 @@ class Status:
 
 
 @dataclass
-class _Entry(Generic[T]):
-    path: Path
+class _Entry:
     state: State = State.START
-    servable: Optional[T] = None
+    servable: Servable | None = None
     code: Code = Code.OK
     message: str = ""
     failures: int = 0
@@ -103,11 +97,15 @@ class _Entry(Generic[T]):
 
 
 @dataclass
-class Lease(Generic[T]):
-    """Keeps a version loaded until `release`."""
+class Lease:
+    """Keeps a version loaded until `release`, or to the end of a `with` block.
+
+    version: the version's number.
+    servable: what the loader returned for it.
+    """
 
     version: int
-    servable: T
+    servable: Any
     _release: Callable[[], None] = field(repr=False)
 
     def release(self) -> None:
@@ -115,8 +113,14 @@ class Lease(Generic[T]):
         release, self._release = self._release, lambda: None
         release()
 
+    def __enter__(self) -> "Lease":
+        return self
 
-class Versions(Generic[T]):
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Versions:
     """The versions of a model. One thread calls `step`; all threads may take leases and statuses.
 
     Args:
@@ -133,7 +137,7 @@ class Versions(Generic[T]):
         self,
         name: str,
         base_path: Path,
-        load: Callable[[Path], T],
+        load: Callable[[Path], Servable],
         policy: Policy = Policy(),
         *,
         retries: Retries = Retries(),
@@ -142,30 +146,23 @@ class Versions(Generic[T]):
     ):
         self.name, self.base_path, self.policy = name, base_path, policy
         self._load, self._retries, self._clock, self._wake = load, retries, clock, wake
-        self._entries: dict[int, _Entry[T]] = {}
-        self._found: dict[int, Path] = {}
-        self._unreadable = False
+        self._entries: dict[int, _Entry] = {}
+        self._folders: dict[int, Path] = {}  # at the last step
+        self._is_readable = True
         self._closed = False
         self._lock = threading.Lock()
 
-    def acquire(self, version: Optional[int] = None) -> Lease[T]:
+    def acquire(self, version: int | None = None) -> Lease:
         """Keeps a version loaded, by default the highest available one.
 
         Raises RequestError, NOT_FOUND, if the version is not available.
         """
         with self._lock:
-            available = [
-                number for number, entry in self._entries.items() if entry.state is State.AVAILABLE
-            ]
+            available = self._available()
             if version is None and available:
                 version = max(available)
             if version is None or version not in available:
-                asked = (
-                    f"Latest({self.name})"
-                    if version is None
-                    else f"Specific({self.name}, {version})"
-                )
-                raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
+                raise not_served(self.name, version)
             entry = self._entries[version]
             entry.leases += 1
             return Lease(version, entry.servable, lambda: self._release(entry))
@@ -180,16 +177,16 @@ class Versions(Generic[T]):
 
     def step(self) -> None:
         """Looks at the disk once, loads new versions and unloads those no longer wanted; blocks."""
-        found = self._look()
-        if found is not None:
-            came_back = found.keys() - self._found.keys()
-            self._found = found
-            wanted = [] if self._closed else self.policy.chosen(found)
+        folders = self._list_folders()
+        if folders is not None:
+            returned = folders.keys() - self._folders.keys()
+            self._folders = folders
+            wanted = [] if self._closed else self.policy.choose(folders)
             for version in wanted:
-                if self._is_due(version, version in came_back):
-                    self._bring_up(version, found[version])
-            self._let_go(wanted)
-        self._reap()
+                if self._is_due(version, version in returned):
+                    self._load_version(version, folders[version])
+            self._unload_others(wanted)
+        self._close_unused()
 
     def close(self) -> None:
         """Unloads each version once it has no lease; call `step` until `idle`."""
@@ -201,88 +198,84 @@ class Versions(Generic[T]):
         with self._lock:
             return all(entry.servable is None for entry in self._entries.values())
 
-    def _look(self) -> Optional[dict[int, Path]]:
+    def _available(self) -> list[int]:
+        return [
+            version for version, entry in self._entries.items() if entry.state is State.AVAILABLE
+        ]
+
+    def _list_folders(self) -> dict[int, Path] | None:
+        """The folders of all versions; None if the base path cannot be read."""
         if self._closed:
             return {}
         try:
-            found = version_folders(self.base_path)
+            folders = version_folders(self.base_path)
         except OSError as error:
-            if not self._unreadable:
+            if self._is_readable:
                 log.warning(
-                    "%s: cannot read %s (%s); what serves goes on",
-                    self.name,
-                    self.base_path,
-                    error.strerror,
+                    "%s: cannot read %s (%s); loaded versions serve on",
+                    *(self.name, self.base_path, error.strerror),
                 )
-            self._unreadable = True
+            self._is_readable = False
             return None
-        self._unreadable = False
-        if self._found and not found:
+        self._is_readable = True
+        if self._folders and not folders:
             log.warning("%s: no version is left in %s", self.name, self.base_path)
-        return found
+        return folders
 
-    def _is_due(self, version: int, came_back: bool) -> bool:
+    def _is_due(self, version: int, returned: bool) -> bool:
+        """Whether to load a version now: it is new, was published again, or has to be retried."""
         entry = self._entries.get(version)
-        if entry is None or (entry.state is State.END and (came_back or not entry.failures)):
+        if entry is None or (entry.state is State.END and (returned or not entry.failures)):
             with self._lock:
-                self._entries[version] = _Entry(self._found[version])
+                self._entries[version] = _Entry()
             return True
         return (
-            entry.failures > 0
-            and entry.state in (State.END, State.LOADING)
-            and entry.failures <= self._retries.times
+            entry.state in (State.END, State.LOADING)
+            and 0 < entry.failures <= self._retries.times
             and self._clock() >= entry.try_at
         )
 
-    def _bring_up(self, version: int, path: Path) -> None:
-        self._try_to_load(version, path)
+    def _load_version(self, version: int, folder: Path) -> None:
+        """Loads a version, and again after each failure if retries are blocking."""
         entry = self._entries[version]
+        self._try_to_load(version, entry, folder)
         while self._retries.blocking and 0 < entry.failures <= self._retries.times:
             time.sleep(self._retries.seconds)
-            self._try_to_load(version, path)
+            self._try_to_load(version, entry, folder)
 
-    def _try_to_load(self, version: int, path: Path) -> None:
-        entry = self._entries[version]
+    def _try_to_load(self, version: int, entry: _Entry, folder: Path) -> None:
         with self._lock:
             entry.state, entry.code, entry.message = State.LOADING, Code.OK, ""
-        started = time.monotonic()
+        began = time.monotonic()
         try:
-            servable = self._load(path)
+            servable = self._load(folder)
         except Exception as error:  # the other versions go on
-            with self._lock:
-                entry.failures += 1
-                entry.try_at = self._clock() + self._retries.seconds
-                message = " ".join(str(error).split()) or type(error).__name__
-                left = self._retries.times + 1 - entry.failures
-                if self._retries.shown or not left:
-                    entry.state, entry.message = State.END, message
-                    entry.code = error.code if isinstance(error, RequestError) else Code.UNKNOWN
-            log.warning(
-                "%s: version %d cannot be loaded: %s; %s",
-                self.name,
-                version,
-                message,
-                f"next try in {self._retries.seconds:g} s" if left else "not tried again",
-            )
+            self._record_failure(version, entry, error)
             return
         with self._lock:
             entry.servable, entry.state, entry.failures = servable, State.AVAILABLE, 0
-        log.info(
-            "%s: version %d is available, loaded in %.1f s",
-            self.name,
-            version,
-            time.monotonic() - started,
+        seconds = time.monotonic() - began
+        log.info("%s: version %d is available, loaded in %.1f s", self.name, version, seconds)
+
+    def _record_failure(self, version: int, entry: _Entry, error: Exception) -> None:
+        message = message_of(error)
+        with self._lock:
+            entry.failures += 1
+            entry.try_at = self._clock() + self._retries.seconds
+            is_last = entry.failures > self._retries.times
+            if self._retries.shown or is_last:
+                entry.state, entry.message = State.END, message
+                entry.code = error.code if isinstance(error, RequestError) else Code.UNKNOWN
+        following = "not tried again" if is_last else f"next try in {self._retries.seconds:g} s"
+        log.warning(
+            "%s: version %d cannot be loaded: %s; %s", self.name, version, message, following
         )
 
-    def _let_go(self, wanted: list[int]) -> None:
+    def _unload_others(self, wanted: list[int]) -> None:
+        """Unloads the versions that are not wanted, unless all wanted ones failed."""
         with self._lock:
-            serving = any(
-                self._entries[one].state is State.AVAILABLE
-                for one in wanted
-                if one in self._entries
-            )
-            if wanted and not serving:
-                return  # the old version serves on
+            if wanted and not set(wanted) & set(self._available()):
+                return
             for version, entry in self._entries.items():
                 if version in wanted:
                     continue
@@ -291,22 +284,28 @@ class Versions(Generic[T]):
                 elif entry.state is State.LOADING:  # it waits for its next try
                     entry.state = State.END
 
-    def _reap(self) -> None:
+    def _close_unused(self) -> None:
         with self._lock:
-            done = [
+            unused = [
                 (version, entry)
                 for version, entry in self._entries.items()
                 if entry.state is State.UNLOADING and not entry.leases
             ]
-        for version, entry in done:
+        for version, entry in unused:
             entry.servable.close()
             with self._lock:
                 entry.servable, entry.state = None, State.END
             log.info("%s: version %d is unloaded", self.name, version)
 
-    def _release(self, entry: _Entry[T]) -> None:
+    def _release(self, entry: _Entry) -> None:
         with self._lock:
             entry.leases -= 1
-            last = not entry.leases and entry.state is State.UNLOADING
-        if last:
+            is_last = not entry.leases and entry.state is State.UNLOADING
+        if is_last:
             self._wake()
+
+
+def not_served(name: str, version: int | None) -> RequestError:
+    """The error for a model or a version that is not available."""
+    request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    return RequestError(Code.NOT_FOUND, f"Servable not found for request: {request}")

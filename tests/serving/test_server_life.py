@@ -89,7 +89,7 @@ def test_a_port_for_rest_that_is_taken_is_told_in_one_line():
         with pytest.raises(
             UserError, match=f"cannot listen on 127.0.0.1:{port} .*; choose another --rest-port"
         ):
-            main.bound("127.0.0.1", port)
+            main.bind("127.0.0.1", port)
 
 
 def test_a_first_version_that_cannot_be_loaded_is_told_in_one_line(start, tmp_path):
@@ -281,7 +281,7 @@ def test_the_configuration_is_reloaded(start, versions):
 def test_a_configuration_that_cannot_be_served_is_told_in_one_line(tmp_path, text, message):
     (tmp_path / "models.config").write_text(text)
     with pytest.raises(UserError, match=message) as raised:
-        config.read(str(tmp_path / "models.config"))
+        config.read_models(str(tmp_path / "models.config"))
     assert str(raised.value).startswith(f"{tmp_path}/models.config: ") and "\n" not in str(
         raised.value
     )

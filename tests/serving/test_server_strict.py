@@ -316,7 +316,7 @@ def test_a_label_that_moves_to_a_version_not_loaded_refuses_the_whole_configurat
     server = start("--strict", flags, "--model-config-file", config)
     second = publish(2)
     config.write_text(pinned(folders, second, stable=second))
-    server.wait_for(lambda: "not taken over" in server.said)
+    server.wait_for(lambda: "configuration refused" in server.said)
     assert serves(server) == 1 and second not in server.states()
 
 

@@ -30,7 +30,7 @@ def publish(model, folders):
 
 def configured(folders):
     """The models in `models.config` by name, as a server reads them."""
-    models = config.read(str(folders.live.parent / canary.CONFIG))
+    models = config.read_models(str(folders.live.parent / canary.CONFIG))
     return {model.name: model for model in models}
 
 

@@ -30,7 +30,7 @@ def test_latencies_are_microseconds_in_histograms():
     metrics.request("ner", "OK", "Predict", "GRPC", 0.002)
     metrics.runtime("ner", 0.001)
     metrics.warmup("/models/ner/1", "OK", 0.5)
-    metrics.batch(2, 5, [0.001, 0.002])
+    metrics.batch(5, [0.001, 0.002])
     found = families(metrics)
     sums = {
         sample.name: sample.value

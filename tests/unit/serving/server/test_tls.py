@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from components.errors import UserError
-from serving.server import tls
+from serving.server import config as server_config
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,10 @@ def config(**fields):
 
 def test_a_key_and_a_certificate_will_do(write, pair):
     key, certificate = map(json.dumps, pair)
-    assert tls.credentials(write("ssl.config", config(server_key=key, server_cert=certificate)))
-    assert tls.credentials(
+    assert server_config.read_credentials(
+        write("ssl.config", config(server_key=key, server_cert=certificate))
+    )
+    assert server_config.read_credentials(
         write(
             "ca.config",
             config(
@@ -72,10 +74,10 @@ def test_a_key_and_a_certificate_will_do(write, pair):
 def test_other_files_are_refused(write, text, message):
     path = write("ssl.config", text)
     with pytest.raises(UserError, match=message) as raised:
-        tls.credentials(path)
+        server_config.read_credentials(path)
     assert str(raised.value).startswith(f"{path}: ")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="cannot read"):
-        tls.credentials(str(tmp_path / "none"))
+        server_config.read_credentials(str(tmp_path / "none"))
