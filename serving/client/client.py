@@ -4,23 +4,33 @@ import asyncio
 import importlib
 import warnings
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar
 
 from . import retries as retrying
 from .batches import Batcher, async_batches, batches
 from .errors import BadAnswer, ServerError, SettingsError
 from .responses import OUTPUTS, SIGNATURE, Entities, Metadata, VersionStatus
-from .transport import AsyncSender, Connection, Exchange, ModelSpec, Sender, parse_address
+from .transport import Connection, Exchange, ModelSpec, parse_address
 
 _T = TypeVar("_T")
 Result = tuple[str, Entities | ServerError]
 
 
 class _Settings:
-    """The arguments of both clients, and what depends on nothing else."""
+    """What both clients share: their arguments, and the old names of methods."""
+
+    predict_iter: Callable[..., Any]
+    predict_one: Callable[..., Any]
 
     def __init__(
         self,
@@ -91,6 +101,21 @@ class _Settings:
         """The server's address."""
         return str(self._connection.address)
 
+    def recognised(self, texts: Any) -> Any:
+        """The old name of `predict_iter`."""
+        _warn_renamed("recognised", "predict_iter")
+        return self.predict_iter(texts)
+
+    def attempted(self, texts: Any) -> Any:
+        """The old name of `predict_iter(return_errors=True)`."""
+        _warn_renamed("attempted", "predict_iter(…, return_errors=True)")
+        return self.predict_iter(texts, return_errors=True)
+
+    def recognise_one(self, text: str) -> Any:
+        """The old name of `predict_one`."""
+        _warn_renamed("recognise_one", "predict_one")
+        return self.predict_one(text)
+
     def _batch_plan(
         self, texts: list[str], timeouts: retrying.TimeoutCounter
     ) -> retrying.Plan[retrying.Results]:
@@ -125,7 +150,7 @@ class Client(_Settings):
     """
 
     def _open(self) -> None:
-        self._sender: Sender = self._transport.BlockingSender(self._connection)
+        self._sender = self._transport.BlockingSender(self._connection)
 
     def predict(self, texts: Iterable[str], *, minimum_score: float = 0.0) -> list[Entities]:
         """The entities of each text, in order; those with a lower score are left out."""
@@ -135,27 +160,9 @@ class Client(_Settings):
         """The entities of one text; those with a lower score are left out."""
         return _filter(self._request(self._exchange_for_one(text))[0], minimum_score)
 
-    @overload
     def predict_iter(
-        self,
-        texts: Iterable[str],
-        *,
-        minimum_score: float = ...,
-        return_errors: Literal[False] = ...,
-    ) -> Iterator[tuple[str, Entities]]: ...
-
-    @overload
-    def predict_iter(
-        self, texts: Iterable[str], *, minimum_score: float = ..., return_errors: bool
-    ) -> Iterator[Result]: ...
-
-    def predict_iter(
-        self,
-        texts: Iterable[str],
-        *,
-        minimum_score: float = 0.0,
-        return_errors: bool = False,
-    ) -> Iterator[Any]:
+        self, texts: Iterable[str], *, minimum_score: float = 0.0, return_errors: bool = False
+    ) -> Iterator[tuple[str, Any]]:
         """Each text with its entities, in order, while texts are read and sent in batches.
 
         Args:
@@ -229,21 +236,6 @@ class Client(_Settings):
         _warn_renamed("recognise", "predict")
         return (entities for _, entities in self.predict_iter(texts))
 
-    def recognised(self, texts: Iterable[str]) -> Iterator[tuple[str, Entities]]:
-        """The old name of `predict_iter`."""
-        _warn_renamed("recognised", "predict_iter")
-        return self.predict_iter(texts)
-
-    def attempted(self, texts: Iterable[str]) -> Iterator[Result]:
-        """The old name of `predict_iter(return_errors=True)`."""
-        _warn_renamed("attempted", "predict_iter(…, return_errors=True)")
-        return self.predict_iter(texts, return_errors=True)
-
-    def recognise_one(self, text: str) -> Entities:
-        """The old name of `predict_one`."""
-        _warn_renamed("recognise_one", "predict_one")
-        return self.predict_one(text)
-
 
 class AsyncClient(_Settings):
     """A client for one event loop; `async with` or `close()` closes its connections.
@@ -256,7 +248,7 @@ class AsyncClient(_Settings):
     """
 
     @cached_property
-    def _sender(self) -> AsyncSender:
+    def _sender(self) -> Any:
         # Made at the first request, within the event loop that it belongs to.
         return self._transport.AsyncioSender(self._connection)
 
@@ -271,31 +263,13 @@ class AsyncClient(_Settings):
         """The entities of one text; those with a lower score are left out."""
         return _filter((await self._request(self._exchange_for_one(text)))[0], minimum_score)
 
-    @overload
-    def predict_iter(
-        self,
-        texts: Iterable[str] | AsyncIterable[str],
-        *,
-        minimum_score: float = ...,
-        return_errors: Literal[False] = ...,
-    ) -> AsyncIterator[tuple[str, Entities]]: ...
-
-    @overload
-    def predict_iter(
-        self,
-        texts: Iterable[str] | AsyncIterable[str],
-        *,
-        minimum_score: float = ...,
-        return_errors: bool,
-    ) -> AsyncIterator[Result]: ...
-
     def predict_iter(
         self,
         texts: Iterable[str] | AsyncIterable[str],
         *,
         minimum_score: float = 0.0,
         return_errors: bool = False,
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncIterator[tuple[str, Any]]:
         """Each text with its entities, as `Client.predict_iter`, which says what it takes."""
         return self._predict_iter(_check_texts(texts), minimum_score, return_errors)
 
@@ -370,23 +344,6 @@ class AsyncClient(_Settings):
         _warn_renamed("recognise", "predict")
         async for _, entities in self.predict_iter(texts):
             yield entities
-
-    def recognised(
-        self, texts: Iterable[str] | AsyncIterable[str]
-    ) -> AsyncIterator[tuple[str, Entities]]:
-        """The old name of `predict_iter`."""
-        _warn_renamed("recognised", "predict_iter")
-        return self.predict_iter(texts)
-
-    def attempted(self, texts: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[Result]:
-        """The old name of `predict_iter(return_errors=True)`."""
-        _warn_renamed("attempted", "predict_iter(…, return_errors=True)")
-        return self.predict_iter(texts, return_errors=True)
-
-    async def recognise_one(self, text: str) -> Entities:
-        """The old name of `predict_one`."""
-        _warn_renamed("recognise_one", "predict_one")
-        return await self.predict_one(text)
 
 
 def _check_texts(texts: _T) -> _T:

@@ -71,15 +71,6 @@ def timed_out(server: str, seconds: float) -> DeadlineExceeded:
     return DeadlineExceeded(server, f"no answer within {seconds:.3g} seconds")
 
 
-def bad_answer(server: str, error: Exception) -> BadAnswer:
-    """The error for a response that arrived whole and could not be parsed, for the reason `error`."""
-    reason = f"{type(error).__name__}: {error}".rstrip(": ")
-    return BadAnswer(
-        server,
-        f"found an answer of another form ({reason}); expected a model that tfx-ner published",
-    )
-
-
 def resource_exhausted(server: str, message: str) -> ServerError:
     """The error for gRPC's RESOURCE_EXHAUSTED and HTTP 429: too large a message, or too many."""
     too_large = any(words in message for words in _SIZE_WORDS)

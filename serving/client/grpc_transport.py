@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from . import errors, responses
 from . import tf_serving_subset_pb2 as messages
@@ -169,7 +168,7 @@ class BlockingSender:
             response = call(exchange.body, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _error(self._connection, error, seconds) from None
-        return _parse(self._connection, exchange, response)
+        return exchange.parse_from(str(self._connection.address), response)
 
     def close(self) -> None:
         self._channel.close()
@@ -190,7 +189,7 @@ class AsyncioSender:
             response = await call(exchange.body, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _error(self._connection, error, seconds) from None
-        return _parse(self._connection, exchange, response)
+        return exchange.parse_from(str(self._connection.address), response)
 
     async def close(self) -> None:
         await self._channel.close()
@@ -232,21 +231,6 @@ def _read_certificates(ca_file: str | None) -> bytes | None:
 
 def _metadata(connection: Connection) -> list[tuple[str, str]]:
     return [(name.lower(), value) for name, value in connection.headers.items()]
-
-
-def _parse(connection: Connection, exchange: Exchange[T], response: bytes) -> T:
-    try:
-        return exchange.parse(response)
-    except (
-        DecodeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        struct.error,
-        OverflowError,
-    ) as error:
-        raise errors.bad_answer(str(connection.address), error) from error
 
 
 def _error(connection: Connection, error: Any, seconds: float) -> errors.ServerError:

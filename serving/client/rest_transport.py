@@ -160,10 +160,7 @@ class _ResponseBody:
         """The result of a response that has arrived whole."""
         if response.status_code != 200:
             raise self._error(response)
-        try:
-            return exchange.parse(bytes(self._body))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise errors.bad_answer(self._server, error) from error
+        return exchange.parse_from(self._server, bytes(self._body))
 
     @contextlib.contextmanager
     def translate_errors(self) -> Iterator[None]:

@@ -1,12 +1,18 @@
-"""What both transports share: the server's address, the model's name, and one request as bytes."""
+"""What both transports share: the server's address, the model's name, and one request as bytes.
+
+The modules `rest_transport` and `grpc_transport` have the same names: `predict`, `status` and
+`metadata` make an Exchange, and BlockingSender and AsyncioSender send it with `send(exchange,
+seconds)`, which returns its result or raises ServerError, over connections that they keep open
+until `close()`.
+"""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from .errors import SettingsError
+from .errors import BadAnswer, SettingsError
 
 T = TypeVar("T")
 
@@ -114,13 +120,24 @@ class Exchange(Generic[T]):
     Attributes:
       call: a gRPC method, or a path below the server's address.
       body: the request's body, or None for an HTTP GET.
-      parse: makes the result of the response's body. Raises KeyError, TypeError or ValueError where
-        the response has another form.
+      parse: makes the result of the response's body; raises where the response has another form.
     """
 
     call: str
     body: bytes | None
     parse: Callable[[bytes], T]
+
+    def parse_from(self, server: str, response: bytes) -> T:
+        """The result of a server's response; raises BadAnswer where it has another form."""
+        try:
+            return self.parse(response)
+        except Exception as error:  # foreign bytes fail in many ways
+            reason = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise BadAnswer(
+                server,
+                f"found an answer of another form ({reason}); expected a model that tfx-ner"
+                " published",
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -138,27 +155,3 @@ class Connection:
     ca_file: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     max_message_bytes: int = 64 * 2**20
-
-
-class Sender(Protocol):
-    """Sends requests over connections that it keeps open. Threads may share one."""
-
-    def send(self, exchange: Exchange[T], seconds: float) -> T:
-        """Returns the result of a request; raises ServerError."""
-        ...
-
-    def close(self) -> None:
-        """Closes the connections."""
-        ...
-
-
-class AsyncSender(Protocol):
-    """Sends requests within one event loop, over connections that it keeps open."""
-
-    def send(self, exchange: Exchange[Any], seconds: float) -> Awaitable[Any]:
-        """Returns the result of a request; raises ServerError."""
-        ...
-
-    def close(self) -> Awaitable[None]:
-        """Closes the connections."""
-        ...
