@@ -182,7 +182,7 @@ def test_four_clients_lose_no_text_to_a_server_that_refuses_beyond_its_threads(t
         if not free.acquire(blocking=False):
             refusals.append(1)
             raise Refusal("RESOURCE_EXHAUSTED", "Server Threadpool Exhausted")
-        time.sleep(0.01)
+        time.sleep(0.03)
         free.release()
 
     refusals, results = [], {}
