@@ -31,17 +31,11 @@ def write_json(file: str | None, figures: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine.
+    """A machine."""
 
-    Attributes:
-        cores: the number of cores available to this process.
-        processor: its model name.
-        python: the version of Python.
-    """
-
-    cores: int
-    processor: str
-    python: str
+    cores: int  # the number of cores available to this process
+    processor: str  # its model name
+    python: str  # the version of Python
 
 
 def this_machine() -> Machine:

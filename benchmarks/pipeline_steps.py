@@ -25,16 +25,11 @@ _NODE = re.compile(r"^✓ (\w+) +[\d.]+ s  ran")
 
 @dataclass(frozen=True)
 class Step:
-    """What a step cost.
+    """What a step cost."""
 
-    Attributes:
-        seconds: on the clock.
-        processor: processor seconds, user and system, of the command and its child processes.
-        peak_mb: by group of processes, the peak of the sum of their resident memory, in MB.
-    """
-
-    seconds: float
-    processor: float
+    seconds: float  # on the clock
+    processor: float  # processor seconds, user and system, of the command and its child processes
+    # By group of processes, the peak of the sum of their resident memory, in MB.
     peak_mb: dict[str, float]
 
 

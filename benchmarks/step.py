@@ -266,15 +266,11 @@ TASKS = ("training", "tagging", "short")
 
 @dataclass(frozen=True)
 class Result:
-    """The figures of all variants.
+    """The figures of all variants."""
 
-    Attributes:
-        tokens: tokens of a call, by task; of the short sentence 1, as it counts as a whole.
-        seconds: the seconds of each round, by variant and task. The first variant is the tagger as
-            it is.
-    """
-
+    # Tokens of a call, by task; of the short sentence 1, as it counts as a whole.
     tokens: dict[str, int]
+    # The seconds of each round, by variant and task. The first variant is the tagger as it is.
     seconds: dict[str, dict[str, list[Seconds]]]
 
     def median(self, variant: str, task: str) -> float:

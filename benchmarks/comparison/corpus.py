@@ -15,23 +15,15 @@ from components.ner.sentence import Sentence
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus and its splits as CoNLL files in IOB2.
+    """A corpus and its splits as CoNLL files in IOB2."""
 
-    Attributes:
-        path: what tfx-ner reads.
-        options: how tfx-ner reads it.
-        files: the CoNLL file of each split.
-        sizes: the number of sentences, tokens and entities of each split.
-        evaluated_on: test, or dev where there is no test.
-        gold: the sentences of that split.
-    """
-
-    path: str
-    options: reading.ReadOptions
-    files: Mapping[str, Path]
+    path: str  # what tfx-ner reads
+    options: reading.ReadOptions  # how tfx-ner reads it
+    files: Mapping[str, Path]  # the CoNLL file of each split
+    # The number of sentences, tokens and entities of each split.
     sizes: Mapping[str, Mapping[str, int]]
-    evaluated_on: str
-    gold: tuple[Sentence, ...]
+    evaluated_on: str  # test, or dev where there is no test
+    gold: tuple[Sentence, ...]  # the sentences of that split
 
 
 def write_splits(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:

@@ -33,15 +33,11 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command cost.
+    """What a command cost."""
 
-    Attributes:
-        seconds: on the clock.
-        peak_mb: the largest resident set of a single process, in MB, over the command and the
-            child processes it waited for.
-    """
-
-    seconds: float
+    seconds: float  # on the clock
+    # The largest resident set of a single process, in MB, over the command and the child processes
+    # it waited for.
     peak_mb: float
 
 

@@ -20,17 +20,11 @@ ROUNDS = 5  # after one round to warm up
 
 @dataclass(frozen=True)
 class Program:
-    """A program that answers as `pace.answer` does.
+    """A program that answers as `pace.answer` does."""
 
-    Attributes:
-        command: the command line.
-        log: file for its standard error.
-        cwd: its working folder.
-    """
-
-    command: Sequence[str]
-    log: Path
-    cwd: Path
+    command: Sequence[str]  # the command line
+    log: Path  # file for its standard error
+    cwd: Path  # its working folder
 
 
 def measure(programs: Sequence[Program], rounds: int = ROUNDS) -> list[dict[str, Any]]:

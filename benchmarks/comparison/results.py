@@ -12,67 +12,39 @@ from benchmarks.comparison import in_turn
 
 @dataclass(frozen=True)
 class Options:
-    """The user's options of a comparison.
+    """The user's options of a comparison."""
 
-    Attributes:
-        seeds: models of tfx-ner to train.
-        assignments: settings of tfx-ner, KEY=VALUE.
-        vectors: file of pretrained vectors for tfx-ner.
-        language: spaCy's language.
-        spacy_max_steps: the most steps of spaCy's training; None for its default.
-    """
-
-    seeds: int = 3
-    assignments: tuple[str, ...] = ()
-    vectors: str | None = None
-    language: str = "xx"
-    spacy_max_steps: int | None = None
+    seeds: int = 3  # models of tfx-ner to train
+    assignments: tuple[str, ...] = ()  # settings of tfx-ner, KEY=VALUE
+    vectors: str | None = None  # file of pretrained vectors for tfx-ner
+    language: str = "xx"  # spaCy's language
+    spacy_max_steps: int | None = None  # the most steps of spaCy's training; None for its default
 
 
 @dataclass(frozen=True)
 class Run:
-    """The figures of one model of a tool; None for what was not measured.
+    """The figures of one model of a tool; None for what was not measured."""
 
-    Attributes:
-        f1: on the evaluated split.
-        training_seconds: of fitting.
-        training_peak_mb: memory of the largest process.
-        tokens_per_second: of tagging tokens.
-        milliseconds: of one short sentence.
-        model_mb: size on disk.
-        f1_from_text: with the tool's own tokenizer.
-        calibration_error: expected calibration error of the entities' scores.
-        whole_seconds: of the whole pipeline.
-        text_tokens_per_second: of tagging plain text.
-    """
-
-    f1: float
-    training_seconds: float
-    training_peak_mb: float
-    tokens_per_second: float
-    milliseconds: float
-    model_mb: float
-    f1_from_text: float | None = None
-    calibration_error: float | None = None
-    whole_seconds: float | None = None
-    text_tokens_per_second: float | None = None
+    f1: float  # on the evaluated split
+    training_seconds: float  # of fitting
+    training_peak_mb: float  # memory of the largest process
+    tokens_per_second: float  # of tagging tokens
+    milliseconds: float  # of one short sentence
+    model_mb: float  # size on disk
+    f1_from_text: float | None = None  # with the tool's own tokenizer
+    calibration_error: float | None = None  # expected calibration error of the entities' scores
+    whole_seconds: float | None = None  # of the whole pipeline
+    text_tokens_per_second: float | None = None  # of tagging plain text
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool.
+    """A tool."""
 
-    Attributes:
-        name: its name.
-        version: its version.
-        processes: the number of processes that tag.
-        runs: its models, which differ by their seed.
-    """
-
-    name: str
-    version: str
-    processes: int
-    runs: tuple[Run, ...]
+    name: str  # its name
+    version: str  # its version
+    processes: int  # the number of processes that tag
+    runs: tuple[Run, ...]  # its models, which differ by their seed
 
     def values(self, measure: str) -> list[float]:
         """Returns the values of a measure, of the runs that have it."""
@@ -100,21 +72,13 @@ class Tool:
 
 @dataclass(frozen=True)
 class Row:
-    """How the table shows a measure.
+    """How the table shows a measure."""
 
-    Attributes:
-        measure: a field of `Run`.
-        title: the row's title.
-        form: the format of its numbers.
-        combine: combines the values of several runs.
-        spread: whether the lowest and the highest value are shown.
-    """
-
-    measure: str
-    title: str
-    form: str
-    combine: Callable[[Sequence[float]], float] = mean
-    spread: bool = False
+    measure: str  # a field of `Run`
+    title: str  # the row's title
+    form: str  # the format of its numbers
+    combine: Callable[[Sequence[float]], float] = mean  # combines the values of several runs
+    spread: bool = False  # whether the lowest and the highest value are shown
 
 
 _ROWS = (

@@ -22,15 +22,10 @@ OTHERS = ROOT / ".venv-benchmark" / "bin" / "python"  # where CRFsuite and spaCy
 
 @dataclass(frozen=True)
 class Trained:
-    """A tool's trained models.
+    """A tool's trained models."""
 
-    Attributes:
-        name: the tool's name.
-        models: for each model the program that measures its speed, and the fields of `Run` that
-            are known.
-    """
-
-    name: str
+    name: str  # the tool's name
+    # For each model the program that measures its speed, and the fields of `Run` that are known.
     models: Sequence[tuple[in_turn.Program, Mapping[str, Any]]]
 
 

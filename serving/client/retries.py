@@ -48,19 +48,14 @@ Plan = Generator[Send | Pause, Any, T]
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long a client tries.
+    """How long a client tries."""
 
-    Attributes:
-      timeout: seconds for one request with all its retries.
-      retries: how often an unavailable server is asked again. An overloaded server is asked again
-        until the timeout, unless this is 0.
-      clock: the time in seconds.
-      random: a random number from 0 to 1, which spreads the retries of many clients.
-    """
-
-    timeout: float
+    timeout: float  # seconds for one request with all its retries
+    # How often an unavailable server is asked again. An overloaded server is asked again until the
+    # timeout, unless this is 0.
     retries: int
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = time.monotonic  # the time in seconds
+    # A random number from 0 to 1, which spreads the retries of many clients.
     random: Callable[[], float] = random.random
 
 

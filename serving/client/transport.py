@@ -24,18 +24,12 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Address:
-    """A server's address.
+    """A server's address."""
 
-    Attributes:
-      scheme: http, https, grpc or grpcs.
-      host: the host's name or IP address.
-      port: the port.
-      path: what comes before `/v1/…`, for a proxy with several servers behind it; otherwise "".
-    """
-
-    scheme: str
-    host: str
-    port: int
+    scheme: str  # http, https, grpc or grpcs
+    host: str  # the host's name or IP address
+    port: int  # the port
+    # What comes before `/v1/…`, for a proxy with several servers behind it; otherwise "".
     path: str = ""
 
     @property
@@ -91,17 +85,11 @@ def parse_address(url: str) -> Address:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model on a server.
+    """A model on a server."""
 
-    Attributes:
-      name: the name that the server gives the model.
-      version: the number of a version, instead of the newest.
-      label: the label of a version, instead of its number.
-    """
-
-    name: str = "ner"
-    version: int | None = None
-    label: str | None = None
+    name: str = "ner"  # the name that the server gives the model
+    version: int | None = None  # the number of a version, instead of the newest
+    label: str | None = None  # the label of a version, instead of its number
 
     def __post_init__(self) -> None:
         if self.version is not None and self.label is not None:
@@ -115,16 +103,11 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Exchange(Generic[T]):
-    """A request that is ready to be sent, and the function that parses its response.
+    """A request that is ready to be sent, and the function that parses its response."""
 
-    Attributes:
-      call: a gRPC method, or a path below the server's address.
-      body: the request's body, or None for an HTTP GET.
-      parse: makes the result of the response's body; raises where the response has another form.
-    """
-
-    call: str
-    body: bytes | None
+    call: str  # a gRPC method, or a path below the server's address
+    body: bytes | None  # the request's body, or None for an HTTP GET
+    # Makes the result of the response's body; raises where the response has another form.
     parse: Callable[[bytes], T]
 
     def parse_from(self, server: str, response: bytes) -> T:
@@ -142,16 +125,9 @@ class Exchange(Generic[T]):
 
 @dataclass(frozen=True)
 class Connection:
-    """How a server is reached.
+    """How a server is reached."""
 
-    Attributes:
-      address: the server's address.
-      ca_file: PEM file of the certificates to trust, instead of the system's.
-      headers: sent with each request.
-      max_message_bytes: a larger response is refused.
-    """
-
-    address: Address
-    ca_file: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    max_message_bytes: int = 64 * 2**20
+    address: Address  # the server's address
+    ca_file: str | None = None  # PEM file of the certificates to trust, instead of the system's
+    headers: Mapping[str, str] = field(default_factory=dict)  # sent with each request
+    max_message_bytes: int = 64 * 2**20  # a larger response is refused

@@ -26,42 +26,30 @@ _PATIENCE = 5  # a batch may gather this many times as long while another batch 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of batches.
+    """Limits of batches."""
 
-    rows: the most rows of a batch.
-    at_once: the most batches that run at the same time.
-    queued: the most requests that wait.
-    gather: seconds that a batch waits for the other clients' requests while no batch runs.
-    brief_bytes: the most bytes of inputs that may run on the event loop.
-    brief_seconds: the longest run that may run on the event loop.
-    refuse_larger: whether a request of more rows is refused, rather than run in pieces.
-    """
-
-    rows: int = 64
-    at_once: int = 1
-    queued: int = 1000
+    rows: int = 64  # the most rows of a batch
+    at_once: int = 1  # the most batches that run at the same time
+    queued: int = 1000  # the most requests that wait
+    # Seconds that a batch waits for the other clients' requests while no batch runs.
     gather: float = 0.01
-    brief_bytes: int = 2000
-    brief_seconds: float = 0.05
+    brief_bytes: int = 2000  # the most bytes of inputs that may run on the event loop
+    brief_seconds: float = 0.05  # the longest run that may run on the event loop
+    # Whether a request of more rows is refused, rather than run in pieces.
     refuse_larger: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """A request to a signature of a loaded version.
+    """A request to a signature of a loaded version."""
 
-    key: identity of the version and signature; requests with the same key may share a batch.
-    signature: the signature.
-    run: computes the outputs for inputs, within a number of seconds; blocks.
-    inputs: arrays by alias.
-    deadline: by `time.monotonic`; after it the request is not started.
-    """
-
+    # Identity of the version and signature; requests with the same key may share a batch.
     key: Hashable
-    signature: Signature
+    signature: Signature  # the signature
+    # Computes the outputs for inputs, within a number of seconds; blocks.
     run: Callable[[Tensors, float], Tensors]
-    inputs: Tensors
-    deadline: float
+    inputs: Tensors  # arrays by alias
+    deadline: float  # by `time.monotonic`; after it the request is not started
 
 
 @dataclass(eq=False)

@@ -34,36 +34,22 @@ log = logging.getLogger("serving.server")
 
 @dataclass(frozen=True)
 class Options:
-    """How to serve.
+    """How to serve."""
 
-    host: the address to listen on.
-    rest_port: port of REST; 0 for any free one.
-    grpc_port: port of gRPC; 0 for any free one.
-    seconds: time limit of a request.
-    most_bytes: the largest request.
-    limits: limits of batches.
-    retries: how a version that cannot be loaded is tried again.
-    poll_seconds: interval between two looks for new versions.
-    ssl_config_file: TLS for gRPC.
-    cors: whether pages of other addresses may ask.
-    wait: whether to wait for the first version.
-    model_config_file: the configuration file whose changes are followed.
-    strict: which behaviour of TensorFlow Serving to show.
-    """
-
-    host: str = "127.0.0.1"
-    rest_port: int = 8501
-    grpc_port: int = 8500
-    seconds: float = 30.0
-    most_bytes: int = 16 * 2**20
-    limits: Limits = field(default_factory=Limits)
+    host: str = "127.0.0.1"  # the address to listen on
+    rest_port: int = 8501  # port of REST; 0 for any free one
+    grpc_port: int = 8500  # port of gRPC; 0 for any free one
+    seconds: float = 30.0  # time limit of a request
+    most_bytes: int = 16 * 2**20  # the largest request
+    limits: Limits = field(default_factory=Limits)  # limits of batches
+    # How a version that cannot be loaded is tried again.
     retries: Retries = field(default_factory=Retries)
-    poll_seconds: float = 1.0
-    ssl_config_file: str | None = None
-    cors: bool = False
-    wait: bool = False
-    model_config_file: str | None = None
-    strict: Strict | None = None
+    poll_seconds: float = 1.0  # interval between two looks for new versions
+    ssl_config_file: str | None = None  # TLS for gRPC
+    cors: bool = False  # whether pages of other addresses may ask
+    wait: bool = False  # whether to wait for the first version
+    model_config_file: str | None = None  # the configuration file whose changes are followed
+    strict: Strict | None = None  # which behaviour of TensorFlow Serving to show
 
     @property
     def url_host(self) -> str:

@@ -24,17 +24,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model to serve.
+    """A model to serve."""
 
-    name: the name in requests.
-    base_path: the folder of versions.
-    policy: which versions are served.
-    labels: version by label; a label may name an available version only.
-    """
-
-    name: str
-    base_path: Path
-    policy: Policy = field(default_factory=Policy)
+    name: str  # the name in requests
+    base_path: Path  # the folder of versions
+    policy: Policy = field(default_factory=Policy)  # which versions are served
+    # Version by label; a label may name an available version only.
     labels: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -22,21 +22,17 @@ def _four_a_core() -> int:
 
 @dataclass(frozen=True)
 class Strict:
-    """Flags of tensorflow_model_server 2.16.1, with its defaults.
+    """Flags of tensorflow_model_server 2.16.1, with its defaults."""
 
-    grpc_max_threads: gRPC requests beyond it are refused as RESOURCE_EXHAUSTED.
-    rest_api_num_threads: REST requests beyond it wait.
-    num_load_threads: with 0, a version that does not load blocks all other changes while it is tried.
-    max_num_load_retries: how often a version that does not load is tried again; LOADING meanwhile.
-    load_retry_interval_micros: pause between two tries.
-    allow_version_labels_for_unavailable_models: new labels may name versions that are not loaded.
-    """
-
+    # gRPC requests beyond it are refused as RESOURCE_EXHAUSTED.
     grpc_max_threads: int = field(default_factory=_four_a_core)
-    rest_api_num_threads: int = field(default_factory=_four_a_core)
+    rest_api_num_threads: int = field(default_factory=_four_a_core)  # REST requests beyond it wait
+    # With 0, a version that does not load blocks all other changes while it is tried.
     num_load_threads: int = 0
+    # How often a version that does not load is tried again; LOADING meanwhile.
     max_num_load_retries: int = 5
-    load_retry_interval_micros: int = 60_000_000
+    load_retry_interval_micros: int = 60_000_000  # pause between two tries
+    # New labels may name versions that are not loaded.
     allow_version_labels_for_unavailable_models: bool = False
 
     @property

@@ -21,30 +21,18 @@ SMALLEST_BATCH = 30
 
 @dataclass(frozen=True)
 class StockOptions:
-    """How to start TensorFlow Serving. It has no option for the address to listen on.
+    """How to start TensorFlow Serving. It has no option for the address to listen on."""
 
-    model_name: name of the model in requests.
-    model_base_path: folder of the model's versions; None with `model_config_file`.
-    model_config_file: the models to serve, in place of the two above.
-    rest_port: port of REST.
-    grpc_port: port of gRPC.
-    seconds: time limit of a REST request.
-    batch_rows: the most texts of a batch.
-    poll_seconds: interval between two looks for new versions.
-    ssl_config_file: TLS for gRPC.
-    cors: whether pages of other addresses may ask.
-    """
-
-    model_name: str
-    model_base_path: Path | None
-    model_config_file: Path | None
-    rest_port: int
-    grpc_port: int
-    seconds: float
-    batch_rows: int
-    poll_seconds: float = 1.0
-    ssl_config_file: Path | None = None
-    cors: bool = False
+    model_name: str  # name of the model in requests
+    model_base_path: Path | None  # folder of the model's versions; None with `model_config_file`
+    model_config_file: Path | None  # the models to serve, in place of the two above
+    rest_port: int  # port of REST
+    grpc_port: int  # port of gRPC
+    seconds: float  # time limit of a REST request
+    batch_rows: int  # the most texts of a batch
+    poll_seconds: float = 1.0  # interval between two looks for new versions
+    ssl_config_file: Path | None = None  # TLS for gRPC
+    cors: bool = False  # whether pages of other addresses may ask
 
 
 def find(path: str | None) -> str | None:

@@ -61,18 +61,13 @@ class Policy:
 
 @dataclass(frozen=True)
 class Retries:
-    """How a version that cannot be loaded is tried again.
+    """How a version that cannot be loaded is tried again."""
 
-    times: the number of further tries.
-    seconds: the pause between two tries.
-    shown: whether the version's state is END, with the error, between tries, rather than LOADING.
-    blocking: whether no other version changes between tries.
-    """
-
-    times: int = 5
-    seconds: float = 60.0
+    times: int = 5  # the number of further tries
+    seconds: float = 60.0  # the pause between two tries
+    # Whether the version's state is END, with the error, between tries, rather than LOADING.
     shown: bool = True
-    blocking: bool = False
+    blocking: bool = False  # whether no other version changes between tries
 
 
 @dataclass(frozen=True)
@@ -98,14 +93,10 @@ class _Entry:
 
 @dataclass
 class Lease:
-    """Keeps a version loaded until `release`, or to the end of a `with` block.
+    """Keeps a version loaded until `release`, or to the end of a `with` block."""
 
-    version: the version's number.
-    servable: what the loader returned for it.
-    """
-
-    version: int
-    servable: Any
+    version: int  # the version's number
+    servable: Any  # what the loader returned for it
     _release: Callable[[], None] = field(repr=False)
 
     def release(self) -> None:
