@@ -106,11 +106,12 @@ def compare(arguments: Namespace) -> None:
     with _work_folder(arguments.keep) as folder:
         corpus = write_splits(arguments.corpus, settings.read_options, folder)
         tools.prepare_spacy(corpus, options, folder)
-        trained = [
-            train(corpus, options, folder)
-            for train in (tools.train_tfx_ner, tools.train_crfsuite, tools.train_spacy)
+        models = [
+            *tools.train_tfx_ner(corpus, options, folder),
+            *tools.train_crfsuite(corpus, options, folder),
+            *tools.train_spacy(corpus, options, folder),
         ]
-        measured = tools.measure_speed(trained)
+        measured = tools.measure_speed(models)
     notes = results.notes(measured, corpus.evaluated_on, options, common.this_machine())
     sizes = ", ".join(f"{split} {size['sentences']:,}" for split, size in corpus.sizes.items())
     tokens = sum(size["tokens"] for size in corpus.sizes.values())

@@ -40,7 +40,7 @@ def measure(corpus: str, model: str, pass_tokens: str | int = pace.TOKENS) -> No
     sentences = [tokens for tokens, _ in columns.read(corpus)]
     several, short = pace.enough(sentences, int(pass_tokens)), pace.short(sentences)
     tokens = sum(map(len, several))
-    pace.answer(
+    pace.print_figures(
         {
             "tokens_per_second": lambda: pace.tokens_per_second(
                 lambda batch: list(map(tag_one, batch)), several, tokens

@@ -2,7 +2,6 @@
 
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
@@ -52,15 +51,11 @@ def size_mb(path: Path) -> float:
     return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()) / 1e6
 
 
-def answer(measures: Mapping[str, Callable[[], float]], **facts: Any) -> None:
-    """Takes the measures that standard input names, until its end: `in_turn` asks several programs.
-
-    The first line of standard output is JSON with `facts` and the names of the measures. Then each
-    line of standard input names a measure, and a line of standard output has its value.
-    """
-    print(json.dumps({"measures": list(measures), **facts}), flush=True)
-    for line in sys.stdin:
-        print(measures[line.strip()](), flush=True)
+def print_figures(measures: Mapping[str, Callable[[], float]], **facts: Any) -> None:
+    """Prints facts and the value of each measure as JSON. The first call of each only warms up."""
+    for measure in measures.values():
+        measure()
+    print(json.dumps({**facts, **{name: measure() for name, measure in measures.items()}}))
 
 
 def _seconds(call: Callable[[_T], object], argument: _T) -> float:

@@ -7,7 +7,8 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.common import Machine
-from benchmarks.comparison import in_turn
+
+ROUNDS = 5  # of measuring speed
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def notes(
         " whole process, from start to saved model, without the conversion to spaCy's format. The"
         " whole pipeline also reads, checks and counts the corpus, evaluates and publishes; it is"
         " that of the first seed, which finds nothing cached.",
-        f"Tagging: all in turn, the median of {in_turn.ROUNDS} rounds. CRFsuite has one core,"
+        f"Tagging: all in turn, the median of {ROUNDS} rounds. CRFsuite has one core,"
         " features included; spaCy is the faster of one process and one a core, here"
         f" {spacy_processes}; a sentence of 5 to 12 tokens is plain text, tokens for CRFsuite.",
         "Memory: the largest process; tfx-ner's has TFX and the whole pipeline in it.",

@@ -61,7 +61,7 @@ def measure(corpus: str, model: str) -> None:
 
     tokens_per_second(1)  # warms up
     processes = max({1, len(os.sched_getaffinity(0))}, key=tokens_per_second)
-    pace.answer(
+    pace.print_figures(
         {
             "tokens_per_second": lambda: tokens_per_second(processes),
             "milliseconds": lambda: pace.milliseconds(nlp, short),

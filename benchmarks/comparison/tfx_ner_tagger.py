@@ -38,7 +38,7 @@ def measure(corpus: str, options: str, path: str) -> None:
     def tokens_per_second(tag_all: Callable[[list], Iterable], batch: list) -> float:
         return pace.tokens_per_second(lambda batch: deque(tag_all(batch), maxlen=0), batch, total)
 
-    pace.answer(
+    pace.print_figures(
         {
             "text_tokens_per_second": lambda: tokens_per_second(
                 model.predict, [texts[one] for one in several]

@@ -8,28 +8,29 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.common import ROOT
-from benchmarks.comparison import in_turn
 from benchmarks.comparison.corpus import Corpus, f1
 from benchmarks.comparison.cost import CommandFailed, Cost, run_command
-from benchmarks.comparison.results import Options, Run, Tool
+from benchmarks.comparison.results import ROUNDS, Options, Run, Tool
 from components.errors import UserError
 
 OTHERS = ROOT / ".venv-benchmark" / "bin" / "python"  # where CRFsuite and spaCy are installed
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A tool's trained models."""
+class TrainedModel:
+    """A model of a tool."""
 
-    name: str  # the tool's name
-    # For each model the program that measures its speed, and the fields of `Run` that are known.
-    models: Sequence[tuple[in_turn.Program, Mapping[str, Any]]]
+    tool: str  # the tool's name
+    speed_command: Sequence[str]  # prints the figures of its speed
+    log: Path  # the file for output
+    figures: Mapping[str, Any]  # the fields of `Run` that are known
 
 
-def train_tfx_ner(corpus: Corpus, options: Options, folder: Path) -> Trained:
+def train_tfx_ner(corpus: Corpus, options: Options, folder: Path) -> list[TrainedModel]:
     """Runs the pipeline for each seed, all in one workdir.
 
     From the second seed on, the nodes before the Trainer are cached.
@@ -66,11 +67,11 @@ def train_tfx_ner(corpus: Corpus, options: Options, folder: Path) -> Trained:
             "whole_seconds": cost.seconds if seed == 1 else None,
             "training_peak_mb": cost.peak_mb,
         }
-        models.append((in_turn.Program([*program, "measure", *model], log, ROOT), figures))
-    return Trained("tfx-ner", models)
+        models.append(TrainedModel("tfx-ner", [*program, "measure", *model], log, figures))
+    return models
 
 
-def train_crfsuite(corpus: Corpus, options: Options, folder: Path) -> Trained:
+def train_crfsuite(corpus: Corpus, options: Options, folder: Path) -> list[TrainedModel]:
     """Trains one model: the result is the same each time."""
     log, model = folder / "CRFsuite.log", folder / "CRFsuite.model"
     program = _program(OTHERS, "crfsuite_tagger")
@@ -99,7 +100,7 @@ def prepare_spacy(corpus: Corpus, options: Options, folder: Path) -> None:
         ) from None
 
 
-def train_spacy(corpus: Corpus, options: Options, folder: Path) -> Trained:
+def train_spacy(corpus: Corpus, options: Options, folder: Path) -> list[TrainedModel]:
     """Trains one model with the settings that `spacy init config` gives for the CPU."""
     log, models = folder / "spaCy.log", folder / "spaCy.models"
     command = [str(OTHERS), "-m", "spacy", "train", str(folder / "spaCy.cfg")]
@@ -113,21 +114,34 @@ def train_spacy(corpus: Corpus, options: Options, folder: Path) -> Trained:
     return _tag("spaCy", program, corpus, models / "model-best", cost, log)
 
 
-def measure_speed(trained: Sequence[Trained]) -> list[Tool]:
-    """Returns the tools with all that was measured, the speed of their models included."""
-    _show_progress("all in turn: speed")
-    speeds = iter(in_turn.measure([program for tool in trained for program, _ in tool.models]))
-    tools = []
-    for tool in trained:
-        figures = [{**known, **next(speeds)} for _, known in tool.models]
-        [(version, processes)] = {(own.pop("version"), own.pop("processes")) for own in figures}
-        tools.append(Tool(tool.name, version, processes, tuple(Run(**own) for own in figures)))
-    return tools
+def measure_speed(models: Sequence[TrainedModel]) -> list[Tool]:
+    """Measures how fast each model tags, and returns the tools with all figures.
+
+    The models take turns in each round, so that a slow minute of the machine slows all of them.
+    """
+    rounds = []
+    for turn in range(1, ROUNDS + 1):
+        _show_progress(f"speed of all models, round {turn} of {ROUNDS}")
+        rounds.append([_measure_model(model) for model in models])
+    runs: dict[str, list[Run]] = {}
+    facts = {}
+    for model, own in zip(models, zip(*rounds)):
+        facts[model.tool] = own[0]["version"], own[0]["processes"]
+        measures = own[0].keys() - {"version", "processes"}
+        speed = {name: median(figures[name] for figures in own) for name in measures}
+        runs.setdefault(model.tool, []).append(Run(**model.figures, **speed))
+    return [Tool(name, *facts[name], tuple(own)) for name, own in runs.items()]
+
+
+def _measure_model(model: TrainedModel) -> dict[str, Any]:
+    run_command(model.speed_command, model.log, ROOT)
+    lines = model.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return json.loads(next(line for line in reversed(lines) if line.startswith("{")))
 
 
 def _tag(
     name: str, program: list[str], corpus: Corpus, model: Path, training: Cost, log: Path
-) -> Trained:
+) -> list[TrainedModel]:
     """Tags the evaluated split with the only model of a tool."""
     arguments = [str(corpus.files[corpus.evaluated_on]), str(model)]
     predictions = log.with_suffix(".conll")
@@ -137,7 +151,7 @@ def _tag(
         "training_seconds": training.seconds,
         "training_peak_mb": training.peak_mb,
     }
-    return Trained(name, [(in_turn.Program([*program, "measure", *arguments], log, ROOT), figures)])
+    return [TrainedModel(name, [*program, "measure", *arguments], log, figures)]
 
 
 def _program(python: str | Path, name: str) -> list[str]:

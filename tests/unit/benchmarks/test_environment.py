@@ -40,7 +40,8 @@ def corpus(tmp_path):
 def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(
     run, project, corpus, tmp_path
 ):
-    from benchmarks.comparison import columns, in_turn, tools
+    from benchmarks.comparison import columns, tools
+    from benchmarks.comparison.tools import TrainedModel
 
     model, predictions = tmp_path / "model", tmp_path / "predictions"
     program = ("-m", "benchmarks.comparison.crfsuite_tagger")
@@ -49,10 +50,16 @@ def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(
     assert list(columns.read(str(predictions))) == [
         [tokens, tags, tags] for tokens, tags in SENTENCES
     ]
-    measured = [str(tools.OTHERS), *program, "measure", str(corpus), str(model), "100"]
-    [told] = in_turn.measure([in_turn.Program(measured, tmp_path / "log", project)], rounds=1)
-    assert told["model_mb"] == model.stat().st_size / 1e6
-    assert told["tokens_per_second"] > 0 and told["milliseconds"] > 0
+    trained = TrainedModel(
+        "CRFsuite",
+        [str(tools.OTHERS), *program, "measure", str(corpus), str(model), "100"],
+        tmp_path / "log",
+        {"f1": 1.0, "training_seconds": 1.0, "training_peak_mb": 1.0},
+    )
+    [tool] = tools.measure_speed([trained])
+    [figures] = tool.runs
+    assert figures.model_mb == model.stat().st_size / 1e6
+    assert figures.tokens_per_second > 0 and figures.milliseconds > 0
 
 
 def test_spacy_gets_the_same_tokens_and_entities(run, corpus, tmp_path):

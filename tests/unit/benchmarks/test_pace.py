@@ -1,5 +1,6 @@
-"""The sentences that speed is measured on, programs that are asked in turn, and what a command costs."""
+"""The sentences that speed is measured on, its figures, and what a command costs."""
 
+import json
 import sys
 
 import pytest
@@ -40,59 +41,12 @@ def test_calls_that_warm_up_do_not_count(monkeypatch):
     assert asked[:4] == ["a", "b", "c", "a"] and len(asked) == 100
 
 
-# Answers 1000 at first, then 1, 2, 3, …, and notes in the file at sys.argv[1] which program was asked for what.
-ANSWERING = """
-import sys
-from itertools import chain, count
-from benchmarks.comparison import pace
-_, notes, name, *names = sys.argv
+def test_figures_are_printed_as_json_and_the_first_call_does_not_count(capsys):
+    from benchmarks.comparison import pace
 
-def measure(what, values):
-    with open(notes, "a") as file:
-        file.write(name + what + " ")
-    return next(values)
-
-pace.answer({what: lambda what=what, values=chain([1000], count(1)): measure(what, values) for what in names}, version=name)
-"""
-
-
-@pytest.fixture
-def answering(project, tmp_path):
-    """Makes a program with the given measures."""
-    from benchmarks.comparison.in_turn import Program
-
-    def program(name, *measures, code=ANSWERING):
-        return Program(
-            [sys.executable, "-c", code, str(tmp_path / "notes"), name, *measures],
-            tmp_path / f"{name}.log",
-            project,
-        )
-
-    return program
-
-
-def test_programs_are_asked_in_turn_and_the_first_round_does_not_count(answering, tmp_path):
-    from benchmarks.comparison import in_turn
-
-    found = in_turn.measure([answering("A", "x", "y"), answering("B", "y")], rounds=3)
-    assert found == [{"version": "A", "x": 2.0, "y": 2.0}, {"version": "B", "y": 2.0}]
-    assert (tmp_path / "notes").read_text().split() == ["Ax", "Ay", "By"] * 4
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import sys; sys.exit('it broke')",
-        ANSWERING.replace("return next(values)", "sys.exit('it broke')"),
-    ],
-)
-def test_the_error_of_a_program_that_does_not_answer_names_its_log(answering, tmp_path, code):
-    from benchmarks.comparison import cost, in_turn
-
-    broken = answering("B", "x", code=code)
-    with pytest.raises(cost.CommandFailed) as failed:
-        in_turn.measure([answering("A", "x"), broken])
-    assert str(failed.value) == f"B ended with 1: it broke; see {tmp_path / 'B.log'}"
+    values = iter([1000.0, 2.5])
+    pace.print_figures({"milliseconds": lambda: next(values)}, version="1.0")
+    assert json.loads(capsys.readouterr().out) == {"version": "1.0", "milliseconds": 2.5}
 
 
 @pytest.mark.parametrize("megabytes", [50, 150])

@@ -1,6 +1,7 @@
 """What is shown of several runs: the table, the JSON and the notes."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -106,3 +107,24 @@ def notes(tools, evaluated_on, **changed):
 
     machine = Machine(2, "a processor", "3.10.1")
     return results.notes(tools, evaluated_on, results.Options(**changed), machine)
+
+
+def test_a_speed_is_the_median_of_the_rounds_of_each_model(tmp_path):
+    from benchmarks.comparison.tools import TrainedModel, measure_speed
+
+    (tmp_path / "round").write_text("0")
+    program = (
+        "import json, pathlib, sys; file = pathlib.Path(sys.argv[1]); n = int(file.read_text()) + 1;"
+        " file.write_text(str(n)); print(json.dumps({'version': '1', 'processes': 1, 'model_mb': 1,"
+        " 'tokens_per_second': n, 'milliseconds': 10 * n}))"
+    )
+    known = {"f1": 0.5, "training_seconds": 1.0, "training_peak_mb": 1.0}
+    model = TrainedModel(
+        "CRFsuite",
+        [sys.executable, "-c", program, str(tmp_path / "round")],
+        tmp_path / "log",
+        known,
+    )
+    [tool] = measure_speed([model])
+    assert (tool.name, tool.version, tool.values("tokens_per_second")) == ("CRFsuite", "1", [3])
+    assert tool.values("milliseconds") == [30]
