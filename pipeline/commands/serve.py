@@ -1,9 +1,7 @@
 """`tfx-ner serve`."""
 
 import logging
-import os
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -150,7 +148,7 @@ def serve(
     """
     from components.storage.remote import refuse_address
     from serving.server import memory, tf_serving
-    from serving.server.strict import parse as parse_strict
+    from serving.server.options import Options, parse_strict
 
     remedy = "Fetch the versions first; KServe does so by itself"
     refuse_address("--model-base-path", model_base_path, remedy)
@@ -165,9 +163,24 @@ def serve(
     if model_base_path is not None:
         tf_serving.refuse_name(model_name)
         tf_serving.refuse_without_version(Path(model_base_path), wait or strict is not None)
-    base_path = Path(model_base_path).absolute() if model_base_path else None
-    as_tf_serving = parse_strict(strict) if strict is not None else None
-    stock_server = None if own_server or as_tf_serving else tf_serving.find(program)
+    options = Options(
+        model_name,
+        _absolute(model_base_path),
+        _absolute(model_config_file),
+        host,
+        rest_port,
+        grpc_port,
+        seconds,
+        batch_size,
+        poll_seconds,
+        _absolute(ssl_config_file),
+        cors,
+        most_bytes=int(max_request_mb * 2**20),
+        retry_seconds=retry_seconds,
+        wait=wait,
+        strict=None if strict is None else parse_strict(strict),
+    )
+    stock_server = None if own_server or options.strict else tf_serving.find(program)
     if stock_server:
         host_is_given = context.get_parameter_source("host") is ParameterSource.COMMANDLINE
         if host_is_given and host not in ("0.0.0.0", "::"):
@@ -175,68 +188,22 @@ def serve(
                 f"--host {host}: TensorFlow Serving listens on every address; leave --host out, or"
                 " add --own-server"
             )
-        options = tf_serving.StockOptions(
-            model_name,
-            base_path,
-            Path(model_config_file).absolute() if model_config_file else None,
-            rest_port,
-            grpc_port,
-            seconds,
-            batch_size,
-            poll_seconds,
-            Path(ssl_config_file).absolute() if ssl_config_file else None,
-            cors,
-        )
-        folder = Path(tempfile.mkdtemp(prefix="tfx-ner-serve-"))
-        command = tf_serving.command(stock_server, options, folder)
-        _print(f"starting TensorFlow Serving: {' '.join(command)}")
-        _print(
-            "it listens on every address of this machine and asks for no password; it has no page"
-        )
-        for warning in tf_serving.too_old_for(stock_server, options):
-            _print(f"warning: {warning}")
-        os.execv(stock_server, command)
+        tf_serving.execute(stock_server, options)
 
-    _print("this is tfx-ner's own server, a stand-in for development: it is not TensorFlow Serving")
+    print(
+        "this is tfx-ner's own server, a stand-in for development: it is not TensorFlow Serving",
+        file=sys.stderr,
+        flush=True,
+    )
     logging.basicConfig(level=logging.CRITICAL, format="%(message)s")
     logging.getLogger("serving").setLevel(logging.INFO)
-    # TensorFlow logs errors about absent GPUs, and its libraries ask users of Python 3.10 to upgrade.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.simplefilter("ignore")
-    tf_runtime.limit_threads()
+    warnings.simplefilter("ignore")  # libraries ask users of Python 3.10 to upgrade
     memory.separate()
-    import tensorflow as tf
+    tf_runtime.import_tensorflow().get_logger().setLevel("ERROR")
+    from serving.server import main
 
-    from serving.server import config, main
-    from serving.server.batching import Limits
-    from serving.server.models import ModelConfig
-    from serving.server.versions import Retries
-
-    tf.get_logger().setLevel("ERROR")
-    models = (
-        config.read_models(model_config_file)
-        if model_config_file
-        else [ModelConfig(model_name, base_path)]
-    )
-    # A batch alone keeps no more than one and a half cores busy.
-    limits = Limits(rows=batch_size, at_once=2, refuse_larger=as_tf_serving is not None)
-    server_options = main.Options(
-        host=host,
-        rest_port=rest_port,
-        grpc_port=grpc_port,
-        seconds=seconds,
-        most_bytes=int(max_request_mb * 2**20),
-        limits=limits,
-        retries=Retries(seconds=retry_seconds),
-        poll_seconds=poll_seconds,
-        ssl_config_file=ssl_config_file,
-        cors=cors,
-        wait=wait,
-        model_config_file=model_config_file,
-        strict=as_tf_serving,
-    )
-    main.run(models, server_options)
+    main.run(options)
 
 
-def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _absolute(path: str | None) -> Path | None:
+    return Path(path).absolute() if path else None

@@ -16,7 +16,7 @@ from serving.server.versions import Policy
 _M = TypeVar("_M", bound=Message)
 
 
-def read_models(path: str) -> list[ModelConfig]:
+def read_models(path: str | Path) -> list[ModelConfig]:
     """The models in a `models.config`. Raises UserError."""
     config = _parse_file(
         path,
@@ -62,7 +62,7 @@ def _model(config: model_server_config_pb2.ModelConfig) -> ModelConfig:
     )
 
 
-def read_credentials(path: str) -> grpc.ServerCredentials:
+def read_credentials(path: str | Path) -> grpc.ServerCredentials:
     """The server's credentials, from the file that `--ssl_config_file` of TensorFlow Serving takes.
 
     Raises UserError if the file is not an SSLConfig with key and certificate.
@@ -90,7 +90,7 @@ def read_credentials(path: str) -> grpc.ServerCredentials:
     )
 
 
-def _parse_file(path: str, message: _M, expected: str) -> _M:
+def _parse_file(path: str | Path, message: _M, expected: str) -> _M:
     """Fills a message from a text file. Raises UserError, which says what was expected."""
     try:
         return text_format.Parse(Path(path).read_text(encoding="utf-8"), message)

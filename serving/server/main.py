@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,44 +23,23 @@ from serving.server import config, grpc_api, rest_api, servable
 from serving.server.batching import Batcher, Limits
 from serving.server.metrics import Metrics
 from serving.server.models import ModelConfig, Models
+from serving.server.options import Options
 from serving.server.predicting import Predictor
 from serving.server.status import Code, RequestError
-from serving.server.strict import Strict
 from serving.server.versions import Retries, State
 
 log = logging.getLogger("serving.server")
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to serve."""
-
-    host: str = "127.0.0.1"  # the address to listen on
-    rest_port: int = 8501  # port of REST; 0 for any free one
-    grpc_port: int = 8500  # port of gRPC; 0 for any free one
-    seconds: float = 30.0  # time limit of a request
-    most_bytes: int = 16 * 2**20  # the largest request
-    limits: Limits = field(default_factory=Limits)  # limits of batches
-    # How a version that cannot be loaded is tried again.
-    retries: Retries = field(default_factory=Retries)
-    poll_seconds: float = 1.0  # interval between two looks for new versions
-    ssl_config_file: str | None = None  # TLS for gRPC
-    cors: bool = False  # whether pages of other addresses may ask
-    wait: bool = False  # whether to wait for the first version
-    model_config_file: str | None = None  # the configuration file whose changes are followed
-    strict: Strict | None = None  # which behaviour of TensorFlow Serving to show
-
-    @property
-    def url_host(self) -> str:
-        """The host as URLs and gRPC write it."""
-        return f"[{self.host}]" if ":" in self.host else self.host
-
-
-def run(models: Sequence[ModelConfig], options: Options) -> None:
+def run(options: Options) -> None:
     """Serves until SIGTERM or SIGINT, then answers the requests in flight.
 
     Raises UserError if a model cannot be loaded or a port is taken.
     """
+    if options.model_config_file:
+        models = config.read_models(options.model_config_file)
+    else:
+        models = [ModelConfig(options.model_name, options.model_base_path)]
     asyncio.run(_serve(models, options))
 
 
@@ -80,8 +58,10 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
     rest_socket = bind(options.host, options.rest_port)
     metrics = Metrics()
     models = Models(partial(_load, metrics), _retries(options), options.poll_seconds, strict)
-    pool = ThreadPoolExecutor(options.limits.at_once, thread_name_prefix="model")
-    batcher = Batcher(pool, options.limits, metrics.batch)
+    # A batch alone keeps no more than one and a half cores busy.
+    limits = Limits(options.batch_rows, at_once=2, refuse_larger=strict is not None)
+    pool = ThreadPoolExecutor(limits.at_once, thread_name_prefix="model")
+    batcher = Batcher(pool, limits, metrics.batch)
     predictor = Predictor(models, batcher, metrics, options.seconds)
 
     def configure(configs: Sequence[ModelConfig]) -> asyncio.Future[None]:
@@ -186,7 +166,7 @@ def _load(metrics: Metrics, name: str, path: Path) -> servable.SavedModel:
 
 def _retries(options: Options) -> Retries:
     if options.strict is None:
-        return options.retries
+        return Retries(seconds=options.retry_seconds)
     return Retries(
         options.strict.max_num_load_retries,
         options.strict.load_retry_interval_micros / 1e6,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from serving.server.options import Strict
 from serving.server.status import Code, RequestError, invalid_argument, message_of
-from serving.server.strict import Strict
 from serving.server.versions import (
     Lease,
     Policy,

@@ -3,36 +3,24 @@
 The flags are those of tensorflow_model_server 2.16; `serving/deploy` uses the same.
 """
 
+import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+import sys
+import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 from components.errors import UserError
 from components.export import card
 from components.publishing.versions import version_folders
+from serving.server.options import Options
 
 PROGRAM = "tensorflow_model_server"
 # The server refuses a warm-up request with more texts than a batch may have, and then does not start.
 # Models of earlier releases have one of this many texts.
 SMALLEST_BATCH = 30
-
-
-@dataclass(frozen=True)
-class StockOptions:
-    """How to start TensorFlow Serving. It has no option for the address to listen on."""
-
-    model_name: str  # name of the model in requests
-    model_base_path: Path | None  # folder of the model's versions; None with `model_config_file`
-    model_config_file: Path | None  # the models to serve, in place of the two above
-    rest_port: int  # port of REST
-    grpc_port: int  # port of gRPC
-    seconds: float  # time limit of a REST request
-    batch_rows: int  # the most texts of a batch
-    poll_seconds: float = 1.0  # interval between two looks for new versions
-    ssl_config_file: Path | None = None  # TLS for gRPC
-    cors: bool = False  # whether pages of other addresses may ask
 
 
 def find(path: str | None) -> str | None:
@@ -77,17 +65,24 @@ def refuse_without_version(base_path: Path, wait: bool = False) -> None:
         )
 
 
-def command(program: str, options: StockOptions, folder: Path) -> list[str]:
-    """The command that starts the server with batching, monitoring and warm-up.
+def execute(program: str, options: Options) -> NoReturn:
+    """Replaces this process by TensorFlow Serving, with batching, monitoring and warm-up.
 
-    Args:
-      program: path of the server.
-      options: how to start it.
-      folder: where the configuration files that it reads are written.
-
-    Raises:
-      UserError: the server would not open these ports.
+    Raises UserError if it would not open these ports.
     """
+    flags = _flags(options, Path(tempfile.mkdtemp(prefix="tfx-ner-serve-")))
+    command = [program, *(f"--{name}={value}" for name, value in flags.items())]
+    lines = [
+        f"starting TensorFlow Serving: {' '.join(command)}",
+        "it listens on every address of this machine and asks for no password; it has no page",
+        *(f"warning: {warning}" for warning in _too_old_for(program, options)),
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)
+    os.execv(program, command)
+
+
+def _flags(options: Options, folder: Path) -> dict[str, object]:
+    """The server's flags; the configuration files that it reads are written into the folder."""
     if 0 in (options.rest_port, options.grpc_port) or options.rest_port == options.grpc_port:
         raise UserError(
             f"--rest-port {options.rest_port} --grpc-port {options.grpc_port}: TensorFlow Serving"
@@ -136,47 +131,43 @@ def command(program: str, options: StockOptions, folder: Path) -> list[str]:
         flags["ssl_config_file"] = options.ssl_config_file
     if options.cors:
         flags["rest_api_enable_cors_support"] = "true"
-    return [program, *(f"--{name}={value}" for name, value in flags.items())]
+    return flags
 
 
-def too_old_for(program: str, options: StockOptions) -> list[str]:
-    """A warning for each newest version that was exported by a newer TensorFlow than the server's.
-
-    Args:
-      program: path of the server.
-      options: how it is to be started.
-    """
+def _too_old_for(program: str, options: Options) -> list[str]:
+    """A warning for each newest version that was exported by a newer TensorFlow than the server's."""
     server = _version(program)
     warnings = []
     for base_path in _base_paths(options) if server else ():
         versions = list(version_folders(base_path).values()) if base_path.is_dir() else []
-        described = card.load_card(versions[-1]) if versions else None
-        if described and described.tensorflow and _minor(described.tensorflow) > _minor(server):
+        model_card = card.load_card(versions[-1]) if versions else None
+        exported_by = model_card.tensorflow if model_card else ""
+        if exported_by and _minor(exported_by) > _minor(server):
             warnings.append(
-                f"{versions[-1]}: was exported with TensorFlow {described.tensorflow}, and this is"
-                f" TensorFlow Serving {server}; TensorFlow promises that"
-                f" {described.lowest_server} or newer loads it"
+                f"{versions[-1]}: was exported with TensorFlow {exported_by}, and this is TensorFlow"
+                f" Serving {server}; TensorFlow promises that {model_card.lowest_server} or newer"
+                " loads it"
             )
     return warnings
 
 
 def _version(program: str) -> str:
-    """What the server says of its version, as "2.16.1"; "" if it says nothing of the kind."""
+    """The server's version, such as "2.16.1"; "" if it does not print one."""
     try:
         answer = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = re.search(r"ModelServer: (\d+\.\d+\S*)", answer.stdout)
-    return found[1] if found else ""
+    match = re.search(r"ModelServer: (\d+\.\d+\S*)", answer.stdout)
+    return match[1] if match else ""
 
 
 def _minor(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
-def _base_paths(options: StockOptions) -> list[Path]:
+def _base_paths(options: Options) -> list[Path]:
     if options.model_base_path:
         return [options.model_base_path]
     text = options.model_config_file.read_text(encoding="utf-8", errors="replace")
