@@ -1,4 +1,4 @@
-// Entities of a text and the elements that show them. Places count Unicode code points; JavaScript's strings count UTF-16.
+// Entities of a text and the elements that show them. Offsets count Unicode code points; JavaScript's strings count UTF-16.
 
 /** The code points of a text; a lone surrogate, which no server can be sent, becomes U+FFFD. */
 export function codePoints(text) {
@@ -12,7 +12,7 @@ export function otherHue(type) {
   return (hash % 24) * 15;
 }
 
-/** A score as people read it: 98.7%. */
+/** A score as a percentage: 98.7%. */
 export function percent(score) {
   return `${(100 * score).toFixed(1)}%`;
 }

@@ -1,4 +1,4 @@
-// Texts to try. `lang` is for whoever reads them aloud.
+// Texts to try. Screen readers use `lang`.
 
 export const EXAMPLES = [
   { name: "Doctor's note", lang: "en", text: "Dr. Paris saw Will Brown in Austin on 3 May 2024; E11.9 was coded, metformin 500 mg, and Chase billed $1,250.40, 12% more." },

@@ -9,35 +9,35 @@ const at = (id) => document.getElementById(id);
 const many = (count, one) => `${count.toLocaleString("en")} ${count === 1 ? one : `${one.replace(/y$/, "ie")}s`}`;
 
 let server = { url: "", model: new URLSearchParams(location.search).get("model") || "ner" };
-let found = null; // of the last answer: {points, entities}
-let asking = null; // AbortController of the request under way
+let result = null; // of the last answer: {points, entities}
+let request = null; // AbortController of the request under way
 
-function say(message) {
+function showError(message) {
   at("trouble").textContent = message;
   at("trouble").hidden = !message;
 }
 
-/** What was found in another text is no answer to this one. */
-function fail(message) {
-  found = null;
+/** Shows an error in place of the entities of an earlier text. */
+function showFailure(message) {
+  result = null;
   at("marked").replaceChildren();
   at("keys").hidden = true;
   at("summary").textContent = "";
   drawTypes([]);
   drawTable([]);
-  say(message);
+  showError(message);
 }
 
 function draw() {
   const threshold = Number(at("threshold").value);
   at("threshold-value").textContent = `${threshold}%`;
-  if (!found) return;
-  const shown = found.entities.filter((entity) => 100 * entity.score >= threshold);
-  show(at("marked"), found.points, shown);
+  if (!result) return;
+  const shown = result.entities.filter((entity) => 100 * entity.score >= threshold);
+  show(at("marked"), result.points, shown);
   const first = at("marked").querySelector("mark");
   if (first) first.tabIndex = 0;
   at("keys").hidden = !first;
-  const hidden = found.entities.length - shown.length;
+  const hidden = result.entities.length - shown.length;
   const left = hidden ? `, ${hidden.toLocaleString("en")} below ${threshold}% left out` : "";
   at("summary").textContent = many(shown.length, "entity") + left;
   drawTypes(shown);
@@ -98,31 +98,31 @@ function measure() {
 }
 
 async function find() {
-  asking?.abort();
-  asking = null;
+  request?.abort();
+  request = null;
   at("found").setAttribute("aria-busy", "false");
   const points = codePoints(at("input").value);
   const lang = at("input").lang;
   if (points.length > LONGEST) {
     const most = LONGEST.toLocaleString("en");
-    return fail(`This text has ${many(points.length, "character")}; the page takes ${most}. Split it, or use tfx-ner predict.`);
+    return showFailure(`This text has ${many(points.length, "character")}; the page takes ${most}. Split it, or use tfx-ner predict.`);
   }
-  const mine = (asking = new AbortController());
+  const mine = (request = new AbortController());
   at("found").setAttribute("aria-busy", "true");
   try {
     const entities = await recognise(server, points, mine.signal);
-    found = { points, entities };
+    result = { points, entities };
     at("marked").lang = lang;
-    say("");
+    showError("");
     draw();
     if (!points.length) at("marked").textContent = "The text is empty.";
   } catch (error) {
     if (mine.signal.aborted) return;
     if (!(error instanceof Trouble)) console.error(error);
-    fail(error instanceof Trouble ? error.message : "Something went wrong on this page. Load it again.");
+    showFailure(error instanceof Trouble ? error.message : "Something went wrong on this page. Load it again.");
   } finally {
-    if (asking === mine) {
-      asking = null;
+    if (request === mine) {
+      request = null;
       at("found").setAttribute("aria-busy", "false");
     }
   }
@@ -136,29 +136,29 @@ const STATES = {
   END: "is not served",
 };
 
-function tell(lamp, message) {
+function showState(lamp, message) {
   at("lamp").className = lamp;
-  // A status that is written anew is read aloud anew.
+  // Screen readers read a status aloud each time that it is written.
   if (at("state").textContent !== message) at("state").textContent = message;
 }
 
-async function look() {
-  const asked = server;
+async function updateState() {
+  const shown = server;
   try {
-    const all = await versions(asked);
-    if (asked !== server) return;
+    const all = await versions(shown);
+    if (shown !== server) return;
     const serving = all.find((one) => one.state === "AVAILABLE");
-    // Versions that have ended well are history.
-    const told = all.filter((one) => one.state !== "END" || one.error).slice(0, 4);
-    const lines = told.map((one) => `version ${one.version} ${STATES[one.state] ?? one.state}${one.error ? ` (${one.error})` : ""}`);
-    tell(serving ? "good" : "waits", `Model ${asked.model}: ${lines.join("; ") || "no version is served"}`);
+    // Versions that ended without an error are not shown.
+    const current = all.filter((one) => one.state !== "END" || one.error).slice(0, 4);
+    const lines = current.map((one) => `version ${one.version} ${STATES[one.state] ?? one.state}${one.error ? ` (${one.error})` : ""}`);
+    showState(serving ? "good" : "waits", `Model ${shown.model}: ${lines.join("; ") || "no version is served"}`);
   } catch (error) {
-    if (asked === server) tell("bad", error instanceof Trouble ? error.message : String(error));
+    if (shown === server) showState("bad", error instanceof Trouble ? error.message : String(error));
   }
 }
 
 async function watch() {
-  if (!document.hidden) await look();
+  if (!document.hidden) await updateState();
   setTimeout(watch, 1000 * POLL_SECONDS);
 }
 
@@ -178,7 +178,7 @@ at("settings").addEventListener("submit", (event) => {
   event.preventDefault();
   const url = at("url").value.trim().replace(/\/+$/, "");
   server = { url: /^$|^https?:/i.test(url) ? url : `http://${url}`, model: at("name").value.trim() };
-  look();
+  updateState();
   if (at("input").value) find();
 });
 for (const example of EXAMPLES) {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Whether a model can answer: ready.sh [MODEL] [REST PORT] [HOST]. TensorFlow Serving's image has bash, and no curl.
+# Checks whether a model can answer: ready.sh [MODEL] [REST PORT] [HOST]. TensorFlow Serving's image has bash, and no curl.
 set -eu
 
 exec 3<>"/dev/tcp/${3:-127.0.0.1}/${2:-8501}"
