@@ -1,1 +1,1 @@
-"""What runs beside a published model: the server, the client, the page and the deployment files."""
+"""Serving published models: the server, the client, the page and the deployment files."""

@@ -154,7 +154,7 @@ class Client(_Settings):
 
     def predict(self, texts: Iterable[str], *, minimum_score: float = 0.0) -> list[Entities]:
         """The entities of each text, in order; those with a lower score are left out."""
-        return [found for _, found in self.predict_iter(texts, minimum_score=minimum_score)]
+        return [entities for _, entities in self.predict_iter(texts, minimum_score=minimum_score)]
 
     def predict_one(self, text: str, *, minimum_score: float = 0.0) -> Entities:
         """The entities of one text; those with a lower score are left out."""

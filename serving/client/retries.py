@@ -129,36 +129,35 @@ def run(
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """Carries out a plan in this thread and returns its result."""
+    result, error = None, None
     try:
-        step = next(plan)
         while True:
+            step = plan.throw(error) if error else plan.send(result)
+            result, error = None, None
             try:
-                result = (
-                    send(step.exchange, step.seconds)
-                    if isinstance(step, Send)
-                    else sleep(step.seconds)
-                )
-            except errors.ServerError as error:
-                step = plan.throw(error)
-            else:
-                step = plan.send(result)
+                if isinstance(step, Send):
+                    result = send(step.exchange, step.seconds)
+                else:
+                    sleep(step.seconds)
+            except errors.ServerError as raised:
+                error = raised
     except StopIteration as end:
         return end.value
 
 
 async def run_async(plan: Plan[T], send: Callable[[Exchange, float], Awaitable]) -> T:
     """Carries out a plan in this task and returns its result."""
+    result, error = None, None
     try:
-        step = next(plan)
         while True:
+            step = plan.throw(error) if error else plan.send(result)
+            result, error = None, None
             try:
                 if isinstance(step, Send):
                     result = await send(step.exchange, step.seconds)
                 else:
-                    result = await asyncio.sleep(step.seconds)
-            except errors.ServerError as error:
-                step = plan.throw(error)
-            else:
-                step = plan.send(result)
+                    await asyncio.sleep(step.seconds)
+            except errors.ServerError as raised:
+                error = raised
     except StopIteration as end:
         return end.value

@@ -96,7 +96,7 @@ class Batcher:
         self._queues: dict[Hashable, deque[_Waiting]] = {}
         self._queued = self._queued_rows = self._running = 0
         self._in_flight = 0  # requests, queued or in a batch that runs
-        self._usual = 1.0  # requests in flight at once, of late
+        self._usual = 1.0  # recent number of requests in flight at once
         self._loop_runs_left = 0  # runs that may be on the event loop, before one uses a thread
         self._timer: asyncio.TimerHandle | None = None
 

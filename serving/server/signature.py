@@ -31,7 +31,7 @@ class Signature:
 
     @property
     def batches(self) -> bool:
-        """Whether rows of several requests may be run together, and each request's part of the outputs told apart.
+        """Whether rows of several requests may run together, so that each gets its part of the outputs.
 
         All inputs and outputs need a free first dimension. A dense output whose second dimension is
         free too is as wide as the longest row; `count` must tell how much of that is a request's own,
