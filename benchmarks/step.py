@@ -30,20 +30,26 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as `components.threads` sets it for a run
 
+import apache_beam as beam  # noqa: E402
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tensorflow_transform as tft  # noqa: E402
+import tensorflow_transform.beam as tft_beam  # noqa: E402
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils  # noqa: E402
 
-from benchmarks import common, pipeline_steps  # noqa: E402
+from benchmarks import common  # noqa: E402
 from components.corpus import reading, split_files  # noqa: E402
 from components.export import signatures  # noqa: E402
+from components.features import preprocessing  # noqa: E402
 from components.features.preprocessing import TransformGraph  # noqa: E402
 from components.ner import labels  # noqa: E402
-from components.settings import Model, Training  # noqa: E402
+from components.ner.sentence import Sentence  # noqa: E402
+from components.settings import Model, Training, Vocabulary  # noqa: E402
 from components.tagger import batch, crf, network, recurrence  # noqa: E402
 from components.training import dataset, learner  # noqa: E402
 from components.training.fit import TrainingInputs, new_tagger  # noqa: E402
 from components.training.learner import SparseAdam  # noqa: E402
+from components.validation import curated_schema  # noqa: E402
 
 _TRAINING_STEPS = 40
 _TEXTS = 256  # sentences of dev that are tagged in one call
@@ -63,26 +69,58 @@ class Corpus:
 # --- The corpus ---
 
 
-def prepare(path: str, workdir: Path) -> Corpus:
-    """Runs the pipeline on a corpus up to Transform, and reads its artifacts."""
-    run = ["run", "--data", os.path.abspath(path), "--workdir", str(workdir)]
-    for name, step in pipeline_steps.run_steps([*run, "--until", "Transform"]):
-        print(f"{name}: {step.seconds:.0f} s", file=sys.stderr)
-    [graph] = workdir.glob("artifacts/Transform/transform_graph/*")
-    [examples] = workdir.glob("artifacts/Transform/transformed_examples/*")
-    sentences = list(reading.read_corpus(split_files.find_splits(path)))
-    train, dev = (
-        [sentence for split, sentence in sentences if split == name] for name in ("train", "dev")
-    )
+def prepare(path: str, folder: Path) -> Corpus:
+    """Reads a corpus and runs Transform's analysis and transformation on it in this process."""
+    splits = split_files.find_splits(path)
+    by_split: dict[str, list[Sentence]] = {"train": [], "dev": []}
+    for split, sentence in reading.read_corpus(splits):
+        if split in by_split:
+            by_split[split].append(sentence)
+    types = {span.type for sentence in by_split["train"] for span in sentence.spans}
+    schema_path = folder / "schema.pbtxt"
+    curated_schema.write_schema(curated_schema.make_schema(types), schema_path)
+    config = {"vocabulary": Vocabulary().model_dump(), "schema": str(schema_path)}
+    spec = {name: tf.io.VarLenFeature(tf.string) for name in ("tokens", "tags")}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    files = {}
+    with beam.Pipeline(runner="DirectRunner") as pipeline, tft_beam.Context(str(folder / "temp")):
+        raw = {
+            split: pipeline
+            | f"Create {split}"
+            >> beam.Create(
+                [{"tokens": list(s.tokens), "tags": list(s.tags)} for s in sentences_of_split]
+            )
+            for split, sentences_of_split in by_split.items()
+        }
+        transform = (raw["train"], metadata) | tft_beam.AnalyzeDataset(
+            lambda inputs: preprocessing.preprocessing_fn(inputs, config)
+        )
+        _ = transform | tft_beam.WriteTransformFn(str(folder / "transform"))
+        for split in by_split:
+            data, transformed = ((raw[split], metadata), transform) | (
+                f"Transform {split}" >> tft_beam.TransformDataset()
+            )
+            files[split] = str(folder / f"{split}-00000-of-00001.gz")
+            _ = (
+                data
+                | f"Encode {split}"
+                >> beam.Map(tft.coders.ExampleProtoCoder(transformed.schema).encode)
+                | f"Write {split}"
+                >> beam.io.WriteToTFRecord(str(folder / split), file_name_suffix=".gz")
+            )
     inputs = TrainingInputs(
-        tft.TFTransformOutput(str(graph)),
-        labels.label_map({span.type for sentence in train for span in sentence.spans}),
-        [str(file) for file in examples.glob("Split-train/*")],
-        [str(file) for file in examples.glob("Split-dev/*")],
+        tft.TFTransformOutput(str(folder / "transform")),
+        labels.label_map(types),
+        [files["train"]],
+        [files["dev"]],
         vectors=None,
     )
-    texts = [sentence.tokens for sentence in dev[:_TEXTS]]
-    return Corpus(inputs, [" ".join(tokens) for tokens in texts], sum(map(len, texts)))
+    spoken = by_split["dev"][:_TEXTS]
+    return Corpus(
+        inputs,
+        [" ".join(sentence.tokens) for sentence in spoken],
+        sum(len(sentence.tokens) for sentence in spoken),
+    )
 
 
 def training_batches(corpus: Corpus) -> tf.data.Dataset:
