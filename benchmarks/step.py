@@ -79,8 +79,15 @@ def prepare(path: str, folder: Path) -> Corpus:
     types = {span.type for sentence in by_split["train"] for span in sentence.spans}
     schema_path = folder / "schema.pbtxt"
     curated_schema.write_schema(curated_schema.make_schema(types), schema_path)
-    config = {"vocabulary": Vocabulary().model_dump(), "schema": str(schema_path)}
-    spec = {name: tf.io.VarLenFeature(tf.string) for name in ("tokens", "tags")}
+    config = {
+        "vocabulary": Vocabulary().model_dump(),
+        "schema": str(schema_path),
+        "tokenizer": "words",
+    }
+    spec = {
+        **{name: tf.io.VarLenFeature(tf.string) for name in ("tokens", "tags")},
+        **{name: tf.io.VarLenFeature(tf.int64) for name in ("starts", "ends")},
+    }
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     files = {}
     with beam.Pipeline(runner="DirectRunner") as pipeline, tft_beam.Context(str(folder / "temp")):
@@ -88,7 +95,10 @@ def prepare(path: str, folder: Path) -> Corpus:
             split: pipeline
             | f"Create {split}"
             >> beam.Create(
-                [{"tokens": list(s.tokens), "tags": list(s.tags)} for s in sentences_of_split]
+                [
+                    {"tokens": list(s.tokens), "tags": list(s.tags), "starts": [], "ends": []}
+                    for s in sentences_of_split
+                ]
             )
             for split, sentences_of_split in by_split.items()
         }

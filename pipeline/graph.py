@@ -29,7 +29,7 @@ from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 from tfx_bsl.public.proto import slicing_spec_pb2
 
-from components.corpus.reading import Plan, ReadOptions, Splits
+from components.corpus.reading import Plan, ReadOptions, Splits, make_plan
 from components.evaluation import entity_metric, resolvers
 from components.evaluation.type_gate import TypeGate
 from components.export import signatures
@@ -56,13 +56,14 @@ class Corpus:
     fingerprint: str  # hash of their content
     label: str  # name of the corpus
     vectors_content: str = ""  # hash of the pretrained vectors, "" without any
-    plan: Plan | None = None  # how each file is read
+    plan: Plan | None = None  # how each file is read; made from the files where it is not given
 
 
 @dataclass(frozen=True)
 class _Data:
-    """The nodes up to Transform."""
+    """The nodes up to Transform, and the tokenizer's granularity, which all nodes share."""
 
+    tokenizer: str
     example_gen: CorpusExampleGen
     statistics_gen: StatisticsGen
     schema: BaseNode
@@ -83,6 +84,8 @@ class _Data:
 
 def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
     schema_path = config.schema_file or str(workdir.schema)
+    plan = corpus.plan or make_plan(corpus.splits, corpus.options)
+    tokenizer = str(plan.granularity)
 
     # Reads the corpus into tf.Examples, in the splits train, dev and, mostly, test.
     example_gen = CorpusExampleGen(
@@ -90,7 +93,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         corpus.options,
         corpus.fingerprint,
         code_hash("components.ingest.example_gen"),
-        corpus.plan,
+        plan,
     )
 
     # Computes statistics of each split.
@@ -146,6 +149,7 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         custom_config={
             "vocabulary": config.vocabulary.model_dump(),
             "schema": schema_path,
+            "tokenizer": tokenizer,
             "code": code_hash("components.features.preprocessing"),
         },
     )
@@ -160,7 +164,9 @@ def _data_steps(config: Config, workdir: Workdir, corpus: Corpus) -> _Data:
         data_gate,
         transform,
     )
-    return _Data(example_gen, statistics_gen, schema, validator, transform, nodes_up_to_transform)
+    return _Data(
+        tokenizer, example_gen, statistics_gen, schema, validator, transform, nodes_up_to_transform
+    )
 
 
 def statistics_options(splits: Splits) -> tfdv.StatsOptions:
@@ -240,6 +246,7 @@ def create_pipeline(
         "model": config.model.model_dump(),
         "training": config.training.model_dump(),
         "vocabulary": config.vocabulary.model_dump(),
+        "tokenizer": data.tokenizer,
         "corpus": corpus.label,
         "version": __version__,
         "vectors": config.vectors,

@@ -51,7 +51,7 @@ def look(
     sentences = dict.fromkeys(splits.names, 0)
     by_span: dict[DataSpan, Counter[str]] = {span: Counter() for span in splits.spans}
     notices: dict[str, Tally] = {}
-    mismatch = TokenMismatch()
+    mismatch = TokenMismatch(plan.granularity)
     left_out_file, left_out_count = None, 0
 
     def count(notice: Notice) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from components import atomic_io
 from components.errors import UserError
+from components.ner.granularity import WORDS
 from components.report import card, figures
 from pipeline.config import Config
 from pipeline.history.record import Facts
@@ -34,7 +35,7 @@ def assemble(
       measured: the figures of the Report node.
       spans: sizes and types of each span of data.
       facts: what the history keeps of the run.
-      config: its configuration.
+      config: its configuration, in which `tokenizer` is not auto.
       outcome: its outcome.
       before: what the history keeps of earlier runs, oldest first.
     """
@@ -80,6 +81,7 @@ def assemble(
         owner=config.card,
         evaluation=evaluation,
         data=data,
+        granularity=config.granularity or WORDS,
     )
     return figures.Figures(verdict, evaluation, data, measured.training, provenance, model_card)
 

@@ -348,6 +348,8 @@ def _with_report(
             ]
             measured = outcome_reader.read_figures(context.connection, recorder.executions)
             spans = context.survey.spans
+            tokenizer = str(context.survey.plan.granularity)
+            config = config.model_copy(update={"tokenizer": tokenizer})
             figures = report.assemble(measured, spans, facts, config, outcome, earlier)
             page = report.write(figures, context.workdir.reports)
             artifacts.record_page(store, facts.run, recorder.executions[nodes.REPORT], page.parent)

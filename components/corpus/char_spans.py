@@ -6,8 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from components.corpus.choose_granularity import remedies_at
 from components.corpus.options import ReadOptions
 from components.corpus.records import CharSpan, InvalidRecord, TextRecord, quote
+from components.ner.granularity import FINE_NAME, WORDS, Granularity, parse_granularity
 from components.ner.sentence import Span
 from components.ner.tokens import is_space, tokenize
 
@@ -32,7 +34,11 @@ OVERLAPPING = "spans that overlap a longer one, left out"
 
 
 def to_token_spans(
-    text: str, spans: Sequence[CharSpan], options: ReadOptions, counts: Counter[str]
+    text: str,
+    spans: Sequence[CharSpan],
+    options: ReadOptions,
+    counts: Counter[str],
+    granularity: Granularity = WORDS,
 ) -> tuple[Offsets, tuple[Span, ...]]:
     """The tokens of a text, and its spans in tokens, sorted and disjoint.
 
@@ -40,12 +46,13 @@ def to_token_spans(
       text: the text.
       spans: its spans in characters.
       options: says the unit of offsets, and what to do about spans that overlap or cut tokens.
-      counts: is told of each span that was trimmed, merged, expanded or left out.
+      counts: counts the spans that are trimmed, merged, expanded or left out.
+      granularity: how fine the tokens are.
 
     Raises:
       InvalidRecord: a span that is not in the text, or that the options refuse.
     """
-    offsets = tuple(tokenize(text))
+    offsets = tuple(tokenize(text, granularity))
     if not offsets:
         raise InvalidRecord(
             f"a text without a visible character, {quote(text)}", "a text with at least one"
@@ -68,13 +75,27 @@ def to_token_spans(
                 raise InvalidRecord(
                     f"{_shown(text, start, end)} which cuts the token {quote(cut)}",
                     "a span of whole tokens (runs of letters and digits, or single other characters)",
-                    remedy=_CUT_REMEDY,
+                    remedy=_cut_remedy(text, border, granularity),
                 )
             counts[EXPANDED if options.unaligned_spans == "expand" else UNALIGNED] += 1
             if options.unaligned_spans == "drop":
                 continue
         aligned.append((Span(first, last + 1, label), (start, end)))
     return offsets, _disjoint(text, aligned, options, counts)
+
+
+def _cut_remedy(text: str, border: int, granularity: Granularity) -> str:
+    """The settings that read a span which begins or ends at `border`, inside a token."""
+    finer = remedies_at(text, border)
+    if finer:
+        name = FINE_NAME if FINE_NAME in finer else min(finer)
+        if granularity != WORDS:
+            name = str(parse_granularity(f"{granularity},{name}"))
+        return f"{_CUT_REMEDY}, split such tokens with tokenizer={name}"
+    if granularity != WORDS:
+        # With these settings tokenizer=auto would choose words.
+        return f"{_CUT_REMEDY}, together with tokenizer={granularity}"
+    return _CUT_REMEDY
 
 
 def convert_offsets(text: str, spans: Sequence[CharSpan], unit: str) -> Sequence[CharSpan]:
@@ -188,9 +209,14 @@ def _shown(text: str, start: int, end: int) -> str:
 
 
 class OffsetEvidence:
-    """Counts, over the texts of a file, in which units of offsets all spans are whole tokens."""
+    """Counts, over the texts of a file, in which units of offsets all spans are whole tokens.
 
-    def __init__(self) -> None:
+    Args:
+      granularity: how fine the tokens are.
+    """
+
+    def __init__(self, granularity: Granularity = WORDS) -> None:
+        self._granularity = granularity
         self.texts = self.spans = 0
         self.misfits: Counter[str] = Counter()  # texts with a span that does not fit, by unit
         self.ambiguous = (
@@ -203,7 +229,7 @@ class OffsetEvidence:
             return
         self.texts += 1
         self.spans += len(record.spans)
-        tokens = tuple(tokenize(record.text))
+        tokens = tuple(tokenize(record.text, self._granularity))
         edges = {start for start, _ in tokens}, {end for _, end in tokens}
         fits = {}
         for unit in OFFSET_UNITS:
@@ -232,9 +258,14 @@ def fits_utf16(record: TextRecord, offsets: Offsets) -> bool | None:
     return all(_fits(record.text, span, starts, ends) for span in spans)
 
 
-def likely_offsets(records: Iterable[object]) -> OffsetEvidence:
-    """What the texts of a file say about the unit of its offsets."""
-    evidence = OffsetEvidence()
+def likely_offsets(records: Iterable[object], granularity: Granularity = WORDS) -> OffsetEvidence:
+    """What the texts of a file say about the unit of its offsets.
+
+    Args:
+      records: the records of the file.
+      granularity: how fine the tokens are.
+    """
+    evidence = OffsetEvidence(granularity)
     for record in records:
         if isinstance(record, TextRecord):
             evidence.add(record)

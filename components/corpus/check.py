@@ -15,6 +15,7 @@ from components.corpus.reading import make_plan, offsets_remedy, read_records
 from components.corpus.records import Notice, Read, Rejected
 from components.corpus.split_files import Splits, find_splits
 from components.errors import UserError
+from components.ner.granularity import WORDS_NAME
 
 __all__ = ["CheckReport", "Figures", "Finding", "check_corpus"]
 
@@ -51,6 +52,8 @@ class CheckReport:
     findings: tuple[Finding, ...] = field(default=())
     formats: str = ""
     """Formats of the files, as in "CoNLL columns"."""
+    tokenizer: str = WORDS_NAME
+    """Granularity of the model's tokenizer, as the setting of that name takes it."""
 
     def count(self, level: str) -> int:
         """The number of findings of a level."""
@@ -74,7 +77,7 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
     found = find_corpus(path) if is_spans(path) else find_splits(path, need_train=False)
     splits, unreadable = _readable(found, options)
     plan = make_plan(splits, options)
-    gathered = CorpusCounts(splits.names)
+    gathered = CorpusCounts(splits.names, plan.granularity)
     for name, files in splits.files.items():
         rule = plan.rules.get(name)
         for file in files:
@@ -106,6 +109,7 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
         findings=findings.worst_first(
             (*unreadable, *findings.judge(gathered, options.bad_lines == SKIP))
         ),
+        tokenizer=str(plan.granularity),
     )
 
 
@@ -124,6 +128,8 @@ def _figures(gathered: CorpusCounts, name: str) -> Figures:
 
 def _readable(splits: Splits, options: ReadOptions) -> tuple[Splits, list[Finding]]:
     """The splits without the files that cannot be read at all, and a failure for each of those."""
+    # The granularity is chosen once, for the whole corpus.
+    options = options.model_copy(update={"tokenizer": WORDS_NAME})
     failures: list[Finding] = []
     files: dict[str, tuple[str, ...]] = {}
     for name, paths in splits.files.items():

@@ -14,6 +14,7 @@ from components.corpus.characters import ESCAPED, KINDS, has_escapes, odd_kinds
 from components.corpus.records import BadLine, Notice
 from components.corpus.splits import SPLITS
 from components.corpus.token_mismatch import TokenMismatch
+from components.ner.granularity import WORDS, Granularity
 from components.ner.sentence import Sentence
 from components.ner.tags import ill_formed
 
@@ -57,9 +58,14 @@ class SplitCounts:
 
 
 class CorpusCounts:
-    """All counts of a corpus; `add` takes its sentences one by one."""
+    """All counts of a corpus; `add` takes its sentences one by one.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    Args:
+      names: the splits.
+      granularity: how fine the model's tokens are.
+    """
+
+    def __init__(self, names: Sequence[str], granularity: Granularity = WORDS) -> None:
         self.splits = {name: SplitCounts() for name in names}
         self.ill_formed = Tally()
         self.long = Tally()
@@ -75,7 +81,7 @@ class CorpusCounts:
         self.remedy = ""  # for sentences that cannot be read, where the cause is known
         self.texts = 0  # sentences that came with a text
         self.notices: dict[str, Tally] = {}
-        self.mismatch = TokenMismatch()
+        self.mismatch = TokenMismatch(granularity)
         self.allow_mismatch = False
         # By digest of the tokens: the digest of the spans, and in its low bits the splits of the sentence.
         self._seen: dict[int, int] = {}

@@ -7,10 +7,12 @@ from typing import Literal, Optional
 
 from pydantic import Field, field_validator
 
+from components.ner.granularity import Granularity, parse_granularity
 from components.ner.tags import scheme_named
 from components.settings import Settings
 
 REFUSE, SKIP = "refuse", "skip"
+AUTO = "auto"
 
 
 class ReadOptions(Settings):
@@ -38,6 +40,11 @@ class ReadOptions(Settings):
     ] = None
     """How spans count characters: code-points (the default), utf16 (JavaScript, Java), utf8
     (bytes), inclusive-end, from-1, or crlf-as-1 (CR LF as one character)."""
+    tokenizer: str = AUTO
+    """Granularity of the model's tokens: words; fine, which also ends tokens between letters and
+    digits; names of Unicode scripts whose letters are single tokens, as Hangul or
+    fine,Arabic,Hebrew; or auto, the coarsest of these that the entities of train fit (words, with
+    unaligned_spans=expand or drop)."""
     unaligned_spans: Literal["refuse", "expand", "drop"] = "refuse"
     """What to do about spans that begin or end inside a token: refuse the text, expand them to
     whole tokens, or drop the span alone."""
@@ -86,6 +93,20 @@ class ReadOptions(Settings):
         """The new name of each type that has one, "" for types to drop."""
         pairs = (part.rpartition("=") for part in (self.map or "").split(",") if part)
         return {old.strip(): new.strip() for old, _, new in pairs}
+
+    @field_validator("tokenizer", mode="before")
+    @classmethod
+    def _is_a_granularity(cls, value: object) -> object:
+        """The usual spelling of a granularity, which may also be a list in YAML."""
+        text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        if not isinstance(text, str) or text == AUTO:
+            return text
+        return str(parse_granularity(text))
+
+    @property
+    def granularity(self) -> Granularity | None:
+        """The granularity that the setting names; None where the corpus decides."""
+        return None if self.tokenizer == AUTO else parse_granularity(self.tokenizer)
 
     @field_validator("split_shares")
     @classmethod

@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 from components.corpus.char_spans import (
     CODE_POINTS,
     OFFSET_UNITS,
     OVERLAPPING,
+    convert_offsets,
     fits_utf16,
     likely_offsets,
     to_token_spans,
 )
+from components.corpus.choose_granularity import EdgeCounts
 from components.corpus.formats import (
     Format,
     Source,
@@ -46,9 +49,10 @@ from components.corpus.tag_formats import (
 )
 from components.corpus.text_files import base_name
 from components.errors import UserError
+from components.ner.granularity import WORDS, Granularity, parse_granularity
 from components.ner.sentence import Sentence, Span
 from components.ner.tags import misfits, prefixes, scheme_of_pairs, spans_of
-from components.ner.tokens import text_parts
+from components.ner.tokens import join_tokens, text_parts
 
 __all__ = [
     "DEFAULTS",
@@ -82,6 +86,7 @@ AMBIGUOUS = (
 CUT = "long texts, cut into parts at ends of sentences as the model cuts them"
 _SMALL_CORPUS = 1 << 21  # bytes, below which a corpus is read to choose its split
 _FEW_DOCUMENTS = 100
+_GRANULARITY_SAMPLE = 5_000  # records of train: enough to choose the tokenizer's granularity
 _UNKNOWN_TAGS = ("-", "_", "?", "-X-", "UNK", "[UNK]", "-100")
 
 
@@ -115,6 +120,8 @@ class Plan:
     """How files are split by a hash: those of "all", or those of "train" where dev is cut from it."""
     notes: tuple[str, ...] = ()
     """Messages for the user about what was decided."""
+    granularity: Granularity = WORDS
+    """How fine the model's tokens are, as set or chosen."""
 
     @property
     def formats(self) -> str:
@@ -131,11 +138,12 @@ class Plan:
     def of_dict(cls, values: Mapping[str, Any]) -> Plan:
         """The reverse of `as_dict`."""
         files = {path: FilePlan.of_dict(plan) for path, plan in values["files"].items()}
-        return cls(files, {name: SplitRule.of_dict(rule) for name, rule in values["rules"].items()})
+        rules = {name: SplitRule.of_dict(rule) for name, rule in values["rules"].items()}
+        return cls(files, rules, granularity=parse_granularity(values["granularity"]))
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON values, without the notes: what `of_dict` takes."""
-        return {**asdict(self), "notes": ()}
+        return {**asdict(self), "notes": (), "granularity": str(self.granularity)}
 
 
 def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
@@ -163,10 +171,11 @@ def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
         for notice in survey.notices
     ]
     plans |= _tag_formats(surveys, plans, options, notes)
-    plan = Plan(plans, {}, tuple(notes))
+    plan = _with_granularity(splits, Plan(plans, {}, tuple(notes)), options)
     documents = {path: survey.documents for path, survey in surveys.items()}
+    notes = [*plan.notes]
     rules = _split_rules(splits, plan, documents, options, notes)
-    return Plan(plans, rules, tuple(notes))
+    return replace(plan, rules=rules, notes=tuple(notes))
 
 
 def _format_of(path: str, options: ReadOptions) -> Format:
@@ -203,6 +212,58 @@ def _tag_formats(
         path: replace(plans[path], tag_format=replace(formats[path], scheme=scheme))
         for path, scheme in schemes.items()
     }
+
+
+def _with_granularity(splits: Splits, plan: Plan, options: ReadOptions) -> Plan:
+    """The plan with the granularity that the settings name, or else the one that train needs."""
+    if options.granularity is not None:
+        return replace(plan, granularity=options.granularity)
+    if options.unaligned_spans != REFUSE:
+        return plan
+    train = [path for name in ("train", "all") for path in splits.files.get(name, ())]
+    files = train or [*plan.files]
+    size = max(1, _GRANULARITY_SAMPLE // max(1, len(files)))
+    counts = EdgeCounts()
+    for path in files:
+        _count_edges(path, plan, options, size, counts)
+    choice = counts.choose()
+    if choice.granularity == WORDS or any(
+        _has_other_offsets(path, plan, options, size) for path in files
+    ):
+        return plan
+    return replace(plan, granularity=choice.granularity, notes=(choice.note, *plan.notes))
+
+
+def _count_edges(
+    path: str, plan: Plan, options: ReadOptions, size: int, counts: EdgeCounts
+) -> None:
+    """Counts the edges of the entities in the first records of a file."""
+    file_plan = plan.files[path]
+    records = format_named(file_plan.format).read(Source(path, options, file_plan.layout))
+    builder = _SentenceBuilder(path, plan, options)
+    for record in islice(records, size):
+        if isinstance(record, TextRecord):
+            spans = convert_offsets(record.text, record.spans, options.offsets or CODE_POINTS)
+            counts.add(record.text, ((span.start, span.end) for span in spans))
+        elif isinstance(record, TokenRecord):
+            sentence = builder.of_tokens(record)
+            if isinstance(sentence, Read) and sentence.sentence.spans:
+                text, offsets = join_tokens(sentence.sentence.tokens)
+                spans = sentence.sentence.spans
+                counts.add(
+                    text, ((offsets[span.start][0], offsets[span.end - 1][1]) for span in spans)
+                )
+
+
+def _has_other_offsets(path: str, plan: Plan, options: ReadOptions, size: int) -> bool:
+    """Whether the offsets of a file count another unit: its spans are shifted then, and a finer tokenizer would take
+    them as they are."""
+    file_plan = plan.files[path]
+    known = format_named(file_plan.format)
+    if known.holds != "texts" or options.offsets:
+        return False
+    records = islice(known.read(Source(path, options, file_plan.layout)), size)
+    return likely_offsets(records).likely_unit is not None
 
 
 def _split_rules(
@@ -264,7 +325,7 @@ def read_records(
     Raises UserError only for a file that cannot be read at all.
     """
     file_plan = plan.files[path]
-    builder = _SentenceBuilder(path, file_plan, options)
+    builder = _SentenceBuilder(path, plan, options)
     for record in format_named(file_plan.format).read(Source(path, options, file_plan.layout)):
         if isinstance(record, TokenRecord):
             yield builder.of_tokens(record)
@@ -283,11 +344,11 @@ def read_records(
 class _SentenceBuilder:
     """Makes sentences of the records of a file."""
 
-    def __init__(self, path: str, plan: FilePlan, options: ReadOptions) -> None:
+    def __init__(self, path: str, plan: Plan, options: ReadOptions) -> None:
         self._path, self._name = path, base_name(path)
-        self._options = options
-        self._tag_format = plan.tag_format or TagFormat()
-        self._has_documents = plan.has_documents
+        self._options, self._granularity = options, plan.granularity
+        self._tag_format = plan.files[path].tag_format or TagFormat()
+        self._has_documents = plan.files[path].has_documents
         self._normalized: dict[str, str] = {}  # by tag as the file writes it
         self._type_map = options.type_map
         self.counts: Counter[str] = Counter()
@@ -359,7 +420,9 @@ class _SentenceBuilder:
     def of_text(self, record: TextRecord) -> Iterator[Read | Rejected]:
         """The sentence of a text with spans of characters; several of a long text, which the model cuts too."""
         try:
-            offsets, spans = to_token_spans(record.text, record.spans, self._options, self.counts)
+            offsets, spans = to_token_spans(
+                record.text, record.spans, self._options, self.counts, self._granularity
+            )
         except InvalidRecord as error:
             self.counts.clear()
             yield rejected(error, self._path, list(record.lines))
@@ -533,7 +596,8 @@ def offsets_remedy(path: str, plan: Plan, options: ReadOptions) -> str:
     known = format_named(file_plan.format)
     if known.holds != "texts" or options.offsets:
         return ""
-    evidence = likely_offsets(known.read(Source(path, options, file_plan.layout)))
+    records = known.read(Source(path, options, file_plan.layout))
+    evidence = likely_offsets(records, plan.granularity)
     unit = evidence.likely_unit
     if unit is None:
         return ""

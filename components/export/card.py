@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components import atomic_io
+from components.ner.granularity import WORDS_NAME, Granularity, parse_granularity
 
 # Increases when the signatures change; models of different interfaces are not compared.
 INTERFACE = 1
@@ -27,6 +28,7 @@ class Card:
     dev: Mapping[str, float] = field(default_factory=dict)  # scores on dev, on the model's tokens
     interface: int = INTERFACE  # version of the signatures
     tensorflow: str = ""  # version of TensorFlow that saved the model, "" on older cards
+    tokenizer: str = WORDS_NAME  # granularity of its tokenizer, as in the setting of that name
 
     @property
     def lowest_server(self) -> str:
@@ -35,6 +37,11 @@ class Card:
         It is "" if it is not known which TensorFlow saved the model: only newer releases load it.
         """
         return ".".join(self.tensorflow.split(".")[:2])
+
+    @property
+    def granularity(self) -> Granularity:
+        """How fine the model's tokens are. Raises ValueError for a name that this version does not know."""
+        return parse_granularity(self.tokenizer)
 
     @property
     def types(self) -> tuple[str, ...]:

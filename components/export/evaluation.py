@@ -35,7 +35,7 @@ class Evaluation:
         if self._from_text:
             predictions = self._from_texts(inputs)
         else:
-            predictions = self._model.tag(sentence.tokens for sentence in inputs)
+            predictions = self._model.tag(inputs)
         for sentence in labelled:
             started = time.perf_counter()
             spans = next(predictions)

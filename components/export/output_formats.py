@@ -5,12 +5,14 @@ Each writer takes pairs of a text and its entities, and yields pieces of output 
 
 import html
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from components.export.entity import Entity, token_spans
 from components.ner import tokens
+from components.ner.granularity import WORDS, Granularity
 from components.ner.tags import tags_of
 
 Predictions = Iterable[tuple[str, tuple[Entity, ...]]]
@@ -53,13 +55,31 @@ def json_entities(entities: Iterable[Entity]) -> list[dict[str, object]]:
     return [{**asdict(entity), "score": round(entity.score, 6)} for entity in entities]
 
 
-def conll(predictions: Predictions) -> Iterator[str]:
-    """The model's tokens with IOB2 tags, and an empty line after each text."""
+def conll(predictions: Predictions, granularity: Granularity = WORDS) -> Iterator[str]:
+    """The model's tokens with IOB2 tags, and an empty line after each text.
+
+    Args:
+      predictions: the texts and their entities.
+      granularity: how fine the model's tokens are. A server does not say so: a token is divided where
+        an entity begins or ends inside of it.
+    """
     for text, entities in predictions:
-        offsets = tokens.tokenize(text)
+        offsets = [*_divided(tokens.tokenize(text, granularity), entities)]
         tags = tags_of(token_spans(entities, offsets), len(offsets))
         lines = (f"{text[start:end]}\t{tag}\n" for (start, end), tag in zip(offsets, tags))
         yield "".join(lines) + "\n"
+
+
+def _divided(
+    offsets: Iterable[tuple[int, int]], entities: Iterable[Entity]
+) -> Iterator[tuple[int, int]]:
+    """The tokens, divided where an entity begins or ends inside of them."""
+    edges = sorted({edge for entity in entities for edge in (entity.start, entity.end)})
+    for start, end in offsets:
+        for edge in edges[bisect_right(edges, start) : bisect_left(edges, end)]:
+            yield start, edge
+            start = edge
+        yield start, end
 
 
 def html_page(predictions: Predictions) -> Iterator[str]:

@@ -16,7 +16,7 @@ from components.errors import UserError
 from components.export import card
 from components.export.entity import Entity, with_minimum_score
 from components.ner import tags
-from components.ner.sentence import Span
+from components.ner.sentence import Sentence, Span
 from components.publishing.versions import version_folders
 from components.storage import copies
 from components.storage.remote import Remote, is_remote
@@ -89,6 +89,12 @@ def find_model(path: str | os.PathLike) -> tuple[Path, card.Card]:
             f"{folder}: this SavedModel has no ner.json of interface {card.INTERFACE}; expected a"
             " model that tfx-ner run published"
         )
+    try:
+        _ = model_card.granularity
+    except ValueError as error:
+        raise UserError(
+            f"{folder}: ner.json: tokenizer: {error}; a newer release trained this model"
+        ) from None
     return folder, model_card
 
 
@@ -148,18 +154,25 @@ class PublishedModel:
             for text, entities in _entities(batch, outputs):
                 yield text, with_minimum_score(entities, minimum_score)
 
-    def tag(self, sentences: Iterable[Sequence[str]]) -> Iterator[tuple[Span, ...]]:
-        """Yields the entities of each sentence, given as tokens, as spans of those tokens."""
+    def tag(self, sentences: Iterable[Sequence[str] | Sentence]) -> Iterator[tuple[Span, ...]]:
+        """Yields the entities of each sentence as spans of its tokens.
+
+        Args:
+          sentences: the tokens, or sentences, whose offsets the model reads too.
+        """
         return (spans for spans, _ in self.tag_with_scores(sentences))
 
     def tag_with_scores(
-        self, sentences: Iterable[Sequence[str]]
+        self, sentences: Iterable[Sequence[str] | Sentence]
     ) -> Iterator[tuple[tuple[Span, ...], tuple[float, ...]]]:
         """Yields the entities of each sentence, as `tag`, and the score of each entity."""
-        batches = _batches(sentences, lambda tokens: sum(map(len, tokens)))
+        batches = _batches(
+            sentences, lambda sentence: sum(map(len, _tokens_and_offsets(sentence)[0]))
+        )
         for batch, outputs in self._run_batches(batches, self._run_tokens):
-            for tokens, row, scores in zip(batch, outputs["tags"], outputs["scores"]):
-                spans = tags.spans_of([tag.decode() for tag in row[: len(tokens)]], "IOB2")
+            for sentence, row, scores in zip(batch, outputs["tags"], outputs["scores"]):
+                count = len(_tokens_and_offsets(sentence)[0])
+                spans = tags.spans_of([tag.decode() for tag in row[:count]], "IOB2")
                 yield spans, tuple(float(scores[span.start]) for span in spans)
 
     def _run_texts(self, texts: Sequence[str]) -> dict[str, Any]:
@@ -167,9 +180,9 @@ class PublishedModel:
             "serving_default", {"text": [text.encode("utf-8", "replace") for text in texts]}
         )
 
-    def _run_tokens(self, sentences: Sequence[Sequence[str]]) -> dict[str, Any]:
+    def _run_tokens(self, sentences: Sequence[Sequence[str] | Sentence]) -> dict[str, Any]:
         return self._model.run(
-            "examples", {"examples": [self._example(tokens) for tokens in sentences]}
+            "examples", {"examples": [self._example(sentence) for sentence in sentences]}
         )
 
     def _run_batches(
@@ -190,12 +203,24 @@ class PublishedModel:
         for batch, future in running:
             yield batch, future.result()
 
-    def _example(self, tokens: Sequence[str]) -> bytes:
-        train = self._tf.train
-        values = train.BytesList(value=[token.encode("utf-8", "replace") for token in tokens])
-        return train.Example(
-            features=train.Features(feature={"tokens": train.Feature(bytes_list=values)})
-        ).SerializeToString()
+    def _example(self, sentence: Sequence[str] | Sentence) -> bytes:
+        tokens, offsets = _tokens_and_offsets(sentence)
+        example = self._tf.train.Example()
+        features = example.features.feature
+        encoded = (token.encode("utf-8", "replace") for token in tokens)
+        features["tokens"].bytes_list.value.extend(encoded)
+        features["starts"].int64_list.value.extend(start for start, _ in offsets)
+        features["ends"].int64_list.value.extend(end for _, end in offsets)
+        return example.SerializeToString()
+
+
+def _tokens_and_offsets(
+    sentence: Sequence[str] | Sentence,
+) -> tuple[Sequence[str], Sequence[tuple[int, int]]]:
+    """The tokens of a sentence and their offsets, () where they are not known."""
+    if isinstance(sentence, Sentence):
+        return sentence.tokens, sentence.offsets or ()
+    return sentence, ()
 
 
 def _entities(

@@ -6,9 +6,11 @@ code points, end excluded), `score` (probability) and `surface` (the entity's te
 encodes Unicode's 66 noncharacters as U+FFFD in `surface`, TensorFlow 2.21 does not; the offsets are
 the same.
 
-`examples` takes serialized tf.Examples with the feature `tokens`, string `[batch]`. It returns
-dense `[batch, longest]` tensors: `tags` (IOB2, of the corpus's tokens) and `scores` (probability of
-the entity that begins at a token, else 0). Shorter rows are padded with "" and 0.
+`examples` takes serialized tf.Examples with the feature `tokens`, and with `starts` and `ends` where
+the tokens are of a text (their offsets; the model reads from them which tokens directly follow each
+other), string `[batch]`. It returns dense `[batch, longest]` tensors: `tags` (IOB2, of the corpus's
+tokens) and `scores` (probability of the entity that begins at a token, else 0). Shorter rows are
+padded with "" and 0.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,6 +20,7 @@ import tensorflow as tf
 
 from components.features import text_ops
 from components.features.text_ops import row_ids
+from components.ner.granularity import WORDS, Granularity
 from components.tagger.batch import unique_tokens_of_surfaces
 from components.tagger.tagger import Tagger
 
@@ -38,10 +41,17 @@ class ServingModule(tf.Module):
         `components.features.preprocessing`, and returns these features. It is tracked for its
         vocabularies.
       tagger: the trained tagger.
+      granularity: how fine the tokens are, as for Transform.
     """
 
-    def __init__(self, transform: Callable[[Mapping, Collection[str]], Mapping], tagger: Tagger):
+    def __init__(
+        self,
+        transform: Callable[[Mapping, Collection[str]], Mapping],
+        tagger: Tagger,
+        granularity: Granularity = WORDS,
+    ):
         super().__init__(name="serving")
+        self._granularity = granularity
         self.transform, self.pretrained_only = transform, tagger.pretrained_only
         # Instead of the tagger, only the variables that its graph reads are tracked. They are
         # inside Keras's variables, which Keras would save under other names than TensorFlow Serving
@@ -97,7 +107,7 @@ class ServingModule(tf.Module):
 
     def serve_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `serving_default`."""
-        tokens = text_ops.split_tokens(text)
+        tokens = text_ops.split_tokens(text, self._granularity)
         # Two line ends between tokens mean an empty line, which begins a paragraph.
         lines = tokens.line_numbers
         breaks = lines - tf.concat([lines[:1], lines[:-1]], 0) >= 2
@@ -135,16 +145,26 @@ class ServingModule(tf.Module):
 
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """The signature `examples`."""
-        parsed = tf.io.parse_example(examples, {"tokens": tf.io.VarLenFeature(tf.string)})
+        offsets = tf.io.VarLenFeature(tf.int64)
+        parsed = tf.io.parse_example(
+            examples,
+            {"tokens": tf.io.VarLenFeature(tf.string), "starts": offsets, "ends": offsets},
+        )
         corpus_tokens = text_ops.ragged_rows(parsed["tokens"])
-        tokens = text_ops.split_tokens(corpus_tokens.values)
+        tokens = text_ops.split_tokens(corpus_tokens.values, self._granularity)
+        preceding_chars = text_ops.preceding_chars_of_pieces(
+            tokens,
+            tokens.lengths,
+            text_ops.follows_directly(corpus_tokens.row_splits, parsed["starts"], parsed["ends"]),
+            self._granularity,
+        )
         before = tf.concat([[0], tf.cumsum(tf.cast(tokens.counts, tf.int64))], 0)
         ends = tf.gather(before, corpus_tokens.row_splits)
         counts = ends[1:] - ends[:-1]
         # Examples without tokens are left out.
         tags, scores = self._tag(
             tokens.surfaces,
-            tokens.preceding_chars,
+            preceding_chars,
             tf.gather_nd(counts, tf.where(counts > 0)),
             tf.zeros_like(tokens.starts, tf.bool),
         )

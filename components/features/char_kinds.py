@@ -1,5 +1,5 @@
-"""The kind of each Unicode code point, as a lookup table: tokens and word shapes depend on nothing
-else.
+"""The kind of each Unicode code point, as a lookup table: word shapes depend on nothing else, and
+tokens only on whether they are split between letters and digits.
 
 The table is made with the `regex` module, which `components.ner.tokens` uses too, so both
 tokenizers know the same version of Unicode. TensorFlow's regular expressions know another one.
@@ -13,6 +13,7 @@ import numpy as np
 import regex
 
 from components.ner import tokens
+from components.ner.granularity import WORDS, Granularity
 
 (
     SPACE,
@@ -23,7 +24,7 @@ from components.ner import tokens
     LETTER,
     DIGIT,
     NUMBER,
-    SPACELESS,
+    SINGLE,
     SENTENCE_END,
     PUNCTUATION,
     SYMBOL,
@@ -32,14 +33,14 @@ from components.ner import tokens
 KIND_COUNT = 13
 # Kinds up to this one separate tokens.
 LAST_SPACE = LINE_END
-# Characters of these kinds form runs, which are tokens.
-FIRST_RUN, LAST_RUN = UPPER, NUMBER
+# Characters of these kinds form runs, which are tokens. From FIRST_RUN_NUMBER on they are numbers.
+FIRST_RUN, FIRST_RUN_NUMBER, LAST_RUN = UPPER, DIGIT, NUMBER
 
 _PATTERNS = {
     LINE_END: r"[\n\v\f\x85\u2028\u2029]",  # a carriage return comes with a line feed
     SPACE: tokens.SPACE,
     MARK: r"\p{M}",
-    SPACELESS: tokens.SPACELESS,
+    SINGLE: "",  # depends on the granularity
     UPPER: r"\p{Lu}",
     LOWER: r"\p{Ll}",
     LETTER: r"\p{L}",
@@ -68,11 +69,14 @@ class KindTable(NamedTuple):
 
 
 @functools.cache
-def kind_table() -> KindTable:
-    """Returns the table over all code points."""
+def kind_table(granularity: Granularity = WORDS) -> KindTable:
+    """Returns the table over all code points, in which the letters and digits that are single tokens
+    have the kind SINGLE.
+    """
+    patterns = {**_PATTERNS, SINGLE: tokens.single_pattern(granularity)}
     all_chars = np.arange(_CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     kinds = np.full(_CODE_POINTS, OTHER, np.int32)
-    for kind, pattern in reversed(_PATTERNS.items()):  # the first pattern that fits wins
+    for kind, pattern in reversed(patterns.items()):  # the first pattern that fits wins
         for match in regex.finditer(f"(?:{pattern})+", all_chars):
             kinds[match.start() : match.end()] = kind
     distinct: dict[bytes, int] = {}

@@ -1,8 +1,9 @@
 """Transform's `preprocessing_fn`, and its graph as a part of the exported model.
 
-The inputs are `tokens` and `tags` as the corpus has them ("corpus tokens"). The outputs are
-features of the tokens that the model's tokenizer makes of them ("model tokens"): a corpus token may
-become several model tokens. The vocabularies are counted on the train split.
+The inputs are `tokens` and `tags` as the corpus has them ("corpus tokens"), and `starts` and `ends`,
+their offsets where they are of a text. The outputs are features of the tokens that the model's
+tokenizer makes of them ("model tokens"): a corpus token may become several model tokens. The
+vocabularies are counted on the train split.
 
 | feature | shape a sentence | meaning |
 | --- | --- | --- |
@@ -28,6 +29,7 @@ import tensorflow_transform as tft
 from components.features import text_ops
 from components.features.text_ops import ragged_rows, row_ids
 from components.ner import labels
+from components.ner.granularity import parse_granularity
 from components.validation import curated_schema
 
 WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularies' names
@@ -41,13 +43,21 @@ def preprocessing_fn(
     """Computes the features above.
 
     Args:
-        inputs: `tokens` and `tags`, string.
-        custom_config: `vocabulary`, the settings of that group as a dict, and `schema`, the path of
-            the curated schema.
+        inputs: `tokens` and `tags`, string; `starts` and `ends`, int64.
+        custom_config: `vocabulary`, the settings of that group as a dict; `schema`, the path of the
+            curated schema; and `tokenizer`, the granularity of the model's tokenizer.
     """
     settings = custom_config["vocabulary"]
     corpus_tokens = ragged_rows(inputs["tokens"])
-    features = text_ops.token_features(corpus_tokens.values, settings["longest_token"])
+    granularity = parse_granularity(custom_config["tokenizer"])
+    features = text_ops.token_features(corpus_tokens.values, settings["longest_token"], granularity)
+    # Apart from the other features, which the exported model computes without offsets.
+    preceding_chars = text_ops.preceding_chars_of_pieces(
+        features,
+        features.character_counts,
+        text_ops.follows_directly(corpus_tokens.row_splits, inputs["starts"], inputs["ends"]),
+        granularity,
+    )
     # Model tokens are counted for each corpus token; from that, where each sentence begins.
     ends = tf.concat([[0], tf.cumsum(features.counts)], 0)
     row_splits = tf.gather(ends, corpus_tokens.row_splits)
@@ -91,7 +101,7 @@ def preprocessing_fn(
         ),
         "character_counts": token_level(features.character_counts),
         "shapes": token_level(features.shapes),
-        "preceding_chars": token_level(features.preceding_chars),
+        "preceding_chars": token_level(preceding_chars),
         "surfaces": surfaces,
         "begins": token_level(tf.cast(begins, tf.int64)),
         "tag_ids": token_level(_tag_ids(tags, begins, label_map)),

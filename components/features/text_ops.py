@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from components.features import char_kinds
+from components.ner.granularity import WORDS, Granularity
 
 # The token of a string without visible characters (empty, or white space alone), so that each
 # string has a token.
@@ -25,7 +26,10 @@ AFFIX_COUNT = len(PREFIX_LENGTHS) + len(SUFFIX_LENGTHS)
 # Characters that join words, as in @name or Jean-Luc. Tokenizers either keep them inside a word or
 # split there on purpose.
 JOINING_CHARS = "@#_-/.&"
-PRECEDING_CHAR_COUNT = len(JOINING_CHARS) + 1  # 0: none of them comes right before the token
+# Ids of `Tokens.preceding_chars`: 0 for no such character, then JOINING_CHARS, then this one for a
+# token in the word of the token before it, as tokens finer than words are.
+INSIDE_WORD = len(JOINING_CHARS) + 1
+PRECEDING_CHAR_COUNT = INSIDE_WORD + 1
 _PRECEDING_CHAR_IDS = [JOINING_CHARS.find(chr(code)) + 1 for code in range(128)]
 
 # Ids of word shapes: 0 is any other shape, the rest are in the order of `shapes`.
@@ -46,7 +50,8 @@ class Tokens(NamedTuple):
         line_numbers: line ends before each token, counted from the start of the batch, int32
             [tokens].
         lengths: characters of each token, int32 [tokens].
-        preceding_chars: which of JOINING_CHARS is right before the token, counted from 1, else 0;
+        preceding_chars: which of JOINING_CHARS is right before the token, counted from 1;
+            INSIDE_WORD for a letter, digit or mark, where tokens are finer than words; else 0.
             int32 [tokens].
         counts: tokens of each string, int32 [strings].
         codes: code points of the tokens, int32 [characters].
@@ -93,14 +98,17 @@ class TokenFeatures(NamedTuple):
 
 # A tf.function because Transform traces preprocessing several times: this part is traced once.
 @tf.function(autograph=False)
-def token_features(strings: tf.Tensor, longest: int) -> TokenFeatures:
+def token_features(
+    strings: tf.Tensor, longest: int, granularity: Granularity = WORDS
+) -> TokenFeatures:
     """Tokenizes strings and computes the features of the tokens.
 
     Args:
         strings: string [strings].
         longest: characters kept of a token; of a longer one, the first and last `longest // 2`.
+        granularity: how fine the tokens are.
     """
-    tokens = split_tokens(strings)
+    tokens = split_tokens(strings, granularity)
     words = normalize(tokens.surfaces)
     codes, character_counts = characters(tokens, longest)
     return TokenFeatures(
@@ -115,17 +123,20 @@ def token_features(strings: tf.Tensor, longest: int) -> TokenFeatures:
     )
 
 
-def split_tokens(strings: tf.Tensor) -> Tokens:
-    """Tokenizes strings, string [strings], as `components.ner.tokens.tokenize` does in plain
-    Python.
+def split_tokens(strings: tf.Tensor, granularity: Granularity = WORDS) -> Tokens:
+    """Tokenizes strings as `components.ner.tokens.tokenize` does in plain Python.
+
+    Args:
+        strings: string [strings].
+        granularity: how fine the tokens are.
     """
     # BLANK and a space go before each string. BLANK is removed again where the string has tokens of
     # its own.
     texts = tf.strings.unicode_decode(tf.strings.join([BLANK_PREFIX, strings]), "UTF-8")
     codes, row_splits = texts.values, tf.cast(texts.row_splits, tf.int32)
-    kinds = kinds_of(codes)  # (characters)
+    kinds = kinds_of(codes, granularity)  # (characters)
     visible = kinds > char_kinds.LAST_SPACE
-    begins_token = visible & ~_continues_token(kinds)
+    begins_token = visible & ~_continues_token(kinds, granularity.splits_digits)
 
     first_chars = tf.cast(tf.where(begins_token)[:, 0], tf.int32)  # (tokens)
     # All visible characters between two beginnings belong to the first.
@@ -148,7 +159,13 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     starts = first_chars - tf.gather(row_splits, row_ids(counts)) - len(BLANK_PREFIX)
     line_ends = tf.cumsum(tf.cast(kinds == char_kinds.LINE_END, tf.int32))
     line_numbers = tf.gather(line_ends, first_chars)
-    preceding_chars = _preceding_chars(codes, kinds, first_chars)
+    before = tf.maximum(first_chars - 1, 0)
+    preceding_chars = _preceding_chars(
+        codes=tf.gather(codes, first_chars),
+        kinds=tf.gather(kinds, first_chars),
+        codes_before=tf.gather(codes, before),
+        kinds_before=None if granularity == WORDS else tf.gather(kinds, before),
+    )
     kept, visible_chars = tf.where(is_kept), tf.where(visible)
     starts, line_numbers, lengths, preceding_chars = (
         tf.gather_nd(values, kept) for values in (starts, line_numbers, lengths, preceding_chars)
@@ -171,14 +188,16 @@ def split_tokens(strings: tf.Tensor) -> Tokens:
     )
 
 
-def _continues_token(kinds: tf.Tensor) -> tf.Tensor:
+def _continues_token(kinds: tf.Tensor, splits_digits: bool) -> tf.Tensor:
     """Says which characters belong to the token of the character before them, bool [characters].
 
-    This function alone decides where tokens are split: a run of letters and digits is a token, and
-    so is every other character. `components.ner.tokens` does the same in plain Python.
+    This function and the table of kinds alone decide where tokens are split: a run of letters and
+    digits is a token, and so is every other character. `components.ner.tokens` does the same in
+    plain Python.
 
     Args:
         kinds: kinds of the characters, int32 [characters].
+        splits_digits: whether a run ends between a letter and a digit.
     """
     previous = tf.concat([[char_kinds.SPACE], kinds[:-1]], 0)
     # A combining mark counts as its base, the last character before it that is not a mark. Every
@@ -187,32 +206,94 @@ def _continues_token(kinds: tf.Tensor) -> tf.Tensor:
     base_kinds = tf.gather_nd(kinds, tf.where(is_base))
     base = tf.gather(base_kinds, tf.cumsum(tf.cast(is_base, tf.int32)) - 1)
     in_run = (base >= char_kinds.FIRST_RUN) & (base <= char_kinds.LAST_RUN)
-    return ~is_base | (in_run & tf.concat([[False], in_run[:-1]], 0))
+    continues_run = in_run & tf.concat([[False], in_run[:-1]], 0)
+    if splits_digits:
+        is_number = base >= char_kinds.FIRST_RUN_NUMBER
+        continues_run &= is_number == tf.concat([[False], is_number[:-1]], 0)
+    return ~is_base | continues_run
 
 
-def _preceding_chars(codes: tf.Tensor, kinds: tf.Tensor, first_chars: tf.Tensor) -> tf.Tensor:
-    """Computes `Tokens.preceding_chars` of the tokens that begin at the characters `first_chars`,
-    int32 [tokens].
+def _preceding_chars(
+    codes: tf.Tensor,
+    kinds: tf.Tensor,
+    codes_before: tf.Tensor,
+    kinds_before: tf.Tensor | None,
+) -> tf.Tensor:
+    """Computes `Tokens.preceding_chars`, int32 [tokens].
 
     Words have the feature; of the other tokens only the underscore has it. Punctuation directly
     follows a word in plain text, but corpora often put a space before it: with the feature, the
     model would read the two differently.
+
+    Args:
+        codes: first code point of each token, int32 [tokens].
+        kinds: its kind, int32 [tokens].
+        codes_before: the code point right before the token, int32 [tokens].
+        kinds_before: its kind, int32 [tokens]; None where tokens are words.
     """
-    first_kinds = tf.gather(kinds, first_chars)
-    is_word = (first_kinds >= char_kinds.FIRST_RUN) & (first_kinds <= char_kinds.SPACELESS)
-    is_underscore = tf.gather(codes, first_chars) == ord("_")
-    before = tf.gather(codes, tf.maximum(first_chars - 1, 0))
+    is_word = (kinds >= char_kinds.FIRST_RUN) & (kinds <= char_kinds.SINGLE)
+    is_underscore = codes == ord("_")
     ids = tf.gather(
-        tf.constant(_PRECEDING_CHAR_IDS), tf.minimum(before, len(_PRECEDING_CHAR_IDS) - 1)
+        tf.constant(_PRECEDING_CHAR_IDS), tf.minimum(codes_before, len(_PRECEDING_CHAR_IDS) - 1)
     )
-    return tf.where(is_word | is_underscore, ids, 0)
+    ids = tf.where(is_word | is_underscore, ids, 0)
+    if kinds_before is None:
+        return ids
+    after_word = (kinds_before >= char_kinds.MARK) & (kinds_before <= char_kinds.SINGLE)
+    return tf.where(is_word & after_word, INSIDE_WORD, ids)
 
 
-def kinds_of(codes: tf.Tensor) -> tf.Tensor:
+def preceding_chars_of_pieces(
+    tokens: Tokens | TokenFeatures, lengths: tf.Tensor, follows: tf.Tensor, granularity: Granularity
+) -> tf.Tensor:
+    """Computes `preceding_chars` of tokens whose strings are pieces of texts, of the dtype that
+    `tokens` have: the character before a string is then the last one of the string before it.
+
+    Args:
+        tokens: the tokens of each string alone.
+        lengths: characters of each token in `tokens.codes`, int32 or int64 [tokens].
+        follows: whether a string directly follows the string before it, bool [strings].
+        granularity: how fine the tokens are.
+    """
+    ends = tf.cumsum(lengths)  # (tokens)
+    first, last = tf.gather(tokens.codes, ends - lengths), tf.gather(tokens.codes, ends - 1)
+    before = tf.concat([[ord(" ")], last], 0)[:-1]
+    kinds_before = None if granularity == WORDS else kinds_of(before, granularity)
+    in_text = _preceding_chars(first, kinds_of(first, granularity), before, kinds_before)
+    string_ids = row_ids(tokens.counts)
+    begins = string_ids != tf.concat([[-1], string_ids[:-1]], 0)
+    return tf.where(
+        begins & tf.gather(follows, string_ids),
+        tf.cast(in_text, tokens.preceding_chars.dtype),
+        tokens.preceding_chars,
+    )
+
+
+def follows_directly(
+    row_splits: tf.Tensor, starts: tf.SparseTensor, ends: tf.SparseTensor
+) -> tf.Tensor:
+    """Says which tokens directly follow the token before them in their text, bool [tokens].
+
+    Args:
+        row_splits: of the tokens by sentence, int64 [sentences + 1].
+        starts: offset of each token in its text, int64 [sentences, longest]; a sentence without a
+            text has no offsets.
+        ends: the offsets of their ends, of the same shape.
+    """
+    rows, columns = starts.indices[:, 0], starts.indices[:, 1]
+    ends_before = tf.concat([[-1], ends.values[:-1]], 0)
+    return tf.tensor_scatter_nd_update(
+        tf.zeros(row_splits[-1:], tf.bool),
+        (tf.gather(row_splits, rows) + columns)[:, None],
+        (columns > 0) & (starts.values == ends_before),
+    )
+
+
+def kinds_of(codes: tf.Tensor, granularity: Granularity = WORDS) -> tf.Tensor:
     """Looks up the kind of each code point (`components.features.char_kinds`), int32 of the same
     shape.
     """
-    blocks, kinds = (tf.constant(part) for part in char_kinds.kind_table())
+    blocks, kinds = (tf.constant(part) for part in char_kinds.kind_table(granularity))
     size = char_kinds.BLOCK_SIZE
     return tf.gather(kinds, tf.gather(blocks, codes // size) * size + codes % size)
 
@@ -232,7 +313,7 @@ def shapes(tokens: Tokens) -> tf.Tensor:
         counts[:, kind]
         for kind in (char_kinds.MARK, char_kinds.UPPER, char_kinds.LOWER, char_kinds.DIGIT)
     )
-    caseless = counts[:, char_kinds.LETTER] + counts[:, char_kinds.SPACELESS]
+    caseless = counts[:, char_kinds.LETTER] + counts[:, char_kinds.SINGLE]
     only_cased = upper + lower + mark == lengths
     only_letters = upper + lower + caseless + mark == lengths
     conditions = [

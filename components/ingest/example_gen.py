@@ -87,6 +87,7 @@ class CorpusExampleGen(base_beam_component.BaseBeamComponent):
                 "splits": splits.as_dict(),
                 "options": options.model_dump(),
                 "plan": plan.as_dict() if plan else None,
+                "tokenizer": str(plan.granularity) if plan else options.tokenizer,
                 "fingerprint": fingerprint,
                 "code": code,
             },

@@ -46,7 +46,7 @@ def of_sentence(
 
 
 def sentence_of(serialized: bytes) -> Sentence:
-    """The sentence of a serialised example: its tokens, entities, document and id."""
+    """The sentence of a serialised example: its tokens, entities, document, id and offsets."""
     features_by_name = tf.train.Example.FromString(serialized).features.feature
 
     def texts(name: str) -> tuple[str, ...]:
@@ -54,7 +54,12 @@ def sentence_of(serialized: bytes) -> Sentence:
         return tuple(value.decode("utf-8") for value in values)
 
     [document], [id_] = texts(features.DOCUMENT), texts(features.SENTENCE)
-    return Sentence(texts(features.TOKENS), spans_of(texts(features.TAGS)), document, id_)
+    starts, ends = (
+        features_by_name[name].int64_list.value for name in (features.STARTS, features.ENDS)
+    )
+    offsets = tuple(zip(starts, ends, strict=True)) or None
+    tokens, spans = texts(features.TOKENS), spans_of(texts(features.TAGS))
+    return Sentence(tokens, spans, document, id_, offsets)
 
 
 def _fill(target: tf.train.Feature, feature: features.Feature, values: list) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Optional
 import apache_beam as beam
 
 from components.corpus import reading
+from components.corpus.token_mismatch import with_model_tokens
 from components.ingest import examples, features
 from components.ner.novelty import surface
 
@@ -17,7 +18,8 @@ _SplitAndSentence = tuple[str, Any]
 class ReadSplit(beam.DoFn):
     """Reads files: `(name of the files in the corpus, path)` to `(split, Sentence)`.
 
-    The name is a split, or "all" for files whose sentences are divided among the splits.
+    The name is a split, or "all" for files whose sentences are divided among the splits. The
+    sentences have the tokens that the model makes of their text.
     """
 
     def __init__(self, plan: reading.Plan, options: reading.ReadOptions) -> None:
@@ -27,7 +29,8 @@ class ReadSplit(beam.DoFn):
         name, file = element
         rule = self._plan.rules.get(name)
         for sentence in reading.sentences_of([file], self._plan, self._options):
-            yield (rule.split_of(sentence) if rule else name), sentence
+            split = rule.split_of(sentence) if rule else name
+            yield split, with_model_tokens(sentence, self._plan.granularity)
 
 
 def examples_of(

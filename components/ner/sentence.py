@@ -32,7 +32,7 @@ class Sentence:
     document: str = ""  # id of the document, "" if the corpus has no documents
     id: str = ""  # file name and first line, such as "train.conll:12"
     offsets: tuple[tuple[int, int], ...] | None = None  # of tokens in `text`, in code points
-    text: str | None = None  # None, like `offsets`, if only tokens are known
+    text: str | None = None  # None if only tokens are known, or tokens and offsets, as in examples
     file: str = ""  # path of the file
     line: int = 0  # first line of the sentence in the file
 

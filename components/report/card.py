@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from components.corpus.findings import FEW_MEASURED, LITTLE_NEW, MUCH_OVERLAP
+from components.ner.granularity import WORDS, Granularity
 from components.report.figures import (
     Considerations,
     Data,
@@ -37,6 +38,7 @@ def model_card(
     owner: Card,
     evaluation: Evaluation,
     data: Data,
+    granularity: Granularity = WORDS,
 ) -> ModelCard:
     """Builds the card of a model.
 
@@ -50,6 +52,7 @@ def model_card(
       owner: the owner's statements.
       evaluation: the figures of the evaluation.
       data: the figures of the corpus.
+      granularity: how fine the model's tokens are.
     """
     types = tuple(figures.type for figures in evaluation.types)
     return ModelCard(
@@ -63,7 +66,9 @@ def model_card(
             ),
             architecture=_architecture(settings),
             types=types,
-            tokenisation=_TOKENISATION,
+            tokenisation=_TOKENISATION
+            if granularity == WORDS
+            else f"{_TOKENISATION} This model's tokens are finer: {granularity.description}.",
             licence=owner.licence,
             contact=owner.contact,
         ),

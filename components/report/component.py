@@ -102,11 +102,11 @@ def _evaluation(
 ) -> Evaluation:
     sentences = list(splits[split])
     model = _load_model(model_artifact)
-    tagged = model.tag_with_scores(sentence.tokens for sentence in sentences)
+    tagged = model.tag_with_scores(sentences)
     predictions = [Prediction(sentence, *spans) for sentence, spans in zip(sentences, tagged)]
     baseline = None
     if baseline_artifact:
-        spans = _load_model(baseline_artifact).tag(sentence.tokens for sentence in sentences)
+        spans = _load_model(baseline_artifact).tag(sentences)
         baseline = BaselinePredictions(f"model {baseline_artifact.id}", list(spans))
     train_labels = TrainLabels(splits["train"])
     types_of_train = set().union(*train_labels.known.values())

@@ -10,6 +10,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components import progress
 from components.export import card, signatures, warmup
 from components.features.preprocessing import TransformGraph
+from components.ner.granularity import parse_granularity
 from components.settings import Model, Training
 from components.tagger.tagger import Tagger
 from components.training import callbacks, subprocess_trainer
@@ -21,9 +22,10 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains, and writes the SavedModel to `fn_args.serving_model_dir`.
 
     Args:
-        fn_args: `custom_config` has `model` and `training` (groups of settings as dicts), `corpus`
-            (its name), `version` (the project's) and `checkpoints` (a folder for what is needed to
-            continue after a kill); `vectors` (a file), where there are pretrained vectors.
+        fn_args: `custom_config` has `model` and `training` (groups of settings as dicts),
+            `tokenizer` (the granularity with which Transform tokenized), `corpus` (its name),
+            `version` (the project's) and `checkpoints` (a folder for what is needed to continue
+            after a kill); `vectors` (a file), where there are pretrained vectors.
     """
     config = fn_args.custom_config
     inputs = TrainingInputs.from_fn_args(fn_args)
@@ -60,7 +62,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     path = fn_args.serving_model_dir
     transform = TransformGraph(inputs.transform.transform_savedmodel_dir)
-    signatures.save(signatures.ServingModule(transform, best.tagger), path)
+    granularity = parse_granularity(config["tokenizer"])
+    signatures.save(signatures.ServingModule(transform, best.tagger, granularity), path)
     warmup.write_requests(path)
     settings = {"model": config["model"], "training": config["training"]}
     scores = {
@@ -75,6 +78,7 @@ def run_fn(fn_args: FnArgs) -> None:
         settings=settings,
         dev=scores,
         tensorflow=tf.__version__,
+        tokenizer=str(granularity),
     )
     card.save_card(model_card, path)
 

@@ -69,9 +69,9 @@ def copy_weights(tagger: Tagger, vocabularies: Vocabularies, model: str | Path) 
     }
     axes = _axis_names(tagger, vocabularies, tagger.labels)
     # The width of this feature depends on the others' (`components.tagger.network.input_widths`),
-    # and on the release.
-    old_preceding_width = old_shapes[keys[id(tagger.network.preceding_chars)]][1]
-    old_axes = _axis_names(tagger, old_vocabularies, old_card.labels, old_preceding_width)
+    # and its shape on the release.
+    old_preceding_shape = old_shapes[keys[id(tagger.network.preceding_chars)]]
+    old_axes = _axis_names(tagger, old_vocabularies, old_card.labels, old_preceding_shape)
     weights = words = 0
     for variable in tagger.variables:
         if id(variable) in not_copied:
@@ -95,7 +95,7 @@ def _axis_names(
     tagger: Tagger,
     vocabularies: Vocabularies,
     labels: Sequence[str],
-    preceding_width: int | None = None,
+    preceding_shape: Sequence[int] | None = None,
 ) -> dict[int, tuple[AxisNames, ...]]:
     """Returns the names along each axis of the weights that have some, by the weight's id.
 
@@ -103,7 +103,7 @@ def _axis_names(
         tagger: whose weights.
         vocabularies: the strings by id.
         labels: the tags by id.
-        preceding_width: width of the preceding-character feature, by default the tagger's.
+        preceding_shape: shape of the preceding-character feature, by default the tagger's.
     """
     network = tagger.network
     label_names = [label.encode() for label in labels]
@@ -112,8 +112,7 @@ def _axis_names(
         for name in (preprocessing.WORDS, preprocessing.AFFIXES, preprocessing.CHARACTERS)
     )
     widths = dict(network.input_widths)
-    if preceding_width is not None:
-        widths["preceding_chars"] = preceding_width
+    preceding_ids, widths["preceding_chars"] = preceding_shape or network.preceding_chars.shape
     widths["output"] = tagger.settings.lstm_units
     kernel_rows = [
         (feature, column) for feature, width in widths.items() for column in range(width)
@@ -122,7 +121,7 @@ def _axis_names(
         (network.words.embeddings, (words, None)),
         (network.affixes.embeddings, (affixes, None)),
         (network.characters.embedding.embeddings, ([_PADDING, *characters], None)),
-        (network.preceding_chars, (None, range(widths["preceding_chars"]))),
+        (network.preceding_chars, (range(preceding_ids), range(widths["preceding_chars"]))),
         *((weights.kernel, (kernel_rows, None)) for weights in network.bilstms[0].directions),
         (network.emissions.kernel, (None, label_names)),
         (network.emissions.bias, (label_names,)),

@@ -68,7 +68,8 @@ def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mappin
     if form == sharding.PARQUET:
         for source in sources:
             check_text_column(source.path, request.field)
-    model_folder = find_model(request.model)[0].resolve()
+    model_folder, model_card = find_model(request.model)
+    model_folder = model_folder.resolve()
     spec = AnnotationSpec(
         input=sources,
         reading=InputFormat(form, request.field, request.longest),
@@ -80,7 +81,7 @@ def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mappin
         minimum_score=request.minimum_score,
     )
     root = request.output if isinstance(request.output, Remote) else request.output.resolve()
-    output = OutputFolder(root, request.format, len(shards))
+    output = OutputFolder(root, request.format, len(shards), model_card.granularity)
     with output_files.locked(output.root, spec):
         began, finished = time.monotonic(), set(output.finished(range(len(shards))))
         remaining = [shard for shard in shards if shard.number not in finished]

@@ -24,6 +24,7 @@ from typing import Any
 
 from components import atomic_io
 from components.errors import UserError
+from components.ner.granularity import WORDS, Granularity
 from components.storage import copies
 from components.storage.remote import Remote
 from pipeline.annotation.shard_io import EntityLists, InputFormat, ShardTexts, write_shard
@@ -70,6 +71,7 @@ class OutputFolder:
     root: Location  # the folder
     form: str  # output format, which is the ending of the shards' names
     shards: int  # number of shards
+    granularity: Granularity = WORDS  # how fine the model's tokens are
 
     def __post_init__(self) -> None:
         self.bad_lines = self.root / "_bad-lines.jsonl"
@@ -208,14 +210,14 @@ def store_shard(output: OutputFolder, texts: ShardTexts, entity_lists: EntityLis
     if isinstance(output.root, Remote):
         with tempfile.TemporaryDirectory() as folder:
             part = Path(folder) / "part"
-            write_shard(part, output.form, texts, entity_lists)
+            write_shard(part, output.form, texts, entity_lists, output.granularity)
             output.record(number).write_text(record)
             output.part(number).upload(part)
         return
     # Unique names: a runner may process a shard twice at the same time.
     internal = internal_folder(output.root)
     part, record_file = (internal / f"{uuid.uuid4().hex}.partial" for _ in range(2))
-    write_shard(part, output.form, texts, entity_lists)
+    write_shard(part, output.form, texts, entity_lists, output.granularity)
     record_file.write_text(record, encoding="utf-8")
     for path in (part, record_file):
         atomic_io.sync(path)

@@ -12,6 +12,7 @@ from components.corpus.records import InvalidRecord, quote
 from components.errors import UserError
 from components.export import output_formats
 from components.export.entity import Entity
+from components.ner.granularity import WORDS, Granularity
 from components.storage import remote
 from pipeline.annotation.shards import JSONL, PARQUET, Shard
 
@@ -214,7 +215,13 @@ def _read_rows(shard: Shard) -> "pyarrow.Table":
         return pyarrow.Table.from_batches(batches, file.schema_arrow)
 
 
-def write_shard(path: Path, form: str, texts: ShardTexts, entity_lists: EntityLists) -> None:
+def write_shard(
+    path: Path,
+    form: str,
+    texts: ShardTexts,
+    entity_lists: EntityLists,
+    granularity: Granularity = WORDS,
+) -> None:
     """Writes texts with their entities to a file.
 
     JSON Lines have the fields of each text and `entities`. CoNLL has tokens and tags, after the id
@@ -225,6 +232,7 @@ def write_shard(path: Path, form: str, texts: ShardTexts, entity_lists: EntityLi
       form: jsonl, conll or parquet.
       texts: the texts with their fields.
       entity_lists: the entities of each text.
+      granularity: how fine the model's tokens are, for conll.
     """
     if form == "parquet":
         _write_parquet(path, texts, entity_lists)
@@ -237,7 +245,7 @@ def write_shard(path: Path, form: str, texts: ShardTexts, entity_lists: EntityLi
                 continue
             if record.get(_ID) is not None:
                 file.write(f"# id = {' '.join(str(record[_ID]).split())}\n")
-            file.writelines(output_formats.conll([(text, entities)]))
+            file.writelines(output_formats.conll([(text, entities)], granularity))
 
 
 def _write_parquet(path: Path, texts: ShardTexts, entity_lists: EntityLists) -> None:

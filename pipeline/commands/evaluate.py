@@ -64,6 +64,8 @@ def evaluate(
     reading = options.read_options(assignments)
     options.refuse_unwritable(json_file, predictions)
     counts = _LeftOut()
+    # A published model keeps its tokenizer, whatever the settings say.
+    reading = reading.model_copy(update={"tokenizer": _tokenizer_of(model)})
     sentences = _read_first(_sentences(options.fetched(data), reading, counts))
 
     from components.corpus.formats.conll import write_conll
@@ -140,17 +142,36 @@ def _unknown_types(report: "CorpusScores") -> Iterator[str]:
         )
 
 
+def _tokenizer_of(model: str) -> str:
+    """The granularity of a model's tokenizer; words where it has no card, which is an error later.
+
+    Raises UserError where there is no model.
+    """
+    from components.export import card
+    from components.export.published_model import find_version
+    from components.ner.granularity import WORDS_NAME
+
+    model_card = card.load_card(find_version(model))
+    return model_card.tokenizer if model_card else WORDS_NAME
+
+
 def _sentences(data: str, reading: "ReadOptions", counts: _LeftOut) -> "Iterator[Sentence]":
+    """The sentences, with the model's tokens where the corpus has single characters."""
     from components.corpus.reading import find_splits, read_sentences, read_split
+    from components.corpus.token_mismatch import with_model_tokens
+    from components.ner.granularity import WORDS
 
     if os.path.isdir(data):
         splits = find_splits(data, need_train=False)
         for note in splits.notes:
             click.echo(note, err=True)
-        return read_split(
+        sentences = read_split(
             splits, splits.evaluation, reading, counts.add_bad, on_notice=counts.add_notice
         )
-    return read_sentences(data, reading, counts.add_bad, counts.add_notice)
+    else:
+        sentences = read_sentences(data, reading, counts.add_bad, counts.add_notice)
+    granularity = reading.granularity or WORDS
+    return (with_model_tokens(sentence, granularity) for sentence in sentences)
 
 
 def _read_first(sentences: Iterator) -> Iterator:

@@ -103,8 +103,12 @@ def predict(
         from components.export import output_formats
         from components.export.published_model import PublishedModel
 
-        predictions = PublishedModel(model).predict_iter(source, minimum_score=minimum_score)
-        _write(output_formats.WRITERS[output_format](with_bar(predictions, source)))
+        published = PublishedModel(model)
+        predictions = published.predict_iter(source, minimum_score=minimum_score)
+        writer = output_formats.WRITERS[output_format]
+        if output_format == "conll":
+            writer = partial(writer, granularity=published.card.granularity)
+        _write(writer(with_bar(predictions, source)))
     else:
         _predict_on_server(server, source, output_format, minimum_score, **server_options)
 

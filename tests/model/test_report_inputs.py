@@ -24,6 +24,12 @@ def test_an_example_holds_its_sentence(tokens, type_, document, identity):
     assert sentence_of(of_sentence(sentence, {}).SerializeToString()) == sentence
 
 
+def test_an_example_holds_the_offsets_of_tokens_in_their_text():
+    sentence = Sentence(("a", "b"), (), "", "f:1", ((0, 1), (3, 4)), "a  b")
+    again = sentence_of(of_sentence(sentence, {}).SerializeToString())
+    assert again == Sentence(("a", "b"), (), "", "f:1", ((0, 1), (3, 4)))
+
+
 @pytest.fixture
 def epoch_record(tmp_path):
     """A record as a process makes it, with a made-up model."""

@@ -1,4 +1,6 @@
-"""The in-graph tokeniser, against the one in plain Python, and what a tagger looks at in a token."""
+"""The tokenizer in the graph, compared with the one in plain Python, and the features of tokens."""
+
+import functools
 
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from hypothesis import strategies as st
 
 from components.features import text_ops
 from components.ner import tokens
+from components.ner.granularity import WORDS, parse_granularity
 
 # Characters of every kind that tokens depend on, and any others that UTF-8 can hold.
 CHARACTERS = st.one_of(
     st.sampled_from(
         "aZ9é\u0301\ufe0f\u20e3中国ラーก็ົ។⺀☀❤.,-_@#$ \t\n\r\x00\x1f\x85\xa0\u2028\u200b\u200d\u2400\U0001f600\u05d0\u0627"
+        "가각ㅏ\u1100\u05d1\u05b0\u0648\u064e\u0661\u06f3²½न\u0941"
     ),
     st.characters(exclude_categories=["Cs"]),
 )
@@ -23,8 +27,19 @@ _graph = tf.function(
 )
 
 
-def places(texts):
-    found = _graph(tf.constant(texts, tf.string))
+_GRANULARITIES = ("fine", "Hangul", "Arabic,Hebrew", "fine,Devanagari,Latin")
+_FINER_GRAPHS = {
+    name: tf.function(
+        functools.partial(text_ops.split_tokens, granularity=parse_granularity(name)),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
+    )
+    for name in _GRANULARITIES
+}
+
+
+def places(texts, graph=_graph):
+    found = graph(tf.constant(texts, tf.string))
     spans = np.stack([found.starts, found.ends], 1)
     rows = np.split(spans, np.cumsum(found.counts)[:-1])
     return found, [[tuple(span) for span in row.tolist() if span[0] >= 0] for row in rows]
@@ -34,6 +49,25 @@ def places(texts):
 @given(TEXTS)
 def test_both_tokenizers_agree(texts):
     assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
+
+
+@pytest.mark.parametrize("name", _GRANULARITIES)
+@settings(max_examples=150, deadline=None)
+@given(texts=TEXTS)
+@example(texts=["10mg X2\u0301b", "부산에서 SDS는", "ب\u064eبي2 ב\u05b0ח"])
+def test_both_tokenizers_agree_at_each_granularity(name, texts):
+    granularity = parse_granularity(name)
+    expected = [tokens.tokenize(text, granularity) for text in texts]
+    assert places(texts, _FINER_GRAPHS[name])[1] == expected
+
+
+def test_only_finer_tokens_need_operations_of_their_own():
+    """The default tokenizer must not become slower."""
+    counts = {
+        name: len(graph.get_concrete_function().graph.get_operations())
+        for name, graph in {"words": _graph, **_FINER_GRAPHS}.items()
+    }
+    assert counts["words"] < counts["Hangul"] == counts["Arabic,Hebrew"] < counts["fine"]
 
 
 @pytest.mark.parametrize(
@@ -78,33 +112,70 @@ def test_a_token_alone_is_one_token(texts):
     ) == {1}
 
 
-def _joint(text, start, end):
-    """What the token is joined to, told by its characters alone."""
+def _preceding_char(text, start, end, granularity):
+    """The id of the character before a token, by the characters alone."""
     before, token = text[max(start - 1, 0) : start], text[start:end]
-    can_be = regex.match(r"[\p{L}\p{N}_]", token) is not None
-    return text_ops.JOINING_CHARS.find(before) + 1 if before and can_be else 0
+    if not before or not regex.match(r"[\p{L}\p{N}_]", token):
+        return 0
+    if granularity != WORDS and token[0] != "_" and regex.match(r"[\p{L}\p{N}\p{M}]", before):
+        return text_ops.INSIDE_WORD
+    return text_ops.JOINING_CHARS.find(before) + 1
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize("name", ["words", *_GRANULARITIES])
+@settings(max_examples=100, deadline=None)
 @given(
-    st.lists(
+    texts=st.lists(
         st.text(
             st.one_of(st.sampled_from(text_ops.JOINING_CHARS + "ab9_é中 "), CHARACTERS), max_size=25
         ),
         min_size=1,
     )
 )
-@example(["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x"])
-def test_the_preceding_char_is_the_joining_character_right_before_a_word(texts):
-    found, cut = places(texts)
+@example(texts=["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x", "a1 부산 ❤\ufe0fNY"])
+def test_the_preceding_char_is_the_character_right_before_a_word(name, texts):
+    granularity = parse_granularity(name)
+    found, cut = places(texts, _FINER_GRAPHS.get(name, _graph))
     preceding_chars = [
-        joint
-        for joint, start in zip(found.preceding_chars.numpy(), found.starts.numpy())
+        preceding
+        for preceding, start in zip(found.preceding_chars.numpy(), found.starts.numpy())
         if start >= 0
     ]
     assert preceding_chars == [
-        _joint(text, *span) for text, spans in zip(texts, cut) for span in spans
+        _preceding_char(text, *span, granularity)
+        for text, spans in zip(texts, cut)
+        for span in spans
     ]
+
+
+@pytest.mark.parametrize("name", ["words", "fine,Hangul"])
+@settings(max_examples=100, deadline=None)
+@given(
+    texts=st.lists(
+        st.text(st.one_of(st.sampled_from("@#ab9_가나 "), CHARACTERS), max_size=15), min_size=1
+    )
+)
+def test_tokens_with_offsets_have_the_preceding_chars_of_their_text(name, texts):
+    granularity = parse_granularity(name)
+    offsets = [tokens.tokenize(text, granularity) for text in texts]
+    surfaces = tf.ragged.constant(
+        [
+            [text[start:end] for start, end in spans]
+            for text, spans in zip(texts, offsets, strict=True)
+        ],
+        dtype=tf.string,
+        ragged_rank=1,
+    )
+    starts, ends = (
+        tf.ragged.constant([[span[side] for span in spans] for spans in offsets], tf.int64, 1)
+        for side in (0, 1)
+    )
+    pieces = text_ops.split_tokens(surfaces.values, granularity)
+    follows = text_ops.follows_directly(surfaces.row_splits, starts.to_sparse(), ends.to_sparse())
+    found = text_ops.preceding_chars_of_pieces(pieces, pieces.lengths, follows, granularity)
+    whole = text_ops.split_tokens(tf.constant(texts, tf.string), granularity)
+    expected = tf.boolean_mask(whole.preceding_chars, whole.starts >= 0)
+    assert found.numpy().tolist() == expected.numpy().tolist()
 
 
 def test_invalid_utf8_is_read_as_replacement_characters():

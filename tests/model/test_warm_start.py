@@ -128,6 +128,19 @@ def test_weights_of_another_shape_are_not_copied(published):
     )
 
 
+def test_a_model_of_an_older_release_without_an_id_for_the_inside_of_words_is_copied(
+    published, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(network.text_ops, "PRECEDING_CHAR_COUNT", 8)
+        before, path = published()
+    now = tagger(BEFORE)
+    taken = copy_weights(now, BEFORE, path)
+    assert taken.weights == taken.of_weights
+    old, new = (np.array(model.network.preceding_chars) for model in (before, now))
+    assert np.array_equal(new[:8], old) and not new[8].any()
+
+
 def test_a_model_of_an_older_release_with_an_odd_input_width_is_copied(published, monkeypatch):
     """Its preceding-character feature had the width of the settings, one less than today."""
     with monkeypatch.context() as patched:

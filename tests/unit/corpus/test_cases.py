@@ -1,4 +1,4 @@
-"""Inputs as people have them: the right result for each folder of ../shared/cases, and what is not done yet."""
+"""Inputs as people have them: the right result for each folder of ../shared/cases."""
 
 from __future__ import annotations
 
@@ -27,16 +27,12 @@ class Right(NamedTuple):
       entities: entities of all splits.
       told: what the notes and warnings have to say.
       options: settings, where the case needs them.
-      open: why it does not work yet, "" where it does.
     """
 
     entities: int
     told: tuple[str, ...] = ()
     options: dict[str, str] = {}
-    open: str = ""
 
-
-GRANULARITY = "needs the tokenizer's granularity"
 
 READ = {
     "02-id-first": Right(480, ("running numbers", "columns=")),
@@ -110,9 +106,10 @@ READ = {
     "51-mixed-schemes": Right(1200, ("its own scheme",)),
     "54-zero": Right(1200, ("0 for O",)),
     "57-test-only": Right(200, ("Only test",)),
-    "58-korean": Right(600, open=GRANULARITY),
-    "59-arabic": Right(150, open=GRANULARITY),
-    "62-codes": Right(450, open=GRANULARITY),
+    "58-korean": Right(600, ("characters for Hangul",)),
+    "58-korean/klue": Right(600, ("characters for Hangul",)),
+    "59-arabic": Right(150, ("characters for Arabic",)),
+    "62-codes": Right(450, ("between letters and digits",)),
     "63-odd-labels": Right(1200),
     "65-new-type": Right(1200),
     "66-parquet": Right(200),
@@ -139,7 +136,6 @@ REFUSED = {
     "44-no-blank-splits": ("no blank line",),
     "48-cesu8": ("train.txt:301", "surrogate"),
     "52-partial": ("not known", "cannot be trained on yet"),
-    "58-korean/klue": ("inside a token", "token_mismatch=allow"),
     "73-crlf-text/shifted": ("CR LF", "--set offsets=crlf-as-1"),
 }
 
@@ -153,12 +149,8 @@ def said(report: CheckReport) -> str:
 
 
 @pytest.mark.parametrize("folder", READ)
-def test_a_corpus_is_read_and_what_is_odd_in_it_is_told(
-    folder: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_corpus_is_read_and_what_is_odd_in_it_is_told(folder: str) -> None:
     right = READ[folder]
-    if right.open:
-        request.applymarker(pytest.mark.xfail(reason=right.open, strict=True))
     report = check_corpus(str(CASES / folder), ReadOptions(**right.options))
     assert not report.failed, said(report)
     assert entities(report) == right.entities

@@ -193,10 +193,11 @@ def test_tokens_are_joined_as_their_script_is_written():
     assert join_tokens((*"이두리는", " ", *"부산"))[0] == "이두리는 부산"
 
 
-def test_a_corpus_of_single_characters_is_stopped(write):
+def test_a_corpus_of_single_characters_is_stopped_where_the_tokenizer_makes_words(write):
     rows = "".join(
         f"{character}\t{tag}\n" for character, tag in zip("가나다는 라", "BIIOOO", strict=True)
     )
     rows = rows.replace("B\n", "B-PS\n").replace("I\n", "I-PS\n")
-    report = check_corpus(write("a.tsv", (rows + "\n") * 30))
+    options = ReadOptions(tokenizer="words")
+    report = check_corpus(write("a.tsv", (rows + "\n") * 30), options)
     assert any("token_mismatch=allow" in finding.text for finding in report.findings)

@@ -1,4 +1,4 @@
-"""The known way of tokenising."""
+"""The model's tokenizer in plain Python, with words as tokens."""
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ def words(text):
         ("a\u0e47b", "a\u0e47b"),
     ],
 )
-def test_texts_are_cut_the_known_way(text, expected):
+def test_texts_are_split_into_tokens(text, expected):
     assert words(text) == expected.split(" ")
 
 
@@ -54,14 +54,14 @@ def test_white_space_and_control_characters_only_separate(space):
 
 
 @given(TEXTS)
-def test_tokens_tile_the_text_but_for_white_space(text):
+def test_tokens_cover_the_text_except_white_space(text):
     covered = set()
     reached = 0
     for start, end in tokenize(text):
         assert reached <= start < end <= len(text)
         covered.update(range(start, end))
         reached = end
-    assert all((place in covered) != is_space(character) for place, character in enumerate(text))
+    assert all((index in covered) != is_space(character) for index, character in enumerate(text))
 
 
 @given(TEXTS)
@@ -70,5 +70,5 @@ def test_a_token_alone_is_one_token(text):
 
 
 @given(TEXTS, TEXTS)
-def test_texts_apart_by_a_space_are_tokenised_apart(left, right):
+def test_texts_separated_by_a_space_are_tokenized_separately(left, right):
     assert words(f"{left} {right}") == words(left) + words(right)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from components.ner.granularity import parse_granularity
 from components.ner.scores import PRF
 from components.report import card
 from components.report.figures import Overlap, Score
@@ -70,6 +71,15 @@ def test_the_card_describes_the_architecture(report):
         "2 layers, 7 units" in found.details.architecture
         and "softmax" in found.details.architecture
     )
+
+
+def test_it_says_how_fine_the_tokens_are(report):
+    found = card.model_card(
+        "ner", "", "", "made", "", Model(), Card(), report.evaluation, report.data,
+        parse_granularity("Hangul"),
+    )  # fmt: skip
+    assert "characters for Hangul" in found.details.tokenisation
+    assert "finer" not in made(report).details.tokenisation
 
 
 def test_a_caveat_names_types_with_little_support(report):
