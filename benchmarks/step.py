@@ -177,6 +177,18 @@ def _keras_adam(schedule: Any, gradient_norm: float) -> keras.optimizers.Optimiz
     return keras.optimizers.Adam(schedule, global_clipnorm=gradient_norm)
 
 
+def _tensorflow_sampled_softmax(weights, biases, targets, inputs, sampled):
+    return tf.nn.sampled_softmax_loss(
+        weights,
+        biases,
+        targets[:, None],
+        inputs,
+        sampled[0].shape[0],
+        weights.shape[0],
+        sampled_values=sampled,
+    )
+
+
 def _while_loop(condition, body, state, specs, constants=()):
     count = len(state)
     return tf.while_loop(
@@ -212,6 +224,9 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     ],
     "one step in a loop's iteration": [(recurrence, "_UNROLL", 1)],
     "Keras's Adam": [(sys.modules[__name__], "SparseAdam", _keras_adam)],
+    "TensorFlow's sampled softmax": [
+        (learner, "sampled_softmax_loss", _tensorflow_sampled_softmax)
+    ],
     "one step at a time": [(learner, "STEPS_PER_EXECUTION", 1)],
 }
 

@@ -145,28 +145,31 @@ class LogSums(NamedTuple):
 
 
 def log_sums(emissions: tf.Tensor, packing: Packing, chain: Chain) -> LogSums:
-    """Runs the forward and the backward recursion; in backward order, the second is the first with
-    transposed transitions.
+    """Runs the forward and the backward recursion side by side in one loop; in backward order, the
+    second is the first with transposed transitions.
     """
     tag_count = chain.start.shape[0]
+    directions = packing.forward, packing.backward
+    weights = tf.exp(tf.stack([chain.transitions, tf.transpose(chain.transitions)]))
 
-    def recursion(positions: tf.Tensor, start: tf.Tensor, transitions: tf.Tensor) -> tf.Tensor:
-        def step(state, inputs, constants):
-            logs = state[0] + inputs[0]  # (active, tags)
-            highest = tf.reduce_max(logs, 1, keepdims=True)
-            sums = tf.exp(logs - highest) @ constants[0]
-            return (tf.math.log(tf.maximum(sums, _TINY)) + highest,), (logs,)
+    def step(state, inputs, constants):
+        logs = state[0] + inputs[0]  # (active, 2 * tags)
+        by_direction = tf.reshape(logs, [-1, 2, tag_count])
+        highest = tf.reduce_max(by_direction, 2, keepdims=True)
+        sums = tf.einsum("adf,dft->adt", tf.exp(by_direction - highest), constants[0])
+        logs_to = tf.math.log(tf.maximum(sums, _TINY)) + highest
+        return (tf.reshape(logs_to, [-1, 2 * tag_count]),), (logs,)
 
-        packed = tf.gather(emissions, tf.math.invert_permutation(positions))
-        first = tf.tile(start[None], [packing.active[0], 1])
-        specs = [tf.TensorSpec([None, tag_count])]
-        (logs,) = packed_scan(
-            step, packing.active, (first,), (packed,), specs, (tf.exp(transitions),)
-        )
-        return tf.gather(logs, positions)
-
-    forward = recursion(packing.forward, chain.start, chain.transitions)
-    backward = recursion(packing.backward, chain.end, tf.transpose(chain.transitions)) - emissions
+    packed = [tf.gather(emissions, tf.math.invert_permutation(order)) for order in directions]
+    first = tf.tile(tf.concat([chain.start, chain.end], 0)[None], [packing.active[0], 1])
+    specs = [tf.TensorSpec([None, 2 * tag_count])]
+    (logs,) = packed_scan(
+        step, packing.active, (first,), (tf.concat(packed, 1),), specs, (weights,)
+    )
+    forward, backward = (
+        tf.gather(part, order) for part, order in zip(tf.split(logs, 2, axis=1), directions)
+    )
+    backward -= emissions
     total = tf.reduce_logsumexp(tf.gather(forward, _last_tokens(packing)) + chain.end, 1)
     return LogSums(forward, backward, tf.where(packing.lengths > 0, total, 0.0))
 

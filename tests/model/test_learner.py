@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from components.tagger.batch import Sentences
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
+from components.training import learner as training_learner
 from components.training.callbacks import Backup
 from components.training.learner import STEPS_PER_EXECUTION, LanguageModelLoss, Learner, SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
@@ -17,10 +18,10 @@ from tests.model.conftest import LABELS, SMALL, make_tagger
 UNITS, WORDS = 3, 7
 
 
-def full_softmax_loss(weights, biases, labels, inputs, **_):
+def full_softmax_loss(weights, biases, targets, inputs, sampled):
     """What sampled softmax estimates: the loss over all words."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels[:, 0], inputs @ tf.transpose(weights) + biases
+        targets, inputs @ tf.transpose(weights) + biases
     )
 
 
@@ -61,13 +62,39 @@ def test_each_token_predicts_its_neighbours_within_its_sentence(data):
         .astype(np.float32)
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tf.nn, "sampled_softmax_loss", full_softmax_loss)
+        patched.setattr(training_learner, "sampled_softmax_loss", full_softmax_loss)
         lm_loss = LanguageModelLoss(WORDS, UNITS)
         found = lm_loss(tf.constant(states), tf.concat(sentences, 0), tf.constant(lengths)).numpy()
     expected = list(
         losses_by_definition(lm_loss, sentences, np.split(states, np.cumsum(lengths)[:-1]))
     )
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 19), min_size=1, max_size=6), st.integers(1, 20), st.integers(0, 99))
+def test_the_sampled_softmax_loss_equals_tensorflows(targets, samples, seed):
+    random = np.random.default_rng(seed)
+    weights, biases, inputs = (
+        tf.constant(random.normal(size=shape), tf.float32)
+        for shape in ((20, 4), (20,), (len(targets), 4))
+    )
+    targets = tf.constant(targets, tf.int64)
+    sampled = tf.random.log_uniform_candidate_sampler(
+        targets[:, None], 1, samples, unique=True, range_max=20, seed=seed
+    )
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch((weights, biases, inputs))
+        losses = training_learner.sampled_softmax_loss(weights, biases, targets, inputs, sampled)
+        expected = tf.nn.sampled_softmax_loss(
+            weights, biases, targets[:, None], inputs, samples, 20, sampled_values=sampled
+        )
+    np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-5)
+    for variable in (weights, biases, inputs):
+        gradients = [
+            tf.convert_to_tensor(tape.gradient(loss, variable)) for loss in (losses, expected)
+        ]
+        np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-5)
 
 
 def batch(words):
@@ -105,7 +132,7 @@ def test_without_a_weight_the_loss_is_the_taggers():
 
 
 def test_sample_weights_apply_to_both_losses(monkeypatch):
-    monkeypatch.setattr(tf.nn, "sampled_softmax_loss", full_softmax_loss)
+    monkeypatch.setattr(training_learner, "sampled_softmax_loss", full_softmax_loss)
     sentences, tags = batch([[1, 2, 3], [4, 5, 6]]), tf.constant([[0, 1, 0], [1, 0, 0]])
     one = learner(0.5)
     parts = [
