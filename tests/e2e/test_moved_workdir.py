@@ -22,7 +22,7 @@ COMMANDS = (
     ("runs", "verify", "--json", "-"),
     ("runs", "--json", "-"),
     ("report", "--json", "-"),
-    ("runs", "prune", "--keep", "5", "--json", "-"),
+    ("runs", "prune", "--keep", "9", "--json", "-"),
 )
 
 
