@@ -50,6 +50,12 @@ def check(
 
 
 def _show(console: Console, report: "CheckReport", show_all: bool) -> None:
+    if report.failed and not any(figures.sentences for figures in report.splits.values()):
+        # Nothing was read, so nothing but the reason is worth a line.
+        for finding in report.findings:
+            if finding.level == "failure":
+                console.print(f"{_MARKS['failure']} {escape(finding.text)}", soft_wrap=True)
+        return
     read_as = ", ".join(filter(None, (report.formats, report.scheme)))
     console.print(f"[bold]{escape(str(report.path))}[/] {read_as}", soft_wrap=True)
     all_notes = [escape(note) for note in report.notes]

@@ -222,3 +222,13 @@ def test_no_corpus_at_all_is_refused(tmp_path):
 )
 def test_odd_characters_are_told_by_kind(token, kinds):
     assert odd_kinds(token) == kinds
+
+
+def test_of_a_file_without_sentences_only_the_error_is_shown(tmp_path):
+    (tmp_path / "empty.conll").write_text("\n\n")
+    result = CliRunner().invoke(
+        check_command, [str(tmp_path / "empty.conll")], env={"COLUMNS": "80"}
+    )
+    assert result.exit_code == 2
+    assert result.output.startswith(f"✘ {tmp_path / 'empty.conll'}: found nothing but blank lines")
+    assert result.output.count("\n") == 1
