@@ -110,17 +110,18 @@ class JsonTexts(JsonFormat):
         """The texts of the file. Prodigy's binary questions about one text are merged."""
         question: TextRecord | None = None  # the next record may be about the same text
         for record in super().read(source):
-            is_question = isinstance(record, TextRecord) and _is_question(record)
-            if question and is_question and record.text == question.text:
-                question = question._replace(spans=[*question.spans, *record.spans])
-                yield Notice(ONE_TEXT, source.path, record.lines[0][0])
-                continue
-            if question and not isinstance(record, Notice):
-                yield question
-                question = None
-            if is_question:
+            if isinstance(record, TextRecord) and _is_question(record):
+                if question and record.text == question.text:
+                    question = question._replace(spans=[*question.spans, *record.spans])
+                    yield Notice(ONE_TEXT, source.path, record.lines[0][0])
+                    continue
+                if question:
+                    yield question
                 question = record
             else:
+                if question and not isinstance(record, Notice):
+                    yield question
+                    question = None
                 yield record
         if question:
             yield question
