@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import IO, Any
 
 from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
@@ -199,8 +199,7 @@ def _with_line_ends(source: Source) -> Iterator[str]:
             f"{source.path}:1: found line ends of CR alone, as old Macintoshes wrote; expected LF or CR LF. Convert the file,"
             f" as with tr '\\r' '\\n' < {path} > {converted}"
         )
-    yield first
-    yield from lines
+    return chain([first], lines)
 
 
 def _newdoc(line: str) -> str | None:
@@ -442,8 +441,7 @@ def _record(
     path: str,
 ) -> Record:
     """The sentence of some token lines; `known` has token and tag of lines met before."""
-    tokens: list[str] = []
-    tags: list[str] = []
+    pairs = []
     for number, line in rows:
         pair = known.get(line)
         if pair is None:
@@ -454,8 +452,8 @@ def _record(
                 return rejected(error, path, rows)
             if len(known) < _KNOWN_LINES:
                 known[line] = pair
-        tokens.append(pair[0])
-        tags.append(pair[1])
+        pairs.append(pair)
+    tokens, tags = zip(*pairs, strict=True)
     return TokenRecord(tokens, tags, rows, documents.identity(tokens))
 
 
