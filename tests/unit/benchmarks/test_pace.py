@@ -63,7 +63,11 @@ def test_the_error_of_a_failed_command_has_its_last_line_and_its_log(tmp_path):
     from benchmarks.comparison import cost
 
     log = tmp_path / "tool.log"
-    command = [sys.executable, "-c", "import sys; print('all is well'); sys.exit('it broke')"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; print('all is well', flush=True); sys.exit('it broke')",
+    ]
     with pytest.raises(cost.CommandFailed) as failed:
         cost.run_command(command, log)
     assert str(failed.value) == f"tool ended with 1: it broke; see {log}"
