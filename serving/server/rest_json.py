@@ -196,7 +196,7 @@ def _leaf(value: Any, dtype: str) -> Any:
         limits = np.finfo(dtype)
         if kind is int and abs(value) >= 2 ** (limits.nmant + 1):
             raise _loss_of_precision(value, dtype)
-        if kind is float and np.isfinite(value) and abs(value) > limits.max:
+        if kind is float and np.isfinite(value) and abs(value) > float(limits.max):
             raise _loss_of_precision(value, dtype)
         if kind in (int, float):
             return value
