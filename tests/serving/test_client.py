@@ -111,7 +111,7 @@ def plain(entities):
 
 
 def test_it_finds_what_the_model_finds(url, expected):
-    assert sum(map(len, expected)) > 1000  # there is something to find
+    assert sum(map(len, expected)) > 500  # there is something to find, whatever the weights
     with Client(url) as one:
         found = list(one.predict_iter(TEXTS))
     assert [text for text, _ in found] == TEXTS

@@ -301,7 +301,7 @@ FAILURES = [
             200,
             {"predictions": [{"count": 1, "type": ["X"], "start": [5], "end": [99], "score": [1]}]},
         ),
-        "a place that the text does not have",
+        "has offsets outside the text",
     ),
     ((400, {"error": "<b>bold</b>"}), "It said: <b>bold</b>"),
 ]
