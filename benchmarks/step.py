@@ -253,14 +253,14 @@ def build(corpus: Corpus, batches: tf.data.Dataset) -> dict[str, Callable[[], ob
     transform = TransformGraph(corpus.inputs.transform.transform_savedmodel_dir)
     # The tasks refer to it: it owns the functions that the traced graph calls.
     exported = signatures.ServingModule(transform, tagger)
-    recognise = tf.function(exported.recognise, autograph=False).get_concrete_function(
+    tag_texts = tf.function(exported.serve_text, autograph=False).get_concrete_function(
         tf.TensorSpec([None], tf.string)
     )
     texts, short = tf.constant(corpus.texts), tf.constant([_SHORT_SENTENCE])
     tasks = {
         "training": lambda: fitted.fit(batches, epochs=1, verbose=0),
-        "tagging": lambda: recognise(texts)["count"].numpy(),
-        "short": lambda: (recognise(short)["count"].numpy(), exported),
+        "tagging": lambda: tag_texts(texts)["count"].numpy(),
+        "short": lambda: (tag_texts(short)["count"].numpy(), exported),
     }
     for task in tasks.values():
         task()
