@@ -52,7 +52,8 @@ def test_a_job_server_that_is_none_is_named(monkeypatch):
         )
 
 
-def test_an_option_that_beam_would_pass_over_is_refused_for_flink_too():
+def test_an_option_that_beam_would_pass_over_is_refused_for_flink_too(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")  # with or without Java
     assert "--paralelism is not an option of Beam" in _said(
         runner="flink", options=("--paralelism=2", "--job_endpoint=embed")
     )
