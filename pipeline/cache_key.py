@@ -71,7 +71,7 @@ def portable_artifacts(
 
 
 def portable_parameters(parameters: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """The parameters without those that are irrelevant, and with a token in place of the workdir's path."""
+    """The relevant parameters, with a token in place of the workdir's path."""
     portable = {}
     for name, value in parameters.items():
         if name in IRRELEVANT:

@@ -27,7 +27,7 @@ def code_hash(*modules: str) -> str:
 
 
 def whole_hash() -> str:
-    """A hash of the sources of all nodes. Faster than `code_hash`, and computed anew by each call, after an edit too."""
+    """A hash of the sources of all nodes. Faster than `code_hash`. Each call reads the files again, so it sees edits."""
     digest = _libraries()
     for package in _PACKAGES:
         for path in sorted((_ROOT / package).rglob("*.py")):

@@ -92,7 +92,7 @@ class NodeRecorder:
       event_log: the file, None to write none.
 
     Attributes:
-      nodes: those that ended, in that order.
+      nodes: the nodes that ended, in that order.
       failure: the first failure, None if there was none.
     """
 

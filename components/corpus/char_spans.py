@@ -241,7 +241,7 @@ class OffsetEvidence:
 
     @property
     def likely_unit(self) -> str | None:
-        """The unit in which all spans fit, if code points are not it; None if there is none."""
+        """The unit other than code points in which all spans fit, or None."""
         if not self.misfits[CODE_POINTS]:
             return None
         return next((unit for unit in OFFSET_UNITS if not self.misfits[unit]), None)

@@ -56,7 +56,7 @@ class ReadOptions(Settings):
     """Unit by which a corpus without splits is split; by default the document if each split then has
     entities, else the sentence."""
     map: Optional[str] = None
-    """Other names for types, as PER=PERSON,GPE=LOC (X= drops a type), or a file of such lines."""
+    """Other names for types, as PER=PERSON,GPE=LOC (X= drops a type), or a file with one per line."""
     missing_breaks: Literal["stop", "allow"] = "stop"
     """What to do about a file without blank lines between sentences: stop, or read each document
     as one sentence."""

@@ -465,7 +465,7 @@ class _SentenceBuilder:
 
 
 def disjoint_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The spans without those that overlap a longer one, in order.
+    """Drops each span that overlaps a longer one, and sorts the rest.
 
     >>> disjoint_spans([Span(0, 3, "ORG"), Span(1, 2, "LOC")])
     (Span(start=0, end=3, type='ORG'),)

@@ -21,7 +21,7 @@ class BadLine:
     found: str
     expected: str
     remedy: str = ""
-    """Settings that would read the sentence, "" if there are none."""
+    """Settings with which the sentence can be read, or ""."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: found {self.found}; expected {self.expected}"

@@ -226,7 +226,7 @@ class _FolderContents:
 def _corpus_in(folder: str) -> _FolderContents:
     """The labelled files of a folder and of the folders in it that are named after a split.
 
-    If there are none, those of its only other folder that has labelled text.
+    A folder without labelled files may have one other folder with labelled text: its files count then.
     """
     contents = _FolderContents()
     others = []

@@ -1,4 +1,4 @@
-"""Compares the tokens of a corpus with those that the model makes of the same text."""
+"""Compares the tokens of a corpus with the tokens of the model on the same text."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Counts:
 
     per_type: dict[str, scores.PRF] = field(default_factory=dict)
     true: Counter[int] = field(default_factory=Counter)  # true entities by novelty
-    correct: Counter[int] = field(default_factory=Counter)  # those that were predicted
+    correct: Counter[int] = field(default_factory=Counter)  # entities predicted exactly
 
     def add(self, other: "Counts") -> None:
         """Adds the counts of `other`."""

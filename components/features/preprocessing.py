@@ -165,7 +165,7 @@ class TransformGraph(tf.Module):
         """Transforms raw features.
 
         Args:
-            inputs: those that the wanted features are computed from.
+            inputs: the raw features that the wanted ones are computed from.
             wanted: names of the features to compute.
         """
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "maps",
     metavar="OLD=NEW",
     multiple=True,
-    help="The model's name for a type of the data, or a file of such lines; may be repeated.",
+    help="The model's name for a type of the data, or a file with one per line; may be repeated.",
 )
 @options.json_file
 @click.option(

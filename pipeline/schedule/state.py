@@ -55,7 +55,7 @@ class RunResult(_Stored):
     held: bool = False  # the gate accepted the model, but a rollback's hold keeps it from serving
     until: str = ""  # the node after which the run stopped (`--until`); "" for a complete run
     log: str = ""  # path of its log
-    inputs: Inputs | None = None  # what it was started on; None if that could not be found out
+    inputs: Inputs | None = None  # what it was started on; None if they could not be read
 
     @property
     def is_finished(self) -> bool:
