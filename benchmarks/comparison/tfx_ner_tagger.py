@@ -2,7 +2,6 @@
 MODEL`, where READING is how to read the corpus, as JSON. Runs in .venv.
 """
 
-import json
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -56,7 +55,7 @@ def measure(corpus: str, options: str, path: str) -> None:
 
 def _read_sentences(corpus: str, options: str) -> list[Sentence]:
     splits = reading.find_splits(corpus)
-    read_options = reading.ReadOptions(**json.loads(options))
+    read_options = reading.ReadOptions.model_validate_json(options)
     return list(reading.read_split(splits, splits.evaluation, read_options))
 
 

@@ -6,7 +6,7 @@ import datetime
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -55,7 +55,7 @@ def train_tfx_ner(corpus: Corpus, options: Options, folder: Path) -> list[Traine
             Path(outcome["report"]).with_name("report.json").read_text(encoding="utf-8")
         )
         [trainer] = [node for node in outcome["nodes"] if node["node"] == "Trainer"]
-        model = [corpus.path, json.dumps(asdict(corpus.options)), outcome["published"]]
+        model = [corpus.path, corpus.options.model_dump_json(), outcome["published"]]
         predictions, from_text = log.with_suffix(".conll"), log.with_suffix(".text.conll")
         tag = [*program, "tag", *model, str(predictions), str(from_text)]
         _run(f"tfx-ner, seed {seed} of {options.seeds}: tagging", tag, log)
