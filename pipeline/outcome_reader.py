@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2
 from components.corpus.split_files import Splits
 from components.evaluation import entity_metric, resolvers, type_gate
 from components.progress import NodeEnded
-from components.publishing import hold
+from components.publishing import changes
 from components.publishing.versions import Folders
 from components.report import component, figures
 from components.validation import drift
@@ -176,5 +176,5 @@ def _publication(folders: Folders, version: str) -> dict[str, object]:
     if path.parent != folders.withdrawn:
         canary = path.parent == folders.canary
         return {"published": str(path), "version": version, "canary": canary}
-    held = hold.load(folders.withdrawn) or f"version {version} was withdrawn"
+    held = changes.load_hold(folders.withdrawn) or f"version {version} was withdrawn"
     return {"published": None, "version": version, "held": str(held)}

@@ -1,17 +1,39 @@
-"""Changes of the published versions: publish, roll back, promote, release, prune. Plain Python.
+"""Changes of the published versions: publish, roll back, promote, release, prune; and the hold.
 
 Each change is a few renames in an order that survives a kill; one of them changes what is served. A
-killed change is finished by repeating it. The caller holds the lock of the workdir.
+killed change is finished by repeating it. The caller has the lock of the workdir. A rollback sets a
+hold: until it is lifted, no run puts a version live. Plain Python.
 """
 
 import errno
+import json
 import time
 from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from components import atomic_io
 from components.errors import UserError
-from components.publishing import canary, hold, versions
+from components.publishing import canary, versions
 from components.publishing.versions import Folders
+
+_HOLD_FILE = ".hold.json"  # in the folder of withdrawn versions
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A rollback by `tfx-ner models rollback`."""
+
+    left: int  # the version that was rolled back
+    kept: int  # the version that serves since
+    at: str  # ISO 8601
+    by: str  # the user
+    reason: str  # "" if no reason was given
+
+    def __str__(self) -> str:
+        why = f" ({self.reason})" if self.reason else ""
+        versions = f"from {self.left} to {self.kept}"
+        return f"held since the rollback {versions} on {self.at} by {self.by}{why}"
 
 
 def publish(
@@ -31,7 +53,7 @@ def publish(
       base_path: `folders.live` as servers see it, for `models.config`, if that is another path.
     """
     model = Path(model)
-    held = hold.load(folders.withdrawn) is not None
+    held = load_hold(folders.withdrawn) is not None
     for folder in (folders.live, folders.withdrawn) if held else (folders.live,):
         folder.mkdir(parents=True, exist_ok=True)
     versions.clear_partial(folders)
@@ -57,7 +79,7 @@ def publish(
     return version
 
 
-def rollback(folders: Folders, version: int | None, at: str, by: str, reason: str) -> hold.Hold:
+def rollback(folders: Folders, version: int | None, at: str, by: str, reason: str) -> Hold:
     """Lets an earlier version serve, and holds new versions back until `promote` or `release`.
 
     Args:
@@ -87,11 +109,11 @@ def rollback(folders: Folders, version: int | None, at: str, by: str, reason: st
         raise UserError(f"version {target} is not lower than any live version; {_one_of(known)}")
     _refuse_broken(folders, target)
     _refuse_two_file_systems(folders)
-    held = hold.load(folders.withdrawn)
+    held = load_hold(folders.withdrawn)
     if held is None or held.kept != target or held.left < newest:
-        held = hold.Hold(newest, target, at, by, reason)
+        held = Hold(newest, target, at, by, reason)
     # The hold comes first, so that a run that starts now does not publish.
-    hold.put(folders.withdrawn, held)
+    save_hold(folders.withdrawn, held)
     if on_trial:
         versions.move(on_trial, folders.canary, folders.withdrawn)
     if target not in live:
@@ -127,7 +149,7 @@ def promote(folders: Folders, version: int | None) -> int:
                 f"version {version} is neither withdrawn nor a canary;"
                 f" {_one_of([*withdrawn, on_trial])}"
             )
-        if hold.load(folders.withdrawn) is None:
+        if load_hold(folders.withdrawn) is None:
             raise UserError(f"version {version} serves already")
     elif version < (serves or 0):
         raise UserError(
@@ -142,25 +164,54 @@ def promote(folders: Folders, version: int | None) -> int:
         # The canary folder keeps its copy, so that nothing changes for requests to the canary.
         versions.link(folders.canary / str(version), folders.live)
     canary.update(folders)
-    hold.lift(folders.withdrawn)
+    lift_hold(folders.withdrawn)
     return version
 
 
-def release(folders: Folders) -> hold.Hold:
+def release(folders: Folders) -> Hold:
     """Lifts the hold and returns it; the next accepted model goes live.
 
     Raises UserError if there is no hold.
     """
-    held = hold.load(folders.withdrawn)
+    held = load_hold(folders.withdrawn)
     if held is None:
         raise UserError(f"{folders.live}: nothing is held")
-    hold.lift(folders.withdrawn)
+    lift_hold(folders.withdrawn)
     return held
+
+
+def load_hold(withdrawn: Path) -> Hold | None:
+    """The hold in force, or None. Raises UserError if the file cannot be read."""
+    path = withdrawn / _HOLD_FILE
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if "because" in fields:  # as earlier releases wrote it
+            fields["reason"] = fields.pop("because")
+        return Hold(**fields)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: cannot read the hold ({error}); look at `tfx-ner models list`, and remove the"
+            " file if nothing is held"
+        ) from None
+
+
+def save_hold(withdrawn: Path, hold: Hold) -> None:
+    """Writes a hold."""
+    atomic_io.write_text(
+        withdrawn / _HOLD_FILE, json.dumps(asdict(hold), ensure_ascii=False, indent=1) + "\n"
+    )
+
+
+def lift_hold(withdrawn: Path) -> None:
+    """Removes the hold, if there is one."""
+    (withdrawn / _HOLD_FILE).unlink(missing_ok=True)
 
 
 def protected(folders: Folders) -> set[int]:
     """The versions that `prune` keeps: serving, its fallback, the canary, and those of a hold."""
-    held = hold.load(folders.withdrawn)
+    held = load_hold(folders.withdrawn)
     kept = {versions.serving(folders), fallback(folders), versions.canary(folders)}
     if held:
         kept |= {held.left, held.kept}
@@ -188,18 +239,19 @@ def prune(folders: Folders, keep: int) -> list[int]:
 
 def _same_model(model: Path, folders: Folders) -> Path | None:
     """The newest live version, the canary or a withdrawn version, if its content is the model's."""
-    candidates = [folders.live / str(number) for number in versions.versions(folders.live)[-1:]]
-    if on_trial := versions.canary(folders):
-        candidates.append(folders.canary / str(on_trial))
-    candidates += reversed(_paths(folders.withdrawn))
+    candidates = [
+        base / str(number)
+        for base, numbers in (
+            (folders.live, versions.versions(folders.live)[-1:]),
+            (folders.canary, filter(None, [versions.canary(folders)])),
+            (folders.withdrawn, reversed(versions.versions(folders.withdrawn))),
+        )
+        for number in numbers
+    ]
     if not candidates:
         return None
     digest = versions.content_hash(model)
     return next((path for path in candidates if versions.content_hash(path) == digest), None)
-
-
-def _paths(base: Path) -> list[Path]:
-    return list(versions.version_folders(base).values()) if base.is_dir() else []
 
 
 def _refuse_broken(folders: Folders, version: int) -> None:

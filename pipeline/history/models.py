@@ -6,7 +6,7 @@ from typing import Any
 from ml_metadata import MetadataStore
 
 from components.export import card
-from components.publishing import changes, hold, versions
+from components.publishing import changes, versions
 from pipeline.history import artifacts, runs
 from pipeline.workdir import Workdir
 
@@ -60,7 +60,7 @@ def _run_of(store: MetadataStore, artifact: artifacts.Artifact) -> str:
 
 def _states(folders: versions.Folders) -> dict[int, str]:
     """The state of each version."""
-    held = hold.load(folders.withdrawn)
+    held = changes.load_hold(folders.withdrawn)
     states = dict.fromkeys(versions.versions(folders.withdrawn), "withdrawn")
     if held:
         states |= {version: "held" for version in states if version > held.left}

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.publishing.hold import Hold
+from components.publishing.changes import Hold
 from pipeline import durations
 from pipeline.console import score_table
 from pipeline.history.models import Model

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml_metadata import MetadataStore
 
-from components.publishing import canary, hold, versions
+from components.publishing import canary, changes, versions
 from pipeline.history import artifacts, cleanup, runs, set_aside
 from pipeline.workdir import Workdir
 
@@ -152,7 +152,7 @@ def _versions(store: MetadataStore, folders: versions.Folders) -> Iterator[Fault
 
 
 def _canary_and_hold(folders: versions.Folders) -> Iterator[Fault]:
-    live, held = versions.versions(folders.live), hold.load(folders.withdrawn)
+    live, held = versions.versions(folders.live), changes.load_hold(folders.withdrawn)
     if canary.in_use(folders) and live and max(live) not in versions.versions(folders.canary):
         yield Fault(
             f"{folders.canary}: has no copy of version {max(live)}, which serves",

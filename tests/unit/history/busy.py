@@ -6,7 +6,7 @@ python -m tests.unit.history.busy FOLDER WEIGHTS
 import sys
 from pathlib import Path
 
-from components.publishing import changes, hold, versions
+from components.publishing import changes, versions
 from pipeline.history import cleanup, prune
 from tests.unit.history.past import Past
 
@@ -28,7 +28,7 @@ def main(root: str, weights: str) -> None:
 
 def undo(folders) -> None:
     """Ends a rollback, and lets the version serve that was rolled back."""
-    held = hold.load(folders.withdrawn)
+    held = changes.load_hold(folders.withdrawn)
     if held and max(versions.versions(folders.live)) >= held.left:
         changes.rollback(folders, held.kept, "now", "me", "")
     if held:

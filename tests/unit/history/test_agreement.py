@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components.publishing import changes, hold
+from components.publishing import changes
 from components.settings import Keep
 from pipeline.history import artifacts, cleanup, prune, runs
 from pipeline.history.verify import verify
@@ -72,8 +72,8 @@ SPOILT = {
     "names the model nothing, which has no version": lambda work: (
         work.serving.parent / "models.config"
     ).write_text('config { name: "nothing"\n base_path: "/nowhere" }'),
-    "rollback from 1 to 0 was killed": lambda work: hold.put(
-        work.withdrawn, hold.Hold(1, 0, "now", "me", "")
+    "rollback from 1 to 0 was killed": lambda work: changes.save_hold(
+        work.withdrawn, changes.Hold(1, 0, "now", "me", "")
     ),
     "folder of a run is missing": lambda work: shutil.rmtree(next(work.runs.iterdir())),
     "outcome.json is missing": lambda work: next(work.runs.glob("*/outcome.json")).unlink(),

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from components.errors import UserError
-from components.publishing import hold, versions
+from components.publishing import changes, versions
 from pipeline import metadata_store
 from pipeline import run as runs
 from pipeline.config import Config
@@ -104,14 +104,18 @@ def test_in_a_read_only_folder_nothing_is_rolled_back_and_nothing_held(past, rea
     assert (
         answer.code == 1 and "Read-only file system" in answer.err and answer.err.count("\n") == 1
     )
-    assert len(versions.versions(read_only)) == 2 and hold.load(past.workdir.withdrawn) is None
+    assert (
+        len(versions.versions(read_only)) == 2 and changes.load_hold(past.workdir.withdrawn) is None
+    )
 
 
 def test_across_file_systems_a_rollback_is_refused(past, read_only, tfx_ner):
     mount("-o", "remount,rw,bind", read_only)
     answer = tfx_ner("models", "rollback", "--workdir", past.workdir.root)
     assert answer.code == 2 and "different file systems" in answer.err
-    assert hold.load(past.workdir.withdrawn) is None and not list(read_only.glob(".partial*"))
+    assert changes.load_hold(past.workdir.withdrawn) is None and not list(
+        read_only.glob(".partial*")
+    )
 
 
 def test_with_a_clock_set_back_a_run_still_comes_after_those_before_it(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import UserError
-from components.publishing import canary, changes, hold, versions
+from components.publishing import canary, changes, versions
 from serving.server import config
 from serving.server.versions import Policy
 
@@ -94,7 +94,7 @@ def test_rollback_after_a_promotion_takes_the_version_from_the_canary_too(publis
     changes.rollback(folders, None, "now", "me", "")
     assert served(folders) == (1, 1) and versions.versions(folders.withdrawn) == [2]
     changes.promote(folders, 2)
-    assert served(folders) == (2, 2) and hold.load(folders.withdrawn) is None
+    assert served(folders) == (2, 2) and changes.load_hold(folders.withdrawn) is None
 
 
 def test_a_version_published_live_replaces_the_canary(publish, folders):

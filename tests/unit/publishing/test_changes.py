@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import UserError
-from components.publishing import changes, hold, versions
+from components.publishing import changes, versions
 from components.publishing.changes import publish
 from components.publishing.versions import Folders
 
@@ -42,7 +42,7 @@ def withdrawn(folders):
 def test_rollback_without_a_version_goes_back_one(published, folders):
     published(3)
     made = rollback(folders)
-    assert (made.left, made.kept) == (3, 2) and hold.load(folders.withdrawn) == made
+    assert (made.left, made.kept) == (3, 2) and changes.load_hold(folders.withdrawn) == made
     assert (live(folders), withdrawn(folders)) == ([1, 2], [3])
 
 
@@ -92,11 +92,11 @@ def test_a_killed_rollback_holds_and_can_be_repeated(published, folders, monkeyp
             rollback(folders, 2)
         except KeyboardInterrupt:
             assert max(live(folders)) in (2, 4)
-            assert hold.load(folders.withdrawn) or live(folders) == [1, 2, 3, 4]
+            assert changes.load_hold(folders.withdrawn) or live(folders) == [1, 2, 3, 4]
     if max(live(folders)) > 2:
         rollback(folders, 2)
     assert (live(folders), withdrawn(folders)) == ([1, 2], [3, 4])
-    assert hold.load(folders.withdrawn).left == 4
+    assert changes.load_hold(folders.withdrawn).left == 4
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_rollback_to_an_impossible_version_is_refused_without_a_hold(
     published(3)
     with pytest.raises(UserError, match=message):
         rollback(folders, version)
-    assert hold.load(folders.withdrawn) is None and live(folders) == [1, 2, 3]
+    assert changes.load_hold(folders.withdrawn) is None and live(folders) == [1, 2, 3]
 
 
 def test_an_incomplete_version_is_refused(published, folders):
@@ -121,7 +121,7 @@ def test_an_incomplete_version_is_refused(published, folders):
     (folders.live / "1" / "saved_model.pb").unlink()
     with pytest.raises(UserError, match=r"has no saved_model\.pb"):
         rollback(folders)
-    assert hold.load(folders.withdrawn) is None
+    assert changes.load_hold(folders.withdrawn) is None
 
 
 def test_rollback_needs_two_versions(published, folders):
@@ -141,14 +141,18 @@ def test_two_file_systems_are_refused_before_anything_changes(published, folders
     monkeypatch.setattr(Path, "rename", across)
     with pytest.raises(UserError, match="different file systems"):
         rollback(folders)
-    assert hold.load(folders.withdrawn) is None and live(folders) == [1, 2]
+    assert changes.load_hold(folders.withdrawn) is None and live(folders) == [1, 2]
 
 
 def test_promote_puts_a_withdrawn_version_live_and_lifts_the_hold(published, folders):
     published(3)
     rollback(folders, 1)
     assert changes.promote(folders, 3) == 3
-    assert (live(folders), withdrawn(folders), hold.load(folders.withdrawn)) == ([1, 3], [2], None)
+    assert (live(folders), withdrawn(folders), changes.load_hold(folders.withdrawn)) == (
+        [1, 3],
+        [2],
+        None,
+    )
 
 
 def test_promote_does_not_go_back(published, folders):
@@ -205,7 +209,7 @@ def test_after_any_sequence_of_changes_a_complete_version_serves(tmp_path_factor
     root = tmp_path_factory.mktemp("steps")
     folders = Folders(root / "serving" / "ner", root / "withdrawn" / "ner")
     for count, step in enumerate(["publish", *steps]):
-        before, held = versions.serving(folders), hold.load(folders.withdrawn)
+        before, held = versions.serving(folders), changes.load_hold(folders.withdrawn)
         try:
             if step in ("publish", "canary"):
                 publish(_model(root / f"model-{count}", str(count)), folders, step == "canary")
@@ -218,7 +222,10 @@ def test_after_any_sequence_of_changes_a_complete_version_serves(tmp_path_factor
             else:
                 changes.prune(folders, 1)
         except UserError:
-            assert (versions.serving(folders), hold.load(folders.withdrawn)) == (before, held)
+            assert (versions.serving(folders), changes.load_hold(folders.withdrawn)) == (
+                before,
+                held,
+            )
         serves = versions.serving(folders)
         assert serves is not None and not versions.missing_parts(folders.place(serves))
         if held and step in ("publish", "canary", "prune"):

@@ -6,10 +6,10 @@ import threading
 import pytest
 
 import components.atomic_io
-from components.publishing import changes, hold, versions
+from components.publishing import changes, versions
 from components.publishing.changes import publish
 
-HOLD = hold.Hold(2, 1, "now", "me", "")
+HOLD = changes.Hold(2, 1, "now", "me", "")
 
 
 def content(folder):
@@ -105,7 +105,7 @@ def test_a_withdrawn_version_is_not_lost(model, folders):
 
 def test_during_a_hold_a_model_is_withdrawn_with_the_highest_number(model, folders):
     first = publish(model("1"), folders)
-    hold.put(folders.withdrawn, HOLD)
+    changes.save_hold(folders.withdrawn, HOLD)
     second = publish(model("2"), folders)
     assert second.parent == folders.withdrawn and int(second.name) > int(first.name)
     assert versions.serving(folders) == int(first.name)
