@@ -12,7 +12,7 @@ from components.errors import UserError
 from components.ner.granularity import WORDS
 from components.report import card, figures
 from pipeline.config import Config
-from pipeline.history.record import Facts
+from pipeline.history.runs import Facts
 from pipeline.outcome import Outcome
 from pipeline.workdir import match_run_name
 

@@ -20,7 +20,7 @@ from components.validation import curated_schema
 from pipeline import metadata_store, nodes, preflight, remote_inputs, report
 from pipeline.config import Config, with_settings
 from pipeline.console import RunConsole
-from pipeline.history import cleanup, record
+from pipeline.history import cleanup, runs
 from pipeline.outcome import Outcome, PartialOutcome
 from pipeline.workdir import Workdir
 
@@ -49,7 +49,7 @@ class RunRequest:
     label: str  # the name of the corpus
     # how many settings to try first; the best are used by this run and later ones. 0 for no search.
     trials: int = 0
-    reason: str = record.BY_HAND  # why the run starts, for the history
+    reason: str = runs.BY_HAND  # why the run starts, for the history
     force_baseline: bool = False  # whether to skip the comparison with the serving model
     until: str = ""  # the node to stop after, one of `pipeline.nodes.NODES`; "" to run all
 
@@ -143,7 +143,7 @@ def run(request: RunRequest, console: RunConsole) -> Outcome | PartialOutcome:
     with workdir.locked(), cleanup.around_run(connection, workdir, config.local.keep):
         folder = _make_run_folder(workdir.runs)
         _write_config(config, folder)
-        history = record.begun(
+        history = runs.begun(
             connection,
             folder.name,
             config.asked,
@@ -152,7 +152,7 @@ def run(request: RunRequest, console: RunConsole) -> Outcome | PartialOutcome:
             _data_path(request, config),
             request.reason,
         )
-        with record.ending(history):
+        with runs.ending(history):
             # Bad lines are refused here, before TFX is imported.
             left_out = folder / "left-out.jsonl"
             survey = preflight.look(
@@ -326,13 +326,13 @@ def _run_nodes(
 def _with_report(
     outcome: Outcome,
     recorder: NodeRecorder,
-    history: record.Record,
+    history: runs.Record,
     config: Config,
     context: _RunContext,
 ) -> Outcome:
     """The outcome with its report. An error here is shown and does not change how the run ended."""
     from pipeline import outcome_reader
-    from pipeline.history import artifacts, runs
+    from pipeline.history import artifacts
 
     with context.console.logging_to(context.log):
         context.console.show_status("writing the report")

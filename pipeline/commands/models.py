@@ -40,10 +40,9 @@ def show(version: int | None, json_file: str | None, work: "Workdir", settings: 
         pass  # taking the lock updates a folder of an earlier release; a run that holds it did so
 
     from components.publishing import changes
-    from pipeline.history import lookup, tables
-    from pipeline.history import models as history
+    from pipeline.history import lookup, runs, tables
 
-    shown = history.load_models(lookup.open_to_read(work, settings), work)
+    shown = runs.load_models(lookup.open_to_read(work, settings), work)
     held = changes.load_hold(work.withdrawn)
     if version is not None:
         shown = [model for model in shown if model.version == version]

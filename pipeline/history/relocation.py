@@ -19,7 +19,7 @@ from components import atomic_io
 from components.errors import UserError
 from components.publishing import canary
 from pipeline import metadata_store
-from pipeline.history.record import TYPE
+from pipeline.history.runs import TYPE
 from pipeline.workdir import Location, Workdir
 
 Node = metadata_store_pb2.Artifact | metadata_store_pb2.Execution | metadata_store_pb2.Context

@@ -13,9 +13,7 @@ from rich.table import Table
 from components.publishing.changes import Hold
 from pipeline import durations
 from pipeline.console import score_table
-from pipeline.history.models import Model
-from pipeline.history.record import Facts
-from pipeline.history.runs import KILLED, RUNNING, Run
+from pipeline.history.runs import KILLED, RUNNING, Facts, Model, Run
 
 _RUN_STYLES = {"published": "green", "canary": "green", "unchanged": "dim", "refused": "yellow", "held": "yellow",
            "bad input": "red", "failed": "red", "stopped": "red", KILLED: "red", RUNNING: "cyan"}  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore
 
 from components.publishing import canary, changes, versions
-from pipeline.history import artifacts, cleanup, runs, set_aside
+from pipeline.history import artifacts, cleanup, runs
 from pipeline.workdir import Workdir
 
 # The files of a complete artifact, by its type; "*" stands for each of its splits.
@@ -65,7 +65,7 @@ def verify(store: MetadataStore, workdir: Workdir) -> Verification:
             *_versions(store, workdir.versions),
             *_canary_and_hold(workdir.versions),
         )
-        aside = tuple(str(entry.folder) for entry in set_aside.listed(workdir))
+        aside = tuple(str(entry.folder) for entry in cleanup.list_set_aside(workdir))
         return Verification(len(known), len(all_runs), len(workdir.versions.all), faults, aside)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from components.errors import UserError
 from pipeline.config import Metadata
-from pipeline.history import prune, relocation, runs
+from pipeline.history import cleanup, relocation, runs
 from pipeline.history.verify import verify
 from pipeline.workdir import Workdir
 from tests.unit.history.past import Past
@@ -143,7 +143,7 @@ def test_the_history_lives_in_a_database_server_as_in_a_file(request, tmp_path, 
         "refused",
         "published",
     ]
-    assert prune.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
+    assert cleanup.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
     assert verify(past.store, past.workdir).faults == ()
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from components.publishing import changes, versions
-from pipeline.history import cleanup, prune
+from pipeline.history import cleanup
 from tests.unit.history.past import Past
 
 
@@ -23,7 +23,7 @@ def main(root: str, weights: str) -> None:
             changes.rollback(folders, None, "now", "me", "")
             undo(folders)
         changes.prune(folders, 2)
-        prune.prune(past.store, past.workdir, 2)
+        cleanup.prune(past.store, past.workdir, 2)
 
 
 def undo(folders) -> None:

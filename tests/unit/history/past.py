@@ -10,7 +10,7 @@ from components.export import card
 from components.publishing import changes
 from pipeline import metadata_store
 from pipeline.config import Metadata
-from pipeline.history.record import TYPE, Facts, Record
+from pipeline.history.runs import TYPE, Facts, Record
 from pipeline.workdir import Workdir
 
 SCORES = {"precision": 0.75, "recall": 0.5, "f1": 0.6, "support": 8}

@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.publishing import changes
 from components.settings import Keep
-from pipeline.history import artifacts, cleanup, prune, runs
+from pipeline.history import artifacts, cleanup, runs
 from pipeline.history.verify import verify
 
 STATES = pb.Artifact
@@ -119,7 +119,7 @@ def test_tidying_leaves_what_is_whole_alone(past):
 def test_pruning_removes_what_only_old_runs_need(past):
     old = past.run(publish=False, verdict="refused")
     new = past.run()
-    removed = prune.prune(past.store, past.workdir, keep=1)
+    removed = cleanup.prune(past.store, past.workdir, keep=1)
     assert removed.artifacts == (old.uri,) and removed.bytes > 0
     assert not Path(old.uri).exists() and Path(new.uri).is_dir()
     assert states(past) == {old.id: STATES.DELETED, new.id: STATES.LIVE}
@@ -129,22 +129,22 @@ def test_pruning_removes_what_only_old_runs_need(past):
 def test_pruning_leaves_what_a_kept_run_took_from_the_cache(past):
     old = past.run(publish=False, verdict="refused")
     past.run(cached=old, publish=False, verdict="refused")
-    assert prune.prune(past.store, past.workdir, keep=1).artifacts == ()
+    assert cleanup.prune(past.store, past.workdir, keep=1).artifacts == ()
 
 
 def test_runs_that_stopped_early_do_not_count_as_runs_to_keep(past):
     old, kept = (past.run(publish=False, verdict="refused") for _ in range(2))
     early = [past.run(publish=False, verdict="up to Trainer", until="Trainer") for _ in range(2)]
-    assert prune.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
+    assert cleanup.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
     assert all(Path(one.uri).is_dir() for one in (kept, *early))
-    assert len(prune.prune(past.store, past.workdir, keep=0).artifacts) == 3
+    assert len(cleanup.prune(past.store, past.workdir, keep=0).artifacts) == 3
 
 
 def test_pruning_leaves_what_published_versions_were_made_from(past):
     served = past.run()
     for _ in range(3):
         past.run(publish=False, verdict="refused")
-    prune.prune(past.store, past.workdir, keep=1)
+    cleanup.prune(past.store, past.workdir, keep=1)
     assert Path(served.uri).is_dir() and states(past)[served.id] == STATES.LIVE
 
 
@@ -203,7 +203,7 @@ def test_pruning_removes_the_pages_of_old_runs_but_not_of_those_whose_version_is
         paged(past, publish=False, verdict="refused"),
         paged(past),
     )
-    prune.prune(past.store, past.workdir, keep=1)
+    cleanup.prune(past.store, past.workdir, keep=1)
     assert [one.is_dir() for one in (made, found, refused, newest)] == [True, False, False, True]
     assert list(past.workdir.reports.iterdir()) and faults(past) == []
 
@@ -221,7 +221,7 @@ def test_when_a_version_is_pruned_what_it_was_made_from_may_go(past):
     for _ in range(3):
         past.run()
     changes.prune(past.workdir.versions, 1)
-    prune.prune(past.store, past.workdir, keep=1)
+    cleanup.prune(past.store, past.workdir, keep=1)
     assert not Path(first.uri).exists() and faults(past) == []
 
 
@@ -234,14 +234,14 @@ def test_what_a_model_was_only_compared_with_may_go(past):
     past.workdir.versions.place(past.workdir.versions.all[0]).rename(
         past.workdir.root / "moved-away"
     )
-    assert old.uri in prune.prune(past.store, past.workdir, keep=1).artifacts
+    assert old.uri in cleanup.prune(past.store, past.workdir, keep=1).artifacts
 
 
 def test_runs_younger_than_an_age_are_spared(past):
     past.run(publish=False, started=4e9)
     past.run(publish=False)
     past.run(publish=False)
-    assert len(prune.prune(past.store, past.workdir, keep=1, older_than=86_400).artifacts) == 1
+    assert len(cleanup.prune(past.store, past.workdir, keep=1, older_than=86_400).artifacts) == 1
 
 
 @pytest.mark.parametrize("renames", range(4))
@@ -260,7 +260,7 @@ def test_pruning_that_is_killed_is_finished_by_the_next_run(past, monkeypatch, r
     with monkeypatch.context() as patched:
         patched.setattr(artifacts, "remove", killing)
         try:
-            prune.prune(past.store, past.workdir, keep=1)
+            cleanup.prune(past.store, past.workdir, keep=1)
         except KeyboardInterrupt:
             assert any("its pruning was killed" in what for what in faults(past))
     cleanup.clean_up(past.store, past.workdir)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from components.errors import UserError
-from pipeline.history import record, runs, tables
-from pipeline.history.record import Facts
+from pipeline.history import runs, tables
+from pipeline.history.runs import Facts
 
 
 def shown(show, *arguments, width=80):
@@ -94,7 +94,7 @@ def test_a_run_whose_process_is_gone_did_not_finish(past, this_host, killed):
 
 def test_what_a_run_raised_is_remembered_and_raised_on(past):
     one = past.record()
-    with pytest.raises(UserError), record.ending(one):
+    with pytest.raises(UserError), runs.ending(one):
         raise UserError("a.conll:3: found x")
     [run] = runs.load_runs(past.store, past.workdir)
     assert (run.state, run.facts.code, run.facts.error) == ("bad input", 2, "a.conll:3: found x")
@@ -103,7 +103,7 @@ def test_what_a_run_raised_is_remembered_and_raised_on(past):
 
 def test_another_failure_is_told_from_bad_input(past):
     one = past.record()
-    with pytest.raises(OSError), record.ending(one):
+    with pytest.raises(OSError), runs.ending(one):
         raise OSError("no space left on device")
     [run] = runs.load_runs(past.store, past.workdir)
     assert (run.state, run.facts.code) == ("failed", 1)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from components.settings import Keep
-from pipeline.history import cleanup, prune, set_aside
+from pipeline.history import cleanup
 from pipeline.history.verify import verify
 from tests.unit.history.test_agreement import unknown_folder
 
@@ -19,10 +19,10 @@ def test_an_unknown_folder_is_set_aside_with_a_manifest_and_one_line(past, capsy
     past.run()
     unknown_folder(past.workdir)
     cleanup.clean_up(past.store, past.workdir)
-    [entry] = set_aside.listed(past.workdir)
+    [entry] = cleanup.list_set_aside(past.workdir)
     assert entry.sources == ("artifacts/Trainer/model/77",)
     assert (entry.folder / entry.sources[0] / "weights").read_text() == "of somebody"
-    manifest = json.loads((entry.folder / set_aside.MANIFEST).read_text())
+    manifest = json.loads((entry.folder / cleanup.MANIFEST).read_text())
     assert manifest["folders"] == ["artifacts/Trainer/model/77"] and manifest["reason"]
     said = capsys.readouterr().err
     assert (
@@ -36,7 +36,7 @@ def test_an_unknown_folder_is_set_aside_with_a_manifest_and_one_line(past, capsy
 def test_what_a_killed_node_left_is_removed_and_not_set_aside(past):
     past.running()
     cleanup.clean_up(past.store, past.workdir)
-    assert set_aside.listed(past.workdir) == []
+    assert cleanup.list_set_aside(past.workdir) == []
     assert not list(past.workdir.artifacts.glob("Trainer/model/*"))
 
 
@@ -46,7 +46,7 @@ def test_a_folder_with_the_number_of_another_nodes_execution_is_set_aside(past):
     folder.mkdir(parents=True)
     (folder / "published.json").write_text("{}")
     cleanup.clean_up(past.store, past.workdir)
-    [entry] = set_aside.listed(past.workdir)
+    [entry] = cleanup.list_set_aside(past.workdir)
     assert entry.sources == ("artifacts/Pusher/pushed_model/1",)
 
 
@@ -58,7 +58,7 @@ def test_without_metadata_nothing_is_deleted(past, tmp_path):
     past.workdir.metadata.unlink()
     store = metadata_store.opened(past.connection)
     cleanup.clean_up(store, past.workdir)
-    [entry] = set_aside.listed(past.workdir)
+    [entry] = cleanup.list_set_aside(past.workdir)
     assert f"artifacts/Trainer/model/{model.uri.rpartition('/')[2]}" in entry.sources
     assert all(any((entry.folder / source).iterdir()) for source in entry.sources)
 
@@ -67,19 +67,19 @@ def test_an_empty_folder_is_removed(past):
     past.run()
     (past.workdir.artifacts / "Trainer" / "model" / "77").mkdir()
     cleanup.clean_up(past.store, past.workdir)
-    assert set_aside.listed(past.workdir) == [] and faults(past) == []
+    assert cleanup.list_set_aside(past.workdir) == [] and faults(past) == []
 
 
 @pytest.mark.parametrize(("days", "left"), [(30, 1), (1, 0), (0, 0)])
 def test_pruning_removes_what_was_set_aside_long_enough_ago(past, days, left):
     unknown_folder(past.workdir)
     cleanup.clean_up(past.store, past.workdir)
-    [entry] = set_aside.listed(past.workdir)
-    manifest = json.loads((entry.folder / set_aside.MANIFEST).read_text())
+    [entry] = cleanup.list_set_aside(past.workdir)
+    manifest = json.loads((entry.folder / cleanup.MANIFEST).read_text())
     manifest["time"] = time.time() - 2 * 86_400
-    (entry.folder / set_aside.MANIFEST).write_text(json.dumps(manifest))
-    removed = prune.prune(past.store, past.workdir, keep=1, set_aside_days=days)
-    assert len(removed.set_aside) == 1 - left == 1 - len(set_aside.listed(past.workdir))
+    (entry.folder / cleanup.MANIFEST).write_text(json.dumps(manifest))
+    removed = cleanup.prune(past.store, past.workdir, keep=1, set_aside_days=days)
+    assert len(removed.set_aside) == 1 - left == 1 - len(cleanup.list_set_aside(past.workdir))
 
 
 def test_a_run_that_prunes_after_itself_removes_it_too(past):
@@ -87,7 +87,7 @@ def test_a_run_that_prunes_after_itself_removes_it_too(past):
     cleanup.clean_up(past.store, past.workdir)
     with cleanup.around_run(past.connection, past.workdir, Keep(runs=1, set_aside_days=0)):
         past.run()
-    assert set_aside.listed(past.workdir) == []
+    assert cleanup.list_set_aside(past.workdir) == []
 
 
 def test_setting_aside_that_is_killed_is_completed_by_the_next_command(past, monkeypatch):
@@ -107,6 +107,8 @@ def test_setting_aside_that_is_killed_is_completed_by_the_next_command(past, mon
         cleanup.clean_up(past.store, past.workdir)
     cleanup.clean_up(past.store, past.workdir)
     kept = [
-        path for entry in set_aside.listed(past.workdir) for path in entry.folder.rglob("weights")
+        path
+        for entry in cleanup.list_set_aside(past.workdir)
+        for path in entry.folder.rglob("weights")
     ]
     assert len(kept) == 2 and faults(past) == []

@@ -8,7 +8,7 @@ import pytest
 
 from components.report import figures
 from pipeline import config, report
-from pipeline.history.record import Facts
+from pipeline.history.runs import Facts
 from tests.unit.pipeline.made_outcomes import make_outcome
 from tests.unit.pipeline.test_help import HEAVY, RUN
 from tests.unit.report import made_figures
