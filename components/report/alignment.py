@@ -1,15 +1,21 @@
-"""Alignment of predicted entities with true ones, and the confusion matrix that follows.
+"""Matches of predicted entities with true ones.
 
-Each entity is in exactly one pair. Overlapping entities are paired greedily: the pair with the
-largest Jaccard overlap first, equal overlaps with the same type before those with different types,
-then from left to right. Entities that remain are missed or spurious.
+`align` puts each entity in exactly one pair, from which the outcomes, the confusion matrix and the
+errors follow. Overlapping entities are paired greedily: the pair with the largest Jaccard overlap
+first, equal overlaps with the same type before those with different types, then from left to right.
+Entities that remain are missed or spurious.
+
+`semeval_matches` counts by the four schemes of SemEval 2013 task 9.1 (Segura-Bedmar, Martínez and
+Herrero-Zazo 2013), which pair entities in another way; its counts equal those of nervaluate 1.2.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import operator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from components.ner.sentence import Sentence, Span
 from components.report.figures import (
@@ -21,7 +27,13 @@ from components.report.figures import (
     SPURIOUS,
     WRONG_TYPE,
     Confusion,
+    Matches,
+    Scheme,
 )
+
+_Spans = Sequence[Span]
+_IsFullMatch = Callable[[Span, Span], bool]
+_FULL, _HALF = "full", "half"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +128,108 @@ def _label(span: Span | None) -> str:
 def _jaccard(left: Span, right: Span) -> float:
     common = overlap(left, right)
     return common / (left.end - left.start + right.end - right.start - common)
+
+
+def _same_span(gold: Span, predicted: Span) -> bool:
+    return (gold.start, gold.end) == (predicted.start, predicted.end)
+
+
+def _same_type(gold: Span, predicted: Span) -> bool:
+    return gold.type == predicted.type
+
+
+_SCHEMES: dict[str, _IsFullMatch] = {
+    "strict": operator.eq,
+    "exact": _same_span,
+    "partial": _same_span,
+    "ent_type": _same_type,
+}
+
+
+def semeval_matches(
+    sentences: Sequence[tuple[_Spans, _Spans]],
+) -> tuple[Matches, dict[str, Matches]]:
+    """Counts matches over all types and for each type that occurs, among its entities only.
+
+    Args:
+      sentences: the true and the predicted entities of each sentence.
+
+    Returns:
+      The matches over all types, and the matches of each type.
+    """
+    by_type: dict[str, list[tuple[_Spans, _Spans]]] = defaultdict(list)
+    for gold, predicted in sentences:
+        for type_ in {span.type for span in (*gold, *predicted)}:
+            by_type[type_].append(
+                (
+                    [span for span in gold if span.type == type_],
+                    [span for span in predicted if span.type == type_],
+                )
+            )
+    return _matches(sentences), {type_: _matches(by_type[type_]) for type_ in sorted(by_type)}
+
+
+def _matches(sentences: Sequence[tuple[_Spans, _Spans]]) -> Matches:
+    return Matches(
+        **{
+            name: _scheme(
+                Counter(
+                    chain.from_iterable(
+                        _outcomes(gold, predicted, is_full_match) for gold, predicted in sentences
+                    )
+                ),
+                name == "partial",
+            )
+            for name, is_full_match in _SCHEMES.items()
+        }
+    )
+
+
+def _outcomes(gold: _Spans, predicted: _Spans, is_full_match: _IsFullMatch) -> Iterator[str]:
+    """Yields the outcomes of a sentence.
+
+    Predictions are processed in order. Each is matched with an overlapping true entity that no
+    earlier prediction used: with a full match if there is one, else with the first.
+    """
+    remaining = list(gold)
+    for guess in predicted:
+        overlapping = [true for true in remaining if overlap(true, guess) > 0]
+        full = [true for true in overlapping if is_full_match(true, guess)]
+        if not overlapping:
+            yield SPURIOUS
+            continue
+        remaining.remove(
+            min(full, key=lambda true: _distance(true, guess)) if full else overlapping[0]
+        )
+        yield _FULL if full else _HALF
+    yield from [MISSED] * len(remaining)
+
+
+def _distance(left: Span, right: Span) -> int:
+    return abs(left.start - right.start) + abs(left.end - right.end)
+
+
+def _scheme(counts: Counter[str], has_partial: bool) -> Scheme:
+    """The scores of a scheme; only the scheme `partial` gives half credit for other overlaps."""
+    incorrect, partial = (0, counts[_HALF]) if has_partial else (counts[_HALF], 0)
+    possible = counts[_FULL] + counts[_HALF] + counts[MISSED]
+    actual = counts[_FULL] + counts[_HALF] + counts[SPURIOUS]
+    credit = counts[_FULL] + partial / 2
+    precision = credit / actual if actual else 0.0
+    recall = credit / possible if possible else 0.0
+    return Scheme(
+        correct=counts[_FULL],
+        incorrect=incorrect,
+        partial=partial,
+        missed=counts[MISSED],
+        spurious=counts[SPURIOUS],
+        possible=possible,
+        actual=actual,
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+    )
+
+
+NO_MATCHES = _matches(())
+"""The matches of a type without entities."""

@@ -16,12 +16,11 @@ from tfx.utils import io_utils, path_utils
 from components.export.published_model import PublishedModel
 from components.ingest.examples import sentence_of
 from components.ner.sentence import Sentence
-from components.report import data_validation
 from components.report.alignment import Prediction
+from components.report.data import anomaly_figures, split_figures, statistics_figures
+from components.report.errors import TrainLabels
 from components.report.evaluation import BaselinePredictions, evaluate
 from components.report.figures import Data, Evaluation, Measured, Training, as_json, parse
-from components.report.splits import split_figures
-from components.report.suspects import TrainLabels
 from components.validation.statistics import load_anomalies, load_statistics
 
 FILE = "figures.json"
@@ -72,9 +71,9 @@ def Report(
         data=Data(
             splits=split_sizes,
             overlaps=overlaps,
-            anomalies=tuple(data_validation.anomaly_figures(load_anomalies(anomalies))),
+            anomalies=tuple(anomaly_figures(load_anomalies(anomalies))),
             drift=(),  # DataGate measures it; the run adds it to the report
-            statistics=tuple(data_validation.statistics_figures(load_statistics(statistics))),
+            statistics=tuple(statistics_figures(load_statistics(statistics))),
         ),
         training=parse(Training, Path(model_run.uri, TRAINING_RECORD).read_bytes()),
     )

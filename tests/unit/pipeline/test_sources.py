@@ -67,7 +67,7 @@ def test_different_steps_have_different_hashes(tree):
             "components/ner/novelty.py",
             {"ingest.example_gen", "evaluation.entity_metric", "report.component"},
         ),
-        ("components/report/bootstrap.py", {"report.component"}),
+        ("components/report/alignment.py", {"report.component"}),
         ("components/report/card.py", set()),
         ("components/corpus/formats/conll.py", {"ingest.example_gen"}),
         ("components/export/signatures.py", {"training.run"}),

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from components.ner.sentence import Sentence, Span
 from components.report.alignment import Prediction
+from components.report.data import split_figures
+from components.report.errors import TrainLabels
 from components.report.evaluation import BaselinePredictions, evaluate
 from components.report.figures import (
     Anomaly,
@@ -25,8 +27,6 @@ from components.report.figures import (
     Training,
     Verdict,
 )
-from components.report.splits import split_figures
-from components.report.suspects import TrainLabels
 
 THREE = ("PER", "LOC", "ORG")
 EIGHTEEN = tuple(

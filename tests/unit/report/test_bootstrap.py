@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.ner.scores import PRF
-from components.report import bootstrap
+from components.report import evaluation
+from components.report.figures import Interval
 
 SOME = settings(max_examples=50, deadline=None)
 COUNTS = st.lists(
@@ -25,14 +26,14 @@ def sentences(number, right, seed=1):
 @SOME
 @given(COUNTS)
 def test_an_interval_lies_between_0_and_1(counts):
-    found = bootstrap.f1_interval(counts)
+    found = evaluation.f1_interval(counts)
     assert 0 <= found.low <= found.high <= 1
 
 
 @SOME
 @given(st.builds(PRF, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), st.integers(1, 50))
 def test_equal_sentences_have_an_interval_without_width(one, number):
-    found = bootstrap.f1_interval([one] * number)
+    found = evaluation.f1_interval([one] * number)
     assert found.low == pytest.approx(one.f1) and found.high == pytest.approx(one.f1)
 
 
@@ -40,7 +41,7 @@ def test_equal_sentences_have_an_interval_without_width(one, number):
 @given(st.integers(0, 2**31), st.floats(0.2, 0.8))
 def test_the_interval_of_many_sentences_contains_f1(seed, right):
     counts = sentences(200, right, seed)
-    found = bootstrap.f1_interval(counts)
+    found = evaluation.f1_interval(counts)
     assert found.low < sum(counts, PRF()).f1 < found.high
 
 
@@ -48,9 +49,9 @@ def test_the_interval_of_many_sentences_contains_f1(seed, right):
 @given(COUNTS)
 def test_an_interval_is_reproducible_and_independent_of_the_order(counts):
     assert (
-        bootstrap.f1_interval(counts)
-        == bootstrap.f1_interval(counts)
-        == bootstrap.f1_interval(counts[::-1])
+        evaluation.f1_interval(counts)
+        == evaluation.f1_interval(counts)
+        == evaluation.f1_interval(counts[::-1])
     )
 
 
@@ -61,33 +62,33 @@ def test_the_interval_equals_that_of_drawing_sentences_one_by_one():
         sum((counts[place] for place in random_.integers(0, 300, 300)), PRF()).f1
         for _ in range(2000)
     ]
-    found = bootstrap.f1_interval(counts)
+    found = evaluation.f1_interval(counts)
     assert (found.low, found.high) == pytest.approx(
         tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.01
     )
 
 
 def test_more_sentences_give_a_narrower_interval():
-    few, many = (bootstrap.f1_interval(sentences(number, 0.7)) for number in (100, 10_000))
+    few, many = (evaluation.f1_interval(sentences(number, 0.7)) for number in (100, 10_000))
     assert many.high - many.low < (few.high - few.low) / 5
 
 
 def test_a_model_does_not_differ_from_itself():
     counts = sentences(200, 0.7)
-    interval, p = bootstrap.paired_difference(counts, counts)
+    interval, p = evaluation.paired_difference(counts, counts)
     assert (interval.low, interval.high, p) == (0.0, 0.0, 1.0)
 
 
 def test_a_much_better_model_is_significantly_better():
-    interval, p = bootstrap.paired_difference(sentences(500, 0.8, 1), sentences(500, 0.6, 2))
+    interval, p = evaluation.paired_difference(sentences(500, 0.8, 1), sentences(500, 0.6, 2))
     assert interval.low > 0 and p < 0.01
 
 
 def test_equally_good_models_do_not_differ_significantly():
-    interval, p = bootstrap.paired_difference(sentences(500, 0.7, 1), sentences(500, 0.7, 2))
+    interval, p = evaluation.paired_difference(sentences(500, 0.7, 1), sentences(500, 0.7, 2))
     assert interval.low < 0 < interval.high and p > 0.05
 
 
 def test_without_sentences_the_interval_is_zero():
-    assert bootstrap.f1_interval([]) == bootstrap.Interval(0.0, 0.0)
-    assert bootstrap.paired_difference([], [])[1] == 1.0
+    assert evaluation.f1_interval([]) == Interval(0.0, 0.0)
+    assert evaluation.paired_difference([], [])[1] == 1.0

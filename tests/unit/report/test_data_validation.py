@@ -3,7 +3,7 @@
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from components.report.data_validation import anomaly_figures, statistics_figures
+from components.report.data import anomaly_figures, statistics_figures
 from components.report.figures import Anomaly, FeatureStatistics
 
 STATISTICS = """

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from components.corpus.reading import DEFAULTS, find_splits, read_split
 from components.ner.sentence import Span
-from components.report.matching import semeval_matches
+from components.report.alignment import semeval_matches
 from tests import nervaluate_counts
 from tests.unit.report.predicted import TYPES, predictions
 

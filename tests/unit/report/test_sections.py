@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from components.ner.scores import PRF, score_all
 from components.ner.sentence import Sentence, Span
 from components.report.alignment import Prediction
-from components.report.error_groups import (
+from components.report.errors import (
+    CONFIDENT,
     EXAMPLES_OF_REST,
     EXAMPLES_PER_GROUP,
     GROUPS_PER_KIND,
+    LIST_LENGTH,
+    TrainLabels,
     boundary_difference,
 )
-from components.report.evaluation import BaselinePredictions, evaluate
+from components.report.evaluation import BaselinePredictions, case_of, evaluate
 from components.report.figures import Score
-from components.report.slices import case_of
-from components.report.suspects import CONFIDENT, LIST_LENGTH, TrainLabels
 from tests.unit.report.predicted import TYPES, predictions
 
 NO_TRAIN = TrainLabels(())

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.ner.sentence import Sentence, Span
-from components.report.splits import split_figures
+from components.report.data import split_figures
 
 
 def sentence(text, *spans, document=""):
