@@ -1,7 +1,8 @@
-"""What the tests of whole runs share.
+"""Scenarios and fixtures that the end-to-end tests share.
 
-A run takes a minute or two, so tests share them. A module's `STORIES` are functions that run the program several times
-over and keep what came of each; its tests look at what they kept. Two stories run at a time, from the session's start.
+One run of the pipeline takes a minute or two, so tests share runs. A module's `SCENARIOS` are functions that run the
+program several times and return the results; the module's tests check those results. Scenarios start with the
+session, `MAX_CONCURRENT` at a time.
 """
 
 import shutil
@@ -12,31 +13,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.made_corpus import write_corpus
-from tests.e2e.program import Program, Result
+from tests.e2e.program import CommandResult, Program
+from tests.e2e.synthetic_corpus import write_corpus
 
 ROOT = Path(__file__).resolve().parents[2]
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 
 
 @dataclass(frozen=True)
 class FirstRun:
-    """A run in a new workdir, which two stories begin with; `version` is a copy of what it published, `left_over` what it left in
-    the temporary folder.
-    """
+    """A run in a new workdir that several scenarios start from."""
 
     program: Program
     data: Path
     work: Path
-    result: Result
+    result: CommandResult
     version: Path
-    left_over: list[str]
+    """A copy of the published version."""
+    temporary_files: list[str]
+    """Names of the files that the run left in the temporary folder."""
 
 
-class Teller:
-    """What a story works with: a folder of its own, one for what is temporary, the program, from a copy of its sources that it may
-    edit, and the first run that others have made or it makes for them.
-    """
+class ScenarioContext:
+    """A scenario's own folders, a program with an editable copy of the sources, and the shared first run."""
 
     def __init__(self, folder: Path, first=None):
         self.folder, self.temporary, self.first = folder, folder / "temporary", first
@@ -47,82 +46,92 @@ class Teller:
                 ROOT / name, folder / "project" / name, ignore=shutil.ignore_patterns("__pycache__")
             )
 
-    def corpus(self, name: str, **particulars) -> Path:
-        """A small corpus of that name: see `write_corpus`."""
-        return write_corpus(self.folder / name, **particulars)
+    def make_corpus(self, name: str, **options) -> Path:
+        """Writes a small corpus with the options of `write_corpus` and returns its folder."""
+        return write_corpus(self.folder / name, **options)
 
 
-class _Stories:
+class ScenarioRunner:
+    """Runs the scenarios of `modules` in a thread pool."""
+
     def __init__(self, folder: Path, modules):
         self._folder, self._lock, self._first = folder, threading.Lock(), None
-        self._pool = ThreadPoolExecutor(AT_ONCE)
-        self._told: dict[tuple[str, str], Future] = {}
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT)
+        self._futures: dict[tuple[str, str], Future] = {}
         for module in modules:
-            for name, story in module.STORIES.items():
-                teller = Teller(folder / f"{module.__name__.rpartition('.')[2]}-{name}", self.first)
-                self._told[module.__name__, name] = self._pool.submit(story, teller)
+            for name, scenario in module.SCENARIOS.items():
+                context = ScenarioContext(
+                    folder / f"{module.__name__.rpartition('.')[2]}-{name}", self.first
+                )
+                self._futures[module.__name__, name] = self._pool.submit(scenario, context)
 
     def first(self) -> FirstRun:
-        """The first run, made by whoever asks first while the others wait."""
+        """Returns the shared first run; the first caller executes it while the others wait."""
         with self._lock:
             if self._first is None:
-                teller = Teller(self._folder / "first")
+                context = ScenarioContext(self._folder / "first")
                 data, work, version = (
-                    teller.corpus("data"),
-                    teller.folder / "work",
-                    teller.folder / "published",
+                    context.make_corpus("data"),
+                    context.folder / "work",
+                    context.folder / "published",
                 )
-                result = teller.program.run(data, work)
+                result = context.program.run(data, work)
                 assert result.versions, result
                 shutil.copytree(
                     work / "serving" / "ner" / result.versions[0], version / result.versions[0]
                 )
-                left_over = sorted(path.name for path in teller.temporary.iterdir())
+                temporary_files = sorted(path.name for path in context.temporary.iterdir())
                 self._first = FirstRun(
-                    teller.program, data, work, result, version / result.versions[0], left_over
+                    context.program,
+                    data,
+                    work,
+                    result,
+                    version / result.versions[0],
+                    temporary_files,
                 )
             return self._first
 
-    def told(self, module, name: str):
-        """What a story kept; waits for its end."""
-        error = self._told[module.__name__, name].exception()
+    def result(self, module, name: str):
+        """Waits for a scenario and returns its result; fails the test if the scenario raised."""
+        future = self._futures[module.__name__, name]
+        error = future.exception()
         if error:
-            pytest.fail(f"the story was not told to its end: {error!r}", pytrace=False)
-        return self._told[module.__name__, name].result()
+            pytest.fail(f"the scenario {name!r} failed: {error!r}", pytrace=False)
+        return future.result()
 
     def stop(self) -> None:
-        """Ends what still runs, where the tests were stopped."""
+        """Cancels waiting scenarios and kills the processes of the running ones."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         Program.kill_all()
 
 
 @pytest.fixture(scope="session")
-def stories(request, tmp_path_factory):
+def scenarios(request, tmp_path_factory):
     modules = dict.fromkeys(
-        item.module for item in request.session.items if hasattr(item.module, "STORIES")
+        item.module for item in request.session.items if hasattr(item.module, "SCENARIOS")
     )
-    stories = _Stories(tmp_path_factory.mktemp("stories"), modules)
-    yield stories
-    stories.stop()
+    runner = ScenarioRunner(tmp_path_factory.mktemp("scenarios"), modules)
+    yield runner
+    runner.stop()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def begun(stories):
-    """Stories begin with the session, whichever test comes first."""
+def _start_scenarios(scenarios):
+    """Starts the scenarios with the session, whichever test is first."""
 
 
 @pytest.fixture
-def told(request, stories):
-    """What the story of that name kept; each module has its own stories."""
-    return lambda name: stories.told(request.module, name)
+def scenario_result(request, scenarios):
+    """A function that returns the result of the test module's scenario of a given name."""
+    return lambda name: scenarios.result(request.module, name)
 
 
 @pytest.fixture(scope="session")
-def seqeval_figures():
-    """Reads a file that `evaluate --predictions` wrote, and gives its figures as seqeval counts them."""
+def seqeval_scores():
+    """A function that computes seqeval's scores of a file written by `evaluate --predictions`."""
     from seqeval.metrics import classification_report
 
-    def figures(path):
+    def scores_of(path):
         gold, predicted = [[]], [[]]
         for line in Path(path).read_text(encoding="utf-8").split("\n"):
             columns = line.split("\t")
@@ -133,9 +142,9 @@ def seqeval_figures():
                 gold.append([])
                 predicted.append([])
         report = classification_report(gold, predicted, output_dict=True, zero_division=0)
-        named = {"f1-score": "f1"}
+        renamed = {"f1-score": "f1"}
         scores = {
-            name: {named.get(part, part): round(float(value), 4) for part, value in values.items()}
+            name: {renamed.get(key, key): round(float(value), 4) for key, value in values.items()}
             for name, values in report.items()
         }
         overall = scores.pop("micro avg")
@@ -143,14 +152,14 @@ def seqeval_figures():
             scores.pop(average)
         return {"overall": overall, "per_type": scores}
 
-    return figures
+    return scores_of
 
 
 @pytest.fixture(scope="session")
-def rounded():
-    """The figures of `evaluate --json`, or of an outcome, to four decimals."""
+def round_scores():
+    """A function that rounds the scores of `evaluate --json` or of outcome.json to four decimals."""
 
-    def to_four(figures):
+    def rounded(figures):
         return {
             "overall": {part: round(value, 4) for part, value in figures["overall"].items()},
             "per_type": {
@@ -159,4 +168,4 @@ def rounded():
             },
         }
 
-    return to_four
+    return rounded

@@ -1,4 +1,4 @@
-"""A server that speaks S3 on this machine: moto's, from the environment that `make storage` makes."""
+"""A local S3 server: moto, from the environment that `make storage` makes."""
 
 import contextlib
 import subprocess
@@ -19,23 +19,24 @@ server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_
 print(server.port, flush=True)
 server.serve_forever()
 """
-MISSING = "a server that speaks S3 is not installed: make storage installs it in .venv-storage"
+MISSING = "an S3 server is not installed: make storage installs it in .venv-storage"
 
 
 @dataclass(frozen=True)
 class Store:
-    """A server with one empty bucket; `variables` in the environment lead to it."""
+    """A server with one bucket."""
 
     bucket: str
     variables: dict[str, str]
+    """Environment variables that make a client use the server."""
 
     def __truediv__(self, key: str) -> Remote:
         return Remote(f"s3://{self.bucket}/{key}")
 
     def names(self, folder: str) -> list[str]:
-        """The files in a folder, by their names from there on."""
+        """The paths of all files in a folder, relative to it."""
         base = self / folder
-        return [place.address.removeprefix(f"{base}/") for place, _ in base.listing()]
+        return [path.address.removeprefix(f"{base}/") for path, _ in base.listing()]
 
 
 def installed() -> bool:
@@ -44,14 +45,14 @@ def installed() -> bool:
 
 @contextlib.contextmanager
 def object_store() -> Iterator[Store]:
-    """Runs such a server, which this process sees, too."""
+    """Runs a server with one empty bucket; this process's environment leads to it as well."""
     command = [_PYTHON, "-c", _PROGRAM]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
         try:
             port = int(server.stdout.readline())
-            bucket = f"bucket-{port}"  # Arrow's connections are kept by the bucket's name
+            bucket = f"bucket-{port}"  # Arrow's connections are cached by the bucket's name
             request = urllib.request.Request(f"http://127.0.0.1:{port}/{bucket}", method="PUT")
             urllib.request.urlopen(request, timeout=60).close()
             variables = {

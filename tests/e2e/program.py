@@ -1,4 +1,4 @@
-"""The program in processes of its own, in a clean environment, and what comes of it."""
+"""Runs tfx-ner commands in fresh processes with a clean environment and collects their results."""
 
 import json
 import os
@@ -12,10 +12,11 @@ from pathlib import Path
 
 from pipeline.nodes import RESOLVERS
 
-LONGEST = 900  # seconds, also on a busy machine
+TIMEOUT = 900  # seconds; enough on a busy machine
+HOOKS = Path(__file__).with_name("hooks")
 
-# A tagger that learns the small corpora below in seconds.
-SMALL = tuple(
+# Settings of a tagger that learns the synthetic corpora in seconds.
+SMALL_MODEL = tuple(
     f"--set={setting}"
     for setting in (
         "model.word_dimensions=24",
@@ -31,27 +32,30 @@ SMALL = tuple(
 
 
 def environment():
-    """A clean environment: nothing in it says where the project lies, or silences a library."""
-    kept = ("PATH", "HOME", "LANG", "TMPDIR")
-    return {**{name: os.environ[name] for name in kept if name in os.environ}, "COLUMNS": "120"}
+    """Environment variables without PYTHONPATH and without the log settings of libraries."""
+    inherited = ("PATH", "HOME", "LANG", "TMPDIR")
+    values = {name: os.environ[name] for name in inherited if name in os.environ}
+    return {**values, "COLUMNS": "120"}
 
 
 @dataclass(frozen=True)
-class Result:
-    """What came of one command; `versions` and `runs` are what the workdir holds after it, `events` are
-    those of the run that it made, from its folder."""
+class CommandResult:
+    """The result of one command."""
 
     code: int
     out: str
     err: str
     seconds: float
     versions: tuple[str, ...] = ()
+    """The published versions in the workdir after the command."""
     runs: tuple[Path, ...] = ()
+    """The folders of all runs in the workdir after the command, oldest first."""
     events: tuple[dict, ...] = ()
+    """The events of the run that the command made."""
 
     @property
     def nodes(self) -> dict[str, tuple[str, str]]:
-        """What became of each node: 'ran' or 'cached' or 'failed', and why."""
+        """The state of each node ("ran", "cached" or "failed") and the reason."""
         nodes = {}
         for event in self.events:
             if event["event"] == "NodeEnded":
@@ -62,7 +66,7 @@ class Result:
 
     @property
     def ran(self) -> list[str]:
-        """The nodes that did their work anew; resolvers always do."""
+        """The nodes that were executed, without the resolvers, which never come from the cache."""
         return [
             node
             for node, (state, _) in self.nodes.items()
@@ -71,60 +75,65 @@ class Result:
 
     @property
     def epochs(self) -> list[int]:
-        """The epochs that were reported."""
+        """The reported epochs."""
         return [event["epoch"] for event in self.events if event["event"] == "EpochEnded"]
 
-    def kept(self, name: str) -> str:
-        """A file of the newest run's folder."""
+    def run_file(self, name: str) -> str:
+        """The text of a file in the newest run's folder."""
         return (self.runs[-1] / name).read_text(encoding="utf-8")
 
 
 class Program:
-    """The program: `python -m pipeline.cli` from the sources in `source`, each time in a fresh process, with `variables` in its
-    environment besides."""
+    """Runs `python -m pipeline.cli` from the sources in `source`, with `variables` added to the environment."""
 
     stopped = False
-    live: set[int] = set()  # process groups, to be ended if the tests are
+    process_groups: set[int] = set()
 
     def __init__(self, source: Path, **variables: str):
         self.source, self.variables = source, variables
 
     @classmethod
     def kill_all(cls) -> None:
-        """Ends every process there is, and lets no story start another."""
+        """Kills all processes and prevents scenarios from starting new ones."""
         cls.stopped = True
-        while cls.live:
-            for group in tuple(cls.live):
+        while cls.process_groups:
+            for group in tuple(cls.process_groups):
                 try:
                     os.killpg(group, signal.SIGKILL)
                 except ProcessLookupError:
-                    cls.live.discard(group)
+                    cls.process_groups.discard(group)
             time.sleep(0.1)
 
-    def command(self, *arguments, stdin: str | None = None) -> Result:
-        """Runs a command to its end."""
-        with self.started_command(*arguments) as process:
+    def with_hooks(self, **variables: str) -> "Program":
+        """The same program with `tests/e2e/hooks/sitecustomize.py`, which `variables` control."""
+        return Program(self.source, **self.variables, PYTHONPATH=str(HOOKS), **variables)
+
+    def command(self, *arguments, stdin: str | None = None) -> CommandResult:
+        """Runs a command and waits for its end."""
+        with self.start_command(*arguments) as process:
             return process.result(stdin)
 
-    def started_command(self, *arguments) -> "_Process":
-        """Starts a command; the process is killed at the latest when the context is left."""
+    def start_command(self, *arguments) -> "_Process":
+        """Starts a command; leaving the context kills the process."""
         return _Process(self, arguments)
 
-    def run(self, data: Path, workdir: Path, *more: str) -> Result:
+    def run(self, data: Path, workdir: Path, *more: str) -> CommandResult:
         """Runs the pipeline with the small model."""
-        with self.started(data, workdir, *more) as process:
+        with self.start_run(data, workdir, *more) as process:
             return process.result()
 
-    def started(self, data: Path, workdir: Path, *more: str) -> "_Process":
-        """Starts the pipeline; the process is killed at the latest when the context is left."""
-        return _Process(self, ("run", "--data", data, "--workdir", workdir, *SMALL, *more), workdir)
+    def start_run(self, data: Path, workdir: Path, *more: str) -> "_Process":
+        """Starts the pipeline with the small model; leaving the context kills the process."""
+        return _Process(
+            self, ("run", "--data", data, "--workdir", workdir, *SMALL_MODEL, *more), workdir
+        )
 
 
 class _Process:
     def __init__(self, program: Program, arguments, workdir: Path | None = None):
         if Program.stopped:
             raise RuntimeError("the tests were stopped")
-        self._workdir, self._began = workdir, time.monotonic()
+        self._workdir, self._start_time = workdir, time.monotonic()
         self._runs_before = runs_in(workdir)
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
@@ -137,33 +146,32 @@ class _Process:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._pieces = {"out": [], "err": []}
+        self._lines = {"out": [], "err": []}
         self._readers = [
             threading.Thread(target=self._read, args=(name, stream), daemon=True)
             for name, stream in (("out", self._popen.stdout), ("err", self._popen.stderr))
         ]
-        Program.live.add(self._popen.pid)
+        Program.process_groups.add(self._popen.pid)
         for reader in self._readers:
             reader.start()
 
     def _read(self, name, stream):
         for line in stream:
-            self._pieces[name].append(line)
+            self._lines[name].append(line)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.kill()
-        Program.live.discard(self._popen.pid)
+        Program.process_groups.discard(self._popen.pid)
 
     @property
     def out(self) -> str:
-        return "".join(self._pieces["out"])
+        return "".join(self._lines["out"])
 
     @property
-    def id(self) -> int:
-        """The number of the process."""
+    def pid(self) -> int:
         return self._popen.pid
 
     @property
@@ -171,39 +179,39 @@ class _Process:
         return self._popen.poll() is None
 
     def wait_for(self, condition) -> bool:
-        """Waits until `condition()` holds; False if the process ended before."""
+        """Waits until `condition()` is true; returns False if the process ended or timed out before."""
         while not condition():
-            if not self.running or time.monotonic() - self._began > LONGEST:
+            if not self.running or time.monotonic() - self._start_time > TIMEOUT:
                 return bool(condition())
             time.sleep(0.02)
         return True
 
     def pause(self) -> None:
-        """SIGSTOP to it and every process it started: it does nothing more, and holds what it holds, until it is killed."""
+        """Sends SIGSTOP to the process group, which keeps its locks until it is killed."""
         os.killpg(self._popen.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
-        """SIGKILL to it and every process it started."""
+        """Sends SIGKILL to the process group."""
         if self.running:
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
 
-    def result(self, stdin: str | None = None) -> Result:
-        """Waits for its end, and says what came of it."""
+    def result(self, stdin: str | None = None) -> CommandResult:
+        """Waits for the end of the process and returns the result."""
         with self._popen.stdin as pipe:
             pipe.write(stdin or "")
         try:
-            code = self._popen.wait(LONGEST)
+            code = self._popen.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.kill()
             code = -signal.SIGKILL
         for reader in self._readers:
             reader.join()
-        return Result(
+        return CommandResult(
             code,
             self.out,
-            "".join(self._pieces["err"]),
-            time.monotonic() - self._began,
+            "".join(self._lines["err"]),
+            time.monotonic() - self._start_time,
             versions_in(self._workdir),
             runs_in(self._workdir),
             events_of([run for run in runs_in(self._workdir) if run not in self._runs_before]),
@@ -211,7 +219,7 @@ class _Process:
 
 
 def events_of(runs: list[Path]) -> tuple[dict, ...]:
-    """The events that runs kept in their folders; the last line may be cut where a run was killed."""
+    """The events in the runs' folders, without the last line if a kill left it incomplete."""
     lines = [
         line
         for run in runs
@@ -222,7 +230,7 @@ def events_of(runs: list[Path]) -> tuple[dict, ...]:
 
 
 def versions_in(workdir: Path | None) -> tuple[str, ...]:
-    """The names in the serving folder that a server could take for versions, and whatever else is visible there."""
+    """The names of everything in the serving folder except `.latest`: normally the versions."""
     folder = workdir / "serving" / "ner" if workdir else None
     return (
         tuple(sorted(path.name for path in folder.iterdir() if path.name != ".latest"))

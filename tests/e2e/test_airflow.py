@@ -21,8 +21,8 @@ import pytest
 import yaml
 
 from pipeline.nodes import RESOLVERS
-from tests.e2e.made_corpus import write_corpus
-from tests.e2e.program import LONGEST, SMALL, environment, versions_in
+from tests.e2e.program import SMALL_MODEL, TIMEOUT, environment, versions_in
+from tests.e2e.synthetic_corpus import write_corpus
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +125,7 @@ class Airflow:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def _wait(self, condition):
-        until = time.monotonic() + LONGEST
+        until = time.monotonic() + TIMEOUT
         while not (found := condition()):
             assert time.monotonic() < until, {
                 log.name: log.read_text()[-2000:] for log in self.folder.glob("*.log")
@@ -160,11 +160,11 @@ def _wanted():
 
 
 def test_the_scheduler_runs_a_task_a_step_and_minds_how_each_ends(tmp_path):
-    shutil.copy(Path(__file__).with_name("airflow_played.py"), tmp_path)
-    calls, endings = tmp_path / "calls.jsonl", tmp_path / "endings.json"
+    shutil.copy(Path(__file__).with_name("fake_tfx_ner.py"), tmp_path)
+    calls, endings = tmp_path / "calls.jsonl", tmp_path / "exit_codes.json"
     airflow = Airflow(
         tmp_path / "airflow",
-        f"{sys.executable} {tmp_path / 'airflow_played.py'}",
+        f"{sys.executable} {tmp_path / 'fake_tfx_ner.py'}",
         tmp_path / "ner.yaml",
     )
 
@@ -203,7 +203,7 @@ def test_the_scheduler_takes_a_corpus_to_a_published_model(tmp_path):
     write_corpus(tmp_path / "data" / "span-1")
     (tmp_path / "data" / "span-1" / "_SUCCESS").touch()
     settings = {**values, "data": str(tmp_path / "data"), "workdir": str(tmp_path / "work")}
-    for one in SMALL:
+    for one in SMALL_MODEL:
         group, _, value = one.removeprefix("--set=").partition(".")
         key, _, text = value.partition("=")
         settings.setdefault(group, {})[key] = yaml.safe_load(text)

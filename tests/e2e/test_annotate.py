@@ -7,7 +7,7 @@ import pytest
 
 from components.errors import UserError
 from pipeline.config import Beam
-from tests.e2e.made_corpus import CITIES, NAMES
+from tests.e2e.synthetic_corpus import CITIES, NAMES
 
 pytestmark = pytest.mark.slow
 
@@ -15,12 +15,12 @@ TEXTS = [
     f"{NAMES[n % len(NAMES)]} {CITIES[n % 7]}son lives in {CITIES[n % len(CITIES)]} window {n} ."
     for n in range(6000)
 ]
-SMALL = ("--shard-mb", "0.003")
+SMALL_SHARDS = ("--shard-mb", "0.003")
 
 
-def by_processes(teller):
+def by_processes(context):
     """Annotates objects, of which some are bad, in two processes; the same again; and what predict makes of the texts."""
-    model, folder, program = teller.first().version, teller.folder, teller.program
+    model, folder, program = context.first().version, context.folder, context.program
     lines = [json.dumps({"id": n, "text": text}) for n, text in enumerate(TEXTS[:2000])]
     lines[700] = "{"
     for name, chosen in (("a", lines[:900]), ("b", lines[900:])):
@@ -51,15 +51,24 @@ def by_processes(teller):
     }
 
 
-def killed(teller):
+def killed(context):
     """Kills an annotation when some shards are there, and starts it again, with what may not be gone on with between."""
-    model, folder, program = teller.first().version, teller.folder, teller.program
+    model, folder, program = context.first().version, context.folder, context.program
     (folder / "a.txt").write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
     out = folder / "out"
-    command = ("annotate", "--input", folder / "a.txt", "--output", out, "--model", model, *SMALL)
-    with program.started_command(*command) as process:
+    command = (
+        "annotate",
+        "--input",
+        folder / "a.txt",
+        "--output",
+        out,
+        "--model",
+        model,
+        *SMALL_SHARDS,
+    )
+    with program.start_command(*command) as process:
         process.wait_for(lambda: len(list(out.glob("part-*"))) >= 3)
-        process.pause()  # else it may be through with everything before another start has begun
+        process.pause()  # else it may be through with everything before another start has start_scenarios
         beside = program.command(*command)
         process.kill()
         result = process.result()
@@ -76,7 +85,7 @@ def killed(teller):
     }
 
 
-STORIES = {"by processes": by_processes, "killed": killed}
+SCENARIOS = {"by processes": by_processes, "killed": killed}
 
 
 def objects(out):
@@ -98,48 +107,48 @@ def places(objects):
 
 
 @pytest.fixture
-def kept(told):
-    return told("by processes")
+def results(scenario_result):
+    return scenario_result("by processes")
 
 
-def test_two_processes_find_what_predict_finds_in_the_same_order(kept):
-    assert (kept["first"].code, kept["first"].err) == (0, "")
-    predicted = [json.loads(line) for line in kept["predicted"].out.splitlines()]
-    found = objects(kept["out"])
+def test_two_processes_find_what_predict_finds_in_the_same_order(results):
+    assert (results["first"].code, results["first"].err) == (0, "")
+    predicted = [json.loads(line) for line in results["predicted"].out.splitlines()]
+    found = objects(results["out"])
     assert places(found) == places(predicted) and sum(len(one["entities"]) for one in found) > 1000
 
 
-def test_scores_are_predicts_but_for_rounding(kept):
-    predicted = [json.loads(line) for line in kept["predicted"].out.splitlines()]
-    for one, other in zip(objects(kept["out"]), predicted, strict=True):
+def test_scores_are_predicts_but_for_rounding(results):
+    predicted = [json.loads(line) for line in results["predicted"].out.splitlines()]
+    for one, other in zip(objects(results["out"]), predicted, strict=True):
         assert [e["score"] for e in one["entities"]] == pytest.approx(
             [e["score"] for e in other["entities"]], abs=1e-3
         )
 
 
-def test_ids_are_kept(kept):
-    assert [one["id"] for one in objects(kept["out"])] == [n for n in range(2000) if n != 700]
+def test_ids_are_kept(results):
+    assert [one["id"] for one in objects(results["out"])] == [n for n in range(2000) if n != 700]
 
 
-def test_there_are_several_shards_of_each_file(kept):
-    assert len(list(kept["out"].glob("part-*"))) > 8
+def test_there_are_several_shards_of_each_file(results):
+    assert len(list(results["out"].glob("part-*"))) > 8
 
 
-def test_a_bad_line_is_put_aside_and_counted(kept):
-    [left_out] = map(json.loads, (kept["out"] / "_bad-lines.jsonl").read_text().splitlines())
-    assert (left_out["file"], left_out["line"]) == (str(kept["folder"] / "a.jsonl"), 701)
-    assert "Left out: 1 bad lines" in kept["first"].out
-    assert json.loads((kept["out"] / "_summary.json").read_text())["bad_lines"] == 1
+def test_a_bad_line_is_put_aside_and_counted(results):
+    [left_out] = map(json.loads, (results["out"] / "_bad-lines.jsonl").read_text().splitlines())
+    assert (left_out["file"], left_out["line"]) == (str(results["folder"] / "a.jsonl"), 701)
+    assert "Left out: 1 bad lines" in results["first"].out
+    assert json.loads((results["out"] / "_summary.json").read_text())["bad_lines"] == 1
 
 
-def test_the_same_again_changes_nothing_and_says_so(kept):
-    assert kept["again"].code == 0 and "nothing is left to do" in kept["again"].out
-    assert {path: path.stat().st_mtime_ns for path in kept["out"].iterdir()} == kept["files"]
+def test_the_same_again_changes_nothing_and_says_so(results):
+    assert results["again"].code == 0 and "nothing is left to do" in results["again"].out
+    assert {path: path.stat().st_mtime_ns for path in results["out"].iterdir()} == results["files"]
 
 
 @pytest.fixture
-def after(told):
-    return told("killed")
+def after(scenario_result):
+    return scenario_result("killed")
 
 
 def test_what_was_there_when_it_was_killed_stays(after):

@@ -1,4 +1,4 @@
-"""ML Metadata in a real PostgreSQL or MariaDB, started here on a loopback port in a folder of its own."""
+"""ML Metadata in a PostgreSQL or MariaDB server that the test starts on a loopback port."""
 
 import os
 import shutil
@@ -19,26 +19,27 @@ from tests.unit.history.past import Past
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60  # seconds
+TIMEOUT = 60  # seconds
 
 
-def program(*names):
-    """The program, from the PATH or from where Debian keeps PostgreSQL's. Skips the test where there is none."""
-    places = (
+def find_program(*names):
+    """The path of the first program found on PATH or in Debian's PostgreSQL folder; skips the test without one."""
+    folders = (
         os.environ["PATH"],
         *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
     )
-    found = next(
-        (path for name in names if (path := shutil.which(name, path=os.pathsep.join(places)))), None
+    path = next(
+        (path for name in names if (path := shutil.which(name, path=os.pathsep.join(folders)))),
+        None,
     )
-    if found is None:
+    if path is None:
         pytest.skip(f"{names[0]} is not installed: apt install postgresql mariadb-server")
-    return found
+    return path
 
 
 @pytest.fixture
 def folder():
-    """A folder that the server's user can write; servers refuse to run as root."""
+    """A folder that the server's user can write to; the servers refuse to run as root."""
     path = Path(tempfile.mkdtemp(prefix="tfx-ner-database-"))
     if os.getuid() == 0:
         shutil.chown(path, "nobody")
@@ -54,8 +55,8 @@ def port():
 
 
 @pytest.fixture
-def started(folder):
-    """Runs programs as a user who is not root: one to its end, or a server until the test ends."""
+def start_process(folder):
+    """Starts programs as a user other than root, and waits for them or ends them after the test."""
     user = {"user": "nobody"} if os.getuid() == 0 else {}
     servers = []
 
@@ -71,7 +72,7 @@ def started(folder):
         )
         log.close()
         if wait:
-            assert process.wait(PATIENCE) == 0, Path(log.name).read_text()
+            assert process.wait(TIMEOUT) == 0, Path(log.name).read_text()
         else:
             servers.append(process)
         return process
@@ -79,29 +80,31 @@ def started(folder):
     yield start
     for server in servers:
         server.terminate()
-        server.wait(PATIENCE)
+        server.wait(TIMEOUT)
     (folder.parent / f"{folder.name}.log").unlink(missing_ok=True)
 
 
 @pytest.fixture
-def postgresql(started, folder, port):
-    server, initdb = program("postgres"), program("initdb")
-    started(initdb, "-D", folder / "data", "-U", "me", "-A", "trust", "--no-sync", wait=True)
-    started(server, "-D", folder / "data", "-h", "127.0.0.1", "-p", port, "-k", folder, wait=False)
-    listening(port)
-    createdb = program("createdb")
-    started(createdb, "-h", "127.0.0.1", "-p", port, "-U", "me", "tfx_ner", wait=True)
+def postgresql(start_process, folder, port):
+    server, initdb = find_program("postgres"), find_program("initdb")
+    start_process(initdb, "-D", folder / "data", "-U", "me", "-A", "trust", "--no-sync", wait=True)
+    start_process(
+        server, "-D", folder / "data", "-h", "127.0.0.1", "-p", port, "-k", folder, wait=False
+    )
+    wait_for_port(port)
+    createdb = find_program("createdb")
+    start_process(createdb, "-h", "127.0.0.1", "-p", port, "-U", "me", "tfx_ner", wait=True)
     return Metadata(kind="postgresql", port=port, user="me", password="any")
 
 
 @pytest.fixture
-def mysql(started, folder, port):
+def mysql(start_process, folder, port):
     server, install = (
-        program("mariadbd", "mysqld"),
-        program("mariadb-install-db", "mysql_install_db"),
+        find_program("mariadbd", "mysqld"),
+        find_program("mariadb-install-db", "mysql_install_db"),
     )
     base = f"--basedir={Path(install).parents[1]}"
-    started(
+    start_process(
         install,
         base,
         f"--datadir={folder / 'data'}",
@@ -113,17 +116,17 @@ def mysql(started, folder, port):
         "CREATE DATABASE tfx_ner;\nCREATE USER me@'127.0.0.1' IDENTIFIED BY 'hush';\nGRANT ALL ON tfx_ner.* TO me@'127.0.0.1';\n"
     )
     first.chmod(0o644)
-    started(
+    start_process(
         server, "--no-defaults", base, f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}", "--bind-address=127.0.0.1",
         f"--port={port}", "--skip-name-resolve", f"--init-file={first}", f"--pid-file={folder / 'pid'}", wait=False,
     )  # fmt: skip
-    listening(port)
+    wait_for_port(port)
     return Metadata(kind="mysql", port=port, user="me", password="hush")
 
 
-def listening(port):
-    """Waits until somebody answers there."""
-    end = time.monotonic() + PATIENCE
+def wait_for_port(port):
+    """Waits until a server accepts connections on the port."""
+    end = time.monotonic() + TIMEOUT
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -134,7 +137,7 @@ def listening(port):
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-def test_the_history_lives_in_a_database_server_as_in_a_file(request, tmp_path, kind):
+def test_a_database_server_stores_the_history_as_a_file_does(request, tmp_path, kind):
     past = Past(tmp_path, request.getfixturevalue(kind))
     old = past.run(publish=False, verdict="refused", reason="ein früher Lauf 🙂")
     past.run()
@@ -148,13 +151,13 @@ def test_the_history_lives_in_a_database_server_as_in_a_file(request, tmp_path, 
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-def test_work_folders_that_share_a_database_have_each_their_own_history(request, tmp_path, kind):
+def test_workdirs_that_share_a_database_have_separate_histories(request, tmp_path, kind):
     settings = request.getfixturevalue(kind)
     first, second = Past(tmp_path / "first", settings), Past(tmp_path / "second", settings)
-    first.run(because="mine")
+    first.run(reason="mine")
     second.count = 1
-    second.run(because="yours")
-    assert [run.facts.because for run in runs.load_runs(first.store, first.workdir)] == ["mine"]
+    second.run(reason="yours")
+    assert [run.facts.reason for run in runs.load_runs(first.store, first.workdir)] == ["mine"]
     assert (
         verify(first.store, first.workdir).faults
         == verify(second.store, second.workdir).faults
@@ -163,7 +166,7 @@ def test_work_folders_that_share_a_database_have_each_their_own_history(request,
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-def test_a_workdir_that_is_moved_brings_its_records_along_and_no_others(request, tmp_path, kind):
+def test_moving_a_workdir_relocates_its_own_records_only(request, tmp_path, kind):
     settings = request.getfixturevalue(kind)
     moved, other = Past(tmp_path / "moved", settings), Past(tmp_path / "other", settings)
     moved.run()
@@ -171,7 +174,7 @@ def test_a_workdir_that_is_moved_brings_its_records_along_and_no_others(request,
     other.run()
     for past in (moved, other):
         relocation.open_store(past.workdir, past.connection)
-    root = tmp_path / "elsewhere"
+    root = tmp_path / "new-location"
     moved.workdir.root.rename(root)
     workdir = Workdir(root, "ner")
     store = relocation.open_store(workdir, moved.connection)
@@ -182,7 +185,7 @@ def test_a_workdir_that_is_moved_brings_its_records_along_and_no_others(request,
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-def test_a_copy_does_not_take_the_records_of_the_original(request, tmp_path, kind):
+def test_a_copy_of_a_workdir_cannot_open_the_records_of_the_original(request, tmp_path, kind):
     past = Past(tmp_path, request.getfixturevalue(kind))
     past.run()
     relocation.open_store(past.workdir, past.connection)

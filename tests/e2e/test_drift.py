@@ -1,4 +1,4 @@
-"""Drift between spans, as TFDV measures it and the contract judges it, on made-up days and on cuts of real corpora."""
+"""Drift between spans, as TFDV measures it and the curated schema limits it, on synthetic and real spans."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """The drift between the spans of a corpus, by what it is of; counted as the pipeline counts, without a pipeline."""
+def measure_drift(tmp_path_factory):
+    """A function that measures the drift between the spans of a corpus, by feature, as the pipeline does."""
     import apache_beam as beam
     import tensorflow_data_validation as tfdv
 
@@ -32,20 +32,20 @@ def measured(tmp_path_factory):
                 examples | f"Write[{split}]" >> beam.io.WriteToTFRecord(
                     str(folder / split), file_name_suffix=".gz"
                 )
-        counted = {
+        statistics = {
             split: tfdv.generate_statistics_from_tfrecord(
                 f"{folder / split}*.gz", stats_options=graph.statistics_options(splits)
             )
             for split in splits.names
         }
         tags = {tag for _, sentence in read_corpus(splits) for tag in sentence.tags}
-        found = drift.measure_drift(
-            counted,
+        measurements = drift.measure_drift(
+            statistics,
             None,
             curated_schema.make_schema(components.ner.labels.types_of(tags)),
             "span 9",
         )
-        return {one.of: one for one in found}
+        return {measurement.of: measurement for measurement in measurements}
 
     return measure
 
@@ -58,7 +58,7 @@ def write(folder, sentences):
         write_conll(file, sentences)
 
 
-def of_train(name):
+def train_sentences(name):
     from components.corpus.reading import find_splits, read_split
 
     if not CORPORA.is_dir():
@@ -69,15 +69,13 @@ def of_train(name):
 
 
 @pytest.fixture
-def real(tmp_path):
-    """A folder of spans from the train split of wnut17, three of 500 sentences each, as they follow one another there, and a
-    fourth of what is given.
-    """
+def write_spans(tmp_path):
+    """A function that writes three consecutive spans of 500 sentences of wnut17, and a fourth with given sentences."""
 
     def make(fourth=()):
-        sentences = of_train("wnut17")
-        for number in range(3):
-            write(tmp_path / f"span-{number + 1}", sentences[500 * number :][:500])
+        sentences = train_sentences("wnut17")
+        for index in range(3):
+            write(tmp_path / f"span-{index + 1}", sentences[500 * index :][:500])
         if fourth:
             write(tmp_path / "span-4", fourth)
         return tmp_path
@@ -85,20 +83,20 @@ def real(tmp_path):
     return make
 
 
-def test_days_of_one_source_do_not_drift(measured, real):
-    found = measured(real())
-    assert set(found) == {"tags", "token frequencies", "sentence length", "out-of-vocabulary rate"}
-    assert not [str(one) for one in found.values() if one.past]
-    assert {one.between for one in found.values()} == {"span 9 against those before it"}
+def test_spans_of_one_source_do_not_drift(measure_drift, write_spans):
+    drift = measure_drift(write_spans())
+    assert set(drift) == {"tags", "token frequencies", "sentence length", "out-of-vocabulary rate"}
+    assert not [str(entry) for entry in drift.values() if entry.past]
+    assert {entry.between for entry in drift.values()} == {"span 9 against those before it"}
 
 
-def test_another_source_drifts_also_where_it_is_held_out(measured, real):
-    """wikigold has many more entities than wnut17, of types that it does not know."""
-    found = measured(real(of_train("wikigold")[:500]), held_out=True)
-    assert found["tags"].past, found
+def test_a_held_out_span_of_another_source_drifts(measure_drift, write_spans):
+    """wikigold has many more entities than wnut17, and types that wnut17 does not have."""
+    drift = measure_drift(write_spans(train_sentences("wikigold")[:500]), held_out=True)
+    assert drift["tags"].past, drift
 
 
-def test_new_words_are_seen_where_nothing_else_has_changed(measured, real):
+def test_new_words_alone_change_only_the_out_of_vocabulary_rate(measure_drift, write_spans):
     from dataclasses import replace
 
     swapped = [
@@ -106,15 +104,15 @@ def test_new_words_are_seen_where_nothing_else_has_changed(measured, real):
             sentence,
             tokens=tuple(token[::-1] if len(token) > 3 else token for token in sentence.tokens),
         )
-        for sentence in of_train("wnut17")[1_500:2_000]
+        for sentence in train_sentences("wnut17")[1_500:2_000]
     ]
-    found = measured(real(swapped))
-    assert found["out-of-vocabulary rate"].past
-    assert not found["tags"].past and not found["sentence length"].past
+    drift = measure_drift(write_spans(swapped))
+    assert drift["out-of-vocabulary rate"].past
+    assert not drift["tags"].past and not drift["sentence length"].past
 
 
-def counted(**tags):
-    """Statistics of a split with these tags, by the name of the slice; all of them together too."""
+def tag_statistics(**tags):
+    """Statistics of a split with the given tags per slice, and of all slices together."""
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     result = statistics_pb2.DatasetFeatureStatisticsList()
@@ -122,38 +120,41 @@ def counted(**tags):
         **tags,
         "All Examples": [tag for group in tags.values() for tag in group],
     }.items():
-        one = result.datasets.add(name=name, num_examples=len(values))
-        feature = one.features.add(name="tags")
+        dataset = result.datasets.add(name=name, num_examples=len(values))
+        feature = dataset.features.add(name="tags")
         for value in values:
             feature.string_stats.rank_histogram.buckets.add(label=value)
     return result
 
 
 @pytest.mark.parametrize(
-    ("newest", "earlier", "said"),
+    ("newest", "earlier", "expected"),
     [
         (["O", "B-ORG"], ["O"], " of span 6"),
         (["O", "B-PER"], ["O", "B-ORG"], " before span 6"),
         (["O", "B-PER"], ["O"], ""),
     ],
 )
-def test_the_span_with_an_unknown_tag_is_named(newest, earlier, said):
+def test_the_span_with_an_unknown_tag_is_named(newest, earlier, expected):
     from components.validation.data_gate import span_with_other_tags
 
     known = frozenset(("O", "B-PER", "I-PER"))
-    found = counted(arrival_newest=newest, arrival_earlier=earlier)
-    assert span_with_other_tags(found, known, "span 6") == said
-    assert span_with_other_tags(found, known, "") == ""
+    statistics = tag_statistics(arrival_newest=newest, arrival_earlier=earlier)
+    assert span_with_other_tags(statistics, known, "span 6") == expected
+    assert span_with_other_tags(statistics, known, "") == ""
 
 
-def test_an_unknown_tag_is_of_the_only_span_there_is():
+def test_an_unknown_tag_is_attributed_to_the_only_span():
     from components.validation.data_gate import span_with_other_tags
 
-    assert span_with_other_tags(counted(rest=["B-ORG"]), frozenset("O"), "span 6") == " of span 6"
+    assert (
+        span_with_other_tags(tag_statistics(rest=["B-ORG"]), frozenset("O"), "span 6")
+        == " of span 6"
+    )
 
 
-def test_one_span_alone_has_nothing_to_drift_from():
+def test_a_single_span_has_no_drift():
     from components.validation import curated_schema, drift
 
-    splits = {"train": counted(rest=["O", "B-PER"]), "dev": counted(rest=["O"])}
+    splits = {"train": tag_statistics(rest=["O", "B-PER"]), "dev": tag_statistics(rest=["O"])}
     assert drift.measure_drift(splits, None, curated_schema.make_schema(["PER"]), "span 6") == ()

@@ -1,4 +1,4 @@
-"""The Evaluator's metric in a real Beam pipeline, on examples made by hand, against seqeval."""
+"""The Evaluator's metric in a Beam pipeline, on hand-made examples, against seqeval."""
 
 import pytest
 
@@ -6,19 +6,19 @@ pytestmark = pytest.mark.slow
 
 # True tags and predicted tags, in IOB2.
 CASES = {
-    "all right": ("B-PER I-PER O B-LOC", "B-PER I-PER O B-LOC"),
-    "nothing there, nothing found": ("O O O", "O O O"),
-    "nothing found": ("B-PER O B-LOC", "O O O"),
-    "found where nothing is": ("O O O", "B-PER O B-LOC"),
+    "all correct": ("B-PER I-PER O B-LOC", "B-PER I-PER O B-LOC"),
+    "no entities, no predictions": ("O O O", "O O O"),
+    "no predictions": ("B-PER O B-LOC", "O O O"),
+    "spurious entities": ("O O O", "B-PER O B-LOC"),
     "another type": ("B-PER I-PER O", "B-LOC I-LOC O"),
     "too long": ("B-PER O O", "B-PER I-PER O"),
     "too short": ("B-PER I-PER I-PER", "B-PER I-PER O"),
-    "two for one": ("B-PER I-PER", "B-PER B-PER"),
-    "one for two": ("B-PER B-PER", "B-PER I-PER"),
+    "one entity predicted as two": ("B-PER I-PER", "B-PER B-PER"),
+    "two entities predicted as one": ("B-PER B-PER", "B-PER I-PER"),
     "an I- after O opens an entity": ("O B-PER I-PER", "O I-PER I-PER"),
     "an I- of another type opens an entity": ("B-PER B-LOC", "B-PER I-LOC"),
     "an I- at the beginning": ("B-LOC O", "I-LOC O"),
-    "ill-formed truth": ("O I-ORG I-ORG", "O B-ORG I-ORG"),
+    "ill-formed true tags": ("O I-ORG I-ORG", "O B-ORG I-ORG"),
     "a hyphen in the type": (
         "B-creative-work I-creative-work O",
         "B-creative-work I-creative-work O",
@@ -30,9 +30,9 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def assert_metrics():
-    """Evaluates cases, each (true, predicted, entity_seen), in a pipeline, and checks the metrics that begin so.
+    """Evaluates cases (true tags, predicted tags, entity_seen) in a pipeline and checks the metrics with a name prefix.
 
-    Predictions are filled with "" beyond a sentence's end, as the model fills them.
+    Predictions are padded with "" after the end of a sentence, as the model pads them.
     """
     import apache_beam as beam
     import tensorflow_model_analysis as tfma
@@ -41,7 +41,7 @@ def assert_metrics():
 
     from components.evaluation import entity_metric
 
-    def evaluate(cases, expected, beginning="entity_"):
+    def evaluate(cases, expected, prefix="entity_"):
         longest = max(len(true.split()) for true, _, _ in cases)
         inputs = []
         for true, predicted, seen in cases:
@@ -62,12 +62,12 @@ def assert_metrics():
 
         def check(outputs):
             [metrics] = outputs
-            found = {
-                key.name: value for key, value in metrics.items() if key.name.startswith(beginning)
+            actual = {
+                key.name: value for key, value in metrics.items() if key.name.startswith(prefix)
             }
-            assert found.keys() == expected.keys(), found
+            assert actual.keys() == expected.keys(), actual
             for name, value in expected.items():
-                assert abs(found[name] - value) < 1e-9, (name, found[name], value)
+                assert abs(actual[name] - value) < 1e-9, (name, actual[name], value)
 
         with beam.Pipeline() as pipeline:
             parts = [pipeline | f"Part{n}" >> beam.Create(inputs[n::3]) for n in range(3)]
@@ -83,7 +83,7 @@ def seqeval_of(cases):
 
     report = classification_report(
         [true.split() for true, _ in cases],
-        [found.split() for _, found in cases],
+        [predicted.split() for _, predicted in cases],
         output_dict=True,
         zero_division=0,
     )
@@ -108,16 +108,18 @@ def test_all_cases_together_equal_seqeval(assert_metrics):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_case_equals_seqeval(name):
-    """Without Beam, for the counting alone."""
+def test_counts_of_each_case_equal_seqeval(name):
+    """The counts alone, without Beam."""
     from components.evaluation import entity_metric
 
     true, predicted = CASES[name]
-    found = dict(entity_metric._named(entity_metric.counts_of(true.split(), predicted.split(), [])))
+    actual = dict(
+        entity_metric._named(entity_metric.counts_of(true.split(), predicted.split(), []))
+    )
     if "B-" in true + predicted or "I-" in true + predicted:
-        assert found == pytest.approx(seqeval_of([CASES[name]]), abs=1e-9)
+        assert actual == pytest.approx(seqeval_of([CASES[name]]), abs=1e-9)
     else:
-        assert found == {
+        assert actual == {
             "entity_f1": 0,
             "entity_precision": 0,
             "entity_recall": 0,
@@ -125,7 +127,7 @@ def test_each_case_equals_seqeval(name):
         }
 
 
-def test_recall_is_told_apart_by_whether_train_has_the_entity(assert_metrics):
+def test_recall_is_reported_by_whether_train_has_the_entity(assert_metrics):
     cases = [
         ("B-PER O B-LOC", "B-PER O O", [1, 0]),
         ("B-PER B-PER", "B-PER B-PER", [1, 2]),
@@ -137,4 +139,4 @@ def test_recall_is_told_apart_by_whether_train_has_the_entity(assert_metrics):
         "entity_recall_seen_as_other": 1,
         "entity_recall_unseen": 0,
     }
-    assert_metrics(cases, expected, beginning="entity_recall_")
+    assert_metrics(cases, expected, prefix="entity_recall_")

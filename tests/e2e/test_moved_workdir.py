@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from tests.e2e.program import SMALL, environment
+from tests.e2e.program import SMALL_MODEL, environment
 
 pytestmark = pytest.mark.slow
 
@@ -26,39 +26,39 @@ COMMANDS = (
 )
 
 
-def moved(teller):
+def moved(context):
     """One workdir at one place after the other; what each command said, by the way it came there and the command."""
-    program, folder = teller.program, teller.folder
-    data = teller.corpus("data", train=60, dev=20, test=20)
+    program, folder = context.program, context.folder
+    data = context.make_corpus("data", train=60, dev=20, test=20)
     work = folder / "work"
-    kept = {"first": program.run(data, work, *SETTINGS)}
-    kept["second"] = program.run(data, work, *SETTINGS, "--set=training.seed=2")
-    kept["version"] = json.loads(kept["second"].kept("outcome.json"))["version"]
+    results = {"first": program.run(data, work, *SETTINGS)}
+    results["second"] = program.run(data, work, *SETTINGS, "--set=training.seed=2")
+    results["version"] = json.loads(results["second"].run_file("outcome.json"))["version"]
     again = (*SETTINGS, "--set=training.seed=2")
 
     def look_around(name, workdir):
         for command in COMMANDS:
-            kept[name, command[0] + command[1]] = program.command(*command, "--workdir", workdir)
+            results[name, command[0] + command[1]] = program.command(*command, "--workdir", workdir)
 
     # The workdir and its data, which get other names.
     (folder / "there").mkdir()
     shutil.move(work, folder / "there" / "moved")
     shutil.move(data, folder / "there" / "renamed")
     work, data = folder / "there" / "moved", folder / "there" / "renamed"
-    kept["moved"] = program.run(data, work, *again)
+    results["moved"] = program.run(data, work, *again)
     look_around("moved", work)
 
     # A copy, and the original beside it.
     before = hash_of(work)
     shutil.copytree(work, folder / "copy")
     look_around("copied", folder / "copy")
-    kept["copied"] = program.run(data, folder / "copy", *again)
-    kept["rolled back"] = program.command("models", "rollback", "--workdir", folder / "copy")
-    kept["promoted"] = program.command(
-        "models", "promote", "--workdir", folder / "copy", kept["version"]
+    results["copied"] = program.run(data, folder / "copy", *again)
+    results["rolled back"] = program.command("models", "rollback", "--workdir", folder / "copy")
+    results["promoted"] = program.command(
+        "models", "promote", "--workdir", folder / "copy", results["version"]
     )
-    kept["original is untouched"] = hash_of(work) == before
-    kept["original"] = program.run(data, work, *again)
+    results["original is untouched"] = hash_of(work) == before
+    results["original"] = program.run(data, work, *again)
 
     # An archive that is unpacked at another place.
     with tarfile.open(folder / "backup.tar", "w") as archive:
@@ -67,29 +67,29 @@ def moved(teller):
         archive.extractall(folder / "from-backup")
     restored = folder / "from-backup" / "restored"
     look_around("restored", restored)
-    kept["restored"] = program.run(data, restored, *again)
-    kept["restored rolled back"] = program.command("models", "rollback", "--workdir", restored)
+    results["restored"] = program.run(data, restored, *again)
+    results["restored rolled back"] = program.command("models", "rollback", "--workdir", restored)
 
     # Mounted at another path, where the processes of one namespace see it.
-    kept["mounted"] = mounted(program, work, folder / "mounted", data, again)
+    results["mounted"] = mounted(program, work, folder / "mounted", data, again)
 
     # Back where it was.
     shutil.move(work, folder / "work")
     shutil.move(data, folder / "data")
     work, data = folder / "work", folder / "data"
-    kept["moved back"] = program.run(data, work, *again)
+    results["moved back"] = program.run(data, work, *again)
     look_around("moved back", work)
-    kept["new data"] = program.run(
-        teller.corpus("other", train=60, dev=20, test=20, seed=5),
+    results["new data"] = program.run(
+        context.make_corpus("other", train=60, dev=20, test=20, seed=5),
         work,
         *again,
         "--until",
         "StatisticsGen",
     )
-    return kept
+    return results
 
 
-STORIES = {"moved": moved}
+SCENARIOS = {"moved": moved}
 
 
 def hash_of(folder):
@@ -107,7 +107,7 @@ def mounted(program, work, target, data, settings):
     probe = ["unshare", "--mount", "mount", "--bind", str(work), str(target)]
     if not shutil.which("unshare") or subprocess.run(probe, capture_output=True).returncode:
         return None
-    arguments = ["run", "--data", data, "--workdir", target, *SMALL, *settings]
+    arguments = ["run", "--data", data, "--workdir", target, *SMALL_MODEL, *settings]
     script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
     return subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", work, target]
@@ -120,59 +120,62 @@ def mounted(program, work, target, data, settings):
 
 
 @pytest.fixture
-def kept(told):
-    return told("moved")
+def results(scenario_result):
+    return scenario_result("moved")
 
 
 @pytest.mark.parametrize("way", ["moved", "copied", "original", "restored", "moved back"])
-def test_everything_comes_from_the_cache(kept, way):
-    run = kept[way]
+def test_everything_comes_from_the_cache(results, way):
+    run = results[way]
     assert run.code == 0 and run.ran == [], run.out + run.err
     assert run.nodes["CorpusExampleGen"][0] == run.nodes["Trainer"][0] == "cached"
 
 
 @pytest.mark.parametrize("way", ["moved", "moved back"])
-def test_it_says_so_in_one_line(kept, way):
-    assert kept[way].err.count("\n") == 1 and "before; ML Metadata is updated" in kept[way].err
+def test_it_says_so_in_one_line(results, way):
+    assert (
+        results[way].err.count("\n") == 1 and "before; ML Metadata is updated" in results[way].err
+    )
 
 
-def test_where_nothing_was_moved_it_says_nothing(kept):
-    assert kept["original"].err == "" and kept["second"].err == ""
+def test_where_nothing_was_moved_it_says_nothing(results):
+    assert results["original"].err == "" and results["second"].err == ""
 
 
 @pytest.mark.parametrize("way", ["moved", "copied", "restored", "moved back"])
-def test_metadata_and_files_agree(kept, way):
-    verified = kept[way, "runsverify"]
+def test_metadata_and_files_agree(results, way):
+    verified = results[way, "runsverify"]
     assert verified.code == 0, verified.out + verified.err
     result = json.loads(verified.out)
     assert result["faults"] == result["set_aside"] == [] and result["artifacts"] > 20
 
 
 @pytest.mark.parametrize("way", ["moved", "copied", "restored", "moved back"])
-def test_history_report_and_pruning_work(kept, way):
-    runs = json.loads(kept[way, "runs--json"].out)["runs"]
+def test_history_report_and_pruning_work(results, way):
+    runs = json.loads(results[way, "runs--json"].out)["runs"]
     assert [run["state"] for run in runs[:2]] == ["published", "published"]
-    report = kept[way, "report--json"]
+    report = results[way, "report--json"]
     assert report.code == 0 and json.loads(report.out)["evaluation"]
-    pruned = kept[way, "runsprune"]
+    pruned = results[way, "runsprune"]
     assert pruned.code == 0 and json.loads(pruned.out)["artifacts"] == []
 
 
-def test_versions_are_rolled_back_and_promoted(kept):
-    first = kept["first"].versions[0]
+def test_versions_are_rolled_back_and_promoted(results):
+    first = results["first"].versions[0]
     for name in ("rolled back", "restored rolled back"):
-        assert kept[name].code == 0 and f"version {first} serves" in kept[name].out
+        assert results[name].code == 0 and f"version {first} serves" in results[name].out
     assert (
-        kept["promoted"].code == 0 and f"version {kept['version']} serves" in kept["promoted"].out
+        results["promoted"].code == 0
+        and f"version {results['version']} serves" in results["promoted"].out
     )
 
 
-def test_a_copy_never_touches_the_original(kept):
-    assert kept["original is untouched"]
+def test_a_copy_never_touches_the_original(results):
+    assert results["original is untouched"]
 
 
-def test_a_workdir_that_is_mounted_elsewhere_has_its_cache(kept):
-    run = kept["mounted"]
+def test_a_workdir_that_is_mounted_elsewhere_has_its_cache(results):
+    run = results["mounted"]
     if run is None:
         pytest.skip("nothing may be mounted here: needs root and unshare")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -182,9 +185,9 @@ def test_a_workdir_that_is_mounted_elsewhere_has_its_cache(kept):
     assert run.stderr.count("ML Metadata is updated") == 1
 
 
-def test_other_data_is_new_data(kept):
-    assert kept["new data"].nodes["CorpusExampleGen"][0] == "ran"
+def test_other_data_is_new_data(results):
+    assert results["new data"].nodes["CorpusExampleGen"][0] == "ran"
 
 
-def test_no_folder_was_set_aside(kept):
-    assert not list(kept["moved back"].runs[0].parents[1].glob("set-aside/*"))
+def test_no_folder_was_set_aside(results):
+    assert not list(results["moved back"].runs[0].parents[1].glob("set-aside/*"))

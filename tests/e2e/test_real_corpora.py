@@ -1,4 +1,4 @@
-"""The first sentences of real corpora, in their own formats, from the file to a published and measured model."""
+"""Training on the first sentences of real corpora in their own formats, and the scores of the published models."""
 
 import json
 from functools import partial
@@ -19,7 +19,7 @@ TYPES = {
     "bc5cdr": {"Chemical", "Disease"},
 }
 LINES = {"wnut17": 6_000, "btc": 5_000, "wikigold": 12_000, "bc5cdr": 5_000}
-# A softmax is built faster than a CRF.
+# A softmax output, which takes less time to build than a CRF.
 QUICK = (
     "--set",
     "training.epochs=6",
@@ -30,22 +30,22 @@ QUICK = (
 )
 
 
-def story(name):
-    def publish(teller):
-        cut, work = teller.folder / name, teller.folder / "work"
-        cut.mkdir()
+def scenario(name):
+    def publish(context):
+        corpus, work = context.folder / name, context.folder / "work"
+        corpus.mkdir()
         for source in (CORPORA / name).iterdir():
             if source.suffix in (".conll", ".tsv", ".txt"):
-                (cut / source.name).write_bytes(beginning(source.read_bytes(), LINES[name]))
-        run = teller.program.run(cut, work, *QUICK)
-        paths = {kind: teller.folder / f"figures.{kind}" for kind in ("json", "conll")}
+                (corpus / source.name).write_bytes(first_lines(source.read_bytes(), LINES[name]))
+        run = context.program.run(corpus, work, *QUICK)
+        paths = {kind: context.folder / f"scores.{kind}" for kind in ("json", "conll")}
         evaluated = (
-            teller.program.command(
+            context.program.command(
                 "evaluate",
                 "--model",
                 work / "serving" / "ner",
                 "--data",
-                cut,
+                corpus,
                 "--json",
                 paths["json"],
                 "--predictions",
@@ -59,40 +59,40 @@ def story(name):
     return publish
 
 
-def dev_of_tweets(publish, teller):
-    """btc, whose @names and #tags are cut, with what it reaches on dev by training's count and by `evaluate`."""
-    kept = publish(teller)
-    figures = teller.folder / "dev.json"
-    serving = teller.folder / "work" / "serving" / "ner"
-    said = teller.program.command(
+def publish_and_evaluate_on_dev(publish, context):
+    """btc, whose @names and #tags are split, with its dev scores from training and from `evaluate`."""
+    results = publish(context)
+    dev_file = context.folder / "dev.json"
+    serving = context.folder / "work" / "serving" / "ner"
+    evaluated = context.program.command(
         "evaluate",
         "--model",
         serving,
         "--data",
-        teller.folder / "btc" / "dev.conll",
+        context.folder / "btc" / "dev.conll",
         "--json",
-        figures,
+        dev_file,
     )
     (card,) = serving.glob("*/assets.extra/ner.json")
     return {
-        **kept,
-        "dev": said,
-        "of_dev": figures,
-        "in_training": json.loads(card.read_text(encoding="utf-8"))["dev"],
+        **results,
+        "dev": evaluated,
+        "dev_file": dev_file,
+        "training_dev": json.loads(card.read_text(encoding="utf-8"))["dev"],
     }
 
 
-def beginning(content, lines):
-    """About the first lines of a corpus, up to the end of a sentence."""
+def first_lines(content, lines):
+    """At most the first `lines` of a corpus, up to the end of a sentence."""
     first = content.split(b"\n")[:lines]
     while first and first[-1].strip():
         first.pop()
     return b"\n".join(first) + b"\n"
 
 
-STORIES = {name: story(name) for name in TYPES} if CORPORA.is_dir() else {}
-if STORIES:
-    STORIES["btc"] = partial(dev_of_tweets, STORIES["btc"])
+SCENARIOS = {name: scenario(name) for name in TYPES} if CORPORA.is_dir() else {}
+if SCENARIOS:
+    SCENARIOS["btc"] = partial(publish_and_evaluate_on_dev, SCENARIOS["btc"])
 
 
 @pytest.fixture(params=TYPES)
@@ -104,91 +104,95 @@ def corpus(request):
     return request.param
 
 
-def test_it_publishes_a_model_of_its_types(corpus, told):
-    run = told(corpus)["run"]
+def test_the_published_model_has_the_types_of_the_corpus(corpus, scenario_result):
+    run = scenario_result(corpus)["run"]
     assert (run.code, run.err) == (0, ""), run
     assert len(run.versions) == 1
-    assert set(json.loads(run.kept("outcome.json"))["per_type"]) <= TYPES[corpus]
+    assert set(json.loads(run.run_file("outcome.json"))["per_type"]) <= TYPES[corpus]
     assert all(
         f"B-{name}" in (run.runs[0].parents[1] / "schema" / "schema.pbtxt").read_text()
         for name in TYPES[corpus]
     )
 
 
-def test_evaluate_gives_the_figures_of_seqeval_and_of_the_run(
-    corpus, told, seqeval_figures, rounded
+def test_evaluate_has_the_scores_of_seqeval_and_of_the_run(
+    corpus, scenario_result, seqeval_scores, round_scores
 ):
-    kept = told(corpus)
-    assert (kept["evaluated"].code, kept["evaluated"].err) == (0, "")
-    figures = rounded(json.loads(kept["json"].read_text()))
-    assert figures == seqeval_figures(kept["conll"])
-    assert figures == rounded(json.loads(kept["run"].kept("outcome.json")))
+    results = scenario_result(corpus)
+    assert (results["evaluated"].code, results["evaluated"].err) == (0, "")
+    scores = round_scores(json.loads(results["json"].read_text()))
+    assert scores == seqeval_scores(results["conll"])
+    assert scores == round_scores(json.loads(results["run"].run_file("outcome.json")))
 
 
-def test_training_counts_on_dev_as_evaluate_does(told):
-    if not STORIES:
+def test_the_dev_scores_of_training_are_those_of_evaluate(scenario_result):
+    if not SCENARIOS:
         pytest.skip(
             "the real corpora are not here: expected a folder shared/corpora beside the project's"
         )
-    kept = told("btc")
-    assert (kept["dev"].code, kept["dev"].err) == (0, "")
-    overall = json.loads(kept["of_dev"].read_text())["overall"]
+    results = scenario_result("btc")
+    assert (results["dev"].code, results["dev"].err) == (0, "")
+    overall = json.loads(results["dev_file"].read_text())["overall"]
     assert overall["support"] > 0
     parts = ("precision", "recall", "f1", "support")
-    assert {part: kept["in_training"][part] for part in parts} == pytest.approx(
+    assert {part: results["training_dev"][part] for part in parts} == pytest.approx(
         {part: overall[part] for part in parts}
     )
 
 
-def test_the_report_has_the_figures_of_seqeval_and_of_nervaluate(corpus, told, seqeval_figures):
-    kept = told(corpus)
-    run = kept["run"].runs[-1]
+def test_the_report_has_the_scores_of_seqeval_and_of_nervaluate(
+    corpus, scenario_result, seqeval_scores
+):
+    results = scenario_result(corpus)
+    run = results["run"].runs[-1]
     report = json.loads(
         (run.parents[1] / "reports" / run.name / "report.json").read_text(encoding="utf-8")
     )["evaluation"]
     parts = ("precision", "recall", "f1", "support")
     scores = {
-        one["type"]: {part: round(one["score"][part], 4) for part in parts}
-        for one in report["types"]
+        row["type"]: {part: round(row["score"][part], 4) for part in parts}
+        for row in report["types"]
     }
-    expected = seqeval_figures(kept["conll"])
+    expected = seqeval_scores(results["conll"])
     assert {part: round(report["overall"][part], 4) for part in parts} == expected["overall"]
     assert {type_: scores[type_] for type_ in expected["per_type"]} == expected["per_type"]
     assert all(
-        not one["score"]["support"]
-        for one in report["types"]
-        if one["type"] not in expected["per_type"]
+        not row["score"]["support"]
+        for row in report["types"]
+        if row["type"] not in expected["per_type"]
     )
 
     count = nervaluate_counts.nervaluate()
-    overall, per_type = count(list(pairs_in(kept["conll"])), TYPES[corpus])
-    assert report["matches"] == {way: pytest.approx(counts) for way, counts in overall.items()}
-    matches = {one["type"]: one["matches"] for one in report["types"]}
-    for type_, ways in per_type.items():
-        assert matches[type_] == {way: pytest.approx(counts) for way, counts in ways.items()}
+    overall, per_type = count(list(pairs_in(results["conll"])), TYPES[corpus])
+    assert report["matches"] == {match: pytest.approx(counts) for match, counts in overall.items()}
+    matches = {row["type"]: row["matches"] for row in report["types"]}
+    for type_, expected_matches in per_type.items():
+        assert matches[type_] == {
+            match: pytest.approx(counts) for match, counts in expected_matches.items()
+        }
 
 
 def pairs_in(conll):
-    """True and found entities of each sentence that `evaluate --predictions` wrote."""
-    gold, found = [], []
+    """The true and predicted entities of each sentence in a file written by `evaluate --predictions`."""
+    gold, predicted = [], []
     for line in [*conll.read_text(encoding="utf-8").split("\n"), ""]:
         columns = line.split("\t")
         if len(columns) == 3 and columns[0] != "-DOCSTART-":
             gold.append(columns[1])
-            found.append(columns[2])
+            predicted.append(columns[2])
         elif gold:
-            yield spans_of(gold), spans_of(found)
-            gold, found = [], []
+            yield spans_of(gold), spans_of(predicted)
+            gold, predicted = [], []
 
 
-def test_most_of_these_models_find_something(told):
-    """Equal figures of models that find nothing would show little; wnut17's beginning is too short to learn from."""
-    if not STORIES:
+def test_models_except_that_of_wnut17_have_an_f1_above_zero(scenario_result):
+    """Equal scores of models that predict nothing would show little. The cut of wnut17 is too short to learn from."""
+    if not SCENARIOS:
         pytest.skip(
             "the real corpora are not here: expected a folder shared/corpora beside the project's"
         )
     scores = {
-        name: json.loads(told(name)["json"].read_text())["overall"]["f1"]
+        name: json.loads(scenario_result(name)["json"].read_text())["overall"]["f1"]
         for name in TYPES
         if name != "wnut17"
     }

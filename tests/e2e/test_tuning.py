@@ -1,4 +1,4 @@
-"""A search for settings, and the runs after it."""
+"""Hyperparameter tuning, and the runs after it."""
 
 import re
 
@@ -14,36 +14,36 @@ SETTINGS = (
 )
 
 
-def tuning(teller):
-    """A run with a search before it, and one without in the same workdir."""
-    data, work = teller.corpus("data"), teller.folder / "work"
+def tune_and_run(context):
+    """A run with --tune, and a run without it in the same workdir."""
+    data, work = context.make_corpus("data"), context.folder / "work"
     command = ("run", "--data", data, "--workdir", work, *SETTINGS)
-    kept = {"work": work, "tuned": teller.program.command(*command, "--tune", "2")}
-    kept["file"] = yaml.safe_load((work / "tuned.yaml").read_text())
-    kept["after"] = teller.program.command(*command)
-    kept["trainings"] = sorted(
+    results = {"work": work, "tuned": context.program.command(*command, "--tune", "2")}
+    results["file"] = yaml.safe_load((work / "tuned.yaml").read_text())
+    results["after"] = context.program.command(*command)
+    results["trainings"] = sorted(
         path.name for path in (work / "artifacts" / "Trainer" / "model").iterdir()
     )
-    kept["configurations"] = [
+    results["configurations"] = [
         yaml.safe_load((run / "config.yaml").read_text())
         for run in sorted((work / "runs").iterdir())
     ]
-    return kept
+    return results
 
 
-STORIES = {"tuning": tuning}
+SCENARIOS = {"tuning": tune_and_run}
 
 
 @pytest.fixture
-def kept(told):
-    return told("tuning")
+def results(scenario_result):
+    return scenario_result("tuning")
 
 
-def test_each_trial_is_shown_and_the_first_one_is_the_settings_in_force(kept):
+def test_each_trial_is_printed_and_the_first_has_the_current_settings(results):
     trials = re.findall(
-        r"^  trial +(\d)/2  dev F1 (\d\.\d+)  (.+)$", kept["tuned"].out, re.MULTILINE
+        r"^  trial +(\d)/2  dev F1 (\d\.\d+)  (.+)$", results["tuned"].out, re.MULTILINE
     )
-    assert kept["tuned"].code == 0, kept["tuned"].err
+    assert results["tuned"].code == 0, results["tuned"].err
     assert [number for number, _, _ in trials] == ["1", "2"]
     assert (
         "learning_rate 0.004" in trials[0][2]
@@ -52,17 +52,21 @@ def test_each_trial_is_shown_and_the_first_one_is_the_settings_in_force(kept):
     )
 
 
-def test_the_best_trial_is_kept_and_trained_with(kept):
-    trials = re.findall(r"^  trial +\d/2  dev F1 (\d\.\d+)  (.+)$", kept["tuned"].out, re.MULTILINE)
+def test_the_settings_of_the_best_trial_are_saved_and_used(results):
+    trials = re.findall(
+        r"^  trial +\d/2  dev F1 (\d\.\d+)  (.+)$", results["tuned"].out, re.MULTILINE
+    )
     best = max(trials, key=lambda trial: float(trial[0]))[1]
     expected = dict(part.rsplit(" ", 1) for part in best.split(", "))
-    found = {name: f"{value:g}" for group in kept["file"].values() for name, value in group.items()}
-    assert found == expected
-    for configuration in kept["configurations"]:
-        for group, values in kept["file"].items():
+    tuned = {
+        name: f"{value:g}" for group in results["file"].values() for name, value in group.items()
+    }
+    assert tuned == expected
+    for configuration in results["configurations"]:
+        for group, values in results["file"].items():
             assert {name: configuration[group][name] for name in values} == values
 
 
-def test_a_later_run_reads_them_and_finds_everything_cached(kept):
-    assert kept["after"].code == 0, kept["after"].err
-    assert kept["after"].ran == [] and len(kept["trainings"]) == 1
+def test_a_later_run_uses_the_tuned_settings_and_is_cached(results):
+    assert results["after"].code == 0, results["after"].err
+    assert results["after"].ran == [] and len(results["trainings"]) == 1

@@ -24,7 +24,7 @@ JARS = ROOT / ".flink"
 BOOT = JARS / "boot"
 REST, JOBS, ARTIFACTS, POOL = 8081, 8099, 8098, 50000  # on hosts of its own, no port is taken
 _CLASS_PATH = f"{JARS / 'job-server'}/*{os.pathsep}{JARS / 'flink'}/*"
-LONGEST = 240  # seconds until all parts are there, also on a busy machine
+TIMEOUT = 240  # seconds until all parts are there, also on a busy machine
 
 # What Flink's own start scripts open for it in Java 17.
 _OPENED = (
@@ -279,7 +279,7 @@ class Cluster:
             "job-server", "Job server now running"
         ):
             gone = [name for name, process in self.processes.items() if process.poll() is not None]
-            if gone or time.monotonic() - began > LONGEST:
+            if gone or time.monotonic() - began > TIMEOUT:
                 raise RuntimeError(
                     f"the cluster did not come up: {gone or 'too slow'}; its logs are in {self.folder}"
                 )

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from tests.e2e.made_corpus import CITIES, NAMES, write_corpus
 from tests.e2e.program import Program
+from tests.e2e.synthetic_corpus import CITIES, NAMES, write_corpus
 from tests.flink import artifacts
 from tests.flink.cluster import ROOT, Cluster, missing
 
@@ -77,7 +77,7 @@ def test_statistics_are_the_same(both):
 
 
 def test_metrics_on_flink_are_those_of_the_model_without_beam(both):
-    on_flink = json.loads(both["flink"].kept("outcome.json"))
+    on_flink = json.loads(both["flink"].run_file("outcome.json"))
     folder = both["folder"]
     version = folder / "flink" / "serving" / "ner" / both["flink"].versions[0]
     measured = Program(ROOT).command(

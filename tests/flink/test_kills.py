@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tests.e2e.made_corpus import write_corpus
 from tests.e2e.program import Program
+from tests.e2e.synthetic_corpus import write_corpus
 from tests.flink.cluster import ROOT, Cluster, missing
 
 pytestmark = [
@@ -23,7 +23,7 @@ def test_a_run_fails_cleanly_and_the_next_one_finishes(tmp_path, kind, number):
     program, work = Program(ROOT), tmp_path / "work"
     data = write_corpus(tmp_path / "data", train=120, dev=30, test=30)
     with Cluster(tmp_path / "cluster") as cluster:
-        with program.started(data, work, *cluster.settings, "--until=Transform") as process:
+        with program.start_run(data, work, *cluster.settings, "--until=Transform") as process:
             assert process.wait_for(
                 lambda: "✓ DataGate" in process.out and cluster.overview().get("jobs-running")
             )

@@ -1,7 +1,7 @@
-"""Stops or breaks a program of the project at one point. Python loads it at start if its folder is on PYTHONPATH.
+"""Pauses tfx-ner in one node, or makes one function fail. Python loads this module if its folder is on PYTHONPATH.
 
-TEST_PAUSE_NODE=NODE, TEST_PAUSED=FILE: the program makes FILE and waits for ever when the node's executor
-has ended and ML Metadata does not know it yet; in a node without an executor, before it starts.
+TEST_PAUSE_NODE=NODE, TEST_PAUSED=FILE: the program creates FILE and waits forever after the node's executor
+has ended and before ML Metadata records it; in a node without an executor, before the node starts.
 TEST_FAULT=MODULE:FUNCTION:MESSAGE: the function raises RuntimeError.
 """
 
@@ -22,18 +22,18 @@ def pause():
 
 
 def pause_in_node(module):
-    """Replaces two methods of TFX's Launcher, which our own is a subclass of."""
-    wanted, owner = os.environ["TEST_PAUSE_NODE"], module.Launcher
+    """Replaces two methods of TFX's Launcher, the base class of the project's launcher."""
+    paused_node, owner = os.environ["TEST_PAUSE_NODE"], module.Launcher
     launch, publish = owner.launch, owner._publish_successful_execution
 
     def pausing_launch(self, *arguments, **named):
         spec = getattr(self, "_executor_spec", None)
-        if self._pipeline_node.node_info.id == wanted and spec is None:
+        if self._pipeline_node.node_info.id == paused_node and spec is None:
             pause()
         return launch(self, *arguments, **named)
 
     def pausing_publish(self, *arguments, **named):
-        if self._pipeline_node.node_info.id == wanted:
+        if self._pipeline_node.node_info.id == paused_node:
             pause()
         return publish(self, *arguments, **named)
 
@@ -51,7 +51,7 @@ def break_function(module):
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Changes modules right after they were imported."""
+    """Changes modules right after their import."""
 
     def __init__(self, changes):
         self._changes = changes

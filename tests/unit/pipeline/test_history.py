@@ -50,7 +50,7 @@ def test_verify_ends_with_1_where_something_is_amiss(told, work):
 
 def test_back_and_forth(told, work):
     first, second, third = work.versions.all
-    assert told("models", "rollback", "--because", "bad").out.startswith(
+    assert told("models", "rollback", "--reason", "bad").out.startswith(
         f"version {second} serves; {third} is in "
     )
     listed = told("models")

@@ -1,4 +1,4 @@
-"""Corpora of made-up sentences, small, and learnt within seconds."""
+"""Small synthetic corpora that a tagger learns within seconds."""
 
 import random
 
@@ -11,20 +11,25 @@ WORDS = "quiet early green often small river paper music window table garden win
 def write_corpus(
     folder, train=300, dev=80, test=80, seed=1, firms=False, swapped=False, only=None, noise=0.1
 ):
-    """Writes a corpus of made-up sentences that a small tagger learns quickly, and gives its folder.
+    """Writes a corpus of synthetic sentences and returns its folder.
 
     Args:
-      firms: whether some sentences have an ORG.
-      only: numbers of the forms of sentence there are to be, where not all are.
-      swapped: in train and dev, persons are tagged as locations and the reverse: as many of each, all wrong.
-      noise: share of sentences in dev and test whose types are mixed up, so that no model is perfect.
+      folder: a folder that does not exist yet.
+      train: the number of sentences in train; likewise `dev` and `test`.
+      dev: see `train`.
+      test: see `train`.
+      seed: of the random sentences.
+      firms: whether some sentences contain an ORG entity.
+      swapped: whether PER and LOC are exchanged in train and dev.
+      only: indices of the sentence templates to draw from; None for all.
+      noise: the share of sentences in dev and test whose PER tags become LOC, so that no model is perfect.
     """
     rng = random.Random(seed)
     folder.mkdir(parents=True)
     for split, count in (("train", train), ("dev", dev), ("test", test)):
         lines = []
-        for number in range(count):
-            if number % 10 == 0:
+        for index in range(count):
+            if index % 10 == 0:
                 lines.append("-DOCSTART-\tO\n")
             tokens, tags = _sentence(rng, firms, only)
             if swapped and split != "test":
@@ -45,7 +50,7 @@ def _sentence(rng, firms, only):
     name, other, city = rng.choice(NAMES), rng.choice(NAMES), rng.choice(CITIES)
     surname = rng.choice(CITIES) + "son"
     filler = [(word, "O") for word in rng.sample(WORDS, rng.randrange(1, 4))]
-    forms = [
+    templates = [
         [
             (name, "B-PER"),
             (surname, "I-PER"),
@@ -78,7 +83,7 @@ def _sentence(rng, firms, only):
         ],
     ]
     if firms:
-        forms.append(
+        templates.append(
             [
                 (name, "B-PER"),
                 ("works", "O"),
@@ -89,5 +94,6 @@ def _sentence(rng, firms, only):
             ]
         )
     return zip(
-        *(rng.choice(forms if only is None else [forms[number] for number in only])), strict=True
+        *(rng.choice(templates if only is None else [templates[index] for index in only])),
+        strict=True,
     )

@@ -71,13 +71,13 @@ class Look:
 class Ten:
     """The data, the work folder, and the days so far."""
 
-    def __init__(self, teller):
+    def __init__(self, context):
         self.program, self.data, self.work = (
-            teller.program,
-            teller.folder / "data",
-            teller.folder / "work",
+            context.program,
+            context.folder / "data",
+            context.folder / "work",
         )
-        self.golden = teller.folder / "golden.tsv"
+        self.golden = context.folder / "golden.tsv"
         self.sentences = list(read_sentences(str(CORPUS / "train.tsv")))
         self.write(self.golden, list(read_sentences(str(CORPUS / "test.tsv")))[:500])
         self.looks: list[Look] = []
@@ -150,8 +150,8 @@ def with_unknown_type(sentences):
     ]
 
 
-def ten_days(teller):
-    ten = Ten(teller)
+def ten_days(context):
+    ten = Ten(context)
     ten.bring(1)
     ten.look(1)
     ten.bring(2)
@@ -182,27 +182,27 @@ def ten_days(teller):
     ten.command("models", "promote", ten.held())
     ten.bring(10)
     ten.look(10)
-    ten.command("runs", "--json", teller.folder / "runs.json")
-    ten.command("models", "list", "--json", teller.folder / "models.json")
+    ten.command("runs", "--json", context.folder / "runs.json")
+    ten.command("models", "list", "--json", context.folder / "models.json")
     ten.command("runs", "verify")
     return {
         "looks": ten.looks,
-        "runs": json.loads((teller.folder / "runs.json").read_text())["runs"],
-        "models": json.loads((teller.folder / "models.json").read_text()),
+        "runs": json.loads((context.folder / "runs.json").read_text())["runs"],
+        "models": json.loads((context.folder / "models.json").read_text()),
     }
 
 
 WANTED = "TFX_NER_LONG" in os.environ and CORPUS.is_dir()
-STORIES = {"ten days": ten_days} if WANTED else {}
+SCENARIOS = {"ten days": ten_days} if WANTED else {}
 
 
 @pytest.fixture
-def days(told):
+def days(scenario_result):
     if not WANTED:
         pytest.skip(
             "it takes long, and needs shared/corpora beside the project: set TFX_NER_LONG=1"
         )
-    return told("ten days")
+    return scenario_result("ten days")
 
 
 def test_each_look_ends_as_the_day_was(days):

@@ -1,4 +1,4 @@
-"""Spans and versions are those that TFX finds by the same pattern."""
+"""The spans and versions of a path pattern, compared with those that TFX finds."""
 
 import pytest
 
@@ -13,7 +13,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("pattern", NAMES)
-def test_tfx_finds_the_same_newest_span_and_every_other_by_its_number(tmp_path, pattern):
+def test_the_newest_span_and_each_span_by_number_are_those_of_tfx(tmp_path, pattern):
     from tfx.components.example_gen import utils
     from tfx.proto import example_gen_pb2, range_config_pb2
 
@@ -24,7 +24,7 @@ def test_tfx_finds_the_same_newest_span_and_every_other_by_its_number(tmp_path, 
         (tmp_path / name / "train.conll").write_text("Ada B-PER\n")
     versioned = "VERSION" in pattern
 
-    def by_tfx(number=None):
+    def tfx_span(number=None):
         splits = [example_gen_pb2.Input.Split(name="all", pattern=pattern)]
         static = number is not None and range_config_pb2.RangeConfig(
             static_range=range_config_pb2.StaticRange(
@@ -41,8 +41,8 @@ def test_tfx_finds_the_same_newest_span_and_every_other_by_its_number(tmp_path, 
         )
 
     found = [(span.number, span.version, span.path) for span in find_spans(tmp_path / pattern)]
-    assert found[-1] == by_tfx()
+    assert found[-1] == tfx_span()
     if (
         pattern != "{SPAN}/*"
     ):  # TFX looks for a number as it is, without the zeros that a folder may have before it
-        assert found == [by_tfx(number) for number, _, _ in found]
+        assert found == [tfx_span(number) for number, _, _ in found]
