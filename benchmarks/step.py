@@ -38,12 +38,12 @@ import tensorflow_transform.beam as tft_beam  # noqa: E402
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils  # noqa: E402
 
 from benchmarks import common  # noqa: E402
-from components.corpus import reading, split_files  # noqa: E402
+from components.corpus import reading  # noqa: E402
 from components.export import signatures  # noqa: E402
 from components.features import preprocessing  # noqa: E402
 from components.features.preprocessing import TransformGraph  # noqa: E402
-from components.ner import labels  # noqa: E402
 from components.ner.sentence import Sentence  # noqa: E402
+from components.ner.tags import label_map  # noqa: E402
 from components.settings import Model, Training, Vocabulary  # noqa: E402
 from components.tagger import batch, crf, network, recurrence  # noqa: E402
 from components.training import dataset, learner  # noqa: E402
@@ -71,7 +71,7 @@ class Corpus:
 
 def prepare(path: str, folder: Path) -> Corpus:
     """Reads a corpus and runs Transform's analysis and transformation on it in this process."""
-    splits = split_files.find_splits(path)
+    splits = reading.find_splits(path)
     by_split: dict[str, list[Sentence]] = {"train": [], "dev": []}
     for split, sentence in reading.read_corpus(splits):
         if split in by_split:
@@ -120,7 +120,7 @@ def prepare(path: str, folder: Path) -> Corpus:
             )
     inputs = TrainingInputs(
         tft.TFTransformOutput(str(folder / "transform")),
-        labels.label_map(types),
+        label_map(types),
         [files["train"]],
         [files["dev"]],
         vectors=None,

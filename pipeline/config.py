@@ -10,8 +10,8 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from components.corpus.data_spans import Rules
+from components.corpus.find_corpus import Choice
 from components.corpus.options import ReadOptions
-from components.corpus.window import Choice
 from components.errors import UserError, warn
 from components.settings import (
     RENAMED_KEYS,

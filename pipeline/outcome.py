@@ -34,7 +34,7 @@ class Outcome:
     canary: bool = False  # whether the version is a canary
     evaluated_on: str = ""  # name of the evaluated split
     spans: tuple[Mapping[str, int], ...] = ()  # number and version of the spans of data
-    # fields of `components.validation.drift.Drift`, and whether each is `past` its threshold
+    # fields of `components.validation.data_gate.Drift`, and whether each is `past` its threshold
     drift: tuple[Mapping[str, Any], ...] = ()
     # whether the comparison with the serving model was switched off by --force-baseline
     forced: bool = False

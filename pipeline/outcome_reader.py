@@ -9,13 +9,13 @@ import tensorflow_model_analysis as tfma
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from components.corpus.split_files import Splits
+from components.corpus.splits import Splits
 from components.evaluation import entity_metric, resolvers, type_gate
 from components.progress import NodeEnded
 from components.publishing import changes
 from components.publishing.versions import Folders
 from components.report import component, figures
-from components.validation import drift
+from components.validation.data_gate import read_drift
 from pipeline import metadata_store
 from pipeline.history.artifacts import INPUTS, OUTPUTS, artifact_ids
 from pipeline.nodes import REPORT
@@ -118,9 +118,7 @@ def read_outcome(
         **_publication(folders, _published_version(pushed) if blessed else ""),
         evaluated_on=splits.evaluated_on,
         spans=splits.span_numbers,
-        drift=tuple(
-            {**asdict(entry), "past": entry.past} for entry in drift.read_drift(accepted.uri)
-        ),
+        drift=tuple({**asdict(entry), "past": entry.past} for entry in read_drift(accepted.uri)),
         nodes=nodes,
     )
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from components.corpus import reading
 from components.corpus.counts import Tally
 from components.corpus.data_spans import DataSpan
-from components.corpus.find_corpus import find_corpus
+from components.corpus.find_corpus import EVERYTHING, Choice, find_corpus
+from components.corpus.model_tokens import TokenMismatch
 from components.corpus.records import BadLine, Notice
-from components.corpus.split_files import fingerprint
-from components.corpus.token_mismatch import TokenMismatch
-from components.corpus.window import EVERYTHING, Choice
+from components.corpus.splits import fingerprint
 from components.errors import UserError
 from components.report.figures import SpanFigures
 

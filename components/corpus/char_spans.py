@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from components.corpus.choose_granularity import remedies_at
+from components.corpus.model_tokens import remedies_at
 from components.corpus.options import ReadOptions
 from components.corpus.records import CharSpan, InvalidRecord, TextRecord, quote
 from components.ner.granularity import FINE_NAME, WORDS, Granularity, parse_granularity

@@ -13,7 +13,7 @@ from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, unseen_s
 from components.corpus.options import DEFAULTS, SKIP, ReadOptions
 from components.corpus.reading import make_plan, offsets_remedy, read_records
 from components.corpus.records import Notice, Read, Rejected
-from components.corpus.split_files import Splits, find_splits
+from components.corpus.splits import Splits, find_splits
 from components.errors import UserError
 from components.ner.granularity import WORDS_NAME
 

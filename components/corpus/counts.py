@@ -5,15 +5,15 @@ Sentences are kept as digests, about 200 bytes each, not as texts, up to a numbe
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from components.corpus.characters import ESCAPED, KINDS, has_escapes, odd_kinds
+from components.corpus.model_tokens import TokenMismatch
 from components.corpus.records import BadLine, Notice
-from components.corpus.splits import SPLITS
-from components.corpus.token_mismatch import TokenMismatch
 from components.ner.granularity import WORDS, Granularity
 from components.ner.sentence import Sentence
 from components.ner.tags import ill_formed
@@ -21,6 +21,30 @@ from components.ner.tags import ill_formed
 LONG_SENTENCE = 200  # tokens: longer ones are rarely one sentence, and slow training down
 _MOST_DIGESTS = 500_000  # distinct sentences that are kept to find repetitions
 DUPLICATE_LENGTH = 5  # tokens: shorter sentences are the same by chance ("Thank you .")
+
+
+ZERO_WIDTH = "zero-width or direction marks"
+CONTROL = "control characters"
+REPLACEMENT = "replacement characters (U+FFFD)"
+MOJIBAKE = "UTF-8 once read as another encoding (like Ã© for é)"
+NOT_NFC = "characters not in Unicode's composed form (NFC)"
+EMPTY = "nothing visible at all (empty, or white space)"
+ESCAPED = "escapes in place of characters (-LRB-, &amp;)"
+SPACED = "white space at its edge"
+KINDS = (ZERO_WIDTH, CONTROL, REPLACEMENT, MOJIBAKE, NOT_NFC, EMPTY, SPACED, ESCAPED)
+
+# Zero-width joiners and variation selectors belong to many emoji and scripts: they are not odd.
+_ESCAPE = re.compile(
+    r"-(?:LRB|RRB|LSB|RSB|LCB|RCB)-|&(?:amp|lt|gt|quot|apos|nbsp|#\d+|#x[0-9A-Fa-f]+);|``|\\[/*]"
+)
+_PATTERNS = {
+    ZERO_WIDTH: re.compile(
+        "[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]"
+    ),
+    CONTROL: re.compile("[\x00-\x1f\x7f-\x9f]"),
+    REPLACEMENT: re.compile("\ufffd"),
+    MOJIBAKE: re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac|\u00ef\u00bb\u00bf"),
+}
 
 
 @dataclass(slots=True)
@@ -140,7 +164,8 @@ class CorpusCounts:
     def _compare(self, split: str, sentence: Sentence) -> None:
         """Counts whether the same tokens were there before: in the split, in another split, or with other labels."""
         key = _digest(sentence.tokens)
-        bit = 1 << SPLITS.index(split)
+        names = [*self.splits]
+        bit = 1 << names.index(split)
         labels = (
             _digest([f"{span.start} {span.end} {span.type}" for span in sentence.spans]) & ~0b111
         )
@@ -154,9 +179,9 @@ class CorpusCounts:
         if len(sentence.tokens) >= DUPLICATE_LENGTH:
             if before & bit:
                 self.duplicates.add(_where(sentence))
-            for index, other in enumerate(SPLITS):
+            for index, other in enumerate(names):
                 if other != split and before & 1 << index:
-                    pair = (other, split) if index < SPLITS.index(split) else (split, other)
+                    pair = (other, split) if index < names.index(split) else (split, other)
                     self.overlaps.setdefault(pair, Tally()).add(_where(sentence))
         self._seen[key] = before | bit
 
@@ -176,3 +201,28 @@ def _digest(words: Sequence[str]) -> int:
 def _has_substance(word: str) -> bool:
     """Whether an entity can begin or end with the word: it has a letter, a digit, or a sign like $ and %."""
     return any(character.isalnum() or character in "$€£¥%°)" for character in word)
+
+
+def has_escapes(text: str) -> bool:
+    """Whether a text has escapes of HTML or the Penn Treebank, which tokenization may split."""
+    return ("&" in text or "-" in text) and _ESCAPE.search(text) is not None
+
+
+def odd_kinds(token: str) -> list[str]:
+    """The kinds of odd characters in a token, in the order of `KINDS`.
+
+    >>> odd_kinds("caf\\u00c3\\u00a9") == [MOJIBAKE], odd_kinds("café")
+    (True, [])
+    """
+    if token.isascii() and token.isalnum():
+        return []
+    kinds = [kind for kind, pattern in _PATTERNS.items() if pattern.search(token)]
+    if not unicodedata.is_normalized("NFC", token):
+        kinds.append(NOT_NFC)
+    if _ESCAPE.fullmatch(token):
+        kinds.append(ESCAPED)
+    if not token.strip():
+        kinds.append(EMPTY)
+    elif token != token.strip():
+        kinds.append(SPACED)
+    return kinds

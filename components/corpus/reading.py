@@ -19,7 +19,6 @@ from components.corpus.char_spans import (
     likely_offsets,
     to_token_spans,
 )
-from components.corpus.choose_granularity import EdgeCounts
 from components.corpus.formats import (
     Format,
     Source,
@@ -28,6 +27,7 @@ from components.corpus.formats import (
     format_named,
     rejected,
 )
+from components.corpus.model_tokens import EdgeCounts
 from components.corpus.options import DEFAULTS, REFUSE, SKIP, ReadOptions
 from components.corpus.records import (
     BadLine,
@@ -40,8 +40,7 @@ from components.corpus.records import (
     Unused,
     quote,
 )
-from components.corpus.split_files import Splits, find_splits
-from components.corpus.splits import DEV_CUT, SplitRule, rule_for
+from components.corpus.splits import DEV_CUT, SplitRule, Splits, find_splits, rule_for
 from components.corpus.tag_formats import (
     TagFormat,
     detect_tag_format,

@@ -16,14 +16,15 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from components.ingest import features
-from components.ner import novelty, scores, tags
+from components.ner import scores, tags
+from components.ner.sentence import SEEN, SEEN_AS_OTHER, UNSEEN
 
 NAME = "entity"
 _PARTS = ("precision", "recall", "f1", "support")
 _NOVELTY_NAMES = {
-    novelty.SEEN: "seen",
-    novelty.SEEN_AS_OTHER: "seen_as_other",
-    novelty.UNSEEN: "unseen",
+    SEEN: "seen",
+    SEEN_AS_OTHER: "seen_as_other",
+    UNSEEN: "unseen",
 }
 
 
@@ -38,7 +39,7 @@ def metric_name(part: str, type_: str = "") -> str:
 
 @dataclass
 class Counts:
-    """The accumulator. Novelty says whether train has an entity (`components.ner.novelty`)."""
+    """The accumulator. Novelty says whether train has an entity (`components.ner.sentence`)."""
 
     per_type: dict[str, scores.PRF] = field(default_factory=dict)
     true: Counter[int] = field(default_factory=Counter)  # true entities by novelty
@@ -137,7 +138,7 @@ def counts_of(gold: list[str], predicted: list[str], seen: list[int]) -> Counts:
     Args:
       gold: the true tags.
       predicted: the predicted tags, filled with "" beyond the sentence's end.
-      seen: the novelty of each true entity (`components.ner.novelty`).
+      seen: the novelty of each true entity (`components.ner.sentence`).
     """
     true_spans = tags.spans_of(gold, "IOB2")
     predicted_spans = set(tags.spans_of([tag or "O" for tag in predicted[: len(gold)]], "IOB2"))

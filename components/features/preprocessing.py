@@ -28,8 +28,8 @@ import tensorflow_transform as tft
 
 from components.features import text_ops
 from components.features.text_ops import ragged_rows, row_ids
-from components.ner import labels
 from components.ner.granularity import parse_granularity
+from components.ner.tags import inside_tag, label_map
 from components.validation import curated_schema
 
 WORDS, CHARACTERS, AFFIXES = "words", "characters", "affixes"  # the vocabularies' names
@@ -77,7 +77,7 @@ def preprocessing_fn(
     affix_ends = tf.range(tf.size(features.words, tf.int64) + 1) * text_ops.AFFIX_COUNT
     corpus_token_ids = row_ids(features.counts)  # (tokens)
     begins = corpus_token_ids != tf.concat([[-1], corpus_token_ids[:-1]], 0)
-    label_map = labels.label_map(
+    tags_by_id = label_map(
         curated_schema.entity_types(curated_schema.read_schema(custom_config["schema"]))
     )
     tags = tf.gather(inputs["tags"].values, corpus_token_ids)
@@ -104,7 +104,7 @@ def preprocessing_fn(
         "preceding_chars": token_level(preceding_chars),
         "surfaces": surfaces,
         "begins": token_level(tf.cast(begins, tf.int64)),
-        "tag_ids": token_level(_tag_ids(tags, begins, label_map)),
+        "tag_ids": token_level(_tag_ids(tags, begins, tags_by_id)),
     }
 
 
@@ -127,7 +127,7 @@ def _tag_ids(tags: tf.Tensor, begins: tf.Tensor, label_map: tuple[str, ...]) -> 
             token has the corpus token's tag, the others have the I- tag of the same type.
         label_map: the tags by id.
     """
-    inside = [label_map.index(labels.inside(tag)) for tag in label_map]
+    inside = [label_map.index(inside_tag(tag)) for tag in label_map]
     distinct, indices = tf.unique(tags)
     matches = tf.cast(distinct[:, None] == tf.constant(label_map), tf.int8)
     ids = tf.gather(tf.argmax(matches, 1), indices)

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.corpus import reading
-from components.corpus.split_files import fingerprint
+from components.corpus.splits import fingerprint
 from components.errors import UserError
 from components.ingest import source
 

@@ -5,8 +5,7 @@ from collections.abc import Container
 import tensorflow as tf
 
 from components.ingest import features
-from components.ner.novelty import KnownEntities, novelty
-from components.ner.sentence import Sentence, length_class
+from components.ner.sentence import KnownEntities, Sentence, length_class, novelty
 from components.ner.tags import spans_of
 
 _ABSENT_IF_EMPTY = (features.ARRIVAL, features.FAMILIAR)

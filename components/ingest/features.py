@@ -10,7 +10,7 @@ SENTENCE = "sentence"  # id of the sentence: file and line
 STARTS = "starts"  # code point offset of each token in its text, if known
 ENDS = "ends"  # the same of each token's end
 LENGTH = "length"  # class of sentence length, for slices
-SEEN = "entity_seen"  # novelty of each entity (`components.ner.novelty`)
+SEEN = "entity_seen"  # novelty of each entity (`components.ner.sentence`)
 ARRIVAL = "arrival"  # with several spans: NEWEST or EARLIER
 FAMILIAR = (
     "token_familiar"  # whether train has each token, outside the train split of earlier spans

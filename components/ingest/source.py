@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Optional
 import apache_beam as beam
 
 from components.corpus import reading
-from components.corpus.token_mismatch import with_model_tokens
+from components.corpus.model_tokens import with_model_tokens
 from components.ingest import examples, features
-from components.ner.novelty import surface
+from components.ner.sentence import surface
 
 # The split and the Sentence. It is `Any`, because Beam may choose a special coder for a dataclass.
 _SplitAndSentence = tuple[str, Any]

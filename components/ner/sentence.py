@@ -1,8 +1,12 @@
-"""The basic values: spans and sentences, and classes of sentence length."""
+"""The basic values: spans and sentences; and the length of a sentence and the novelty of an entity, by which scores are sliced."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+UNSEEN, SEEN, SEEN_AS_OTHER = 0, 1, 2
+
 
 _LENGTH_CLASSES = {10: "up to 10 tokens", 25: "11 to 25 tokens", 50: "26 to 50 tokens"}
 _LONGER = "over 50 tokens"
@@ -44,3 +48,20 @@ class Sentence:
             tags[span.start : span.end] = ["I-" + span.type] * (span.end - span.start)
             tags[span.start] = "B-" + span.type
         return tuple(tags)
+
+
+KnownEntities = Mapping[str, Collection[str]]
+"""The entities of train: their types, by `surface`."""
+
+
+def surface(tokens: Sequence[str], span: Span) -> str:
+    """The tokens of an entity, joined by spaces."""
+    return " ".join(tokens[span.start : span.end])
+
+
+def novelty(known: KnownEntities, tokens: Sequence[str], span: Span) -> int:
+    """The novelty of an entity in a sentence: `SEEN`, `SEEN_AS_OTHER` or `UNSEEN`."""
+    types = known.get(surface(tokens, span), ())
+    if span.type in types:
+        return SEEN
+    return SEEN_AS_OTHER if types else UNSEEN

@@ -1,4 +1,4 @@
-"""Tag schemes: IOB1, IOB2, BIOES and BILOU, and conversion between tags and spans.
+"""Tag schemes: IOB1, IOB2, BIOES and BILOU, and conversion between tags and spans; and the label map of a model.
 
 Tags of all schemes are decoded as CoNLL's conlleval does. An entity begins at B-, S- or U-, and at
 any other tag without an open entity of its type. It ends after E-, L-, S- or U-, and before any tag
@@ -16,6 +16,9 @@ from functools import lru_cache
 from itertools import pairwise
 
 from components.ner.sentence import Span
+
+OUTSIDE = "O"  # its number is 0
+
 
 # The part of an entity (begin, inside, end, single) for which each prefix of a scheme stands.
 _PARTS = {
@@ -181,3 +184,25 @@ def misfits(pairs: Mapping[tuple[str, str], int], scheme: str) -> int:
     return sum(
         count for (left, right), count in pairs.items() if _misfit(left, right, scheme) is not None
     )
+
+
+def label_map(types: Iterable[str]) -> tuple[str, ...]:
+    """The label map of a model: `O`, then `B-` and `I-` of each type, types in alphabetical order.
+
+    The types come from the closed domain of tags in the curated schema rather than from the data, so that a type that
+    is missing from one span of data does not change the model's shape.
+
+    >>> label_map(["PER", "LOC"])
+    ('O', 'B-LOC', 'I-LOC', 'B-PER', 'I-PER')
+    """
+    return (OUTSIDE, *(f"{prefix}-{name}" for name in sorted(set(types)) for prefix in "BI"))
+
+
+def types_of(tags: Iterable[str]) -> tuple[str, ...]:
+    """The types of IOB2 tags, without duplicates, in alphabetical order."""
+    return tuple(sorted({tag[2:] for tag in tags if tag != OUTSIDE}))
+
+
+def inside_tag(tag: str) -> str:
+    """The tag that continues the entity of `tag`: `I-PER` for `B-PER`, `O` for `O`."""
+    return tag if tag == OUTSIDE else f"I-{tag[2:]}"

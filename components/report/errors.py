@@ -14,8 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from components.ner.novelty import surface
-from components.ner.sentence import Sentence, Span
+from components.ner.sentence import Sentence, Span, surface
 from components.report.alignment import Pair, Prediction, overlap
 from components.report.figures import (
     BOUNDARY,

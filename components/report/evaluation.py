@@ -18,9 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.evaluation.reliability import BINS, binned, error_by_chance, expected_error
-from components.ner.novelty import SEEN, SEEN_AS_OTHER, UNSEEN, KnownEntities, novelty, surface
 from components.ner.scores import PRF, score, score_all
-from components.ner.sentence import LENGTH_CLASSES, Sentence, Span, length_class
+from components.ner.sentence import (
+    LENGTH_CLASSES,
+    SEEN,
+    SEEN_AS_OTHER,
+    UNSEEN,
+    KnownEntities,
+    Sentence,
+    Span,
+    length_class,
+    novelty,
+    surface,
+)
 from components.report.alignment import (
     NO_MATCHES,
     Pair,

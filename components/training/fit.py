@@ -14,7 +14,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
 from components.features import preprocessing
-from components.ner import labels
+from components.ner.tags import label_map
 from components.settings import Model, Training
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
@@ -57,7 +57,7 @@ class TrainingInputs:
 
         return cls(
             transform=tft.TFTransformOutput(fn_args.transform_graph_path),
-            labels=labels.label_map(
+            labels=label_map(
                 curated_schema.entity_types(curated_schema.read_schema(fn_args.schema_path))
             ),
             train=files(fn_args.train_files),

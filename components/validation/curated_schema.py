@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components import atomic_io
 from components.errors import UserError
 from components.ingest import features
-from components.ner import labels
+from components.ner.tags import OUTSIDE, label_map, types_of
 
 # Thresholds of drift: Jensen-Shannon divergences (base 2, from 0 to 1), and L-infinity norms, which
 # are the largest change of a value's share. Adjacent parts of 100 to 1,000 sentences of one corpus
@@ -36,7 +36,7 @@ _HEADER = """\
 def make_schema(types: Iterable[str]) -> schema_pb2.Schema:
     """Makes the schema of a corpus with these entity types, in any order."""
     schema = schema_pb2.Schema()
-    schema.string_domain.add(name="tags", value=labels.label_map(types))
+    schema.string_domain.add(name="tags", value=label_map(types))
     for feature in features.FEATURES:
         entry = schema.feature.add(name=feature.name, type=_TYPES[feature.kind])
         if feature.always:
@@ -111,15 +111,13 @@ def entity_types(schema: schema_pb2.Schema, path: str = "the schema") -> tuple[s
         if feature.name == features.TAGS:
             values = domains.get(feature.domain, list(feature.string_domain.value))
             wrong = [
-                value
-                for value in values
-                if value != labels.OUTSIDE and value[:2] not in ("B-", "I-")
+                value for value in values if value != OUTSIDE and value[:2] not in ("B-", "I-")
             ]
             if wrong:
                 raise UserError(
                     f"{path}: the domain of tags holds {wrong[0]!r}; expected O, B-TYPE and I-TYPE"
                 )
-            types = labels.types_of(values)
+            types = types_of(values)
             if types:
                 return types
     raise UserError(

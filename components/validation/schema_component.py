@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts
 
 from components import atomic_io
 from components.ingest import features
-from components.ner import labels
+from components.ner.tags import types_of
 from components.validation import curated_schema
 from components.validation.statistics import load_statistics, string_values
 
@@ -40,7 +40,7 @@ def CuratedSchema(
             for split in load_statistics(statistics).values()
             for tag in string_values(split, features.TAGS)
         }
-        curated_schema.write_schema(curated_schema.make_schema(labels.types_of(tags)), file)
+        curated_schema.write_schema(curated_schema.make_schema(types_of(tags)), file)
         atomic_io.write_text(_inferred_copy(file), file.read_text(encoding="utf-8"))
     content = curated_schema.with_all_features(curated_schema.read_schema(file))
     tfdv.write_schema_text(content, str(Path(schema.uri) / "schema.pbtxt"))

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from components.corpus.split_files import is_json_name
+from components.corpus.splits import is_json_name
 from components.corpus.text_files import COMPRESSED
 from components.errors import UserError
 from components.storage import remote

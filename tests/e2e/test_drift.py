@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import components.ner.labels
+import components.ner.tags
 
 pytestmark = pytest.mark.slow
 
@@ -17,11 +17,10 @@ def measure_drift(tmp_path_factory):
     import apache_beam as beam
     import tensorflow_data_validation as tfdv
 
-    from components.corpus.find_corpus import find_corpus
+    from components.corpus.find_corpus import Choice, find_corpus
     from components.corpus.reading import ReadOptions, read_corpus
-    from components.corpus.window import Choice
     from components.ingest import source
-    from components.validation import curated_schema, drift
+    from components.validation import curated_schema, data_gate
     from pipeline import graph
 
     def measure(path, **choice):
@@ -39,10 +38,10 @@ def measure_drift(tmp_path_factory):
             for split in splits.names
         }
         tags = {tag for _, sentence in read_corpus(splits) for tag in sentence.tags}
-        measurements = drift.measure_drift(
+        measurements = data_gate.measure_drift(
             statistics,
             None,
-            curated_schema.make_schema(components.ner.labels.types_of(tags)),
+            curated_schema.make_schema(components.ner.tags.types_of(tags)),
             "span 9",
         )
         return {measurement.of: measurement for measurement in measurements}
@@ -154,7 +153,9 @@ def test_an_unknown_tag_is_attributed_to_the_only_span():
 
 
 def test_a_single_span_has_no_drift():
-    from components.validation import curated_schema, drift
+    from components.validation import curated_schema, data_gate
 
     splits = {"train": tag_statistics(rest=["O", "B-PER"]), "dev": tag_statistics(rest=["O"])}
-    assert drift.measure_drift(splits, None, curated_schema.make_schema(["PER"]), "span 6") == ()
+    assert (
+        data_gate.measure_drift(splits, None, curated_schema.make_schema(["PER"]), "span 6") == ()
+    )

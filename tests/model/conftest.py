@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 from components.features import text_ops
-from components.ner import labels
+from components.ner.tags import label_map
 from components.settings import Model
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
 
-LABELS = labels.label_map(["ORG", "PER"])
+LABELS = label_map(["ORG", "PER"])
 SMALL = Model(
     word_dimensions=4,
     vector_units=6,

@@ -16,11 +16,11 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-from components.corpus import reading, split_files
+from components.corpus import reading
 from components.export import card, signatures
 from components.features import preprocessing
 from components.features.preprocessing import TransformGraph
-from components.ner import labels
+from components.ner.tags import label_map
 from components.settings import Model, Training, Vocabulary
 from components.training.fit import TrainingInputs, TrainingJob
 from components.training.run import fit
@@ -110,7 +110,7 @@ def transform(sentences, granularity, folder):
             )
     train, dev = ([str(folder / f"{split}-00000-of-00001.gz")] for split in ("train", "dev"))
     output = tft.TFTransformOutput(str(folder / "transform"))
-    return TrainingInputs(output, labels.label_map(types), train, dev, vectors=None)
+    return TrainingInputs(output, label_map(types), train, dev, vectors=None)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("granularity")
     lines = (json.dumps({"text": text, "entities": spans}) + "\n" for text, spans in made_corpus())
     (folder / "all.jsonl").write_text("".join(lines), encoding="utf-8")
-    splits = split_files.find_splits(str(folder / "all.jsonl"))
+    splits = reading.find_splits(str(folder / "all.jsonl"))
     plan = reading.make_plan(splits)
     assert str(plan.granularity) == "fine,Arabic,Hangul,Hebrew"
     sentences = {"train": [], "dev": []}

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.reliability import expected_error
-from components.ner import labels
-from components.ner.tags import spans_of
+from components.ner.tags import label_map, spans_of
 from components.tagger import crf
 from components.tagger.batch import Sentences, pack, unique_tokens_of_sentences
 from components.tagger.network import Sizes
@@ -218,7 +217,7 @@ def test_outside_bias_finds_the_entities_that_the_best_path_misses(files):
 
 def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all():
     """Of three types that look alike, one is right more often than the others."""
-    tagger = Tagger(Sizes(9, 9, 9), labels.label_map(["COMMON", "OFTEN", "RARE"]), SMALL)
+    tagger = Tagger(Sizes(9, 9, 9), label_map(["COMMON", "OFTEN", "RARE"]), SMALL)
     begin = {name: tagger.labels.index(f"B-{name}") for name in ("COMMON", "OFTEN", "RARE")}
     found = np.array([begin["COMMON"], begin["OFTEN"]] * 100 + [begin["RARE"]])
     right = (

@@ -3,7 +3,7 @@
 Add a format in three steps:
 
 1. Write a subclass of `Format` (`formats/base.py`) into the module of its family in this folder; `PipeTokens` in
-   `conll_variants.py` is a short example. `detect` looks at the beginning of a file (`Sample`: its bytes, its lines, its
+   `tables.py` is a short example. `detect` looks at the beginning of a file (`Sample`: its bytes, its lines, its
    first JSON record), never at the ending alone. `read` yields one record at a time and holds no more than that in
    memory:
      `TokenRecord`  tokens with tags as the file writes them (B-PER, B_PER, PER, … are normalized later), or with spans
@@ -26,13 +26,11 @@ from __future__ import annotations
 
 from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
 from components.corpus.formats.conll import ConllColumns
-from components.corpus.formats.conll_variants import Conll2012Brackets, ConlluMisc, PipeTokens
-from components.corpus.formats.inline_xml import InlineXml
 from components.corpus.formats.jsonl import JsonTexts
 from components.corpus.formats.label_studio import LabelStudioJson
 from components.corpus.formats.spacy_docs import SpacyDocBin, SpacyTrainingJson
-from components.corpus.formats.standoff import BratStandoff, WebannoTsv
-from components.corpus.formats.tables import CsvTable
+from components.corpus.formats.standoff import BratStandoff, InlineXml, WebannoTsv
+from components.corpus.formats.tables import Conll2012Brackets, ConlluMisc, CsvTable, PipeTokens
 from components.corpus.formats.token_json import GlinerJson, HuggingFaceTokens, ParquetTokens
 from components.corpus.text_files import lines
 from components.errors import UserError

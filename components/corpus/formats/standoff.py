@@ -1,4 +1,4 @@
-"""Standoff annotation: brat's `.ann` files with their texts, and WebAnno (INCEpTION) TSV 3.
+"""Standoff annotation: brat's `.ann` files with their texts, and WebAnno (INCEpTION) TSV 3; and inline XML, which is only named.
 
 brat     doc.txt:  Ada met Bob in Rome.
          doc.ann:  T1<TAB>PER 0 3<TAB>Ada
@@ -37,6 +37,9 @@ from components.ner.tokens import text_of
 _BRAT_LINE = re.compile(r"^([TREAMN#*]\d*)\t(.*)$")
 _DISCONTINUOUS = "discontinuous spans, left out"
 _SEVERAL_LINES = "spans over several lines of the text, whose lines are read as one sentence"
+
+
+_TAGGED = re.compile(r"<(\w+)[^<>]*>[^<>]{1,200}</\1>")
 
 
 class BratStandoff(Format):
@@ -283,3 +286,24 @@ def _escaped_text(text: str) -> str:
 def _utf16(text: str) -> int:
     """The length of a text in UTF-16 units, which WebAnno counts."""
     return len(text) + sum(character > "\uffff" for character in text)
+
+
+class InlineXml(Format):
+    """Text with entities in XML tags, as <ENAMEX TYPE="PER">Ada</ENAMEX>; it is refused."""
+
+    name = "xml"
+    title = "inline XML"
+    holds = "texts"
+
+    def detect(self, sample: Sample) -> bool:
+        """The file begins with a tag and has text in tags."""
+        begin = sample.text.lstrip()[:1]
+        return begin == "<" and _TAGGED.search(sample.text[:100_000]) is not None
+
+    def read(self, source: Source) -> Iterator[Record]:
+        """Raises UserError with what to do."""
+        raise UserError(
+            f"{source.path}: found inline XML; expected one of the formats that tfx-ner reads. Export"
+            " the corpus as CoNLL columns, brat standoff or JSON with character spans"
+        )
+        yield

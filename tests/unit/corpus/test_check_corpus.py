@@ -5,7 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from components.corpus.characters import (
+from components.corpus.check import check_corpus
+from components.corpus.counts import (
     CONTROL,
     EMPTY,
     MOJIBAKE,
@@ -15,7 +16,6 @@ from components.corpus.characters import (
     ZERO_WIDTH,
     odd_kinds,
 )
-from components.corpus.check import check_corpus
 from components.corpus.reading import DEFAULTS, ReadOptions
 from components.errors import UserError
 from pipeline.commands.check import check as check_command

@@ -4,9 +4,8 @@ import os
 
 import pytest
 
-from components.corpus.find_corpus import find_corpus
+from components.corpus.find_corpus import Choice, find_corpus
 from components.corpus.reading import Splits, read_corpus
-from components.corpus.window import Choice
 from components.errors import UserError
 
 LINE = "Ada\tB-PER\n\n"

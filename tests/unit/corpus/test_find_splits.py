@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from components.corpus.split_files import find_splits, splits_named
+from components.corpus.splits import find_splits, splits_named
 from components.errors import UserError
 
 

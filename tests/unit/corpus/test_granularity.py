@@ -5,11 +5,10 @@ import json
 import pytest
 
 from components.corpus.check import check_corpus
-from components.corpus.choose_granularity import EdgeCounts, remedies_at
+from components.corpus.model_tokens import EdgeCounts, remedies_at, with_model_tokens
 from components.corpus.options import ReadOptions
 from components.corpus.reading import Plan, make_plan, read_corpus, read_sentences
-from components.corpus.split_files import find_splits
-from components.corpus.token_mismatch import with_model_tokens
+from components.corpus.splits import find_splits
 from components.errors import UserError
 from components.ner.granularity import WORDS, parse_granularity
 from components.ner.sentence import Sentence, Span

@@ -7,7 +7,7 @@ import pytest
 from components.corpus.check import check_corpus
 from components.corpus.options import ReadOptions
 from components.corpus.reading import Plan, make_plan, read_corpus, read_sentences
-from components.corpus.split_files import find_splits
+from components.corpus.splits import find_splits
 from components.errors import UserError
 from components.ner.sentence import Span
 from components.ner.tokens import join_tokens

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.corpus.data_spans import DataSpan
-from components.corpus.window import Choice, choose
+from components.corpus.find_corpus import Choice, choose
 from components.errors import UserError
 
 

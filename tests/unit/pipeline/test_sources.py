@@ -63,10 +63,6 @@ def test_different_steps_have_different_hashes(tree):
         ("components/ingest/example_gen.py", {"ingest.example_gen"}),
         ("components/ingest/source.py", {"ingest.example_gen"}),
         ("components/ingest/examples.py", {"ingest.example_gen", "report.component"}),
-        (
-            "components/ner/novelty.py",
-            {"ingest.example_gen", "evaluation.entity_metric", "report.component"},
-        ),
         ("components/report/alignment.py", {"report.component"}),
         ("components/report/card.py", set()),
         ("components/corpus/formats/conll.py", {"ingest.example_gen"}),
@@ -82,11 +78,13 @@ def test_a_change_reaches_the_steps_that_import_it_and_no_others(tree, module, s
     [
         (
             "components/ner/tags.py",
-            {"ingest.example_gen", "training.run", "evaluation.entity_metric"},
-        ),
-        (
-            "components/ner/labels.py",
-            {"validation.schema_component", "features.preprocessing", "training.run"},
+            {
+                "ingest.example_gen",
+                "validation.schema_component",
+                "features.preprocessing",
+                "training.run",
+                "evaluation.entity_metric",
+            },
         ),
         ("components/features/text_ops.py", {"features.preprocessing", "training.run"}),
         ("components/__init__.py", {entry.partition(".")[2] for entry in ENTRIES}),
@@ -142,7 +140,7 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
         for path in (ROOT / "components").rglob("*.py")
     }
     by_commands_only = {
-        *(f"components.corpus.{name}" for name in ("check", "convert", "find_corpus", "window")),
+        *(f"components.corpus.{name}" for name in ("check", "convert", "find_corpus")),
         "components.export.evaluation",
         "components.export.output_formats",
     }

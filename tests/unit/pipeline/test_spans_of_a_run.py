@@ -3,8 +3,8 @@
 import pytest
 
 from components.corpus.data_spans import Rules
+from components.corpus.find_corpus import Choice
 from components.corpus.reading import ReadOptions
-from components.corpus.window import Choice
 from components.errors import UserError
 from pipeline import config, preflight
 

@@ -1,15 +1,19 @@
-"""Chooses the granularity of the model's tokenizer by where the entities of a corpus begin and end."""
+"""How the entities of a corpus fit the tokens that the model makes of text: chooses the granularity of its tokenizer, counts
+the entities that it cannot mark, and gives a corpus of characters the model's tokens.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import regex
 
 from components.ner.granularity import FINE_NAME, WORDS, Granularity
-from components.ner.tokens import is_space, single_pattern
+from components.ner.sentence import Sentence, Span
+from components.ner.tokens import are_characters, is_space, join_tokens, single_pattern, tokenize
 
 # Scripts whose letters may be chosen as tokens: they have no upper and lower case, and their languages
 # attach particles, prefixes or case endings to names. Of an edge inside a word of other scripts, most
@@ -40,6 +44,11 @@ CHOSEN_SCRIPTS = (
 _SMALL_SHARE = 0.02
 # A granularity fits if at most this share of those entities still begins or ends inside a token.
 _REST_SHARE = 0.1
+
+# Shares of the entities that do not begin and end where the model's tokens do.
+_USELESS = 0.5
+_WORTH_A_WARNING = 0.01
+
 
 _RUN_CHARACTER = regex.compile(rf"(?!{single_pattern(WORDS)})[\p{{L}}\p{{N}}]")
 _LETTER = regex.compile(r"\p{L}")
@@ -153,3 +162,81 @@ class EdgeCounts:
                 break
             parts = parts | {best}
         return parts
+
+
+class TokenMismatch:
+    """Counts entities of a corpus that begin or end inside the model's tokens once its tokens are
+    joined to text.
+
+    The model learns the tokens of the corpus and is asked about text: entities that it cannot mark
+    there are learned in vain. Sentences that came with a text have the model's tokens already.
+
+    Args:
+      granularity: how fine the model's tokens are.
+    """
+
+    def __init__(self, granularity: Granularity = WORDS) -> None:
+        self._granularity = granularity
+        self.entities = self.misfits = 0
+        self.first = ""
+
+    def add(self, sentence: Sentence) -> None:
+        """Counts the entities of a sentence."""
+        if not sentence.spans:
+            return
+        self.entities += len(sentence.spans)
+        if sentence.text is not None:
+            return
+        text, offsets = join_tokens(sentence.tokens)
+        if text.count(" ") == len(offsets) - 1 and " " not in sentence.tokens:
+            return  # joined by spaces: no token of the model spans two of the corpus
+        tokens = tokenize(text, self._granularity)
+        starts, ends = {start for start, _ in tokens}, {end for _, end in tokens}
+        for span in sentence.spans:
+            if offsets[span.start][0] not in starts or offsets[span.end - 1][1] not in ends:
+                self.misfits += 1
+                self.first = self.first or f"{sentence.file}:{sentence.line + span.start}"
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether a model of this corpus would find few of its entities in text."""
+        return self.misfits > _USELESS * self.entities
+
+    @property
+    def is_worth_a_warning(self) -> bool:
+        """Whether scores on the corpus's tokens would be too high."""
+        return self.misfits > _WORTH_A_WARNING * self.entities
+
+    def __str__(self) -> str:
+        return (
+            f"{self.misfits} of {self.entities} entities begin or end inside a token that the model makes of text, the first"
+            f" at {self.first} (the corpus has single characters as tokens)"
+        )
+
+
+def with_model_tokens(sentence: Sentence, granularity: Granularity) -> Sentence:
+    """The sentence with the tokens that the model makes of its text, where the corpus has the single
+    characters of a text as tokens, white space among them.
+
+    Args:
+      sentence: the sentence.
+      granularity: how fine the model's tokens are. With words nothing changes.
+
+    Returns:
+      The sentence with its text; unchanged if it is no sentence of characters, or if an entity begins
+      or ends inside a token of the model.
+    """
+    if granularity == WORDS or sentence.text is not None or not are_characters(sentence.tokens):
+        return sentence
+    text, character_offsets = join_tokens(sentence.tokens)
+    offsets = tuple(tokenize(text, granularity))
+    starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
+    spans = []
+    for span in sentence.spans:
+        start, end = character_offsets[span.start][0], character_offsets[span.end - 1][1]
+        first, last = bisect_right(starts, start) - 1, bisect_left(ends, end)
+        if first < 0 or last == len(ends) or (starts[first], ends[last]) != (start, end):
+            return sentence
+        spans.append(Span(first, last + 1, span.type))
+    tokens = tuple(text[start:end] for start, end in offsets)
+    return replace(sentence, tokens=tokens, spans=tuple(spans), offsets=offsets, text=text)
