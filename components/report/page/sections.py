@@ -1,29 +1,225 @@
-"""The content of the page's tables, cut to a readable size; totals stay exact."""
+"""The content of the report's page: highlights, tables and example sentences.
+
+Tables are cut to a readable size; totals stay exact.
+"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nlargest
+from itertools import groupby
 
 from components.report.figures import (
+    BOUNDARY,
+    BOUNDARY_AND_TYPE,
+    MISSED,
     OUTSIDE,
+    SPURIOUS,
+    WRONG_TYPE,
     Confusion,
     Data,
     EarlierRun,
     ErrorGroup,
     ErrorKind,
+    Errors,
     Evaluation,
+    Example,
+    ExampleEntity,
+    Figures,
     Thresholds,
     TypeFigures,
     Verdict,
 )
 from components.settings import flatten
 
+KIND_NAMES = {
+    MISSED: "missed",
+    BOUNDARY: "wrong boundary",
+    WRONG_TYPE: "wrong type",
+    BOUNDARY_AND_TYPE: "wrong boundary and type",
+    SPURIOUS: "spurious",
+}
+
+# Sizes
+MAXIMUM_HIGHLIGHTS = 8
 HEAT_MAP_TYPES = 20
 TOTAL_EXAMPLES = 300
 GROUPS_PER_KIND = 12
-OTHER_TYPES = "other types"
 MAXIMUM_RUNS = 60  # in the chart of earlier runs
+LONGEST_TOKEN = 80
+
+OTHER_TYPES = "other types"
+
+# Smaller differences may well be chance: they are no highlights.
+_MINIMUM_SUPPORT = 20
+_RECALL_GAP = 0.1
+_CALIBRATION_ERROR = 0.05
+_F1_GAIN = 0.005
+_OVERLAP = 0.01
+
+# Characters that change the direction of the following text are shown as their code points.
+_DIRECTION_CONTROLS = {
+    code: f"⟨U+{code:04X}⟩" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+@dataclass(frozen=True)
+class Highlight:
+    """A sentence about the figures."""
+
+    text: str
+    section: str  # id of the section with the details
+
+
+def highlights(figures: Figures) -> tuple[Highlight, ...]:
+    """Returns at most `MAXIMUM_HIGHLIGHTS` highlights, the most important first."""
+    evaluation = figures.evaluation
+    every = (
+        *_error_highlights(evaluation.errors),
+        *_slice_highlights(evaluation),
+        *_data_highlights(figures),
+        *_score_highlights(evaluation),
+        *_label_highlights(evaluation),
+    )
+    return every[:MAXIMUM_HIGHLIGHTS]
+
+
+def _error_highlights(errors: Errors) -> Iterator[Highlight]:
+    if not errors.count:
+        return
+    by_type: Counter[str] = Counter()
+    by_kind: Counter[str] = Counter()
+    for kind in errors.kinds:
+        by_type[kind.type] += kind.count
+        by_kind[kind.kind] += kind.count
+    [(kind_name, count)] = by_kind.most_common(1)
+    share = _share(count, errors.count)
+    yield Highlight(f"The most frequent error is “{KIND_NAMES[kind_name]}”: {share}.", "errors")
+    if len(by_type) > 2:
+        [(type_name, count)] = by_type.most_common(1)
+        share = _share(count, errors.count)
+        yield Highlight(f"The type with the most errors is {type_name}: {share}.", "errors")
+    for group, type_name in _largest_group(errors, MISSED):
+        times = f"{group.count:,} of {group.total:,}" if group.total else f"{group.count:,}"
+        yield Highlight(f"“{group.label}” ({type_name}) is missed {times} times.", "errors")
+    for group, type_name in _largest_group(errors, WRONG_TYPE):
+        yield Highlight(
+            f"{type_name} is predicted as {group.label} {group.count:,} times.", "confusion"
+        )
+
+
+def _largest_group(errors: Errors, kind_name: str) -> list[tuple[ErrorGroup, str]]:
+    """The largest named group of a kind of error and its type, if it has more than two errors."""
+    groups = [
+        (group, kind.type)
+        for kind in errors.kinds
+        if kind.kind == kind_name
+        for group in kind.groups
+        if group.label and group.count > 2
+    ]
+    return nlargest(1, groups, key=lambda pair: pair[0].count)
+
+
+def _slice_highlights(evaluation: Evaluation) -> Iterator[Highlight]:
+    slices = evaluation.slices
+    for subsets in (slices.novelty, slices.case, slices.entity_length):
+        large = [subset for subset in subsets if subset.score.support >= _MINIMUM_SUPPORT]
+        if not large:
+            continue
+        by_recall = sorted(large, key=lambda subset: subset.score.recall)
+        worst, best = by_recall[0], by_recall[-1]
+        if best.score.recall - worst.score.recall >= _RECALL_GAP:
+            share = _share(worst.score.support, evaluation.overall.support)
+            yield Highlight(
+                f"Recall is {worst.score.recall:.2f} for entities “{worst.name}” ({share}), but"
+                f" {best.score.recall:.2f} for “{best.name}”.",
+                "slices",
+            )
+
+
+def _data_highlights(figures: Figures) -> Iterator[Highlight]:
+    evaluated = figures.evaluation.split
+    for overlap in figures.data.overlaps:
+        if overlap.right == evaluated and overlap.sentence_share >= _OVERLAP:
+            yield Highlight(
+                f"{overlap.sentence_share:.0%} of the sentences of {evaluated} also occur in"
+                f" {overlap.left}: the scores are better than they will be on new text.",
+                "data",
+            )
+    train_types = {split.name: split.types for split in figures.data.splits}.get("train", {})
+    untrained = [
+        type_.type
+        for type_ in figures.evaluation.types
+        if type_.score.support and train_types and not train_types.get(type_.type)
+    ]
+    if untrained:
+        yield Highlight(
+            f"{evaluated} has types that do not occur in train: {', '.join(untrained[:5])}.", "data"
+        )
+    if figures.data.anomalies:
+        anomalies = many(len(figures.data.anomalies), "anomaly", "anomalies")
+        yield Highlight(f"TensorFlow Data Validation reports {anomalies}.", "data")
+
+
+def _score_highlights(evaluation: Evaluation) -> Iterator[Highlight]:
+    reliability = evaluation.reliability
+    if reliability.bins and reliability.exceeds(_CALIBRATION_ERROR):
+        bins = reliability.bins
+        gap = sum(bin_.count * (bin_.confidence - bin_.accuracy) for bin_ in bins)
+        gap /= sum(bin_.count for bin_ in bins)
+        direction = "higher" if gap > 0 else "lower"
+        if abs(gap) <= reliability.error / 2:
+            direction = "higher for some entities and lower for others"
+        yield Highlight(
+            f"Scores are {direction} than the share of correct predictions; the calibration error"
+            f" is {reliability.error:.2f}.",
+            "scores",
+        )
+    thresholds = evaluation.thresholds
+    if thresholds.thresholds:
+        best = thresholds.overall.scores[thresholds.best]
+        if best.f1 - evaluation.overall.f1 >= _F1_GAIN:
+            yield Highlight(
+                "Keeping only predictions with a score of at least"
+                f" {thresholds.thresholds[thresholds.best]:.2f} would give F1 {best.f1:.3f} here.",
+                "threshold",
+            )
+
+
+def _label_highlights(evaluation: Evaluation) -> Iterator[Highlight]:
+    suspects = evaluation.suspects
+    if suspects.conflict_count:
+        names = many(suspects.conflict_count, "name has", "names have")
+        yield Highlight(
+            f"{names} several labels in train; check whether that is intended.", "suspects"
+        )
+    if suspects.disagreement_count:
+        predictions = many(suspects.disagreement_count, "confident prediction")
+        verb = "contradicts" if suspects.disagreement_count == 1 else "contradict"
+        yield Highlight(
+            f"{predictions} {verb} the labels of {evaluation.split}; check the labels.", "suspects"
+        )
+    rare = [type_.type for type_ in evaluation.types if 0 < type_.score.support < _MINIMUM_SUPPORT]
+    if rare:
+        names = ", ".join(rare[:5]) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
+        yield Highlight(
+            f"{evaluation.split} has fewer than {_MINIMUM_SUPPORT} entities of {names}: their"
+            " scores are mostly chance.",
+            "types",
+        )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,} ({part / whole:.0%})" if whole else f"{part:,}"
+
+
+def many(number: int, singular: str, plural: str = "") -> str:
+    """Formats a count with its noun.
+
+    >>> many(1, "sentence"), many(1200, "entity", "entities")
+    ('1 sentence', '1,200 entities')
+    """
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 @dataclass(frozen=True)
@@ -47,27 +243,26 @@ class HeatMap:
 def heat(confusion: Confusion) -> HeatMap:
     """Shades the confusion matrix and combines the rarest types where there are many."""
     labels, counts = confusion.labels, confusion.counts
-    types = [index for index, label in enumerate(labels) if label != OUTSIDE]
-    outside = [index for index, label in enumerate(labels) if label == OUTSIDE]
+    *types, outside = range(len(labels))
 
     def size(index: int) -> int:
         return sum(counts[index]) + sum(row[index] for row in counts)
 
-    kept = types
-    if len(types) > HEAT_MAP_TYPES:
-        kept = sorted(nlargest(HEAT_MAP_TYPES, types, key=size))
+    kept = sorted(nlargest(HEAT_MAP_TYPES, types, key=size))
     folded = [index for index in types if index not in kept]
-    groups = [[index] for index in kept] + ([folded] if folded else []) + [outside]
-    names = [*(labels[index] for index in kept), *([OTHER_TYPES] if folded else []), OUTSIDE]
+    groups = [(labels[index], [index]) for index in kept]
+    if folded:
+        groups.append((OTHER_TYPES, folded))
+    groups.append((OUTSIDE, [outside]))
     rows = []
-    for row_index, (name, gold) in enumerate(zip(names, groups)):
-        row = [sum(counts[i][j] for i in gold for j in predicted) for predicted in groups]
+    for row_index, (name, gold) in enumerate(groups):
+        row = [sum(counts[i][j] for i in gold for j in predicted) for _, predicted in groups]
         cells = tuple(
             Cell(count, _shade(count, sum(row)), column == row_index)
             for column, count in enumerate(row)
         )
         rows.append((name, cells))
-    return HeatMap(tuple(names), tuple(rows), len(folded))
+    return HeatMap(tuple(name for name, _ in groups), tuple(rows), len(folded))
 
 
 def _shade(part: int, whole: int) -> int:
@@ -196,3 +391,92 @@ def types_of(data: Data) -> list[str]:
     for split in data.splits:
         totals.update(split.types)
     return sorted(totals, key=lambda type_name: (-totals[type_name], type_name))
+
+
+# Example sentences
+
+_Entities = tuple[ExampleEntity | None, ExampleEntity | None]  # true and predicted, of a token
+_OUTSIDE = (None, None)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text within the same true entity and the same predicted entity."""
+
+    text: str
+    gold: ExampleEntity | None = None
+    predicted: ExampleEntity | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """Overlapping entities, divided into pieces at every boundary."""
+
+    pieces: tuple[Piece, ...]
+    gold: tuple[ExampleEntity, ...]
+    predicted: tuple[ExampleEntity, ...]
+    is_subject: bool  # the example was chosen because of these entities
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether the predicted entities equal the true ones."""
+        return self.gold == tuple(replace(entity, score=None) for entity in self.predicted)
+
+
+def parts(example: Example) -> Iterator[str | Region]:
+    """Yields a sentence in order: text outside all entities, and regions.
+
+    The true entities must be disjoint, and so must the predicted ones.
+    """
+    tokens = [cut(token, LONGEST_TOKEN).translate(_DIRECTION_CONTROLS) for token in example.tokens]
+    entities = [
+        (_entity_at(example.gold, index), _entity_at(example.predicted, index))
+        for index in range(len(tokens))
+    ]
+    start = 0
+    for end in range(1, len(tokens) + 1):
+        if end < len(tokens) and _is_connected(entities[end - 1], entities[end]):
+            continue
+        if entities[start] == _OUTSIDE:
+            yield " ".join(tokens[start:end])
+        else:
+            gold, predicted = (
+                tuple(dict.fromkeys(filter(None, column))) for column in zip(*entities[start:end])
+            )
+            yield Region(
+                pieces=tuple(_pieces(tokens[start:end], entities[start:end])),
+                gold=gold,
+                predicted=predicted,
+                is_subject=start < example.end and example.start < end,
+            )
+        start = end
+
+
+def _is_connected(left: _Entities, right: _Entities) -> bool:
+    """Whether neighbouring tokens are in the same entity, or both outside all entities."""
+    return left == right or _shared(left, right) != _OUTSIDE
+
+
+def _shared(left: _Entities, right: _Entities) -> _Entities:
+    """The true and the predicted entity that two tokens have in common."""
+    gold, predicted = (mine if mine == theirs else None for mine, theirs in zip(left, right))
+    return gold, predicted
+
+
+def _pieces(tokens: Sequence[str], entities: Sequence[_Entities]) -> Iterator[Piece]:
+    """Yields the pieces of a region; a space belongs to the entities that continue across it."""
+    previous = None
+    for (gold, predicted), group in groupby(range(len(tokens)), key=entities.__getitem__):
+        if previous:
+            yield Piece(" ", *_shared(previous, (gold, predicted)))
+        yield Piece(" ".join(tokens[index] for index in group), gold, predicted)
+        previous = gold, predicted
+
+
+def _entity_at(entities: Sequence[ExampleEntity], token: int) -> ExampleEntity | None:
+    return next((entity for entity in entities if entity.start <= token < entity.end), None)
+
+
+def cut(text: str, limit: int) -> str:
+    """Shortens a text to `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

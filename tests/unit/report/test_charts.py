@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.report.figures import Interval
-from components.report.page import axes, rendering
+from components.report.page import axes, environment
 from components.report.page.axes import Axis
 
 NUMBERS = st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number, 6))
 
 
 def charts():
-    return rendering.environment().get_template("charts.html").module
+    return environment().get_template("charts.html").module
 
 
 def drawn(svg, tag):

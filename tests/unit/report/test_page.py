@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from components.report.figures import ErrorGroup
-from components.report.page import highlights, render, render_comparison
+from components.report.page import render, render_comparison
+from components.report.page.sections import highlights
 from tests.unit.report import made_figures as made
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,9 +86,9 @@ def shown(request):
     return Page(render(CASES[request.param]()))
 
 
-@pytest.mark.parametrize("module", ["rendering", "wording", "axes"])
+@pytest.mark.parametrize("module", ["page", "page.axes", "page.sections"])
 def test_the_examples_in_the_docstrings_hold(module):
-    assert doctest.testmod(importlib.import_module(f"components.report.page.{module}")).failed == 0
+    assert doctest.testmod(importlib.import_module(f"components.report.{module}")).failed == 0
 
 
 def test_every_element_is_closed(shown):
@@ -198,7 +199,7 @@ def test_nothing_heavy_is_needed():
 
 
 def test_every_highlight_links_to_a_section():
-    found = {one.section for case in CASES.values() for one in highlights.highlights(case())}
+    found = {one.section for case in CASES.values() for one in highlights(case())}
     page = Page(render(made.figures()))
     assert found and found <= {attributes.get("id") for _, attributes in page.elements}
 
@@ -212,13 +213,11 @@ def test_highlights_are_sentences_about_the_figures():
     )
     unknown = replace(train, types={"LOC": 3, "ORG": 1})
     figures = replace(figures, data=replace(figures.data, overlaps=leaked, splits=(unknown,)))
-    text = " ".join(one.text for one in highlights.highlights(figures))
+    text = " ".join(one.text for one in highlights(figures))
     assert "25% of the sentences of test also occur in train" in text
     assert "test has types that do not occur in train: PER." in text
     assert "The most frequent error is" in text
 
 
 def test_a_perfect_model_has_no_highlights_about_errors():
-    assert not any(
-        one.section == "errors" for one in highlights.highlights(made.figures(wrong=0.0))
-    )
+    assert not any(one.section == "errors" for one in highlights(made.figures(wrong=0.0)))

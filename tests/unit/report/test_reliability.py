@@ -8,7 +8,7 @@ import pytest
 from components.evaluation.reliability import error_by_chance, expected_error
 from components.report.figures import Reliability
 from components.report.page import render
-from components.report.page.highlights import highlights
+from components.report.page.sections import highlights
 from tests.unit.report import made_figures as made
 
 

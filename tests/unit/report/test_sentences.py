@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.report.figures import Example, ExampleEntity
-from components.report.page.sentences import LONGEST_TOKEN, Region, parts
+from components.report.page.sections import LONGEST_TOKEN, Region, parts
 
 
 @st.composite
