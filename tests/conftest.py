@@ -1,4 +1,4 @@
-"""What every test shares: the profile of hypothesis, the marker of what loads TensorFlow, and the record of skips."""
+"""Shared by all tests: hypothesis profile, the `tensorflow` marker, and the file of skip reasons."""
 
 import os
 from collections import Counter
@@ -9,7 +9,7 @@ from hypothesis import settings
 
 UNIT = Path(__file__).parent / "unit"
 
-# A machine shared with others may stop for a second at any example.
+# On a shared machine any example may take a second.
 settings.register_profile("without deadlines", deadline=None)
 settings.load_profile("without deadlines")
 
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Adds the reasons of the skipped tests to the file that TFX_NER_SKIPS names."""
+    """Appends the reasons of skipped tests to the file named by TFX_NER_SKIPS."""
     path = os.environ.get("TFX_NER_SKIPS")
     if not path:
         return

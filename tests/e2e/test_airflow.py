@@ -1,7 +1,7 @@
-"""The DAG under Airflow's own scheduler: which tasks run, in which order, and what becomes of them.
+"""The DAG under Airflow's scheduler: which tasks run, in which order, and their states.
 
-Airflow is in an environment of its own (`make airflow`); its database, its server on loopback and its logs are in the
-tests' folder. On two busy cores it took 6 minutes with a program that is played, and 11 with tfx-ner: set TFX_NER_LONG=1.
+Airflow is in its own environment (`make airflow`); its database and logs are in the test's folder, and its server
+listens on loopback. The tests take minutes and run with TFX_NER_LONG=1 only.
 """
 
 import contextlib
@@ -30,14 +30,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv-airflow" / "bin"
 DAG = "tfx_ner_retrain"
 TASKS = ["look", "data", "transform", "train", "evaluate", "publish"]
-ENDED = ("success", "failed")
+FINAL_STATES = ("success", "failed")
 
 
 class Airflow:
-    """A scheduler, a DAG processor and a server, with the shipped DAG for a program and its settings, and without its times."""
+    """A scheduler, a DAG processor and an API server, with the shipped DAG for a given program, without its schedule."""
 
     def __init__(self, folder: Path, program: str, settings: Path):
-        self.folder, self._number = folder, 0
+        self.folder, self._runs = folder, 0
         (folder / "dags").mkdir(parents=True)
         dag = (ROOT / "pipeline" / "deploy" / "airflow" / f"{DAG}.py").read_text(encoding="utf-8")
         changes = {
@@ -78,8 +78,8 @@ class Airflow:
         assert done.returncode == 0, done.stderr
 
     @contextlib.contextmanager
-    def at_work(self):
-        """Starts everything, and ends it."""
+    def running(self):
+        """Starts the processes, and ends them on leaving the context."""
         self.command("db", "migrate")
         with contextlib.ExitStack() as started:
             server = (
@@ -94,7 +94,7 @@ class Airflow:
             for arguments in (server, ("dag-processor",), ("scheduler", "--skip-serve-logs")):
                 started.enter_context(self._process(*arguments))
             self._wait(lambda: self._select("select 1 from dag where dag_id = ?", DAG))
-            self._wait(self._serves)
+            self._wait(self._server_listens)
             self.command("dags", "unpause", DAG)
             yield self
 
@@ -116,22 +116,22 @@ class Airflow:
                 os.killpg(process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(30)
-            with contextlib.suppress(ProcessLookupError):  # whatever of its children is left
+            with contextlib.suppress(ProcessLookupError):  # remaining child processes
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _serves(self) -> bool:
+    def _server_listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def _wait(self, condition):
         until = time.monotonic() + TIMEOUT
-        while not (found := condition()):
+        while not (value := condition()):
             assert time.monotonic() < until, {
                 log.name: log.read_text()[-2000:] for log in self.folder.glob("*.log")
             }
             time.sleep(0.5)
-        return found
+        return value
 
     def _select(self, query: str, *values: str) -> list[tuple]:
         with contextlib.closing(
@@ -139,44 +139,44 @@ class Airflow:
         ) as database:
             return database.execute(query, values).fetchall()
 
-    def ran(self) -> tuple[str, dict[str, str]]:
-        """Triggers the DAG, and gives how that run and its tasks ended."""
-        self._number += 1
-        name = f"test-{self._number}"
+    def trigger(self) -> tuple[str, dict[str, str]]:
+        """Triggers the DAG; returns the final states of the run and of its tasks."""
+        self._runs += 1
+        name = f"test-{self._runs}"
         self.command("dags", "trigger", DAG, "--run-id", name)
-        ended = "select state from dag_run where run_id = ? and state in (?, ?)"
-        [(state,)] = self._wait(lambda: self._select(ended, name, *ENDED))
+        query = "select state from dag_run where run_id = ? and state in (?, ?)"
+        [(state,)] = self._wait(lambda: self._select(query, name, *FINAL_STATES))
         return state, dict(
             self._select("select task_id, state from task_instance where run_id = ?", name)
         )
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _wanted():
+def _require_airflow():
     if not (BIN / "airflow").exists():
         pytest.skip("Airflow is not installed: make airflow installs it in .venv-airflow")
     if "TFX_NER_LONG" not in os.environ:
-        pytest.skip("it takes long: set TFX_NER_LONG=1")
+        pytest.skip("takes minutes: set TFX_NER_LONG=1")
 
 
-def test_the_scheduler_runs_a_task_a_step_and_minds_how_each_ends(tmp_path):
+def test_the_scheduler_runs_one_task_per_step_and_uses_their_exit_codes(tmp_path):
     shutil.copy(Path(__file__).with_name("fake_tfx_ner.py"), tmp_path)
-    calls, endings = tmp_path / "calls.jsonl", tmp_path / "exit_codes.json"
+    calls, exit_codes = tmp_path / "calls.jsonl", tmp_path / "exit_codes.json"
     airflow = Airflow(
         tmp_path / "airflow",
         f"{sys.executable} {tmp_path / 'fake_tfx_ner.py'}",
         tmp_path / "ner.yaml",
     )
 
-    def ran(**codes):
+    def trigger(**codes):
         calls.unlink(missing_ok=True)
-        endings.write_text(json.dumps(codes))
-        state, tasks = airflow.ran()
+        exit_codes.write_text(json.dumps(codes))
+        state, tasks = airflow.trigger()
         called = [json.loads(line) for line in calls.read_text().splitlines()]
         return state, [tasks[name] for name in TASKS], called
 
-    with airflow.at_work():
-        state, tasks, called = ran()
+    with airflow.running():
+        state, tasks, called = trigger()
         assert (state, set(tasks)) == ("success", {"success"})
         settings = ["--config", str(tmp_path / "ner.yaml")]
         assert called == [
@@ -187,43 +187,43 @@ def test_the_scheduler_runs_a_task_a_step_and_minds_how_each_ends(tmp_path):
             ),
             ["schedule", "--once", *settings],
         ]
-        nothing_new = ran(look=4)
+        nothing_new = trigger(look=4)
         assert nothing_new[:2] == ("success", ["skipped"] * 6) and len(nothing_new[2]) == 1
-        refused = ran(**{"--once": 3})
+        refused = trigger(**{"--once": 3})
         assert refused[:2] == ("success", [*["success"] * 5, "skipped"])
-        bad_data = ran(DataGate=2)
+        bad_data = trigger(DataGate=2)
         assert bad_data[:2] == ("failed", ["success", "failed", *["upstream_failed"] * 4])
         assert len(bad_data[2]) == 2
 
 
-def test_the_scheduler_takes_a_corpus_to_a_published_model(tmp_path):
+def test_the_scheduler_runs_the_pipeline_to_a_published_model(tmp_path):
     values = yaml.safe_load(
         (ROOT / "pipeline" / "deploy" / "config" / "ner.yaml").read_text(encoding="utf-8")
     )
     write_corpus(tmp_path / "data" / "span-1")
     (tmp_path / "data" / "span-1" / "_SUCCESS").touch()
     settings = {**values, "data": str(tmp_path / "data"), "workdir": str(tmp_path / "work")}
-    for one in SMALL_MODEL:
-        group, _, value = one.removeprefix("--set=").partition(".")
+    for option in SMALL_MODEL:
+        group, _, value = option.removeprefix("--set=").partition(".")
         key, _, text = value.partition("=")
         settings.setdefault(group, {})[key] = yaml.safe_load(text)
     (tmp_path / "ner.yaml").write_text(yaml.safe_dump(settings))
-    # A copy: whoever works on the sources meanwhile would make everything new.
+    # A copy, because an edit of the sources during the test would change the cache keys.
     for name in ("pipeline", "components", "serving"):
         shutil.copytree(
             ROOT / name, tmp_path / "project" / name, ignore=shutil.ignore_patterns("__pycache__")
         )
     program = f"env PYTHONPATH={tmp_path / 'project'} {sys.executable} -m pipeline.cli"
     airflow = Airflow(tmp_path / "airflow", program, tmp_path / "ner.yaml")
-    with airflow.at_work():
-        assert airflow.ran() == ("success", dict.fromkeys(TASKS, "success"))
+    with airflow.running():
+        assert airflow.trigger() == ("success", dict.fromkeys(TASKS, "success"))
         assert len(versions_in(tmp_path / "work")) == 1
-        assert airflow.ran() == ("success", dict.fromkeys(TASKS, "skipped"))
-    kept = [
+        assert airflow.trigger() == ("success", dict.fromkeys(TASKS, "skipped"))
+    outcomes = [
         json.loads((run / "outcome.json").read_text())
         for run in sorted((tmp_path / "work" / "runs").iterdir())
     ]
-    assert [one.get("until") for one in kept] == [
+    assert [outcome.get("until") for outcome in outcomes] == [
         "DataGate",
         "Transform",
         "Trainer",
@@ -232,7 +232,7 @@ def test_the_scheduler_takes_a_corpus_to_a_published_model(tmp_path):
     ]
     ran = [
         node["node"]
-        for node in kept[-1]["nodes"]
+        for node in outcomes[-1]["nodes"]
         if not node["cached"] and node["node"] not in RESOLVERS
     ]
     assert ran == ["Pusher", "Report"]

@@ -1,4 +1,4 @@
-"""Batch annotation with a model that was trained and published: several processes, a kill, and a start after it."""
+"""Batch annotation with a published model: several processes, a kill, and resuming after it."""
 
 import json
 import shutil
@@ -18,8 +18,8 @@ TEXTS = [
 SMALL_SHARDS = ("--shard-mb", "0.003")
 
 
-def by_processes(context):
-    """Annotates objects, of which some are bad, in two processes; the same again; and what predict makes of the texts."""
+def annotate_in_two_processes(context):
+    """Annotates JSON objects, one of them malformed, in two processes, repeats it, and predicts the same texts."""
     model, folder, program = context.first().version, context.folder, context.program
     lines = [json.dumps({"id": n, "text": text}) for n, text in enumerate(TEXTS[:2000])]
     lines[700] = "{"
@@ -51,8 +51,8 @@ def by_processes(context):
     }
 
 
-def killed(context):
-    """Kills an annotation when some shards are there, and starts it again, with what may not be gone on with between."""
+def kill_and_resume(context):
+    """Kills an annotation after some shards, starts it with another format, then resumes it."""
     model, folder, program = context.first().version, context.folder, context.program
     (folder / "a.txt").write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
     out = folder / "out"
@@ -68,27 +68,27 @@ def killed(context):
     )
     with program.start_command(*command) as process:
         process.wait_for(lambda: len(list(out.glob("part-*"))) >= 3)
-        process.pause()  # else it may be through with everything before another start has start_scenarios
-        beside = program.command(*command)
+        process.pause()  # else it may finish before the concurrent command starts
+        concurrent = program.command(*command)
         process.kill()
         result = process.result()
-    there = {path.name: path.read_bytes() for path in out.glob("part-*")}
-    other = program.command(*command, "--format", "conll")
+    finished_shards = {path.name: path.read_bytes() for path in out.glob("part-*")}
+    other_format = program.command(*command, "--format", "conll")
     again = program.command(*command)
     return {
         "out": out,
         "killed": result,
-        "beside": beside,
-        "there": there,
-        "other": other,
+        "concurrent": concurrent,
+        "finished shards": finished_shards,
+        "other format": other_format,
         "again": again,
     }
 
 
-SCENARIOS = {"by processes": by_processes, "killed": killed}
+SCENARIOS = {"two processes": annotate_in_two_processes, "killed": kill_and_resume}
 
 
-def objects(out):
+def read_records(out):
     return [
         json.loads(line)
         for path in sorted(out.glob("part-*"))
@@ -96,87 +96,97 @@ def objects(out):
     ]
 
 
-def places(objects):
+def spans_by_text(records):
     return [
         (
-            one["text"],
-            [(entity["start"], entity["end"], entity["type"]) for entity in one["entities"]],
+            record["text"],
+            [(entity["start"], entity["end"], entity["type"]) for entity in record["entities"]],
         )
-        for one in objects
+        for record in records
     ]
 
 
 @pytest.fixture
 def results(scenario_result):
-    return scenario_result("by processes")
+    return scenario_result("two processes")
 
 
-def test_two_processes_find_what_predict_finds_in_the_same_order(results):
+def test_annotate_has_the_entities_of_predict_in_the_same_order(results):
     assert (results["first"].code, results["first"].err) == (0, "")
     predicted = [json.loads(line) for line in results["predicted"].out.splitlines()]
-    found = objects(results["out"])
-    assert places(found) == places(predicted) and sum(len(one["entities"]) for one in found) > 1000
+    records = read_records(results["out"])
+    assert spans_by_text(records) == spans_by_text(predicted)
+    assert sum(len(record["entities"]) for record in records) > 1000
 
 
-def test_scores_are_predicts_but_for_rounding(results):
+def test_scores_are_those_of_predict_up_to_rounding(results):
     predicted = [json.loads(line) for line in results["predicted"].out.splitlines()]
-    for one, other in zip(objects(results["out"]), predicted, strict=True):
-        assert [e["score"] for e in one["entities"]] == pytest.approx(
-            [e["score"] for e in other["entities"]], abs=1e-3
+    for record, expected in zip(read_records(results["out"]), predicted, strict=True):
+        assert [entity["score"] for entity in record["entities"]] == pytest.approx(
+            [entity["score"] for entity in expected["entities"]], abs=1e-3
         )
 
 
-def test_ids_are_kept(results):
-    assert [one["id"] for one in objects(results["out"])] == [n for n in range(2000) if n != 700]
+def test_output_records_have_the_ids_of_the_input(results):
+    assert [record["id"] for record in read_records(results["out"])] == [
+        n for n in range(2000) if n != 700
+    ]
 
 
-def test_there_are_several_shards_of_each_file(results):
+def test_the_output_has_several_shards(results):
     assert len(list(results["out"].glob("part-*"))) > 8
 
 
-def test_a_bad_line_is_put_aside_and_counted(results):
+def test_a_malformed_line_is_left_out_and_counted(results):
     [left_out] = map(json.loads, (results["out"] / "_bad-lines.jsonl").read_text().splitlines())
     assert (left_out["file"], left_out["line"]) == (str(results["folder"] / "a.jsonl"), 701)
     assert "Left out: 1 bad lines" in results["first"].out
     assert json.loads((results["out"] / "_summary.json").read_text())["bad_lines"] == 1
 
 
-def test_the_same_again_changes_nothing_and_says_so(results):
+def test_repeating_a_finished_annotation_changes_no_file(results):
     assert results["again"].code == 0 and "nothing is left to do" in results["again"].out
     assert {path: path.stat().st_mtime_ns for path in results["out"].iterdir()} == results["files"]
 
 
 @pytest.fixture
-def after(scenario_result):
+def after_kill(scenario_result):
     return scenario_result("killed")
 
 
-def test_what_was_there_when_it_was_killed_stays(after):
-    assert after["killed"].code == -9 and len(after["there"]) >= 3
-    assert {name: (after["out"] / name).read_bytes() for name in after["there"]} == after["there"]
+def test_finished_shards_survive_a_kill(after_kill):
+    assert after_kill["killed"].code == -9 and len(after_kill["finished shards"]) >= 3
+    assert {
+        name: (after_kill["out"] / name).read_bytes() for name in after_kill["finished shards"]
+    } == after_kill["finished shards"]
 
 
-def test_started_again_it_does_the_rest(after):
-    assert after["again"].code == 0 and after["again"].err == ""
+def test_a_resumed_annotation_writes_the_remaining_shards(after_kill):
+    assert after_kill["again"].code == 0 and after_kill["again"].err == ""
     assert (
-        f"{len(after['there']):,} of them are finished from an earlier start" in after["again"].out
+        f"{len(after_kill['finished shards']):,} of them are finished from an earlier start"
+        in after_kill["again"].out
     )
-    assert [one["text"] for one in objects(after["out"])] == TEXTS
-    assert not list((after["out"] / "_annotation").glob("*.partial"))
+    assert [record["text"] for record in read_records(after_kill["out"])] == TEXTS
+    assert not list((after_kill["out"] / "_annotation").glob("*.partial"))
 
 
-def test_another_start_meanwhile_is_refused(after):
-    assert after["beside"].code == 2 and "another process works here" in after["beside"].err
-
-
-def test_a_start_with_another_format_is_refused(after):
+def test_a_concurrent_annotation_of_the_same_output_is_refused(after_kill):
     assert (
-        after["other"].code == 2 and "with --format jsonl, not --format conll" in after["other"].err
+        after_kill["concurrent"].code == 2
+        and "another process works here" in after_kill["concurrent"].err
+    )
+
+
+def test_resuming_with_another_format_is_refused(after_kill):
+    assert (
+        after_kill["other format"].code == 2
+        and "with --format jsonl, not --format conll" in after_kill["other format"].err
     )
 
 
 @pytest.mark.parametrize(
-    "settings, said",
+    "settings, message",
     [
         (
             Beam(runner="no.such.Runner"),
@@ -192,14 +202,14 @@ def test_a_start_with_another_format_is_refused(after):
         ),
     ],
 )
-def test_what_beam_does_not_know_is_refused(settings, said):
+def test_an_unknown_beam_setting_is_refused(settings, message):
     from pipeline.engines import pipeline_options
 
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         pipeline_options(settings)
 
 
-def test_settings_come_to_beam_as_its_options():
+def test_beam_settings_become_options_of_the_local_runner():
     from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
     from pipeline.engines import pipeline_options
@@ -211,7 +221,7 @@ def test_settings_come_to_beam_as_its_options():
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="java is not on the PATH: Beam looks for it")
-def test_settings_come_to_flinks_runner_as_its_options():
+def test_beam_settings_become_options_of_the_flink_runner():
     from apache_beam.options.pipeline_options import FlinkRunnerOptions, StandardOptions
 
     from pipeline.engines import pipeline_options

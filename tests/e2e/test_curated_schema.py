@@ -1,4 +1,4 @@
-"""The curated schema as a file: made once, read back, edited, and made again after it was removed."""
+"""The file of the curated schema: written once, read back, edited, and written again after its removal."""
 
 import pytest
 
@@ -20,8 +20,8 @@ def state():
 
 
 @pytest.fixture
-def made(curated_schema, tmp_path):
-    """Writes a schema as the node does on a first run."""
+def write_schema(curated_schema, tmp_path):
+    """A function that writes a schema as the node does on a first run."""
 
     def make(*types):
         path = tmp_path / "schema" / "schema.pbtxt"
@@ -32,7 +32,7 @@ def made(curated_schema, tmp_path):
     return make
 
 
-def test_only_the_domain_of_tags_is_closed(curated_schema):
+def test_only_tags_have_a_closed_domain(curated_schema):
     schema = curated_schema.make_schema(["PER", "LOC"])
     assert [(domain.name, list(domain.value)) for domain in schema.string_domain] == [
         ("tags", ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
@@ -44,8 +44,8 @@ def test_only_the_domain_of_tags_is_closed(curated_schema):
     ] == ["tags"]
 
 
-def test_a_schema_is_read_back_with_its_types(curated_schema, made):
-    path = made("creative-work", "Ärzte")
+def test_a_schema_is_read_back_with_its_types(curated_schema, write_schema):
+    path = write_schema("creative-work", "Ärzte")
     assert curated_schema.entity_types(curated_schema.read_schema(path)) == (
         "creative-work",
         "Ärzte",
@@ -53,7 +53,7 @@ def test_a_schema_is_read_back_with_its_types(curated_schema, made):
     assert path.read_text().startswith("# The contract on this corpus")
 
 
-def test_the_domain_may_be_part_of_the_feature(curated_schema, tmp_path):
+def test_the_domain_of_tags_may_be_inside_the_feature(curated_schema, tmp_path):
     path = tmp_path / "a.pbtxt"
     path.write_text(
         'feature { name: "tags" type: BYTES string_domain { value: "O" value: "B-X" value: "I-X" } }'
@@ -70,7 +70,9 @@ def test_the_schema_has_a_drift_threshold_for_each_compared_feature(curated_sche
     assert bounded == ["tokens", "tags", "length", "token_familiar"]
 
 
-def test_features_are_added_to_an_older_schema_and_nothing_else_changes(curated_schema, tmp_path):
+def test_missing_features_are_added_to_an_older_schema_without_other_changes(
+    curated_schema, tmp_path
+):
     path = tmp_path / "a.pbtxt"
     path.write_text(
         'feature { name: "tokens" type: BYTES presence { min_count: 5 } }'
@@ -87,13 +89,15 @@ def test_features_are_added_to_an_older_schema_and_nothing_else_changes(curated_
     assert curated_schema.with_all_features(completed) == completed
 
 
-def test_the_run_that_makes_the_schema_and_the_next_have_the_same_state(state, made, tmp_path):
+def test_the_state_is_the_same_before_and_after_the_schema_is_written(
+    state, write_schema, tmp_path
+):
     before = state(tmp_path / "schema" / "schema.pbtxt")
-    assert state(made()) == before
+    assert state(write_schema()) == before
 
 
-def test_an_edit_changes_the_state_and_undoing_it_restores_the_state(state, made):
-    path = made()
+def test_an_edit_changes_the_state_and_undoing_it_restores_the_state(state, write_schema):
+    path = write_schema()
     before, text = state(path), path.read_text()
     path.write_text(text.replace("B-PER", "B-ORG").replace("I-PER", "I-ORG"))
     assert state(path) != before
@@ -101,13 +105,13 @@ def test_an_edit_changes_the_state_and_undoing_it_restores_the_state(state, made
     assert state(path) == before
 
 
-def test_removing_the_schema_changes_the_state_once(state, made):
-    path = made()
+def test_removing_the_schema_changes_the_state_once(state, write_schema):
+    path = write_schema()
     before = state(path)
     path.unlink()
     removed = state(path)
     assert removed != before and state(path) == removed
-    made("PER", "ORG")
+    write_schema("PER", "ORG")
     assert state(path) == removed
     path.unlink()
     assert state(path) not in (before, removed)

@@ -1,4 +1,4 @@
-"""Reading through Beam gives the sentences of the plain reader, each split's, with nothing lost or torn."""
+"""Reading a corpus through Beam, compared with the reader without Beam."""
 
 import random
 
@@ -22,7 +22,7 @@ def document(rng, tagged):
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
-    """Corpora of each kind, by name; paths."""
+    """A folder with a corpus of each layout."""
     folder = tmp_path_factory.mktemp("corpora")
     rng = random.Random(5)
     documents = [document(rng, SENTENCE) for _ in range(90)]
@@ -58,14 +58,14 @@ NAMES = ("one-file.conll", "given", "no-dev", "no-test", "two-files", "lines.jso
 
 @pytest.fixture(scope="module")
 def through_beam(corpora):
-    """The examples of each corpus, by split, read through Beam and written as the component writes them."""
+    """A function that reads a corpus through Beam, writes it as the component does, and returns its examples by split."""
     import apache_beam as beam
     import tensorflow as tf
 
     from components.corpus.reading import ReadOptions, find_splits
     from components.ingest import source
 
-    def read(name, **options):
+    def read_examples(name, **options):
         target = corpora / f"out-{name}-{len(options)}"
         with beam.Pipeline() as pipeline:
             for split, examples in source.examples_of(
@@ -84,91 +84,101 @@ def through_beam(corpora):
             for split in target.iterdir()
         }
 
-    return read
+    return read_examples
 
 
 def strings(example, name):
     return tuple(value.decode() for value in example.features.feature[name].bytes_list.value)
 
 
-def numbers(example, name):
+def integers(example, name):
     return tuple(example.features.feature[name].int64_list.value)
 
 
 @pytest.fixture(scope="module")
-def both(corpora, through_beam):
-    """What Beam gave and what the plain reader gives of a corpus: split, id, document, tokens, tags, offsets."""
+def both_readers(corpora, through_beam):
+    """A function that returns the rows of a corpus read with Beam and without, and the examples read with Beam.
+
+    A row is split, id, document, tokens, tags and offsets.
+    """
     from components.corpus.reading import find_splits, read_corpus
 
-    known = {}
+    cache = {}
 
     def rows(name):
-        if name not in known:
+        if name not in cache:
             examples = through_beam(name)
             beam_rows = [
                 (
                     split,
-                    *(strings(one, key)[0] for key in ("sentence", "document")),
-                    strings(one, "tokens"),
-                    strings(one, "tags"),
-                    tuple(zip(numbers(one, "starts"), numbers(one, "ends"), strict=True)),
+                    *(strings(example, key)[0] for key in ("sentence", "document")),
+                    strings(example, "tokens"),
+                    strings(example, "tags"),
+                    tuple(zip(integers(example, "starts"), integers(example, "ends"), strict=True)),
                 )
                 for split, group in examples.items()
-                for one in group
+                for example in group
             ]
             plain = [
-                (split, one.id, one.document, one.tokens, one.tags, one.offsets or ())
-                for split, one in read_corpus(find_splits(str(corpora / name)))
+                (
+                    split,
+                    sentence.id,
+                    sentence.document,
+                    sentence.tokens,
+                    sentence.tags,
+                    sentence.offsets or (),
+                )
+                for split, sentence in read_corpus(find_splits(str(corpora / name)))
             ]
-            known[name] = beam_rows, plain, examples
-        return known[name]
+            cache[name] = beam_rows, plain, examples
+        return cache[name]
 
     return rows
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_sentence_comes_once_in_its_split(both, name):
-    beam_rows, plain, _ = both(name)
+def test_every_sentence_is_read_once_and_in_its_split(both_readers, name):
+    beam_rows, plain, _ = both_readers(name)
     assert sorted(beam_rows) == sorted(plain)
     assert len({row[1] for row in plain}) == len(plain)
 
 
 @pytest.mark.parametrize("name", ["one-file.conll", "two-files"])
-def test_documents_are_not_torn(both, name):
-    beam_rows, _, _ = both(name)
+def test_a_document_is_in_one_split_only(both_readers, name):
+    beam_rows, _, _ = both_readers(name)
     splits = {}
     for split, _, document, *_ in beam_rows:
         splits.setdefault(document, set()).add(split)
-    assert len(splits) == 90 and all(len(where) == 1 for where in splits.values())
+    assert len(splits) == 90 and all(len(names) == 1 for names in splits.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_entities_are_compared_with_those_of_train(both, name):
+def test_entity_seen_compares_each_entity_with_those_of_train(both_readers, name):
     from components.ner.tags import spans_of
 
-    _, plain, examples = both(name)
+    _, plain, examples = both_readers(name)
     train = {}
     for split, _, _, tokens, tags, _ in plain:
         if split == "train":
             for span in spans_of(tags, "IOB2"):
                 train.setdefault(tokens[span.start : span.end], set()).add(span.type)
     for group in examples.values():
-        for one in group:
-            tokens, spans = strings(one, "tokens"), spans_of(strings(one, "tags"), "IOB2")
+        for example in group:
+            tokens, spans = strings(example, "tokens"), spans_of(strings(example, "tags"), "IOB2")
             known = [train.get(tokens[span.start : span.end], set()) for span in spans]
-            assert numbers(one, "entity_seen") == tuple(
+            assert integers(example, "entity_seen") == tuple(
                 1 if span.type in types else 2 if types else 0
                 for span, types in zip(spans, known, strict=True)
             )
 
 
-def test_unseen_entities_are_told_apart(both):
-    _, _, examples = both("lines.jsonl")
-    assert {numbers(one, "entity_seen") for one in examples["test"]} == {(0, 1)}
+def test_entity_seen_distinguishes_unseen_from_seen_entities(both_readers):
+    _, _, examples = both_readers("lines.jsonl")
+    assert {integers(example, "entity_seen") for example in examples["test"]} == {(0, 1)}
 
 
-def test_lengths_fall_into_classes(both):
-    _, _, examples = both("one-file.conll")
+def test_every_sentence_has_the_class_of_its_length(both_readers):
+    _, _, examples = both_readers("one-file.conll")
     classes = {
         "up to 10 tokens": (1, 10),
         "11 to 25 tokens": (11, 25),
@@ -176,15 +186,15 @@ def test_lengths_fall_into_classes(both):
         "over 50 tokens": (51, 99),
     }
     seen = set()
-    for one in (one for group in examples.values() for one in group):
-        [name] = strings(one, "length")
+    for example in (example for group in examples.values() for example in group):
+        [name] = strings(example, "length")
         shortest, longest = classes[name]
-        assert shortest <= len(strings(one, "tokens")) <= longest
+        assert shortest <= len(strings(example, "tokens")) <= longest
         seen.add(name)
     assert seen == set(classes)
 
 
-def test_bad_sentences_are_left_out_where_the_user_says_so(corpora, through_beam):
+def test_bad_lines_skip_leaves_out_sentences_with_errors(corpora, through_beam):
     text = (corpora / "given" / "train.conll").read_text(encoding="utf-8")
     (corpora / "bad").mkdir()
     (corpora / "bad" / "train.conll").write_text(text + "Ada WRONG\nwalks O\n\n", encoding="utf-8")
@@ -194,7 +204,7 @@ def test_bad_sentences_are_left_out_where_the_user_says_so(corpora, through_beam
     assert len(examples["train"]) == len(examples["dev"]) > 0
 
 
-def test_a_bad_sentence_is_the_users_error_also_behind_beam(corpora, through_beam):
+def test_an_error_in_a_sentence_read_through_beam_is_a_user_error(corpora, through_beam):
     from components.errors import find_user_error
 
     (corpora / "refused").mkdir()

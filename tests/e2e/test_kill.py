@@ -1,4 +1,4 @@
-"""A run that is killed is simply started again; two runs in one workdir don't meet."""
+"""Killed runs that are started again, and two runs in one workdir at the same time."""
 
 import json
 import os
@@ -28,22 +28,13 @@ NODES = (
     "TypeGate",
     "Pusher",
 )
-LONG = (
-    "CorpusExampleGen",
-    "StatisticsGen",
-    "Transform",
-    "Evaluator",
-)  # seconds: killed in their midst
-TRAINING = (
-    "--set",
-    "training.epochs=6",
-    "--set",
-    "training.patience=6",
-)  # all six, however soon dev is content
+# These take seconds, so that a kill after one second hits the executor.
+LONG = ("CorpusExampleGen", "StatisticsGen", "Transform", "Evaluator")
+TRAINING = ("--set=training.epochs=6", "--set=training.patience=6")  # no early stopping
 
 
-def killed(context):
-    """The same run, killed in each node in turn, and at last let through; each try's result by the node."""
+def kill_in_each_node(context):
+    """Kills the same run in each node in turn, then lets it finish; returns each result by node."""
     data, work, program = (
         context.make_corpus("data", train=150),
         context.folder / "work",
@@ -51,14 +42,14 @@ def killed(context):
     )
     results = {"work": work}
     for node in NODES:
-        earlier = set(logs(work))
+        earlier = set(event_files(work))
         with program.start_run(data, work, *TRAINING) as process:
             assert process.wait_for(
-                lambda node=node, earlier=earlier: began(node, work, earlier)
+                lambda node=node, earlier=earlier: node_started(node, work, earlier)
             ), process.result()
             if node == NODES[0]:
-                results["beside"] = program.run(data, work, *TRAINING)
-                results["holder"] = process.id
+                results["concurrent"] = program.run(data, work, *TRAINING)
+                results["holder pid"] = process.pid
             if node == "Trainer":
                 process.wait_for(lambda: "epoch   2/6" in process.out)
             elif node in LONG:
@@ -70,112 +61,115 @@ def killed(context):
     return results
 
 
-def at_random(context):
-    """Runs with ever new settings, each killed at a random moment and then started again; somebody looks for versions meanwhile.
+def kill_at_random_moments(context):
+    """Kills runs with new settings at random moments and repeats them, while a thread checks the published versions.
 
-    `KILLS` in the environment says how many, `KILLS_SEED` at which moments.
+    The environment variables are `KILLS`, the number of killed runs, and `KILLS_SEED`, the seed of the moments.
     """
     from components.publishing import versions
 
-    chance = random.Random(int(os.environ.get("KILLS_SEED", "1")))
+    rng = random.Random(int(os.environ.get("KILLS_SEED", "1")))
     data, work, program = (
         context.make_corpus("data", train=60, dev=20, test=20),
         context.folder / "work",
         context.program,
     )
     settings = ("--set=training.epochs=1", "--set=gate.tolerance=1", "--set=gate.type_tolerance=1")
-    whole = program.run(data, work, *settings)
-    results = {"whole": whole, "tries": [], "broken": set()}
+    complete = program.run(data, work, *settings)
+    results = {"attempts": [], "incomplete versions": set()}
     done, serving = threading.Event(), work / "serving" / "ner"
 
-    def look():
+    def check_versions():
         while not done.wait(0.01):
-            results["broken"] |= {
-                number
-                for number in versions.versions(serving)
-                if versions.missing_parts(serving / str(number))
+            results["incomplete versions"] |= {
+                version
+                for version in versions.versions(serving)
+                if versions.missing_parts(serving / str(version))
             }
 
-    looking = threading.Thread(target=look)
-    looking.start()
+    checker = threading.Thread(target=check_versions)
+    checker.start()
     try:
-        for number in range(int(os.environ.get("KILLS", "2"))):
-            more = (*settings, f"--set=training.seed={number + 2}")
-            before, moment = set(versions.versions(serving)), chance.uniform(0, whole.seconds)
+        for index in range(int(os.environ.get("KILLS", "2"))):
+            more = (*settings, f"--set=training.seed={index + 2}")
+            earlier_versions, moment = (
+                set(versions.versions(serving)),
+                rng.uniform(0, complete.seconds),
+            )
             with program.start_run(data, work, *more) as process:
                 end = time.monotonic() + moment
                 process.wait_for(lambda end=end: time.monotonic() > end)
                 process.kill()
-            again = program.run(data, work, *more)
+            repeated = program.run(data, work, *more)
             verified = program.command("runs", "verify", "--workdir", work)
-            results["tries"].append(
-                (moment, len({*versions.versions(serving)} - before), again, verified)
+            results["attempts"].append(
+                (moment, len({*versions.versions(serving)} - earlier_versions), repeated, verified)
             )
     finally:
         done.set()
-        looking.join()
+        checker.join()
     return results
 
 
-SCENARIOS = {"killed": killed, "at random": at_random}
+SCENARIOS = {"each node": kill_in_each_node, "random moments": kill_at_random_moments}
 
 
-def logs(work):
-    """The files of events of all runs."""
+def event_files(work):
+    """The event files of all runs."""
     return (work / "runs").glob("*/events.jsonl")
 
 
-def began(node, work, earlier):
-    """Whether a run that is none of the earlier ones has start_scenarios with the node."""
+def node_started(node, work, earlier):
+    """Whether a run that is not among the earlier ones has started the node."""
     return any(
         event.get("event") == "NodeStarted" and event.get("node") == node
-        for event in events_of([file.parent for file in {*logs(work)} - earlier])
+        for event in events_of([file.parent for file in {*event_files(work)} - earlier])
     )
 
 
 @pytest.fixture
 def results(scenario_result):
-    return scenario_result("killed")
+    return scenario_result("each node")
 
 
 @pytest.mark.parametrize("node", NODES[:-1])
-def test_a_run_killed_in_a_node_picks_up_there(results, node):
-    """What had finished comes from the cache, what had not runs. Nodes that need nothing of each other take turns."""
-    place = NODES.index(node)
+def test_the_run_after_a_kill_resumes_at_the_killed_node(results, node):
+    """Finished nodes come from the cache and the others run. Independent nodes may run in either order."""
+    index = NODES.index(node)
     assert results[node].code == -9
-    finished = {one for earlier in NODES[: place + 1] for one in results[earlier].nodes}
-    following = results[NODES[place + 1]].nodes
-    states = {one: state for one, (state, _) in following.items() if one not in RESOLVERS}
-    assert states == {one: "cached" if one in finished else "ran" for one in states}
+    finished = {name for earlier in NODES[: index + 1] for name in results[earlier].nodes}
+    following = results[NODES[index + 1]].nodes
+    states = {name: state for name, (state, _) in following.items() if name not in RESOLVERS}
+    assert states == {name: "cached" if name in finished else "ran" for name in states}
     assert states or node == NODES[0]
 
 
-def test_it_says_that_the_node_did_not_finish_the_last_time(results):
+def test_the_reason_of_the_repeated_node_is_that_it_did_not_finish(results):
     for killed_in, following in (("Transform", "Trainer"), ("Evaluator", "TypeGate")):
         assert results[following].nodes[killed_in] == ("ran", "it did not finish the last time")
 
 
-def test_training_goes_on_from_its_checkpoint(results):
+def test_training_resumes_from_its_checkpoint(results):
     assert results["Trainer"].epochs[:2] == [1, 2]
     resumed = results["ServingModelResolver"].epochs
     assert resumed[0] > 1 and resumed == list(range(resumed[0], 7))
 
 
-def test_in_the_end_the_one_model_is_published(results):
+def test_the_last_run_publishes_one_model(results):
     assert (results["last"].code, results["last"].err) == (0, "")
     assert len(results["last"].versions) == 1 and results["last"].versions[0].isdigit()
 
 
-def test_until_then_none_was(results):
+def test_no_killed_run_publishes_a_model(results):
     assert {results[node].versions for node in NODES[:-1]} == {()}
 
 
-def test_after_it_everything_is_cached(results):
+def test_the_run_after_the_last_is_cached(results):
     assert results["after"].code == 0 and results["after"].ran == []
     assert results["after"].versions == results["last"].versions
 
 
-def test_nothing_half_made_passes_for_a_result(results):
+def test_no_incomplete_artifact_version_or_checkpoint_remains(results):
     work = results["work"]
     assert not list((work / "serving").rglob("*partial*"))
     assert not list((work / "checkpoints").iterdir())
@@ -184,7 +178,7 @@ def test_nothing_half_made_passes_for_a_result(results):
     assert live and not [uri for uri in live if not any(work.glob(uri.removeprefix(f"{work}/")))]
 
 
-def test_runs_without_an_outcome_are_those_that_were_killed(results):
+def test_only_finished_runs_have_an_outcome(results):
     with_outcome = [run for run in results["after"].runs if (run / "outcome.json").exists()]
     assert results["after"].runs[-2:] == tuple(with_outcome)[-2:]
     assert json.loads((with_outcome[-1] / "outcome.json").read_text())["published"].endswith(
@@ -192,16 +186,16 @@ def test_runs_without_an_outcome_are_those_that_were_killed(results):
     )
 
 
-def test_a_second_run_beside_the_first_ends_at_once_and_says_who_is_at_work(results):
-    beside = results["beside"]
-    assert beside.code == 75 and beside.seconds < 10
-    assert beside.err == (
-        f"tfx-ner: {results['work']}: process {results['holder']} is using the workdir; wait until it ends, or give"
+def test_a_concurrent_run_ends_at_once_and_names_the_process_that_holds_the_workdir(results):
+    concurrent = results["concurrent"]
+    assert concurrent.code == 75 and concurrent.seconds < 10
+    assert concurrent.err == (
+        f"tfx-ner: {results['work']}: process {results['holder pid']} is using the workdir; wait until it ends, or give"
         " another --workdir\n"
     )
 
 
-def test_after_a_kill_of_its_holder_the_workdir_is_free(results):
+def test_a_kill_releases_the_workdir(results):
     assert results["StatisticsGen"].nodes["CorpusExampleGen"] == (
         "ran",
         "it did not finish the last time",
@@ -209,21 +203,21 @@ def test_after_a_kill_of_its_holder_the_workdir_is_free(results):
 
 
 @pytest.fixture
-def tries(scenario_result):
-    return scenario_result("at random")["tries"]
+def attempts(scenario_result):
+    return scenario_result("random moments")["attempts"]
 
 
-def test_after_a_kill_at_any_moment_the_run_that_is_started_again_ends_well(tries):
-    assert tries and {again.code for _, _, again, _ in tries} == {0}, tries
+def test_after_a_kill_at_any_moment_the_repeated_run_succeeds(attempts):
+    assert attempts and {repeated.code for _, _, repeated, _ in attempts} == {0}, attempts
 
 
-def test_after_a_kill_at_any_moment_metadata_and_files_agree(tries):
-    assert [(moment, verified.out) for moment, _, _, verified in tries if verified.code] == []
+def test_after_a_kill_at_any_moment_metadata_and_files_agree(attempts):
+    assert [(moment, verified.out) for moment, _, _, verified in attempts if verified.code] == []
 
 
-def test_after_a_kill_at_any_moment_there_is_one_version_more(tries):
-    assert [(moment, new) for moment, new, _, _ in tries if new != 1] == []
+def test_after_a_kill_at_any_moment_the_repeated_run_leaves_one_new_version(attempts):
+    assert [(moment, new) for moment, new, _, _ in attempts if new != 1] == []
 
 
-def test_whoever_looks_meanwhile_sees_whole_versions_only(scenario_result):
-    assert scenario_result("at random")["broken"] == set()
+def test_only_complete_versions_are_visible_at_any_moment(scenario_result):
+    assert scenario_result("random moments")["incomplete versions"] == set()

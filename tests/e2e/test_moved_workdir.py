@@ -1,4 +1,4 @@
-"""Workdirs and corpora that are moved, copied, restored from an archive or mounted: nothing is lost, nothing runs again."""
+"""Workdirs and corpora that are moved, copied, restored from an archive or mounted keep their cache and history."""
 
 import hashlib
 import json
@@ -26,8 +26,8 @@ COMMANDS = (
 )
 
 
-def moved(context):
-    """One workdir at one place after the other; what each command said, by the way it came there and the command."""
+def move_and_copy(context):
+    """Moves one workdir from path to path; returns each result by kind of move, and by command."""
     program, folder = context.program, context.folder
     data = context.make_corpus("data", train=60, dev=20, test=20)
     work = folder / "work"
@@ -36,22 +36,22 @@ def moved(context):
     results["version"] = json.loads(results["second"].run_file("outcome.json"))["version"]
     again = (*SETTINGS, "--set=training.seed=2")
 
-    def look_around(name, workdir):
+    def run_read_commands(name, workdir):
         for command in COMMANDS:
             results[name, command[0] + command[1]] = program.command(*command, "--workdir", workdir)
 
-    # The workdir and its data, which get other names.
-    (folder / "there").mkdir()
-    shutil.move(work, folder / "there" / "moved")
-    shutil.move(data, folder / "there" / "renamed")
-    work, data = folder / "there" / "moved", folder / "there" / "renamed"
+    # Move and rename the workdir and its data.
+    (folder / "new-location").mkdir()
+    shutil.move(work, folder / "new-location" / "moved")
+    shutil.move(data, folder / "new-location" / "renamed")
+    work, data = folder / "new-location" / "moved", folder / "new-location" / "renamed"
     results["moved"] = program.run(data, work, *again)
-    look_around("moved", work)
+    run_read_commands("moved", work)
 
-    # A copy, and the original beside it.
+    # Copy the workdir and keep the original.
     before = hash_of(work)
     shutil.copytree(work, folder / "copy")
-    look_around("copied", folder / "copy")
+    run_read_commands("copied", folder / "copy")
     results["copied"] = program.run(data, folder / "copy", *again)
     results["rolled back"] = program.command("models", "rollback", "--workdir", folder / "copy")
     results["promoted"] = program.command(
@@ -60,25 +60,25 @@ def moved(context):
     results["original is untouched"] = hash_of(work) == before
     results["original"] = program.run(data, work, *again)
 
-    # An archive that is unpacked at another place.
+    # Restore an archive at another path.
     with tarfile.open(folder / "backup.tar", "w") as archive:
         archive.add(work, "restored")
     with tarfile.open(folder / "backup.tar") as archive:
         archive.extractall(folder / "from-backup")
     restored = folder / "from-backup" / "restored"
-    look_around("restored", restored)
+    run_read_commands("restored", restored)
     results["restored"] = program.run(data, restored, *again)
     results["restored rolled back"] = program.command("models", "rollback", "--workdir", restored)
 
-    # Mounted at another path, where the processes of one namespace see it.
-    results["mounted"] = mounted(program, work, folder / "mounted", data, again)
+    # Mount the workdir at another path in a mount namespace.
+    results["mounted"] = run_mounted(program, work, folder / "mounted", data, again)
 
-    # Back where it was.
+    # Move everything back.
     shutil.move(work, folder / "work")
     shutil.move(data, folder / "data")
     work, data = folder / "work", folder / "data"
     results["moved back"] = program.run(data, work, *again)
-    look_around("moved back", work)
+    run_read_commands("moved back", work)
     results["new data"] = program.run(
         context.make_corpus("other", train=60, dev=20, test=20, seed=5),
         work,
@@ -89,7 +89,7 @@ def moved(context):
     return results
 
 
-SCENARIOS = {"moved": moved}
+SCENARIOS = {"moved": move_and_copy}
 
 
 def hash_of(folder):
@@ -101,8 +101,8 @@ def hash_of(folder):
     return digest.hexdigest()
 
 
-def mounted(program, work, target, data, settings):
-    """A run in a workdir that is mounted at another path; None where nothing may be mounted."""
+def run_mounted(program, work, target, data, settings):
+    """Runs in a workdir mounted at another path; returns None where mounting is not permitted."""
     target.mkdir()
     probe = ["unshare", "--mount", "mount", "--bind", str(work), str(target)]
     if not shutil.which("unshare") or subprocess.run(probe, capture_output=True).returncode:
@@ -124,43 +124,43 @@ def results(scenario_result):
     return scenario_result("moved")
 
 
-@pytest.mark.parametrize("way", ["moved", "copied", "original", "restored", "moved back"])
-def test_everything_comes_from_the_cache(results, way):
-    run = results[way]
+@pytest.mark.parametrize("move", ["moved", "copied", "original", "restored", "moved back"])
+def test_every_node_of_a_moved_workdir_is_cached(results, move):
+    run = results[move]
     assert run.code == 0 and run.ran == [], run.out + run.err
     assert run.nodes["CorpusExampleGen"][0] == run.nodes["Trainer"][0] == "cached"
 
 
-@pytest.mark.parametrize("way", ["moved", "moved back"])
-def test_it_says_so_in_one_line(results, way):
+@pytest.mark.parametrize("move", ["moved", "moved back"])
+def test_a_moved_workdir_is_reported_in_one_line(results, move):
     assert (
-        results[way].err.count("\n") == 1 and "before; ML Metadata is updated" in results[way].err
+        results[move].err.count("\n") == 1 and "before; ML Metadata is updated" in results[move].err
     )
 
 
-def test_where_nothing_was_moved_it_says_nothing(results):
+def test_an_unmoved_workdir_is_not_reported(results):
     assert results["original"].err == "" and results["second"].err == ""
 
 
-@pytest.mark.parametrize("way", ["moved", "copied", "restored", "moved back"])
-def test_metadata_and_files_agree(results, way):
-    verified = results[way, "runsverify"]
+@pytest.mark.parametrize("move", ["moved", "copied", "restored", "moved back"])
+def test_verify_finds_no_faults(results, move):
+    verified = results[move, "runsverify"]
     assert verified.code == 0, verified.out + verified.err
     result = json.loads(verified.out)
     assert result["faults"] == result["set_aside"] == [] and result["artifacts"] > 20
 
 
-@pytest.mark.parametrize("way", ["moved", "copied", "restored", "moved back"])
-def test_history_report_and_pruning_work(results, way):
-    runs = json.loads(results[way, "runs--json"].out)["runs"]
+@pytest.mark.parametrize("move", ["moved", "copied", "restored", "moved back"])
+def test_history_report_and_pruning_work(results, move):
+    runs = json.loads(results[move, "runs--json"].out)["runs"]
     assert [run["state"] for run in runs[:2]] == ["published", "published"]
-    report = results[way, "report--json"]
+    report = results[move, "report--json"]
     assert report.code == 0 and json.loads(report.out)["evaluation"]
-    pruned = results[way, "runsprune"]
+    pruned = results[move, "runsprune"]
     assert pruned.code == 0 and json.loads(pruned.out)["artifacts"] == []
 
 
-def test_versions_are_rolled_back_and_promoted(results):
+def test_rollback_and_promote_work_in_copies(results):
     first = results["first"].versions[0]
     for name in ("rolled back", "restored rolled back"):
         assert results[name].code == 0 and f"version {first} serves" in results[name].out
@@ -170,14 +170,14 @@ def test_versions_are_rolled_back_and_promoted(results):
     )
 
 
-def test_a_copy_never_touches_the_original(results):
+def test_commands_in_a_copy_do_not_change_the_original(results):
     assert results["original is untouched"]
 
 
-def test_a_workdir_that_is_mounted_elsewhere_has_its_cache(results):
+def test_a_workdir_mounted_at_another_path_is_cached(results):
     run = results["mounted"]
     if run is None:
-        pytest.skip("nothing may be mounted here: needs root and unshare")
+        pytest.skip("mounting is not permitted: needs root and unshare")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "cached: same inputs" in run.stdout and "ran: " not in run.stdout.replace(
         "ran: looks", ""
@@ -185,7 +185,7 @@ def test_a_workdir_that_is_mounted_elsewhere_has_its_cache(results):
     assert run.stderr.count("ML Metadata is updated") == 1
 
 
-def test_other_data_is_new_data(results):
+def test_another_corpus_is_not_cached(results):
     assert results["new data"].nodes["CorpusExampleGen"][0] == "ran"
 
 

@@ -1,4 +1,4 @@
-"""A run that trains together with another process, as with another machine."""
+"""Multi-worker training with a second process as the other machine."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from tests.e2e.program import Program
 pytestmark = pytest.mark.slow
 
 
-def together(context):
-    """A run, and a worker that trains along."""
+def train_on_two_workers(context):
+    """Runs the pipeline and a `worker` command that trains with it."""
     sockets = [socket.socket() for _ in range(2)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    cluster = {"worker": [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]}
-    for one in sockets:
-        one.close()
+    for listener in sockets:
+        listener.bind(("127.0.0.1", 0))
+    cluster = {"worker": [f"127.0.0.1:{listener.getsockname()[1]}" for listener in sockets]}
+    for listener in sockets:
+        listener.close()
     chief, other = (
         Program(
             context.program.source,
@@ -35,12 +35,12 @@ def together(context):
         return {"run": run, "worker": worker.result(), "work": work}
 
 
-SCENARIOS = {"together": together}
+SCENARIOS = {"two workers": train_on_two_workers}
 
 
 @pytest.fixture
 def results(scenario_result):
-    return scenario_result("together")
+    return scenario_result("two workers")
 
 
 def test_the_chief_publishes_a_model(results):
@@ -51,16 +51,17 @@ def test_the_chief_publishes_a_model(results):
     assert json.loads(results["run"].run_file("outcome.json"))["overall"]["f1"] > 0.5
 
 
-def test_the_worker_has_the_same_losses_and_ends_with_the_training(results):
+def test_the_worker_reports_the_losses_of_the_chief_and_ends_after_training(results):
     assert results["worker"].code == 0, results["worker"]
     losses = [
-        re.findall(r"epoch +\d/3.*  loss (\d\.\d+)", results[who].out) for who in ("run", "worker")
+        re.findall(r"epoch +\d/3.*  loss (\d\.\d+)", results[process].out)
+        for process in ("run", "worker")
     ]
     assert losses[0] == losses[1] and len(losses[0]) == 3
     assert "done; the chief has the model" in results["worker"].out
 
 
-def test_nothing_is_left_of_the_training_but_the_model(results):
+def test_training_leaves_one_model_and_no_checkpoints(results):
     assert not any((results["work"] / "checkpoints").iterdir())
     (model,) = (results["work"] / "artifacts" / "Trainer" / "model").iterdir()
     assert (model / "Format-Serving" / "saved_model.pb").is_file()

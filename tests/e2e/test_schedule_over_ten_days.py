@@ -1,6 +1,6 @@
-"""Ten days of a schedule, on spans cut from a real corpus: what comes late, wrong or not at all, and what the history says of it.
+"""Ten days of scheduled runs on spans of a real corpus: late, missing and bad data, a rollback, and the run history.
 
-It took 31 minutes on two cores that were busy with other work: set TFX_NER_LONG=1 to have it told.
+The scenario takes about half an hour and runs with TFX_NER_LONG=1 only.
 """
 
 import datetime
@@ -22,7 +22,7 @@ from tests.e2e.program import environment
 pytestmark = pytest.mark.slow
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpora" / "bc5cdr"
-A_DAY = 400  # sentences
+SENTENCES_PER_DAY = 400
 SETTINGS = (
     "window=2",
     "model.word_dimensions=32",
@@ -39,8 +39,8 @@ SETTINGS = (
     "schedule.timezone=UTC",
 )
 
-# The command, with a clock that starts at a given time.
-AT = """
+# The tfx-ner command with a clock that starts at a given time.
+RUN_AT = """
 import contextlib, datetime, sys, time
 from pipeline import cli
 from pipeline.schedule import process
@@ -59,17 +59,17 @@ cli.main()
 
 
 @dataclass(frozen=True)
-class Look:
-    """What `schedule --once` said on a day, and the versions that were live after it."""
+class ScheduledRun:
+    """The result of `schedule --once` on a day, and the live versions after it."""
 
     day: int
     code: int
-    said: str
+    output: str
     live: tuple[int, ...]
 
 
-class Ten:
-    """The data, the work folder, and the days so far."""
+class Schedule:
+    """The spans of data, the workdir, and the scheduled runs so far."""
 
     def __init__(self, context):
         self.program, self.data, self.work = (
@@ -80,20 +80,22 @@ class Ten:
         self.golden = context.folder / "golden.tsv"
         self.sentences = list(read_sentences(str(CORPUS / "train.tsv")))
         self.write(self.golden, list(read_sentences(str(CORPUS / "test.tsv")))[:500])
-        self.looks: list[Look] = []
+        self.runs: list[ScheduledRun] = []
 
-    def of_day(self, day):
-        return self.sentences[(day - 1) * A_DAY : day * A_DAY]
+    def sentences_of(self, day):
+        return self.sentences[(day - 1) * SENTENCES_PER_DAY : day * SENTENCES_PER_DAY]
 
     def write(self, file, sentences):
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", encoding="utf-8") as out:
             write_conll(out, sentences)
 
-    def bring(self, day, sentences=None, version=None):
+    def add_span(self, day, sentences=None, version=None):
         folder = self.data / f"span-{day}"
         folder = folder / f"version-{version}" if version else folder
-        self.write(folder / "corpus.tsv", self.of_day(day) if sentences is None else sentences)
+        self.write(
+            folder / "corpus.tsv", self.sentences_of(day) if sentences is None else sentences
+        )
 
     @property
     def live(self):
@@ -101,28 +103,28 @@ class Ten:
             sorted(int(path.name) for path in (self.work / "serving" / "ner").glob("[0-9]*"))
         )
 
-    def look(self, day):
+    def run(self, day):
         morning = datetime.datetime(2026, 3, day, 2, tzinfo=datetime.timezone.utc).isoformat()
         given = ["--data", self.data, "--workdir", self.work, f"--set=golden={self.golden}"]
         given += [f"--set={setting}" for setting in SETTINGS]
         done = subprocess.run(
-            [sys.executable, "-c", AT, morning, "schedule", "--once", *map(str, given)],
+            [sys.executable, "-c", RUN_AT, morning, "schedule", "--once", *map(str, given)],
             cwd=self.program.source,
             env=environment(),
             text=True,
             capture_output=True,
             timeout=1_800,
         )
-        self.looks.append(Look(day, done.returncode, done.stdout + done.stderr, self.live))
+        self.runs.append(ScheduledRun(day, done.returncode, done.stdout + done.stderr, self.live))
 
-    def held(self):
-        """The version that waits since a run during the hold."""
+    def held_version(self):
+        """The version that a run published while a hold was active."""
         file = self.golden.with_name("models.json")
         self.command("models", "list", "--json", file)
         [version] = [
-            one["version"]
-            for one in json.loads(file.read_text())["models"]
-            if one["state"] == "held"
+            model["version"]
+            for model in json.loads(file.read_text())["models"]
+            if model["state"] == "held"
         ]
         return version
 
@@ -133,13 +135,17 @@ class Ten:
 
 
 def shuffled(sentences):
-    """The same tokens, each tag at another one's place."""
-    tags = [tag for one in sentences for tag in tags_of(one.spans, len(one.tokens), "IOB2")]
+    """The sentences with all their tags shuffled."""
+    tags = [
+        tag
+        for sentence in sentences
+        for tag in tags_of(sentence.spans, len(sentence.tokens), "IOB2")
+    ]
     random.Random(8).shuffle(tags)
-    taken = iter(tags)
-    for one in sentences:
-        found = spans_of([next(taken) for _ in one.tokens], "IOB2")
-        yield replace(one, spans=tuple(found))
+    remaining = iter(tags)
+    for sentence in sentences:
+        spans = spans_of([next(remaining) for _ in sentence.tokens], "IOB2")
+        yield replace(sentence, spans=tuple(spans))
 
 
 def with_unknown_type(sentences):
@@ -150,63 +156,63 @@ def with_unknown_type(sentences):
     ]
 
 
-def ten_days(context):
-    ten = Ten(context)
-    ten.bring(1)
-    ten.look(1)
-    ten.bring(2)
-    ten.look(2)
-    ten.look(2)  # nothing new
-    ten.bring(3)
-    ten.look(3)
-    ten.look(4)  # day 4 is late
-    ten.bring(5)
-    ten.look(5)
-    ten.bring(4)
-    ten.look(5)
-    ten.bring(5, ten.of_day(5)[: A_DAY - 50], version=2)
-    ten.look(5)
-    ten.bring(6, with_unknown_type(ten.of_day(6)))
-    ten.look(6)
-    ten.look(6)  # not tried again
-    ten.bring(6, version=2)
-    (ten.data / "span-7").mkdir()
-    ten.look(7)
-    ten.bring(7)
-    ten.bring(8, list(shuffled(ten.of_day(8))))
-    ten.look(8)
-    ten.bring(8, version=2)
-    ten.command("models", "rollback", "--reason", "a complaint")
-    ten.bring(9)
-    ten.look(9)
-    ten.command("models", "promote", ten.held())
-    ten.bring(10)
-    ten.look(10)
-    ten.command("runs", "--json", context.folder / "runs.json")
-    ten.command("models", "list", "--json", context.folder / "models.json")
-    ten.command("runs", "verify")
+def run_ten_days(context):
+    schedule = Schedule(context)
+    schedule.add_span(1)
+    schedule.run(1)
+    schedule.add_span(2)
+    schedule.run(2)
+    schedule.run(2)  # nothing new
+    schedule.add_span(3)
+    schedule.run(3)
+    schedule.run(4)  # day 4 is late
+    schedule.add_span(5)
+    schedule.run(5)
+    schedule.add_span(4)
+    schedule.run(5)
+    schedule.add_span(5, schedule.sentences_of(5)[: SENTENCES_PER_DAY - 50], version=2)
+    schedule.run(5)
+    schedule.add_span(6, with_unknown_type(schedule.sentences_of(6)))
+    schedule.run(6)
+    schedule.run(6)  # bad data is not read again
+    schedule.add_span(6, version=2)
+    (schedule.data / "span-7").mkdir()
+    schedule.run(7)
+    schedule.add_span(7)
+    schedule.add_span(8, list(shuffled(schedule.sentences_of(8))))
+    schedule.run(8)
+    schedule.add_span(8, version=2)
+    schedule.command("models", "rollback", "--reason", "a complaint")
+    schedule.add_span(9)
+    schedule.run(9)
+    schedule.command("models", "promote", schedule.held_version())
+    schedule.add_span(10)
+    schedule.run(10)
+    schedule.command("runs", "--json", context.folder / "runs.json")
+    schedule.command("models", "list", "--json", context.folder / "models.json")
+    schedule.command("runs", "verify")
     return {
-        "looks": ten.looks,
+        "scheduled": schedule.runs,
         "runs": json.loads((context.folder / "runs.json").read_text())["runs"],
         "models": json.loads((context.folder / "models.json").read_text()),
     }
 
 
-WANTED = "TFX_NER_LONG" in os.environ and CORPUS.is_dir()
-SCENARIOS = {"ten days": ten_days} if WANTED else {}
+ENABLED = "TFX_NER_LONG" in os.environ and CORPUS.is_dir()
+SCENARIOS = {"ten days": run_ten_days} if ENABLED else {}
 
 
 @pytest.fixture
 def days(scenario_result):
-    if not WANTED:
+    if not ENABLED:
         pytest.skip(
-            "it takes long, and needs shared/corpora beside the project: set TFX_NER_LONG=1"
+            "takes half an hour, and needs shared/corpora beside the project: set TFX_NER_LONG=1"
         )
     return scenario_result("ten days")
 
 
-def test_each_look_ends_as_the_day_was(days):
-    assert [(look.day, look.code) for look in days["looks"]] == [
+def test_each_scheduled_run_has_the_exit_code_of_its_day(days):
+    assert [(run.day, run.code) for run in days["scheduled"]] == [
         (1, 0),
         (2, 0),
         (2, 0),
@@ -221,33 +227,33 @@ def test_each_look_ends_as_the_day_was(days):
         (8, 3),
         (9, 3),
         (10, 0),
-    ], "\n\n".join(f"{look.day}: {look.code}\n{look.said}" for look in days["looks"])
+    ], "\n\n".join(f"{run.day}: {run.code}\n{run.output}" for run in days["scheduled"])
 
 
-def test_what_was_wrong_is_said(days):
-    said = [look.said for look in days["looks"]]
-    assert "nothing new" in said[2] and "nothing new" in said[4]
-    assert "span 4 is missing between span 3 and span 5" in said[5]
-    assert "Device" in said[8] and "span 6" in said[8]
-    assert "nothing new" in said[9]
-    assert "span 7" in said[10] and "no data" in said[10]
-    assert "F1" in said[11]
-    assert "held since the rollback" in said[12]
+def test_the_output_names_the_problem(days):
+    outputs = [run.output for run in days["scheduled"]]
+    assert "nothing new" in outputs[2] and "nothing new" in outputs[4]
+    assert "span 4 is missing between span 3 and span 5" in outputs[5]
+    assert "Device" in outputs[8] and "span 6" in outputs[8]
+    assert "nothing new" in outputs[9]
+    assert "span 7" in outputs[10] and "no data" in outputs[10]
+    assert "F1" in outputs[11]
+    assert "held since the rollback" in outputs[12]
 
 
-def test_a_version_appears_with_each_model_that_passed_and_never_otherwise(days):
-    live = [look.live for look in days["looks"]]
+def test_only_accepted_models_add_a_live_version(days):
+    live = [run.live for run in days["scheduled"]]
     new = [len(after) - len(before) for before, after in zip([(), *live], live)]
-    # The rollback takes one away before day 9; promoting the one of day 9 and the run of day 10 bring two.
+    # The rollback before day 9 removes one version; promoting the version of day 9 and the run of day 10 add two.
     assert new == [1, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0, -1, 2], live
 
 
-def test_the_history_tells_it(days):
-    told = [
+def test_the_history_has_the_spans_and_state_of_each_run(days):
+    recorded = [
         ([(span["number"], span["version"]) for span in run["spans"]], run["state"], run["code"])
         for run in days["runs"]
     ]
-    assert told == [
+    assert recorded == [
         ([(1, 0)], "published", 0),
         ([(1, 0), (2, 0)], "published", 0),
         ([(2, 0), (3, 0)], "published", 0),
@@ -262,5 +268,5 @@ def test_the_history_tells_it(days):
         run["because"].startswith(("the first run", "new data: span")) for run in days["runs"]
     )
     assert days["models"]["hold"] is None
-    states = {one["version"]: one["state"] for one in days["models"]["models"]}
+    states = {model["version"]: model["state"] for model in days["models"]["models"]}
     assert max(states, key=int) and states[max(states, key=int)] == "serving"

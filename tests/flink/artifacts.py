@@ -1,4 +1,4 @@
-"""What two runs left in their artifacts, in a form in which equal is equal: in no order, as files have none."""
+"""Reads the artifacts of a run in a form that can be compared: without the order of records in files."""
 
 import hashlib
 from collections import Counter
@@ -8,13 +8,13 @@ import pytest
 
 
 def artifact(workdir: Path, node: str, name: str) -> Path:
-    """The folder of the one artifact of that name. Raises ValueError where there are more, or none."""
+    """The folder of a node's only artifact of that name. Raises ValueError if there are several, or there is no artifact."""
     (folder,) = (workdir / "artifacts" / node / name).iterdir()
     return folder
 
 
 def examples(workdir: Path, node: str, name: str) -> dict[str, Counter]:
-    """How often each example, by a hash of it, is in each split."""
+    """The count of each example in each split, by a hash of the example."""
     import tensorflow as tf
 
     def example(record: bytes) -> bytes:
@@ -35,21 +35,21 @@ def examples(workdir: Path, node: str, name: str) -> dict[str, Counter]:
 
 
 def statistics(workdir: Path) -> dict[str, dict]:
-    """What was counted of each feature in each split; sums of fractions depend on their order in the last digits."""
+    """The statistics of each feature in each split, with a tolerance for means, whose last digits depend on the order."""
     from tensorflow_data_validation import load_stats_binary
 
-    counted = {}
+    by_split = {}
     for split in artifact(workdir, "StatisticsGen", "statistics").glob("Split-*"):
-        (found,) = load_stats_binary(str(split / "FeatureStats.pb")).datasets
-        counted[split.name] = {"examples": found.num_examples}
-        for feature in found.features:
-            common = feature.WhichOneof("stats")
-            figures = getattr(feature, common)
+        (dataset,) = load_stats_binary(str(split / "FeatureStats.pb")).datasets
+        by_split[split.name] = {"examples": dataset.num_examples}
+        for feature in dataset.features:
+            kind = feature.WhichOneof("stats")
+            figures = getattr(feature, kind)
             counts = [
                 getattr(figures.common_stats, name)
                 for name in ("num_non_missing", "num_missing", "tot_num_values")
             ]
-            if common == "num_stats":
+            if kind == "num_stats":
                 counts += [
                     figures.min,
                     figures.max,
@@ -59,20 +59,20 @@ def statistics(workdir: Path) -> dict[str, dict]:
             else:
                 counts += [figures.unique, pytest.approx(figures.avg_length)]
                 counts += (
-                    [{one.value: one.frequency for one in figures.top_values[:5]}]
+                    [{value.value: value.frequency for value in figures.top_values[:5]}]
                     if figures.unique < 100
                     else []
                 )
-            counted[split.name][".".join(feature.path.step) or feature.name] = counts
-    return counted
+            by_split[split.name][".".join(feature.path.step) or feature.name] = counts
+    return by_split
 
 
 def vocabularies(workdir: Path) -> dict[str, bytes]:
-    """The files of Transform's vocabularies."""
+    """The vocabulary files of Transform, by name."""
     folder = artifact(workdir, "Transform", "transform_graph") / "transform_fn" / "assets"
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def annotations(output: Path) -> dict[str, bytes]:
-    """The files that `annotate` wrote."""
+    """The shards written by `annotate`, by name."""
     return {path.name: path.read_bytes() for path in output.glob("part-*")}

@@ -1,10 +1,11 @@
-"""A standalone Flink cluster with Beam's job server, each part a process of its own, as on machines of their own.
+"""A standalone Flink cluster with Beam's job server, one process per component, on three hosts.
 
-There are three hosts: one has the JobManager and the job server; each of the two others a TaskManager and a worker pool, which
-the TaskManager finds as localhost. The hosts are network namespaces, joined by a bridge that leads nowhere else: parts that
-listen on every interface, as worker pools do, are heard here only. Whatever the parts print is kept as NAME.log.
+The first host runs the JobManager and the job server; the second and the third each run a TaskManager and a worker
+pool, which the TaskManager reaches as localhost. The hosts are network namespaces on an isolated bridge, so that
+components that listen on every interface, such as worker pools, cannot be reached from outside. The output of each
+component is in NAME.log.
 
-By hand: python -m tests.flink.cluster DIR starts one, prints what Beam takes for it, and ends it at Ctrl-C or SIGTERM.
+`python -m tests.flink.cluster DIR` starts a cluster, prints the settings for it, and ends it at Ctrl-C or SIGTERM.
 """
 
 import contextlib
@@ -22,12 +23,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 JARS = ROOT / ".flink"
 BOOT = JARS / "boot"
-REST, JOBS, ARTIFACTS, POOL = 8081, 8099, 8098, 50000  # on hosts of its own, no port is taken
+REST, JOBS, ARTIFACTS, POOL = 8081, 8099, 8098, 50000  # the hosts are new, so every port is free
 _CLASS_PATH = f"{JARS / 'job-server'}/*{os.pathsep}{JARS / 'flink'}/*"
-TIMEOUT = 240  # seconds until all parts are there, also on a busy machine
+TIMEOUT = 240  # seconds until all components are up; enough on a busy machine
 
-# What Flink's own start scripts open for it in Java 17.
-_OPENED = (
+# The packages that Flink's start scripts open in Java 17.
+_OPEN_PACKAGES = (
     "java.lang",
     "java.lang.reflect",
     "java.net",
@@ -37,7 +38,7 @@ _OPENED = (
     "java.time",
     "java.util",
 )
-_OPENED += (
+_OPEN_PACKAGES += (
     "java.util.concurrent",
     "java.util.concurrent.atomic",
     "java.util.concurrent.locks",
@@ -46,9 +47,9 @@ _OPENED += (
 
 _SLOTS = 4  # of both TaskManagers
 
-# A TaskManager takes up to 4.6 GB. Transform of a million sentences ran out of 640 MB of heap, and of 512 MB of direct
-# memory, which is where gRPC keeps what comes from the workers. The start scripts would work these out. Beam's graphs are
-# wide: hundreds of buffers an edge are more than there are.
+# A TaskManager takes up to 4.6 GB. For a million sentences, Transform needs more than 640 MB of heap and more than
+# 512 MB of direct memory, which holds gRPC's messages from the workers. Flink's start scripts would compute these
+# settings. Beam's graphs are wide, so the default of hundreds of buffers per edge would exceed the network memory.
 _TASK_MANAGER = {
     "taskmanager.numberOfTaskSlots": str(_SLOTS // 2),
     "taskmanager.cpu.cores": "2",
@@ -67,7 +68,7 @@ _TASK_MANAGER = {
 
 
 def missing() -> str:
-    """Why there can be no cluster here; "" if there can."""
+    """The reason why a cluster cannot be started; "" if it can."""
     if not shutil.which("java"):
         return "java is not on the PATH"
     if not (JARS / "setup.stamp").exists():
@@ -81,22 +82,25 @@ def missing() -> str:
         else None
     )
     if not probe or probe.returncode:
-        return "no rights to make hosts of network namespaces (ip netns add)"
+        return "no permission to create network namespaces (ip netns add)"
     subprocess.run(["ip", "netns", "delete", name], check=True)
     return ""
 
 
 class Cluster:
-    """The cluster, from `with` to the end of it; `folder` keeps what it writes, `shares` is how many a stage is divided into.
+    """A context manager that starts and ends the cluster.
 
-    Where these are more than the slots, each exchange is written whole before anybody reads it, so that they can take turns.
+    Args:
+      folder: for logs and the cluster's files.
+      parallelism: the number of subtasks of a stage. With more subtasks than slots, each shuffle is written
+        completely before it is read, so that subtasks can run one after another.
     """
 
-    def __init__(self, folder: Path, shares: int = 2):
-        self.folder, self._shares = folder, shares
+    def __init__(self, folder: Path, parallelism: int = 2):
+        self.folder, self._parallelism = folder, parallelism
         self.processes: dict[str, subprocess.Popen] = {}
         self._network = f"10.87.{os.getpid() % 256}"
-        self._names = [f"ner{os.getpid()}h{number}" for number in range(3)]
+        self._names = [f"ner{os.getpid()}h{index}" for index in range(3)]
         self._bridge = f"ner{os.getpid()}b"
 
     def __enter__(self) -> "Cluster":
@@ -125,40 +129,40 @@ class Cluster:
         for name in tuple(self.processes):
             self.kill(name)
         for name in self._names:
-            # A namespace goes with the last process in it, which may take a moment, and its cable with it.
+            # A namespace and its virtual cable disappear with the last process in it, which may take a moment.
             subprocess.run(["ip", "link", "delete", f"{name}v"], capture_output=True)
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
         subprocess.run(["ip", "link", "delete", self._bridge], capture_output=True)
 
     @property
     def options(self) -> list[str]:
-        """What Beam takes to run here."""
+        """The Beam options for the cluster."""
         head = f"{self._network}.1"
         return [
             f"--flink_master={head}:{REST}",
             f"--job_endpoint={head}:{JOBS}",
             "--environment_type=EXTERNAL",
             f"--environment_config=localhost:{POOL}",
-            f"--parallelism={self._shares}",
-            *(["--execution_mode_for_batch=BATCH_FORCED"] if self._shares > _SLOTS else []),
+            f"--parallelism={self._parallelism}",
+            *(["--execution_mode_for_batch=BATCH_FORCED"] if self._parallelism > _SLOTS else []),
             f"--setup_file={ROOT / 'setup.py'}",
-            "--environment_cache_millis=60000",  # workers stay from one stage to the next
+            "--environment_cache_millis=60000",  # workers are reused by the next stage
         ]
 
     @property
     def settings(self) -> list[str]:
-        """The same as settings of tfx-ner."""
+        """The tfx-ner settings for the cluster."""
         return ["--set=beam.runner=flink", f"--set=beam.options={json.dumps(self.options)}"]
 
     def overview(self) -> dict:
-        """What Flink says of itself, as `taskmanagers` and `jobs-running`; empty while it does not answer."""
+        """Flink's overview, for example `taskmanagers` and `jobs-running`; empty while Flink does not respond."""
         address = f"http://{self._network}.1:{REST}/overview"
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
             return json.load(answer)
         return {}
 
     def kill(self, name: str) -> None:
-        """SIGKILL to a part and every process it started."""
+        """Sends SIGKILL to a component's process group."""
         process = self.processes.pop(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -172,7 +176,7 @@ class Cluster:
         self._start(f"taskmanager-{number}", number, command)
 
     def start_workers(self, number: int) -> None:
-        """A worker pool, whose folder and environment hold nothing of the project."""
+        """Starts a worker pool whose folder and environment do not contain the project."""
         semi_persistent = self.folder / f"workers-{number}"
         python = semi_persistent / "environment" / "bin" / "python"
         if not python.exists():
@@ -210,12 +214,12 @@ class Cluster:
             "rest.bind-address": head,
             "io.tmp.dirs": str(self.folder / "flink"),
             "cluster.evenly-spread-out-slots": "true",
-            # Beam's jars are in Flink's own class path too: else no worker outlives a stage, whatever the option says.
+            # Beam's jars are in Flink's class path as well; loaded child-first, workers would end with each stage.
             "classloader.resolve-order": "parent-first",
-            # A TaskManager that has gone is noticed after so many milliseconds.
+            # Milliseconds until a lost TaskManager is noticed.
             "heartbeat.interval": "3000",
             "heartbeat.timeout": "30000",
-            # Memory that runs out in a thread of gRPC's fails no task by itself: the job would wait for ever.
+            # Without it, an out-of-memory error in a gRPC thread fails no task, and the job waits forever.
             "cluster.uncaught-exception-handling": "FAIL",
             **(more or {}),
         }
@@ -251,13 +255,15 @@ class Cluster:
         inside = ["ip", "netns", "exec", self._names[host]]
         folder = folder or self.folder
         path = f"{folder / 'environment' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        kept = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
+        inherited = {
+            key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ
+        }
         environment = {
-            **kept,
+            **inherited,
             "PATH": path,
-            # The environment is the container; boot would else make another one in it, and that lacks the stack.
+            # Otherwise boot would create another environment, without the locked dependencies.
             "RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT": "1",
-            # pip builds the project with what is there, and looks for nothing else: the hosts reach no registry.
+            # pip builds the project from installed packages only, because the hosts reach no registry.
             "PIP_NO_BUILD_ISOLATION": "false",
             "PIP_NO_INDEX": "true",
             "PIP_NO_DEPS": "true",
@@ -275,38 +281,48 @@ class Cluster:
 
     def _wait(self) -> None:
         began = time.monotonic()
-        while self.overview().get("taskmanagers") != 2 or not self._says(
+        while self.overview().get("taskmanagers") != 2 or not self._log_contains(
             "job-server", "Job server now running"
         ):
-            gone = [name for name, process in self.processes.items() if process.poll() is not None]
-            if gone or time.monotonic() - began > TIMEOUT:
+            exited = [
+                name for name, process in self.processes.items() if process.poll() is not None
+            ]
+            if exited or time.monotonic() - began > TIMEOUT:
                 raise RuntimeError(
-                    f"the cluster did not come up: {gone or 'too slow'}; its logs are in {self.folder}"
+                    f"the cluster did not come up: {exited or 'too slow'}; its logs are in {self.folder}"
                 )
             time.sleep(0.5)
 
-    def _says(self, name: str, words: str) -> bool:
-        return words in (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+    def _log_contains(self, name: str, text: str) -> bool:
+        return text in (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
 def _make_environment(folder: Path) -> None:
-    """Makes a worker's environment, which has the locked dependencies and not the project."""
+    """Creates a worker's environment with the locked dependencies and without the project."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    # A .pth file in a folder that a .pth file names is not read: so the project, which is one in .venv, is left out.
+    # Python does not read .pth files in a folder that a .pth file adds, so the project, a .pth file in .venv, is left out.
     stack = Path(importlib.metadata.distribution("apache-beam").locate_file("")).resolve()
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    own = subprocess.check_output([folder / "bin" / "python", "-c", where], text=True).strip()
-    Path(own, "stack.pth").write_text(f"{stack}\n", encoding="utf-8")
+    script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site_packages = subprocess.check_output(
+        [folder / "bin" / "python", "-c", script], text=True
+    ).strip()
+    Path(site_packages, "stack.pth").write_text(f"{stack}\n", encoding="utf-8")
 
 
 def _virtual_machine(memory: str) -> list[str]:
-    opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
-    return ["java", f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", *opened]
+    open_packages = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPEN_PACKAGES]
+    return [
+        "java",
+        f"-Xmx{memory}",
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        *open_packages,
+    ]
 
 
 if __name__ == "__main__":
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: sys.exit())
-    with Cluster(Path(sys.argv[1]).resolve()) as running:
-        print(*running.settings, sep="\n", flush=True)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: sys.exit())
+    with Cluster(Path(sys.argv[1]).resolve()) as cluster:
+        print(*cluster.settings, sep="\n", flush=True)
         signal.pause()

@@ -1,4 +1,4 @@
-"""Beam's steps on a Flink cluster whose workers have the project from setup.py alone, against the same on this machine."""
+"""The Beam steps on a Flink cluster whose workers install the project from setup.py, compared with a local run."""
 
 import json
 import os
@@ -23,8 +23,8 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    """A folder with a run of its own on each, in `here` (as far as Transform) and `flink`, and what each annotated."""
+def results(tmp_path_factory):
+    """The results of a local run up to Transform, of a run on Flink, and of an annotation on each."""
     if reason := missing():
         pytest.skip(reason)
     folder, program = tmp_path_factory.mktemp("flink"), Program(ROOT)
@@ -34,11 +34,11 @@ def both(tmp_path_factory):
     results = {
         "folder": folder,
         "data": data,
-        "here": program.run(data, folder / "here", "--until=Transform"),
+        "local": program.run(data, folder / "local", "--until=Transform"),
     }
     with Cluster(folder / "cluster") as cluster:
         results["flink"] = program.run(data, folder / "flink", *cluster.settings)
-        for name, settings in (("here", ()), ("flink", cluster.settings)):
+        for name, settings in (("local", ()), ("flink", cluster.settings)):
             results[f"annotated {name}"] = program.command(
                 "annotate", "--input", texts, "--output", folder / f"annotated-{name}", "--shard-mb", "0.004",
                 "--model", folder / "flink" / "serving" / "ner", *settings,
@@ -47,61 +47,64 @@ def both(tmp_path_factory):
     return results
 
 
-def test_a_run_on_flink_publishes_a_model(both):
-    assert both["here"].code == both["flink"].code == 0, both["flink"]
-    assert both["jobs"] >= 5  # ExampleGen, statistics, Transform, Evaluator, annotation
+def test_a_run_on_flink_publishes_a_model(results):
+    assert results["local"].code == results["flink"].code == 0, results["flink"]
+    assert results["jobs"] >= 5  # ExampleGen, statistics, Transform, Evaluator, annotation
 
 
 @pytest.mark.parametrize(
     ("node", "name"), [("CorpusExampleGen", "examples"), ("Transform", "transformed_examples")]
 )
-def test_examples_are_the_same(both, node, name):
-    here, flink = (
-        artifacts.examples(both["folder"] / where, node, name) for where in ("here", "flink")
+def test_examples_are_the_same(results, node, name):
+    local, flink = (
+        artifacts.examples(results["folder"] / runner, node, name) for runner in ("local", "flink")
     )
     assert (
-        set(here) == {"Split-train", "Split-dev", "Split-test"}
-        and here["Split-train"].total() == 120
+        set(local) == {"Split-train", "Split-dev", "Split-test"}
+        and local["Split-train"].total() == 120
     )
-    assert here == flink
+    assert local == flink
 
 
-def test_vocabularies_are_the_same(both):
-    here, flink = (artifacts.vocabularies(both["folder"] / where) for where in ("here", "flink"))
-    assert here and here == flink
+def test_vocabularies_are_the_same(results):
+    local, flink = (
+        artifacts.vocabularies(results["folder"] / runner) for runner in ("local", "flink")
+    )
+    assert local and local == flink
 
 
-def test_statistics_are_the_same(both):
-    here, flink = (artifacts.statistics(both["folder"] / where) for where in ("here", "flink"))
-    assert here["Split-train"]["examples"] == 120 and here == flink
+def test_statistics_are_the_same(results):
+    local, flink = (
+        artifacts.statistics(results["folder"] / runner) for runner in ("local", "flink")
+    )
+    assert local["Split-train"]["examples"] == 120 and local == flink
 
 
-def test_metrics_on_flink_are_those_of_the_model_without_beam(both):
-    on_flink = json.loads(both["flink"].run_file("outcome.json"))
-    folder = both["folder"]
-    version = folder / "flink" / "serving" / "ner" / both["flink"].versions[0]
-    measured = Program(ROOT).command(
+def test_scores_on_flink_are_those_of_evaluate(results):
+    on_flink = json.loads(results["flink"].run_file("outcome.json"))
+    folder = results["folder"]
+    version = folder / "flink" / "serving" / "ner" / results["flink"].versions[0]
+    evaluated = Program(ROOT).command(
         "evaluate",
         "--model",
         version,
         "--data",
-        both["data"] / "test.conll",
+        results["data"] / "test.conll",
         "--json",
         folder / "evaluated.json",
     )
-    assert measured.code == 0, measured
-    without = json.loads((folder / "evaluated.json").read_text(encoding="utf-8"))
-    assert (
-        on_flink["overall"] == pytest.approx(without["overall"]) and on_flink["overall"]["support"]
-    )
+    assert evaluated.code == 0, evaluated
+    local = json.loads((folder / "evaluated.json").read_text(encoding="utf-8"))
+    assert on_flink["overall"] == pytest.approx(local["overall"]) and on_flink["overall"]["support"]
     assert on_flink["per_type"] == {
-        name: pytest.approx(scores) for name, scores in without["per_type"].items()
+        name: pytest.approx(scores) for name, scores in local["per_type"].items()
     }
 
 
-def test_annotations_are_the_same(both):
-    here, flink = (
-        artifacts.annotations(both["folder"] / f"annotated-{where}") for where in ("here", "flink")
+def test_annotations_are_the_same(results):
+    local, flink = (
+        artifacts.annotations(results["folder"] / f"annotated-{runner}")
+        for runner in ("local", "flink")
     )
-    assert both["annotated flink"].code == 0, both["annotated flink"]
-    assert len(here) > 1 and here == flink
+    assert results["annotated flink"].code == 0, results["annotated flink"]
+    assert len(local) > 1 and local == flink

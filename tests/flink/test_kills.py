@@ -1,4 +1,4 @@
-"""Parts of the cluster that are killed in the middle of Transform."""
+"""Components of the cluster that are killed during Transform."""
 
 import os
 
@@ -17,7 +17,9 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(("kind", "number"), [("taskmanager", 2), ("workers", 1)])
-def test_a_run_fails_cleanly_and_the_next_one_finishes(tmp_path, kind, number):
+def test_a_run_without_a_component_fails_in_one_line_and_the_next_run_finishes(
+    tmp_path, kind, number
+):
     if reason := missing():
         pytest.skip(reason)
     program, work = Program(ROOT), tmp_path / "work"
@@ -29,7 +31,7 @@ def test_a_run_fails_cleanly_and_the_next_one_finishes(tmp_path, kind, number):
             )
             cluster.kill(f"{kind}-{number}")
             result = process.result()
-        if result.code:  # Flink tries again only where it is set to
+        if result.code:  # Flink retries only if it is configured to
             assert result.nodes["Transform"][0] == "failed" and "Traceback" not in result.err
             assert result.err.count("\n") == 1 and "Transform failed: " in result.err
         {"taskmanager": cluster.start_task_manager, "workers": cluster.start_workers}[kind](number)

@@ -1,4 +1,4 @@
-"""The graphs that Beam's Flink runner gets: every source is taken apart, and what is read stays the same."""
+"""The pipeline graphs of the Flink runner: sources are expanded and their files shuffled; the records stay the same."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SHUFFLE, READ, PAR_DO = (
 
 @pytest.fixture
 def graph(tmp_path):
-    """A pipeline that reads two sources of three files each, counts their records by length, and writes what it counted."""
+    """A pipeline that reads two sources of three files each, counts their records by length, and writes the counts."""
     import apache_beam as beam
     from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
@@ -34,49 +34,57 @@ def graph(tmp_path):
     _ = (
         lengths
         | beam.Map(str)
-        | beam.io.WriteToText(str(tmp_path / "counted"), shard_name_template="")
+        | beam.io.WriteToText(str(tmp_path / "counts"), shard_name_template="")
     )
     return pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default())
 
 
 @pytest.fixture
-def apart(graph):
+def shuffled_graph(graph):
     from components.compat.beam_private import shuffle_files_of_sources
 
     return shuffle_files_of_sources(graph)
 
 
-def test_files_are_shuffled_between_listing_and_reading(apart):
-    made_by = {
+def test_files_are_shuffled_between_listing_and_reading(shuffled_graph):
+    producers = {
         collection: transform
-        for transform in apart.components.transforms.values()
+        for transform in shuffled_graph.components.transforms.values()
         if not transform.subtransforms
         for collection in transform.outputs.values()
     }
-    reading = [one for one in apart.components.transforms.values() if one.spec.urn == READ]
-    assert len(reading) == 2
-    for one in reading:
-        (files,) = one.inputs.values()
-        assert made_by[files].spec.urn == SHUFFLE
+    transforms = shuffled_graph.components.transforms.values()
+    readers = [transform for transform in transforms if transform.spec.urn == READ]
+    assert len(readers) == 2
+    for reader in readers:
+        (files,) = reader.inputs.values()
+        assert producers[files].spec.urn == SHUFFLE
 
 
-def test_a_source_taken_apart_is_nothing_but_its_parts(apart):
-    transforms = apart.components.transforms
-    assert not [one for one in transforms.values() if one.spec.urn == PAR_DO and one.subtransforms]
+def test_an_expanded_source_has_no_composite_left(shuffled_graph):
+    transforms = shuffled_graph.components.transforms
     assert not [
-        part for one in transforms.values() for part in one.subtransforms if part not in transforms
+        transform
+        for transform in transforms.values()
+        if transform.spec.urn == PAR_DO and transform.subtransforms
+    ]
+    assert not [
+        part
+        for transform in transforms.values()
+        for part in transform.subtransforms
+        if part not in transforms
     ]
 
 
-def test_it_reads_what_the_graph_reads(apart, tmp_path):
+def test_the_shuffled_graph_reads_the_records_of_the_original(shuffled_graph, tmp_path):
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-    for transform in apart.components.transforms.values():
-        if transform.spec.urn == SHUFFLE:  # Flink's; here it is a flatten of one
+    for transform in shuffled_graph.components.transforms.values():
+        if transform.spec.urn == SHUFFLE:  # executed by Flink only
             transform.spec.urn = "beam:transform:flatten:v1"
-    FnApiRunner().run_via_runner_api(apart, PipelineOptions([])).wait_until_finish()
-    assert sorted((tmp_path / "counted").read_text().splitlines()) == [
+    FnApiRunner().run_via_runner_api(shuffled_graph, PipelineOptions([])).wait_until_finish()
+    assert sorted((tmp_path / "counts").read_text().splitlines()) == [
         "(1, 6)",
         "(2, 6)",
         "(3, 6)",
@@ -85,7 +93,7 @@ def test_it_reads_what_the_graph_reads(apart, tmp_path):
     ]
 
 
-def test_flink_gets_such_graphs():
+def test_the_flink_setting_selects_the_shuffling_runner():
     from pipeline.config import Beam
     from pipeline.engines import pipeline_options
 
