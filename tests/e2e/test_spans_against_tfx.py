@@ -40,9 +40,9 @@ def test_the_newest_span_and_each_span_by_number_are_those_of_tfx(tmp_path, patt
             str(tmp_path / splits[0].pattern.removesuffix("/*")),
         )
 
-    found = [(span.number, span.version, span.path) for span in find_spans(tmp_path / pattern)]
-    assert found[-1] == tfx_span()
+    spans = [(span.number, span.version, span.path) for span in find_spans(tmp_path / pattern)]
+    assert spans[-1] == tfx_span()
     if (
         pattern != "{SPAN}/*"
     ):  # TFX looks for a number as it is, without the zeros that a folder may have before it
-        assert found == [tfx_span(number) for number, _, _ in found]
+        assert spans == [tfx_span(number) for number, _, _ in spans]
