@@ -45,7 +45,7 @@ def model(root, updated):
     return artifact
 
 
-def test_parameters_are_the_same_wherever_workdir_and_corpus_are(roots):
+def test_parameters_do_not_depend_on_the_paths_of_workdir_and_corpus(roots):
     old, new = roots
     before = cache_key.portable_parameters(parameters(old, "/data/toy"), old)
     after = cache_key.portable_parameters(parameters(new, "/mnt/toy"), new)
@@ -54,7 +54,7 @@ def test_parameters_are_the_same_wherever_workdir_and_corpus_are(roots):
     assert before["epochs"] == 3 and '"fingerprint": "f"' in before["corpus"]
 
 
-def test_a_schema_file_outside_the_workdir_is_told_by_its_content(roots):
+def test_the_path_of_a_schema_outside_the_workdir_is_not_in_the_key(roots):
     old, _ = roots
     assert "path" not in cache_key.portable_parameters({"path": "/etc/schema.pbtxt"}, old)
     assert cache_key.portable_parameters({"path": f"{old}/schema/schema.pbtxt"}, old)["path"]
@@ -71,7 +71,7 @@ def test_other_content_is_another_parameter(roots):
     assert first != second
 
 
-def test_artifacts_are_the_same_wherever_the_workdir_is_and_stay_as_they_are(roots):
+def test_artifacts_do_not_depend_on_the_path_of_the_workdir_and_are_not_changed(roots):
     old, new = roots
     [before] = cache_key.portable_artifacts({"model": [model(old, 1)]}, old)["model"]
     given = model(new, 2)
@@ -119,7 +119,7 @@ def test_while_it_lasts_keys_are_portable_and_afterwards_they_are_tfxs(roots, mo
     assert isinstance(artifact.mlmd_artifact, pb.Artifact)
 
 
-def test_every_irrelevant_key_is_one_that_the_graph_sets():
+def test_every_irrelevant_key_is_set_in_the_graph():
     """A parameter that is renamed in the graph would silently come back into the keys."""
     source = Path(cache_key.__file__).with_name("graph.py").read_text()
     components = Path(cache_key.__file__).parents[1] / "components"

@@ -27,7 +27,7 @@ def size(number):
 
 
 @pytest.mark.parametrize("where", [lambda function: function, tf.function])
-def test_a_loop_goes_on_as_long_as_its_condition_holds(where):
+def test_a_loop_runs_while_its_condition_is_true(where):
     found = where(powers)
     assert found(tf.constant(3), tf.constant(100)).numpy().tolist() == [1, 3, 9, 27, 81]
     assert found(tf.constant(3), tf.constant(2)).numpy().tolist() == [1]

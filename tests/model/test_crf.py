@@ -91,7 +91,7 @@ def test_viterbi_finds_the_best_path(example):
 
 @settings(max_examples=30, deadline=None)
 @given(chains(longest=70))
-def test_viterbi_is_as_good_as_dynamic_programming_on_long_sentences(example):
+def test_the_viterbi_score_equals_that_of_dynamic_programming_on_long_sentences(example):
     emissions, packing, chain = example
     found = viterbi(*example).numpy()
     transitions, begin, end = (part.numpy().astype("d") for part in chain)
@@ -168,7 +168,7 @@ def test_the_gradient_of_the_partition_equals_automatic_differentiation(example)
 
 @settings(max_examples=20, deadline=None)
 @given(chains(), st.integers(0, 2))
-def test_a_sentence_without_tokens_changes_nothing(example, place):
+def test_an_empty_sentence_does_not_change_the_results_of_the_others(example, place):
     emissions, packing, chain = example
     lengths = packing.lengths.numpy().tolist()
     place = min(place, len(lengths))
@@ -187,7 +187,7 @@ def test_a_sentence_without_tokens_changes_nothing(example, place):
     )
 
 
-def test_illegal_tags_are_never_decoded_whatever_their_scores():
+def test_illegal_tags_are_never_decoded_even_with_high_scores():
     emissions = np.zeros((3, 5), "f")
     emissions[:, LABELS.index("I-A")] = 100.0
     chain = crf.mask_illegal(crf.Chain(tf.zeros([5, 5]), tf.zeros([5]), tf.zeros([5])), LABELS)

@@ -143,7 +143,7 @@ def test_sample_weights_apply_to_both_losses(monkeypatch):
     assert loss_of(one, sentences, tags) > loss_of(learner(0), sentences, tags)
 
 
-def test_the_language_model_learns_word_order_and_adds_nothing_to_the_tagger():
+def test_the_language_model_learns_word_order_and_adds_no_variables_to_the_tagger():
     """In these sentences each word decides the next, so that a state that knows its word can
     foretell it.
     """
@@ -164,7 +164,7 @@ def test_the_language_model_learns_word_order_and_adds_nothing_to_the_tagger():
     ]
 
 
-def test_a_joining_character_that_train_never_has_is_read_as_none():
+def test_a_preceding_character_unseen_in_train_is_read_as_no_character():
     tagger = Tagger(Sizes(50, 30, 40), LABELS, SMALL)
 
     def emissions(joint):

@@ -82,7 +82,7 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["mirrored", "workers"])
-def test_losses_and_weights_equal_those_of_one_device_also_after_a_restart(trained, alone, kind):
+def test_losses_and_weights_equal_those_of_one_device_after_a_restart_as_well(trained, alone, kind):
     learner, losses = alone
     # Sums of float32 in another order: one in 10^7 at a step, and Adam passes on what it divides
     # by.
@@ -129,7 +129,7 @@ def test_the_chiefs_text_reaches_all_processes(trained):
     st.lists(st.integers(1, 4), min_size=1, max_size=7),
     st.sampled_from(["crf", "softmax"]),
 )
-def test_losses_and_gradients_of_the_shares_add_up_to_those_of_the_batch(of, lengths, output):
+def test_losses_and_gradients_of_the_shards_sum_to_those_of_the_batch(of, lengths, output):
     learner = LEARNERS[output]
     size, longest = len(lengths), max(lengths)
     numbers = tf.reshape(tf.range(size * longest), [size, longest])

@@ -28,13 +28,13 @@ def test_a_long_text_is_cut_after_the_end_of_a_sentence():
     assert segments([300], ends=[10, 139]) == [140, 160]
 
 
-def test_a_long_text_without_ends_of_sentences_is_cut_anywhere():
+def test_a_long_text_without_sentence_ends_is_cut_at_the_maximum_length():
     assert segments([1200]) == [512, 512, 176]
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=4), st.data())
-def test_parts_tile_the_texts_and_none_is_too_long(counts, data):
+def test_segments_tile_the_texts_and_respect_the_maximum_length(counts, data):
     total = sum(counts)
     chosen = [data.draw(st.sets(st.integers(0, total - 1), max_size=20)) for _ in range(2)]
     parts = segments(counts, *chosen)

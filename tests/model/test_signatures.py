@@ -75,7 +75,7 @@ def test_a_response_does_not_depend_on_the_rest_of_the_batch(model):
         np.testing.assert_allclose(answers(alone, 0)[1], answers(together, row)[1], atol=1e-5)
 
 
-def test_texts_without_anything_visible_have_no_entities(model):
+def test_blank_texts_have_no_entities(model):
     assert recognise(model, ["", " ", "\t\x00"])["count"].tolist() == [0, 0, 0]
 
 
@@ -136,7 +136,7 @@ def test_examples_without_tokens_get_no_tags(model):
     assert model.signatures["examples"](examples=tf.constant([example([])]))["tags"].shape == (1, 0)
 
 
-def test_a_server_finds_the_weights_where_the_graph_reads_them(saved, model):
+def test_the_restore_operation_of_the_graph_loads_the_weights(saved, model):
     """TensorFlow Serving runs the graph's own restore operation, which knows nothing of Python
     objects.
     """

@@ -250,7 +250,7 @@ def test_words_are_normalized_to_lower_case_and_zeros():
 @settings(max_examples=50, deadline=None)
 @given(TEXTS, st.integers(2, 8))
 @example(["a\ufdd0\ufffe\U0010ffff"], 3)
-def test_both_ends_of_a_long_token_are_kept(texts, longest):
+def test_a_long_token_keeps_its_first_and_last_characters(texts, longest):
     found = _graph(tf.constant(texts, tf.string))
     codes, counts = text_ops.characters(found, longest)
     kept = np.split(codes.numpy(), np.cumsum(counts))

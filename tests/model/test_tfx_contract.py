@@ -62,12 +62,12 @@ def test_every_node_is_launched_in_order_under_the_run_id(toy_pipeline, orchestr
 
 
 @pytest.mark.parametrize("orchestrator", ["beam", "local"])
-def test_run_options_leave_out_what_comes_after_a_node(toy_pipeline, orchestrator):
+def test_run_options_leave_out_the_nodes_after_a_node(toy_pipeline, orchestrator):
     assert run(toy_pipeline(), orchestrator, "run-1", until="B") == ["A", "B"]
     assert run(toy_pipeline(), orchestrator, "run-2") == ["A", "B", "C"]
 
 
-def test_both_orchestrators_share_the_cache_whatever_the_options_of_beam(toy_pipeline, tmp_path):
+def test_both_orchestrators_share_the_cache_with_any_beam_options(toy_pipeline, tmp_path):
     from ml_metadata.proto import metadata_store_pb2
     from tfx.orchestration import metadata
 
@@ -81,7 +81,7 @@ def test_both_orchestrators_share_the_cache_whatever_the_options_of_beam(toy_pip
     }
 
 
-def test_names_taken_from_tfx_are_those_of_its_public_interface():
+def test_names_imported_from_tfx_are_those_of_its_public_interface():
     """`import tfx.v1` imports google.cloud.aiplatform, which takes seconds; the names are imported from where it has them."""
     from tfx import v1 as tfx
 

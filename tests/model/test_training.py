@@ -70,7 +70,7 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("seed", [None, 7])
-def test_every_sentence_comes_once_with_padding_to_its_right(files, seed):
+def test_every_sentence_is_read_once_and_padded_on_the_right(files, seed):
     seen = {}
     for batch, tags in dataset.load_batches(files, SPEC, 2, seed):
         for row, length in enumerate(batch.lengths.numpy()):

@@ -161,7 +161,7 @@ def test_a_model_of_an_older_release_with_an_odd_input_width_is_copied(published
     )
 
 
-def test_with_another_number_of_layers_nothing_is_copied(published):
+def test_a_different_number_of_layers_copies_no_weights(published):
     _, path = published(lstm_layers=2)
     now = tagger(BEFORE)
     words = np.array(now.network.words.embeddings)

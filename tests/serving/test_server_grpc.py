@@ -156,11 +156,11 @@ TABLE = {
 
 
 @pytest.mark.parametrize(("asked", "refused"), TABLE.values(), ids=TABLE)
-def test_what_predict_refuses(server, asked, refused):
+def test_predict_refuses_a_bad_request(server, asked, refused):
     assert refusal(server.prediction.Predict, asked) == refused
 
 
-def test_the_argument_of_a_wrong_type_is_named_by_its_place(server):
+def test_an_argument_of_a_wrong_type_is_named_by_its_index(server):
     asked = fed(x=tensor([1], tf.int64), y=tensor([[1, 2]], tf.int64))
     asked.model_spec.signature_name = "numbers"
     code, message = refusal(server.prediction.Predict, asked)
@@ -170,7 +170,7 @@ def test_the_argument_of_a_wrong_type_is_named_by_its_place(server):
     )
 
 
-def test_what_the_model_itself_refuses(server):
+def test_an_error_in_the_model_is_an_invalid_argument(server):
     code, message = refusal(server.prediction.Predict, request("bad", signature="choosy"))
     assert code == "INVALID_ARGUMENT" and "bad is refused" in message
 
@@ -192,7 +192,7 @@ def test_a_deadline_that_passes(server):
         (request("Ada met Zoë", label="canary", signature="serving_default"), 3),
     ],
 )
-def test_the_answer_names_what_gave_it(server, asked, version):
+def test_the_response_names_model_version_and_signature(server, asked, version):
     answer = server.prediction.Predict(asked)
     spec = answer.model_spec
     assert (spec.name, spec.version.value, spec.signature_name) == (
@@ -210,7 +210,7 @@ def test_the_answer_names_what_gave_it(server, asked, version):
     }
 
 
-def test_values_come_in_the_repeated_field_of_their_type(server):
+def test_values_are_in_the_repeated_field_of_their_type(server):
     answer = server.prediction.Predict(request("Ada"))
     assert list(answer.outputs["count"].int64_val) == [1]
     assert list(answer.outputs["type"].string_val) == [b"V3"]
@@ -223,7 +223,7 @@ def test_only_the_outputs_that_are_asked_for_come(server):
     assert outputs(server.prediction.Predict(asked)) == {"count": [1], "surface": [[b"Ada"]]}
 
 
-def test_numbers_may_come_as_bytes_or_one_by_one(server):
+def test_tensors_are_accepted_as_packed_bytes_or_repeated_fields(server):
     packed = tf.make_tensor_proto(np.array([[1, 2], [3, 4]], np.float32))
     loose = tensor([0], tf.float32, [2, 2])
     loose.ClearField("float_val")
@@ -235,7 +235,7 @@ def test_numbers_may_come_as_bytes_or_one_by_one(server):
         assert outputs(server.prediction.Predict(asked)) == {"total": [13.0, 27.0]}
 
 
-def test_a_single_value_stands_for_all(server):
+def test_a_single_value_is_repeated_for_the_whole_shape(server):
     assert outputs(server.prediction.Predict(fed(text=many(3))))["count"] == [1, 1, 1]
 
 
@@ -250,7 +250,7 @@ def test_signatures_that_cannot_be_batched_answer_too(server, signature, output)
     assert output in server.prediction.Predict(request("Ada", "b c", signature=signature)).outputs
 
 
-def test_a_request_that_fails_does_not_spoil_those_that_came_with_it(server):
+def test_a_failing_request_does_not_affect_others_in_its_batch(server):
     def ask(text):
         try:
             return outputs(
@@ -317,7 +317,7 @@ def test_metadata_holds_the_signatures(server):
         ),
     ],
 )
-def test_what_metadata_refuses(server, asked, refused):
+def test_get_model_metadata_refuses_a_bad_request(server, asked, refused):
     assert refusal(server.prediction.GetModelMetadata, asked) == refused
 
 
@@ -349,7 +349,7 @@ def test_status_lists_the_versions(server):
         (status(version=9), "NOT_FOUND"),
     ],
 )
-def test_what_status_refuses(server, asked, code):
+def test_get_model_status_refuses_a_bad_request(server, asked, code):
     assert refusal(server.models.GetModelStatus, asked)[0] == code
 
 

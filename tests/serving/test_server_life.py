@@ -35,7 +35,7 @@ def ended(server):
     return code, server.said
 
 
-def test_it_says_what_it_is_and_where(server):
+def test_the_server_prints_its_kind_and_its_addresses(server):
     assert "a stand-in for development: it is not TensorFlow Serving" in server.said
     assert f"REST and page on http://127.0.0.1:{server.rest}\n" in server.said
     assert f"gRPC on 127.0.0.1:{server.grpc}\n" in server.said
@@ -75,7 +75,7 @@ def test_it_listens_on_loopback_only(server):
     assert {*listening} <= loopback
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(start, versions):
+def test_a_taken_grpc_port_is_reported_in_one_line(start, versions):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, said = ended(start("--model-base-path", versions, "--grpc-port", port, ready=False))
@@ -83,7 +83,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(start, versions):
     assert f"cannot listen on 127.0.0.1:{port}; choose another --grpc-port or --host" in said
 
 
-def test_a_port_for_rest_that_is_taken_is_told_in_one_line():
+def test_a_taken_rest_port_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
@@ -92,7 +92,7 @@ def test_a_port_for_rest_that_is_taken_is_told_in_one_line():
             main.bind("127.0.0.1", port)
 
 
-def test_a_first_version_that_cannot_be_loaded_is_told_in_one_line(start, tmp_path):
+def test_an_unloadable_first_version_is_reported_in_one_line(start, tmp_path):
     (tmp_path / "ner").mkdir()
     small_models.publish_broken(tmp_path / "ner", 1)
     code, said = ended(start("--model-base-path", tmp_path / "ner", ready=False))
@@ -130,7 +130,7 @@ def test_it_can_be_stopped_while_it_waits(start, tmp_path):
 STEPS = 400_000  # keep the model busy for a second or so
 
 
-def test_sigint_answers_what_is_in_flight_by_rest_first(start, versions):
+def test_sigint_answers_rest_requests_in_flight_before_the_server_stops(start, versions):
     server = start("--model-base-path", versions)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(server.http, PREDICT, {"inputs": [STEPS], "signature_name": "busy"})
@@ -141,9 +141,7 @@ def test_sigint_answers_what_is_in_flight_by_rest_first(start, versions):
     assert code == 0 and said.endswith("stopping: requests in flight are answered first\nstopped\n")
 
 
-def test_sigterm_answers_what_is_in_flight_by_grpc_first_and_tells_who_watches_its_health(
-    start, versions
-):
+def test_sigterm_answers_grpc_requests_in_flight_and_notifies_health_watchers(start, versions):
     server = start("--model-base-path", versions)
     asked = request(signature="busy")
     asked.ClearField("inputs")
@@ -207,7 +205,7 @@ def published(versions, folder, number):
     return model
 
 
-def test_a_canary_comes_is_promoted_and_dropped_by_renames_alone(start, versions, tmp_path):
+def test_a_canary_is_published_promoted_and_dropped_by_renames_alone(start, versions, tmp_path):
     """With the configuration file that a run writes, which never changes."""
     folders = Folders(tmp_path / "serving" / "ner", tmp_path / "withdrawn" / "ner")
     first, second, third = (
@@ -278,7 +276,7 @@ def test_the_configuration_is_reloaded(start, versions):
         ),
     ],
 )
-def test_a_configuration_that_cannot_be_served_is_told_in_one_line(tmp_path, text, message):
+def test_an_invalid_configuration_is_reported_in_one_line(tmp_path, text, message):
     (tmp_path / "models.config").write_text(text)
     with pytest.raises(UserError, match=message) as raised:
         config.read_models(str(tmp_path / "models.config"))

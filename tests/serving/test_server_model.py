@@ -61,7 +61,7 @@ def same(one, other):
     )
 
 
-def test_an_answer_does_not_depend_on_who_shares_the_batch(real):
+def test_a_response_does_not_depend_on_the_other_texts_in_the_batch(real):
     alone = {text: ask(real, text) for text in TEXTS}
     assert sum(answer["count"][0] for answer in alone.values()) > 10
     with ThreadPoolExecutor(16) as pool:
@@ -93,7 +93,7 @@ def test_both_transports_and_the_model_itself_agree(real, saved):
         assert status == 200 and same(read, itself), text
 
 
-def test_a_batch_gives_each_text_what_it_gets_alone(real):
+def test_a_batch_gives_each_text_its_result_of_a_single_request(real):
     together = ask(real, *TEXTS)
     for row, text in enumerate(TEXTS):
         count = together["count"][row]

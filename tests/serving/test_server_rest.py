@@ -49,7 +49,7 @@ def test_both_forms_are_answered(server, body, answer):
     assert server.http(PREDICT, body) == (200, answer)
 
 
-def test_rows_come_in_the_order_of_the_instances(server):
+def test_rows_are_in_the_order_of_the_instances(server):
     texts = ["Ada", "", "no one", "Bea Cal", "Dan"]
     status, answer = server.http(PREDICT, {"instances": texts})
     assert status == 200
@@ -63,7 +63,7 @@ def test_rows_come_in_the_order_of_the_instances(server):
     assert {len(row["surface"]) for row in answer["predictions"]} == {2}
 
 
-def test_numbers_that_are_none_are_named(server):
+def test_nan_and_infinity_are_written_by_name(server):
     body = b'{"inputs": {"flag": true, "x": [1, -1, 0, NaN]}, "signature_name": "kinds"}'
     _, answer = server.http(PREDICT, body)
     x = answer["outputs"].pop("x")
@@ -382,7 +382,7 @@ def test_cors_is_off(server):
     connection.close()
 
 
-def test_metrics_count_what_was_asked(server):
+def test_metrics_count_requests(server):
     server.http(PREDICT, {"instances": ["Ada"]})
     server.http(PREDICT, {"instances": [1]})
     server.http("/v1/models/never-served:predict", {"instances": ["a"]})
@@ -402,7 +402,7 @@ def test_metrics_count_what_was_asked(server):
     assert "never-served" not in text
 
 
-def test_the_page_is_at_the_root_and_nothing_else_of_the_project_is(server):
+def test_the_page_is_at_the_root_and_no_other_file_is_served(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.rest, timeout=60)
     connection.request("GET", "/")
     answer = connection.getresponse()

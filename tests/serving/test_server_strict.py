@@ -118,7 +118,7 @@ def server(start, folders, publish):
     return start("--strict", shipped(), "--batch-size", "256", "--model-config-file", config)
 
 
-def test_s1_a_version_that_is_no_canary_goes_live_while_canaries_are_in_use(server, publish):
+def test_s1_a_version_published_without_canary_goes_live_for_both_models(server, publish):
     with Load(server) as load:
         publish(2)
         goes_live(server, 2)
@@ -260,7 +260,7 @@ def test_by_default_a_broken_version_blocks_every_change_until_all_tries_are_ove
     assert server.states()[first + 1] == "END"
 
 
-def test_with_load_threads_other_changes_go_on_while_a_broken_version_is_tried(
+def test_with_load_threads_a_new_version_goes_live_while_a_broken_one_is_retried(
     start, publish, folders
 ):
     first = publish(1)
@@ -273,7 +273,7 @@ def test_with_load_threads_other_changes_go_on_while_a_broken_version_is_tried(
 
 
 @pytest.mark.parametrize("flags", [shipped(), defaults()])
-def test_a_broken_version_at_start_ends_the_server_also_with_a_good_one_beside_it(
+def test_a_broken_version_at_start_ends_the_server_even_next_to_a_good_one(
     start, publish, folders, flags
 ):
     first = publish(1)
@@ -378,7 +378,7 @@ print(sum(entities[0].text == text.split()[0] for text, entities in zip(texts, a
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 @pytest.mark.parametrize("flags", [shipped(), defaults()])
-def test_four_processes_of_the_client_as_delivered_lose_nothing(
+def test_four_client_processes_with_default_settings_get_every_response(
     start, publish, folders, scheme, flags
 ):
     """With the server's defaults, too: the client retries what is refused because of load."""
@@ -409,7 +409,7 @@ def test_more_texts_than_a_batch_has_are_refused_and_the_client_divides_them(
         assert len(client.predict(["Ada"] * 50)) == 50
 
 
-def test_sigterm_breaks_what_is_in_flight(start, publish, folders):
+def test_sigterm_breaks_requests_in_flight(start, publish, folders):
     publish(1)
     server = start("--strict", shipped(), "--model-base-path", folders.live)
     asked = {"inputs": [400_000], "signature_name": "busy"}
@@ -422,5 +422,5 @@ def test_sigterm_breaks_what_is_in_flight(start, publish, folders):
             answer.result(120)
 
 
-def test_the_files_that_this_test_reads_are_there():
+def test_the_compose_file_has_the_flags_used_here():
     assert Path(COMPOSE).is_file() and "grpc_max_threads=512" in shipped()

@@ -64,13 +64,15 @@ def annotate(tfx_ner, tmp_path, model):  # noqa: F811
         (("--json", "/nowhere/a.json"), "/nowhere/a.json: cannot write there"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_written(annotate, write, tmp_path, more, said):
+def test_a_usage_error_is_reported_before_the_output_is_created(
+    annotate, write, tmp_path, more, said
+):
     answer = annotate(write("a.txt", "Ada\n"), *more)
     assert answer.code == 2 and said in answer.err and "Traceback" not in answer.err
     assert not (tmp_path / "out").exists()
 
 
-def test_a_place_without_a_model_is_told_before_anything_is_written(tfx_ner, write, tmp_path):  # noqa: F811
+def test_a_missing_model_is_reported_before_the_output_is_created(tfx_ner, write, tmp_path):  # noqa: F811
     answer = tfx_ner(
         "annotate",
         "--input",
@@ -84,7 +86,7 @@ def test_a_place_without_a_model_is_told_before_anything_is_written(tfx_ner, wri
     assert not (tmp_path / "out").exists()
 
 
-def test_it_says_how_much_was_annotated(annotate, write, without_model, tmp_path):
+def test_the_summary_counts_texts_entities_and_bad_lines(annotate, write, without_model, tmp_path):
     path = write("a.txt", "so Ada\n" * 70 + "x" * 300 + "\n")
     answer = annotate(path, "--shard-mb", "0.0002", "--longest", "200")
     assert answer.code == 0 and answer.err == ""
@@ -96,7 +98,7 @@ def test_it_says_how_much_was_annotated(annotate, write, without_model, tmp_path
     ]
 
 
-def test_the_second_time_only_what_is_missing_is_done(annotate, write, without_model, tmp_path):
+def test_a_second_start_annotates_the_missing_shards_only(annotate, write, without_model, tmp_path):
     path, size = write("a.txt", "so Ada\n" * 100), ("--shard-mb", "0.0002")
     assert annotate(path, *size).code == 0
     (tmp_path / "out" / "part-00002-of-00004.jsonl").unlink()
@@ -109,7 +111,7 @@ def test_the_second_time_only_what_is_missing_is_done(annotate, write, without_m
     assert without_model == [[0, 1, 2, 3], [2]]
 
 
-def test_while_something_is_missing_there_is_no_summary(
+def test_there_is_no_summary_while_shards_are_missing(
     annotate, write, without_model, tmp_path, monkeypatch
 ):
     path, size = write("a.txt", "so Ada\n" * 100), ("--shard-mb", "0.0002")
@@ -173,7 +175,7 @@ def test_entities_below_the_minimum_score_are_left_out(read_all, write):
     ]
 
 
-def test_it_ends_with_2_where_no_line_could_be_used(annotate, write, without_model):
+def test_the_exit_code_is_2_if_every_line_is_bad(annotate, write, without_model):
     answer = annotate(write("a.jsonl", "{\n[]\n"))
     assert answer.code == 2 and "Left out: 2 bad lines" in answer.out
 

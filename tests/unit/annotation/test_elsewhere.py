@@ -51,7 +51,7 @@ def test_shards_one_behind_the_other_are_the_input(annotate, put):  # noqa: F811
     assert json.loads(output.summary.read_text()) == summary
 
 
-def test_bad_lines_are_set_aside_there(annotate, put):  # noqa: F811
+def test_bad_lines_are_written_to_the_remote_output(annotate, put):  # noqa: F811
     put("a.jsonl", '{"text": "Ada"}\n{\n{"text": "so"}\n')
     output, _, summary = annotate("s3://bucket/a.jsonl", form="jsonl")
     [bad] = map(json.loads, output.bad_lines.read_text().splitlines())
@@ -60,7 +60,7 @@ def test_bad_lines_are_set_aside_there(annotate, put):  # noqa: F811
     ] == 1
 
 
-def test_parquet_is_read_and_written_there(annotate, put, bucket, write):  # noqa: F811
+def test_remote_parquet_is_read_and_written(annotate, put, bucket, write):  # noqa: F811
     import pyarrow
     from pyarrow import parquet
 
@@ -79,7 +79,7 @@ def test_parquet_is_read_and_written_there(annotate, put, bucket, write):  # noq
     assert all(entities[0]["text"] == "Ada" for entities in found.column("entities").to_pylist())
 
 
-def test_what_is_missing_is_done_at_the_next_start(annotate, put):  # noqa: F811
+def test_the_next_start_annotates_the_missing_shards(annotate, put):  # noqa: F811
     put("a.txt", LINES)
     output, cut, _ = annotate("s3://bucket/a.txt", without=(1, 3))
     assert set(output.finished(range(len(cut)))) == {shard.number for shard in cut} - {1, 3}
@@ -96,7 +96,7 @@ def test_the_output_of_another_annotation_is_refused(annotate, put):  # noqa: F8
         annotate("s3://bucket/a.txt", model="s3://bucket/ner/2")
 
 
-def test_another_annotation_that_began_meanwhile_is_told(annotate, put, bucket):  # noqa: F811
+def test_an_output_of_another_annotation_is_refused(annotate, put, bucket):  # noqa: F811
     put("a.txt", LINES)
     job = AnnotationSpec(
         shards.find_sources("s3://bucket/a.txt"),
@@ -120,6 +120,6 @@ def test_a_folder_with_other_files_is_refused(annotate, put):  # noqa: F811
         annotate("s3://bucket/a.txt")
 
 
-def test_a_file_that_is_not_there_is_refused(annotate):
+def test_a_missing_remote_file_is_refused(annotate):
     with pytest.raises(UserError, match=r"s3://bucket/none\.txt: no such file"):
         annotate("s3://bucket/none.txt")

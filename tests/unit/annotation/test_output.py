@@ -60,7 +60,7 @@ def test_without_bad_lines_there_is_no_file_of_them(write, annotate):
     ]
 
 
-def test_what_is_done_is_known_the_next_time(write, annotate):
+def test_finished_shards_are_recognised_at_the_next_start(write, annotate):
     output, cut, _ = annotate(write("a.txt", MANY), size=300, without=(1, 3))
     assert sorted(output.finished(range(len(cut)))) == [
         shard.number for shard in cut if shard.number not in (1, 3)
@@ -78,9 +78,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("moment", range(8))
-def test_a_shard_is_there_whole_or_not_at_all_whenever_it_is_killed(
-    write, annotate, monkeypatch, moment
-):
+def test_a_kill_at_any_step_leaves_a_shard_complete_or_absent(write, annotate, monkeypatch, moment):
     """Killed at each of the steps in which files come to the disk and get their names."""
     path, steps = write("a.txt", MANY), []
 
@@ -168,7 +166,7 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(write, tmp_path, jo
         pass
 
 
-def test_two_at_once_are_refused(write, tmp_path, job):
+def test_a_concurrent_annotation_is_refused(write, tmp_path, job):
     path = write("a.txt", "x\n")
     program = (
         "import sys; from pathlib import Path; import filelock\n"

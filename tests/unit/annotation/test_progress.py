@@ -25,12 +25,12 @@ def shown(annotate, write, monkeypatch, **terminal):
     return screen.file.getvalue()
 
 
-def test_on_a_terminal_there_is_a_bar_which_begins_with_what_is_there(annotate, write, monkeypatch):
+def test_a_terminal_shows_a_bar_that_starts_at_the_finished_shards(annotate, write, monkeypatch):
     said = shown(annotate, write, monkeypatch, force_terminal=True)
     assert "50%" in said and "100%" in said and re.search(r"\b50 texts", said)
 
 
-def test_elsewhere_there_is_a_line_now_and_then(annotate, write, monkeypatch):
+def test_without_a_terminal_progress_is_printed_in_lines(annotate, write, monkeypatch):
     lines = shown(annotate, write, monkeypatch).splitlines()
     assert lines and all(
         re.fullmatch(r"[234] of 4 shards, \d+ texts, [\d,]+ a second", line) for line in lines

@@ -15,13 +15,13 @@ def bad(texts):
     return [(one.line, f"found {one.found}; expected {one.expected}") for one in texts.bad]
 
 
-def test_every_line_of_text_is_a_text_also_an_empty_one(write, read_all):
+def test_every_line_is_a_text_even_an_empty_one(write, read_all):
     [texts] = read_all(write("a.txt", b"\xef\xbb\xbfAda\r\n\n  b \n"))
     assert list(texts.texts) == ["Ada", "", "  b "] and texts.lines == 3
     assert texts.fields[0] == {"text": "Ada"}
 
 
-def test_a_line_that_is_no_utf_8_is_left_out_and_kept_readable(write, read_all):
+def test_a_line_of_invalid_utf_8_is_left_out_and_recorded_escaped(write, read_all):
     [texts] = read_all(write("a.txt", b"Ada\nZo\xeb spoke\nBea\n"))
     assert list(texts.texts) == ["Ada", "Bea"]
     assert bad(texts) == [(2, "found byte 0xEB at position 3 of the line; expected text in UTF-8")]

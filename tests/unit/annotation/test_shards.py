@@ -48,7 +48,7 @@ def test_a_pattern_without_files_is_refused(tmp_path, pattern):
         ("a.parquet", "parquet"),
     ],
 )
-def test_the_name_says_the_form(write, name, form):
+def test_the_file_name_decides_the_format(write, name, form):
     assert detect_format([SourceFile.of(write(name, "x"))]) == form
 
 
@@ -61,19 +61,19 @@ def test_files_of_several_forms_are_refused(write):
 
 
 @pytest.mark.parametrize("content", [b"\x1f\x8b\x08rest", b"PAR1rest", "no".encode("utf-16")])
-def test_what_is_no_text_is_refused(write, content):
+def test_a_binary_file_is_refused(write, content):
     with pytest.raises(
         UserError, match="found a compressed or binary file, or UTF-16; expected text in UTF-8"
     ):
         cut_shards([SourceFile.of(write("a.txt", content))], "text", 100)
 
 
-def test_what_is_no_parquet_is_refused(write):
+def test_an_invalid_parquet_file_is_refused(write):
     with pytest.raises(UserError, match="not a Parquet file"):
         cut_shards([SourceFile.of(write("a.parquet", "text\n"))], "parquet", 100)
 
 
-def test_nothing_to_annotate_is_refused(write):
+def test_empty_input_is_refused(write):
     with pytest.raises(UserError, match="empty; expected at least one text"):
         cut_shards([SourceFile.of(write("a.txt", ""))], "text", 100)
 
@@ -102,7 +102,7 @@ LINES = st.lists(
     lines=LINES, size=st.integers(1, 200), end=st.sampled_from(["\n", "\r\n"]), last=st.booleans()
 )
 @example(lines=["a"], size=1, end="\r\n", last=False)
-def test_wherever_a_file_is_cut_each_line_is_in_one_shard_in_order(
+def test_shards_of_a_text_file_have_every_line_once_and_in_order(
     tmp_path_factory, lines, size, end, last
 ):
     content = end.join(lines) + (end if last else "")
@@ -126,7 +126,7 @@ def test_wherever_a_file_is_cut_each_line_is_in_one_shard_in_order(
     sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(any),
     most=st.integers(1, 400),
 )
-def test_wherever_parquet_is_cut_each_row_is_in_one_shard_in_order(tmp_path_factory, sizes, most):
+def test_shards_of_a_parquet_file_have_every_row_once_and_in_order(tmp_path_factory, sizes, most):
     path = tmp_path_factory.mktemp("cut") / "a.parquet"
     schema = pyarrow.schema([("text", pyarrow.string())])
     number = 0

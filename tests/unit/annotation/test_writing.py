@@ -16,7 +16,7 @@ def lines(objects):
     return "".join(json.dumps(one) + "\n" for one in objects)
 
 
-def test_text_comes_as_predict_writes_it(write, annotate, parts):
+def test_the_output_of_text_is_that_of_predict(write, annotate, parts):
     from components.export import output_formats
 
     texts = ["so Ada spoke", "", "nothing"]
@@ -24,7 +24,7 @@ def test_text_comes_as_predict_writes_it(write, annotate, parts):
     assert parts(output) == "".join(output_formats.jsonl(zip(texts, find_names(texts))))
 
 
-def test_objects_come_back_with_their_entities(write, annotate, parts):
+def test_objects_keep_their_fields_and_get_entities(write, annotate, parts):
     there = [
         {"id": "x1", "text": "so Ada", "n": 1.5},
         {"text": "é 🙂", "entities": "old", "id": None},
@@ -37,7 +37,7 @@ def test_objects_come_back_with_their_entities(write, annotate, parts):
     assert "é 🙂" in parts(output)
 
 
-def test_half_a_surrogate_pair_beside_the_text_stays_what_it_is(write, annotate, parts):
+def test_a_lone_surrogate_in_another_field_is_preserved(write, annotate, parts):
     output, _, _ = annotate(write("a.jsonl", '{"text": "a", "x": "\\ud83d"}\n'), form="jsonl")
     assert json.loads(parts(output)) == {"text": "a", "x": "\ud83d", "entities": []}
 
@@ -84,7 +84,7 @@ def test_a_folder_of_parquet_is_read_as_one_table(tmp_path, annotate):
     assert table.column("entities").to_pylist()[3] == [ADA]
 
 
-def test_rows_as_json_lines_hold_what_json_cannot_as_text(tmp_path, annotate, parts):
+def test_values_without_a_json_type_are_written_as_strings(tmp_path, annotate, parts):
     table = pyarrow.table(
         {"text": ["a"], "day": [datetime.date(2024, 5, 3)], "b": [b"\xff"], "n": [None]}
     )

@@ -97,7 +97,7 @@ def test_a_corpus_that_cannot_be_read_is_refused(folders):
 
 
 @pytest.mark.parametrize("token", ["a\u0085b", "a\u2028b", "a\x0bb", " ", "#", "-"])
-def test_odd_tokens_come_back_as_they_were(tmp_path, token):
+def test_unusual_tokens_survive_writing_and_reading(tmp_path, token):
     from benchmarks.comparison import columns
 
     written = [[[token, "x"], ["B-PER", "O"]]]

@@ -12,7 +12,9 @@ import pytest
         ("", "", ""),
     ],
 )
-def test_a_shape_has_letters_and_digits_by_kind_and_the_rest_as_it_is(token, long, short):
+def test_a_shape_has_classes_of_letters_and_digits_and_other_characters_unchanged(
+    token, long, short
+):
     from benchmarks.comparison import features
 
     assert (features.shape(token), features.short_shape(token)) == (long, short)

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 
-def test_enough_starts_over_where_there_are_too_few_sentences():
+def test_enough_repeats_the_sentences_if_there_are_too_few():
     from benchmarks.comparison.pace import enough
 
     assert enough([["a", "b"], ["c"]], 6) == [["a", "b"], ["c"]] * 2
 
 
-def test_enough_stops_where_there_are_more_sentences():
+def test_enough_stops_at_the_number_of_tokens():
     from benchmarks.comparison.pace import enough
 
     assert enough([["a", "b"], ["c"], ["d"] * 5], 3) == [["a", "b"], ["c"]]
@@ -25,7 +25,7 @@ def test_short_sentences_have_five_to_twelve_tokens():
     assert short(sentences) == sentences[1:3]
 
 
-def test_the_shortest_sentence_is_taken_where_all_are_long():
+def test_the_shortest_sentence_is_taken_if_all_are_long():
     from benchmarks.comparison.pace import short
 
     assert short([["a"] * 40, ["b"] * 20, ["c"] * 30]) == [["b"] * 20]

@@ -12,9 +12,7 @@ from components.corpus.options import ReadOptions
 CORPUS = "a O\nb O\n\nin O\nRome B-LOC\n"
 
 
-def test_each_seed_is_a_run_and_its_model_is_measured_on_the_corpus_as_it_was_read(
-    tmp_path, monkeypatch
-):
+def test_each_seed_is_a_run_and_its_model_is_scored_on_the_corpus_as_read(tmp_path, monkeypatch):
     data, folder = tmp_path / "data", tmp_path / "folder"
     data.mkdir(), folder.mkdir()
     for split in ("train", "dev", "test"):

@@ -178,7 +178,7 @@ def test_bad_entries_are_refused_with_file_and_line(write, kind):
 
 
 @pytest.mark.parametrize("kind", [*BAD_COLUMNS, *BAD_ENTRIES])
-def test_bad_sentences_are_left_out_and_handed_over_where_the_user_says_so(write, kind):
+def test_bad_lines_skip_leaves_out_bad_sentences_and_reports_them(write, kind):
     if kind in BAD_COLUMNS:
         bad = BAD_COLUMNS[kind][0]
         path = write("a.conll", GOOD_LINES + bad + "\n" + GOOD_LINES)
@@ -212,7 +212,7 @@ def test_a_file_in_another_encoding_is_refused_with_the_byte(write):
     )
 
 
-def test_an_undecodable_line_far_into_a_file_is_found(write):
+def test_an_undecodable_line_far_into_a_file_is_reported(write):
     path = write("a.conll", b"Ada\tB-PER\n\n" * 20_000 + b"\xff\tO\n")
     assert refusal(path, bad_lines="skip").startswith(
         f"{path}:40001: found byte 0xFF at position 1"

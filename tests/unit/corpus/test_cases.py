@@ -149,7 +149,7 @@ def said(report: CheckReport) -> str:
 
 
 @pytest.mark.parametrize("folder", READ)
-def test_a_corpus_is_read_and_what_is_odd_in_it_is_told(folder: str) -> None:
+def test_a_corpus_is_read_and_its_irregularities_are_reported(folder: str) -> None:
     right = READ[folder]
     report = check_corpus(str(CASES / folder), ReadOptions(**right.options))
     assert not report.failed, said(report)

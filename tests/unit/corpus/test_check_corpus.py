@@ -99,7 +99,7 @@ def test_figures_are_by_split_and_type(check):
         ("train", column("\tO"), ["1 token", "train.conll:3601", "nothing visible"]),
     ],
 )
-def test_each_problem_is_a_warning_with_number_and_place(check, split, lines, words):
+def test_each_problem_is_a_warning_with_count_and_location(check, split, lines, words):
     warnings = texts(check(**{split: lines}), "warning")
     assert any(all(word in warning for word in words) for warning in warnings), warnings
 
@@ -113,7 +113,7 @@ def test_overlap_of_splits_is_a_warning(check):
     )
 
 
-def test_a_test_that_holds_only_known_entities_is_a_warning(check, write, tmp_path):
+def test_a_test_split_with_known_entities_only_is_a_warning(check, write, tmp_path):
     check()
     write("test.conll", GOOD.replace("lived", "sat"))
     assert any(
@@ -137,7 +137,7 @@ def test_bad_lines_are_warnings_where_they_are_left_out(check):
     assert not report.failed and "left out" in texts(report, "warning")[0]
 
 
-def test_a_file_that_cannot_be_read_is_a_failure_and_stops_nothing(check, write, tmp_path):
+def test_an_unreadable_file_is_a_failure_and_the_check_continues(check, write, tmp_path):
     check()
     write("dev.conll", b"M\xfcller\tO\n")
     report = check_corpus(str(tmp_path))
@@ -220,7 +220,7 @@ def test_no_corpus_at_all_is_refused(tmp_path):
         ("a ", [SPACED]),
     ],
 )
-def test_odd_characters_are_told_by_kind(token, kinds):
+def test_unusual_characters_are_reported_by_kind(token, kinds):
     assert odd_kinds(token) == kinds
 
 

@@ -26,7 +26,7 @@ def test_tokens_and_entities_are_read(sentences):
     assert (second.tokens, second.spans) == (("in", "Paris"), (Span(1, 2, "LOC"),))
 
 
-def test_a_sentence_knows_its_file_and_line(sentences, tmp_path):
+def test_the_id_of_a_sentence_is_its_file_and_line(sentences, tmp_path):
     second = sentences(IOB2)[1]
     assert (second.id, second.file, second.line) == ("a.conll:5", str(tmp_path / "a.conll"), 5)
 
@@ -68,7 +68,7 @@ def test_a_sentence_knows_its_file_and_line(sentences, tmp_path):
         "DOCSTART without a blank line",
     ],
 )
-def test_decorations_change_nothing(sentences, change):
+def test_layout_variants_have_the_same_sentences(sentences, change):
     assert [(s.tokens, s.spans) for s in sentences(change(IOB2))] == [
         (s.tokens, s.spans) for s in sentences(IOB2)
     ]
@@ -113,7 +113,7 @@ def test_a_type_may_hold_hyphens_and_spaces(sentences):
     ]
 
 
-def test_adjacent_entities_stay_apart(sentences):
+def test_adjacent_entities_stay_separate(sentences):
     assert sentences("@\tB-PER\nada\tB-PER\n")[0].spans == (Span(0, 1, "PER"), Span(1, 2, "PER"))
 
 
@@ -134,13 +134,13 @@ def test_a_stray_inside_tag_opens_an_entity(sentences):
         ("BILOU", "B-X L-X U-X O U-Y"),
     ],
 )
-def test_each_scheme_is_found_and_read(write, scheme, tags):
+def test_each_scheme_is_detected_and_read(write, scheme, tags):
     path = write("a.conll", "".join(f"w\t{tag}\n" for tag in tags.split()))
     assert make_plan(Splits(path, {"all": (path,)})).scheme == scheme
     assert next(read_sentences(path)).spans == (Span(0, 2, "X"), Span(2, 3, "X"), Span(4, 5, "Y"))
 
 
-def test_one_scheme_is_found_for_all_files_of_a_corpus(write):
+def test_one_scheme_is_detected_for_all_files_of_a_corpus(write):
     files = {
         "train": (write("train.conll", "a\tB-X\nb\tI-X\n" * 9),),
         "dev": (write("dev.conll", "a\tI-X\n"),),
@@ -148,7 +148,7 @@ def test_one_scheme_is_found_for_all_files_of_a_corpus(write):
     assert make_plan(Splits("", files)).scheme == "IOB2"
 
 
-def test_documents_are_told_apart(sentences):
+def test_documents_are_distinguished(sentences):
     read_back = sentences(
         "a O\n\nb O\n\n-DOCSTART- O\n\nc O\n\nd O\n# newdoc id = note 7\ne O\n# newdoc\nf B-X\n"
     )
@@ -172,7 +172,7 @@ def test_documents_that_begin_alike_are_two(sentences):
     assert first.document != second.document
 
 
-def test_one_document_alone_is_none(sentences):
+def test_a_single_document_mark_defines_no_documents(sentences):
     assert {sentence.document for sentence in sentences("-DOCSTART- O\n\na B-X\n\nb O\n")} == {""}
 
 

@@ -81,7 +81,7 @@ def test_a_written_file_is_detected_as_its_format(to, tmp_path):
     assert read(target) == read(source)
 
 
-def test_ids_metadata_and_documents_are_kept_where_the_format_has_them(tmp_path):
+def test_ids_metadata_and_documents_are_preserved_in_formats_that_have_them(tmp_path):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.json"
     record = {
         "text": "Ada  met Bob.",
@@ -102,7 +102,7 @@ def test_ids_metadata_and_documents_are_kept_where_the_format_has_them(tmp_path)
     assert task["meta"] == {"source": "mail"}
 
 
-def test_what_a_format_cannot_hold_is_counted(tmp_path):
+def test_losses_in_the_target_format_are_counted(tmp_path):
     source = tmp_path / "in.jsonl"
     record = {"text": "Ada met Bob.", "entities": [], "document": "d1", "id": 7, "source": "mail"}
     source.write_text(json.dumps(record) + "\n", encoding="utf-8")
@@ -116,7 +116,7 @@ def test_what_a_format_cannot_hold_is_counted(tmp_path):
 
 
 @pytest.mark.parametrize("to", ["conll", "brat"])
-def test_nothing_is_overwritten(tmp_path, to):
+def test_existing_files_are_not_overwritten(tmp_path, to):
     source = tmp_path / "in.json"
     write_gliner(source, [(["Ada"], [(0, 1, "PER")])])
     kept = tmp_path / ("out.txt" if to == "brat" else "out.ann")
@@ -129,7 +129,7 @@ def test_nothing_is_overwritten(tmp_path, to):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.json", kept.name])
 
 
-def test_a_sentence_that_does_not_fit_leaves_nothing_behind(tmp_path):
+def test_a_sentence_that_cannot_be_written_leaves_no_file(tmp_path):
     source = tmp_path / "in.json"
     write_gliner(source, [(["Ada"], []), (["two words"], [])])
     with pytest.raises(UserError, match="does not fit into a line; it cannot be written as"):
@@ -137,7 +137,7 @@ def test_a_sentence_that_does_not_fit_leaves_nothing_behind(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in.json"]
 
 
-def test_the_command_reports_what_was_lost(tmp_path):
+def test_the_command_reports_losses(tmp_path):
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "Ada met Bob.", "entities": [[0, 3, "PER"]], "id": 1}\n')
     arguments = ["convert", str(source), str(tmp_path / "out.csv"), "--to", "csv"]

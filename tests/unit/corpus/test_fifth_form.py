@@ -48,7 +48,7 @@ def twin(write, sentences):
     return entities(read_sentences(write("twin.conll", written(write_conll, sentences, "IOB2"))))
 
 
-def test_the_twin_is_read_as_it_was_meant(twin, sentences):
+def test_the_twin_has_the_entities_of_the_original(twin, sentences):
     assert twin == entities(sentences)
 
 

@@ -36,7 +36,7 @@ def named(*spans):
     ]
 
 
-def test_the_files_of_the_spans_come_together_by_split_in_order(corpus):
+def test_the_files_of_several_spans_are_joined_by_split_in_span_order(corpus):
     files, splits = corpus(*named(2, 10), gaps=True)
     assert files == {
         split: [f"span-2/{split}.conll", f"span-10/{split}.conll"]
@@ -57,7 +57,7 @@ def test_the_newest_span_held_out_is_all_of_test(corpus):
     assert "test.conll is left aside: another test is given." in splits.notes
 
 
-def test_spans_without_splits_are_split_by_hash_and_without_test_where_the_newest_is_held_out(
+def test_spans_without_splits_are_split_by_hash_and_a_held_out_span_is_test(
     corpus,
 ):
     names = [f"span-{number}/day.conll" for number in (1, 2)]
@@ -77,7 +77,7 @@ def test_a_golden_set_is_all_of_test(corpus):
     assert files["test"] == ["golden/a.conll"]
 
 
-def test_a_golden_set_goes_with_a_corpus_without_spans_too(corpus):
+def test_a_golden_set_is_test_for_a_corpus_without_spans(corpus):
     files, splits = corpus("train.conll", "golden/a.tsv", golden="golden/a.tsv")
     assert files == {"train": ["train.conll"], "test": ["golden/a.tsv"]} and splits.names == (
         "train",
@@ -91,7 +91,7 @@ def test_a_golden_set_that_is_missing_is_refused(corpus):
         corpus(*named(1), golden="golden")
 
 
-def test_a_golden_set_beside_a_span_held_out_is_refused(corpus):
+def test_a_golden_set_together_with_a_held_out_span_is_refused(corpus):
     with pytest.raises(UserError, match="golden"):
         corpus(*named(1, 2), "golden/a.conll", golden="golden", held_out=True)
 
@@ -104,7 +104,7 @@ def test_a_golden_set_beside_a_span_held_out_is_refused(corpus):
         ({"held_out": True}, "spans.newest=held-out"),
     ],
 )
-def test_a_choice_of_spans_where_there_are_none_is_refused(corpus, choice, name):
+def test_a_span_setting_for_a_corpus_without_spans_is_refused(corpus, choice, name):
     with pytest.raises(UserError, match=f"no spans, to which {name} applies"):
         corpus("train.conll", **choice)
 
@@ -144,7 +144,7 @@ def test_a_corrupt_span_is_refused_with_file_and_line(corpus, write, tmp_path, b
     assert str(caught.value).startswith(f"{path}:2: found ")
 
 
-def test_what_is_said_of_all_spans_is_said_once(corpus):
+def test_a_note_that_applies_to_several_spans_appears_once(corpus):
     _, splits = corpus(
         *(f"span-{number}/train.conll" for number in (1, 2)),
         *(f"span-3/{s}.tsv" for s in ("train", "dev", "test")),

@@ -51,7 +51,7 @@ def found(write, tmp_path):
         ("train_dev.tsv", "train dev"),
     ],
 )
-def test_a_name_holds_a_split_as_a_whole_word(name, expected):
+def test_a_split_is_recognised_as_a_word_of_the_file_name(name, expected):
     assert " ".join(splits_named(name)) == expected
 
 
@@ -94,7 +94,7 @@ def test_without_dev_a_hash_cuts_it_from_train(found):
     )
 
 
-def test_without_test_dev_is_evaluated_on_and_a_note_says_so(found):
+def test_without_test_the_model_is_evaluated_on_dev_with_a_note(found):
     _, splits = found("train.conll", "dev.conll")
     assert (splits.names, splits.evaluation) == (
         ("train", "dev"),
@@ -112,12 +112,12 @@ def test_files_without_a_split_in_their_names_are_split_by_hash(found):
     assert files == {"all": ["news.conll", "notes.jsonl"]}
 
 
-def test_a_single_file_is_split_by_hash_whatever_its_name(write):
+def test_a_single_file_is_split_by_hash_even_if_its_name_is_a_split(write):
     path = write("test.conll", "a\tB-X\n")
     assert find_splits(path).files == {"all": (path,)}
 
 
-def test_files_that_fit_no_split_beside_others_are_left_aside_with_a_note(found):
+def test_files_without_a_split_in_their_name_are_ignored_with_a_note(found):
     files, splits = found("train.tsv", "train_dev.tsv", "devel.tsv", "test.tsv", "extra.tsv")
     assert files == {"train": ["train.tsv"], "dev": ["devel.tsv"], "test": ["test.tsv"]}
     assert splits.notes[0].startswith("train_dev.tsv is left aside") and splits.notes[1].startswith(

@@ -80,7 +80,7 @@ def test_a_setting_overrules_the_choice(write):
     assert sentence.spans == (Span(0, 2, "PS"), Span(3, 5, "LC"))
 
 
-def test_a_setting_may_be_a_list_and_is_kept_in_its_usual_spelling():
+def test_a_setting_may_be_a_list_and_is_normalized():
     assert ReadOptions(tokenizer=["hebrew", "fine"]).tokenizer == "fine,Hebrew"
     with pytest.raises(ValueError, match="expected words, fine"):
         ReadOptions(tokenizer="Klingon")
@@ -158,7 +158,7 @@ def test_with_words_sentences_of_characters_keep_their_tokens():
         ("SDS는", 3, {"Hangul"}),
     ],
 )
-def test_what_splits_a_word_at_an_edge(text, offset, expected):
+def test_the_settings_that_split_a_word_at_an_offset(text, offset, expected):
     assert remedies_at(text, offset) == (None if expected is None else frozenset(expected))
 
 

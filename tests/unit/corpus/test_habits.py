@@ -31,7 +31,7 @@ def columns(tags, separator=" "):
         ("B-PER I-PER 0 B-LOC", "0 for O"),
     ],
 )
-def test_tags_in_another_form_are_read_and_told(write, tags, told):
+def test_unusual_tag_formats_are_read_and_reported(write, tags, told):
     path = write("a.conll", columns(tags) * 3)
     splits = find_splits(path)
     assert [sentence.spans for sentence in read_sentences(path)] == [ADA] * 3
@@ -44,7 +44,7 @@ def test_bare_tags_get_the_type_that_is_set(write):
     assert sentence.spans == (Span(0, 2, "NAME"), Span(3, 4, "NAME"))
 
 
-def test_a_form_that_is_set_overrules_what_is_found_out(write):
+def test_a_configured_tag_format_overrides_detection(write):
     path = write("a.conll", columns("PER PER O LOC"))
     with pytest.raises(UserError, match="'PER' of 'Ada'"):
         list(read_sentences(path, ReadOptions(tag_format="B-PER")))
@@ -57,7 +57,7 @@ def test_running_numbers_are_no_tokens(write):
     assert next(read_sentences(path, ReadOptions(columns="1,-1"))).tokens == ("1", "2", "3")
 
 
-def test_tags_before_the_last_column_are_found(write):
+def test_tags_before_the_last_column_are_detected(write):
     rows = "1\tAda\tB-PER\t-\tann1\n2\tByron\tI-PER\t-\tann1\n3\tspoke\tO\t-\tann1\n\n"
     path = write("a.iob2", rows * 2)
     assert [sentence.spans for sentence in read_sentences(path)] == [(Span(0, 2, "PER"),)] * 2
@@ -113,7 +113,7 @@ def test_offsets_in_another_unit_are_recognized_and_read_by_a_setting(write, uni
     assert [sentence.tokens[found.start] for found in sentence.spans] == ["Ada"]
 
 
-def test_offsets_that_may_count_two_units_are_told(write):
+def test_ambiguous_offset_units_are_reported(write):
     path = write("a.jsonl", entry("🎉🎉 A B C", [7, 8, "X"]))
     notices = []
     list(read_sentences(path, on_notice=notices.append))
@@ -136,7 +136,7 @@ def test_spans_rejected_one_by_one_are_no_entities(write):
     assert next(read_sentences(path)).spans == (Span(0, 1, "PER"),)
 
 
-def test_what_predict_writes_is_read_back(write):
+def test_the_output_of_predict_can_be_read_as_a_corpus(write):
     entities = [{"text": "Ada", "type": "PER", "start": 0, "end": 3, "score": 0.9}]
     path = write("a.jsonl", json.dumps({"text": "Ada spoke", "entities": entities}) + "\n")
     assert next(read_sentences(path)).spans == (Span(0, 1, "PER"),)
@@ -193,7 +193,7 @@ def test_tokens_are_joined_as_their_script_is_written():
     assert join_tokens((*"이두리는", " ", *"부산"))[0] == "이두리는 부산"
 
 
-def test_a_corpus_of_single_characters_is_stopped_where_the_tokenizer_makes_words(write):
+def test_a_corpus_of_single_characters_is_reported_if_the_tokenizer_makes_words(write):
     rows = "".join(
         f"{character}\t{tag}\n" for character, tag in zip("가나다는 라", "BIIOOO", strict=True)
     )

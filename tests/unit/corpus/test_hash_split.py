@@ -86,7 +86,7 @@ def test_two_splits_are_enough(write, tmp_path):
     "names",
     [("a.conll",), ("train.conll", "test.conll"), ("train.conll", "dev.conll", "test.conll")],
 )
-def test_splits_read_one_by_one_are_those_of_the_corpus(write, tmp_path, names):
+def test_reading_split_by_split_equals_reading_the_corpus(write, tmp_path, names):
     for name in names:
         write(name, conll(numbered(100)))
     splits = find_splits(str(tmp_path))

@@ -56,7 +56,7 @@ def test_offsets_count_code_points_in_the_text(sentences):
     )
 
 
-def test_a_text_knows_its_file_and_line(sentences):
+def test_the_id_of_a_text_is_its_file_and_line(sentences):
     assert sentences(FORMS["spaCy"], FORMS["doccano"])[1].id == "a.jsonl:2"
 
 
@@ -68,7 +68,7 @@ def test_spans_in_any_order_are_sorted(sentences):
 
 
 @pytest.mark.parametrize("answer", ["reject", "ignore"])
-def test_what_annotators_did_not_accept_is_left_out(sentences, answer):
+def test_examples_that_annotators_did_not_accept_are_left_out(sentences, answer):
     assert len(sentences(FORMS["Prodigy"], {**FORMS["Prodigy"], "answer": answer})) == 1
 
 

@@ -137,13 +137,13 @@ def test_hugging_face_strings_and_integers(tmp_path):
         [{"name": "ner_tags", "sequence": {"class_label": {"names": {"1": "B-PER", "0": "O"}}}}],
     ],
 )
-def test_names_of_integer_labels_come_from_dataset_info(tmp_path, features):
+def test_names_of_integer_labels_are_read_from_dataset_info(tmp_path, features):
     write(tmp_path / "dataset_info.json", json.dumps({"features": features}))
     entry = {"tokens": ["Ada", "met", "Bob"], "ner_tags": [1, 0, 1]}
     assert entities(write(tmp_path / "train.jsonl", json.dumps(entry))) == ADA_MET_BOB
 
 
-def test_names_of_integer_labels_come_from_the_parquet_features(tmp_path):
+def test_names_of_integer_labels_are_read_from_the_parquet_features(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 

@@ -36,7 +36,7 @@ def test_all_sentences_and_tokens_are_read(real_corpora, name):
     )
 
 
-def test_entities_are_those_that_seqeval_finds_in_the_files_own_tags(real_corpora, name):
+def test_entities_are_those_that_seqeval_reads_from_the_tags_of_the_files(real_corpora, name):
     found = Counter(
         (split, span.type)
         for split, sentence in corpus(real_corpora, name)
@@ -54,7 +54,7 @@ def test_entities_are_those_that_seqeval_finds_in_the_files_own_tags(real_corpor
     assert found == expected
 
 
-def test_adjacent_entities_of_btc_stay_apart(real_corpora):
+def test_adjacent_entities_of_btc_stay_separate(real_corpora):
     pairs = [
         (sentence.tokens[left.start], left.type)
         for _, sentence in corpus(real_corpora, "btc")

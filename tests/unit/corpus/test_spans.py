@@ -25,7 +25,7 @@ def refused(path, *parts, rules=data_spans.ALL_AT_ONCE):
     assert "\n" not in str(caught.value)
 
 
-def test_spans_are_found_by_number_whatever_their_width(write, tmp_path):
+def test_spans_are_ordered_by_number_with_any_number_of_digits(write, tmp_path):
     for name in ("span-10", "span-2", "span-007"):
         write(f"{name}/train.conll", LINE)
     found = find_spans(tmp_path)
@@ -52,7 +52,7 @@ def test_files_and_other_folders_are_no_spans(write, tmp_path):
 @pytest.mark.parametrize(
     "name", ["span-x", "span-", "span-1.5", "span--1", "span-٣", "span-7/version-b"]
 )
-def test_a_folder_whose_number_is_none_is_refused(write, tmp_path, name):
+def test_a_folder_without_a_valid_number_is_refused(write, tmp_path, name):
     write(f"{name}/train.conll", LINE)
     refused(tmp_path, name, "where the number is expected")
 
@@ -63,7 +63,7 @@ def test_two_folders_of_one_number_are_refused(write, tmp_path):
     refused(tmp_path, "span-7", "span-007", "same number")
 
 
-def test_a_span_without_data_is_not_whole(write, tmp_path):
+def test_a_span_without_data_is_incomplete(write, tmp_path):
     write("span-1/train.conll", "")
     write("span-2/.hidden", LINE)
     (tmp_path / "span-3" / "version-1").mkdir(parents=True)
@@ -77,7 +77,7 @@ def test_a_newer_version_that_is_empty_is_not_passed_over(write, tmp_path):
     assert span.version == 1 and not span.whole
 
 
-def test_a_marker_says_when_a_span_is_whole(write, tmp_path):
+def test_a_marker_file_decides_whether_a_span_is_complete(write, tmp_path):
     write("span-1/train.conll", LINE)
     write("span-1/_SUCCESS", "")
     write("span-2/train.conll", LINE)
@@ -91,7 +91,7 @@ def test_a_marker_alone_is_no_data(write, tmp_path):
 
 
 @pytest.mark.parametrize(("age", "whole"), [(0, False), (59, False), (60, True), (-10, False)])
-def test_a_quiet_period_says_when_a_span_is_whole(write, tmp_path, age, whole):
+def test_a_quiet_period_decides_whether_a_span_is_complete(write, tmp_path, age, whole):
     path = write("span-1/train.conll", LINE)
     for place in (path, tmp_path / "span-1"):
         os.utime(place, (NOW - age, NOW - age))
@@ -100,7 +100,7 @@ def test_a_quiet_period_says_when_a_span_is_whole(write, tmp_path, age, whole):
     assert whole or "quiet_seconds" in span.lacking
 
 
-def test_a_file_that_comes_anew_ends_the_quiet(write, tmp_path):
+def test_a_new_file_restarts_the_quiet_period(write, tmp_path):
     old = write("span-1/train.conll", LINE)
     os.utime(old, (0, 0))
     os.utime(tmp_path / "span-1", (0, 0))
@@ -136,7 +136,7 @@ def test_a_pattern_finds_spans_as_tfx_does(write, tmp_path, pattern, names, expe
     assert numbers(find_spans(tmp_path / pattern)) == expected
 
 
-def test_the_marker_of_a_span_that_is_a_file_lies_beside_it(write, tmp_path):
+def test_the_marker_of_a_span_file_is_in_the_same_folder(write, tmp_path):
     write("1.conll", LINE)
     write("1.conll.done", "")
     write("2.conll", LINE)
@@ -168,7 +168,9 @@ def test_a_pattern_that_tfx_would_not_take_is_refused(tmp_path, pattern, said):
         ("{YYYY}-{MM}-{DD}", "2023-02-29/a.conll", "no date"),
     ],
 )
-def test_what_fits_a_pattern_and_is_no_span_is_refused(write, tmp_path, pattern, name, said):
+def test_a_path_that_matches_the_pattern_without_a_valid_span_is_refused(
+    write, tmp_path, pattern, name, said
+):
     write(name, LINE)
     refused(tmp_path / pattern, said)
 
@@ -184,7 +186,7 @@ def test_what_fits_a_pattern_and_is_no_span_is_refused(write, tmp_path, pattern,
         ([], "day-{SPAN}", True),
     ],
 )
-def test_what_stands_for_spans(write, tmp_path, names, path, expected):
+def test_a_path_is_recognised_as_spans(write, tmp_path, names, path, expected):
     for name in names:
         write(name, LINE)
     assert is_spans(tmp_path / path) == expected

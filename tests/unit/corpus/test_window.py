@@ -44,7 +44,7 @@ def test_the_newest_spans_are_taken(choice, expected):
     assert chosen(spans(1, 2, 3, 4), **choice) == expected
 
 
-def test_a_span_that_is_named_and_missing_never_falls_back_to_an_older_one():
+def test_a_missing_named_span_is_not_replaced_by_an_older_one():
     refused(spans(1, 2), "span 3 is not there", "spans.last", "found 1, 2. ", last=3)
     refused(spans(2, 3), "span 1 is not there", "spans.first", first=1)
 
@@ -72,14 +72,14 @@ def test_a_late_span_is_in_the_window_again():
     assert chosen(spans(3, 4, 5), window=3) == ([3, 4, 5], None)
 
 
-def test_a_span_that_is_not_whole_stops_the_run_wherever_it_is_in_the_window():
+def test_an_incomplete_span_anywhere_in_the_window_stops_the_run():
     refused(spans(1, 2, 3, lacking={3}), "span 3 is not complete: it holds no data", "spans.last")
     refused(spans(1, 2, 3, lacking={2}), "span 2 is not complete")
     refused(spans(1, 2, 3, lacking={3}), "span 3 is not complete", held_out=True)
     assert chosen(spans(1, 2, 3, lacking={1}), window=2) == ([2, 3], None)
 
 
-def test_nothing_to_train_on_is_refused():
+def test_a_window_without_spans_to_train_on_is_refused():
     refused((), "found no span")
     refused(spans(1), "span 1 and none before it", held_out=True)
 
@@ -89,9 +89,7 @@ def test_nothing_to_train_on_is_refused():
     st.one_of(st.none(), st.integers(1, 5)),
     st.booleans(),
 )
-def test_a_window_is_the_end_of_the_spans_and_what_is_held_out_comes_after_it(
-    numbers, window, held_out
-):
+def test_a_window_has_the_newest_spans_before_the_held_out_one(numbers, window, held_out):
     ordered = sorted(numbers)
     if held_out and len(ordered) == 1:
         return

@@ -95,7 +95,7 @@ def test_json_lines_are_read_back(sentences):
     ]
 
 
-def test_documents_stay_apart():
+def test_documents_stay_separate():
     documents = ["x", "x", "y", "", "z"]
     sentences = [
         Sentence((f"w{n}",), (Span(0, 1, "X"),), document) for n, document in enumerate(documents)
