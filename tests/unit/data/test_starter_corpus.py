@@ -50,7 +50,7 @@ def _counts(split):
     return Counter(kind for tokens, tags in split for kind, _ in _entities(tokens, tags))
 
 
-def test_the_committed_files_are_what_the_program_makes(corpus, starter):
+def test_the_committed_files_are_those_of_the_generator(corpus, starter):
     from starter_grammar.corpus import conll
 
     for split, documents in corpus.items():
@@ -95,7 +95,7 @@ def test_tokens_are_composed_and_without_white_space(sentences):
             assert [unicodedata.normalize("NFC", token) for token in tokens] == list(tokens)
 
 
-def test_tokens_are_those_of_the_one_known_way(sentences):
+def test_tokens_are_those_of_the_tokenizer(sentences):
     for split in SPLITS:
         for tokens, _ in sentences[split]:
             text = " ".join(tokens)
@@ -158,7 +158,7 @@ def test_most_names_of_test_are_new(sentences, kind):
 @pytest.mark.parametrize(
     "word", ["will", "may", "chase", "ford", "reading", "target", "apple", "nice", "brown", "price"]
 )
-def test_names_that_are_words_come_both_ways(sentences, word):
+def test_names_that_are_also_words_occur_with_and_without_a_label(sentences, word):
     tags = {tag for token, tag in _words(sentences) if token.lower() == word}
     assert "O" in tags and len(tags) > 1
 
@@ -193,7 +193,7 @@ def test_dev_and_test_bring_patterns_that_train_never_uses(corpus, split):
         "weeks",
     ],
 )
-def test_what_the_guidelines_label_is_never_left_out(sentences, sign):
+def test_words_that_the_guidelines_label_are_always_labelled(sentences, sign):
     assert "O" not in {tag for token, tag in _words(sentences) if token.lower() == sign}
 
 

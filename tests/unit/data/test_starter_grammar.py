@@ -111,13 +111,13 @@ def test_the_same_key_throws_the_same_dice():
 
 
 @given(st.integers(), st.integers(0, 10**6), st.integers(0, 10**6))
-def test_a_range_is_kept(key, one, other):
+def test_a_numeral_is_within_its_range(key, one, other):
     low, high = sorted((one, other))
     assert low <= int(numeral(f"{low}-{high},", Dice(key)).replace(",", "")) <= high
 
 
 @given(st.integers())
-def test_a_wide_range_is_kept(key):
+def test_a_numeral_is_within_a_wide_range(key):
     assert 150 <= int(numeral("~150-2500000,", Dice(key)).replace(",", "")) <= 2_500_000
 
 
@@ -202,7 +202,7 @@ def test_a_sentence_starts_with_a_capital(before, after):
     st.lists(st.sampled_from(["Ward", "paid", ",", "francs", ".", "ß", "Łódź"]), min_size=1),
     st.integers(),
 )
-def test_noise_keeps_the_entities_apart_and_in_order(tokens, key):
+def test_noise_preserves_the_entities_and_their_order(tokens, key):
     tags = tuple("B-PERSON" if token == "Ward" else "O" for token in tokens)
     writer = noise.Habits(case="upper", typos=1.0, shorthand=1.0, no_end=1.0, no_commas=1.0)
     rough = noise.roughen(Labelled(tuple(tokens), tags, ""), writer, Dice(key))

@@ -32,7 +32,7 @@ def test_a_type_that_the_new_model_never_predicts_has_f1_0():
     assert len(losses(scores(ORG=0.8), {}, (), 0.1, 50)) == 1
 
 
-def test_a_type_that_only_the_serving_model_knows_is_lost():
+def test_a_type_that_only_the_serving_model_has_is_a_loss():
     [reason] = losses(scores(PER=0.8), scores(PER=0.8), {"ORG"}, 1.0, 50)
     assert reason.startswith("ORG: the serving model knows this type, the new one does not")
 

@@ -22,7 +22,7 @@ def version(tmp_path):
     return make
 
 
-def test_a_version_is_found_as_itself(version):
+def test_the_path_of_a_version_is_that_version(version):
     version("ner/18")
     path = version("ner/17")
     assert find_version(path) == find_version(str(path)) == path
@@ -90,7 +90,7 @@ def test_a_card_names_the_types_in_the_order_of_the_labels():
     "content",
     [None, "", "{", "[]", "3", "{}", '{"labels": 3}', '{"labels": ["O"], "unheard": 1}', "\udcff"],
 )
-def test_a_card_that_cannot_be_read_gives_none(tmp_path, content):
+def test_an_unreadable_card_is_loaded_as_none(tmp_path, content):
     if content is not None:
         card.save_card(CARD, tmp_path)
         (tmp_path / "assets.extra" / "ner.json").write_bytes(

@@ -104,7 +104,7 @@ def test_the_page_has_the_whole_text_in_order():
     assert unescape(re.sub(r"<small>.*?</small>|<[^>]*>", "", body)) == TEXT
 
 
-def test_the_page_loads_nothing():
+def test_the_page_loads_no_external_resource():
     page = written("html", (TEXT, FOUND))
     assert (
         page.startswith("<!doctype html>")

@@ -29,7 +29,7 @@ def live(past):
     return past.workdir.serving
 
 
-def test_after_runs_that_ended_everything_agrees(past):
+def test_verify_finds_no_faults_after_finished_runs(past):
     past.run()
     past.run()
     report = verify(past.store, past.workdir)
@@ -83,7 +83,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("message", SPOILT)
-def test_what_does_not_agree_is_named(past, message):
+def test_verify_names_each_kind_of_fault(past, message):
     past.run()
     SPOILT[message](past.workdir)
     report = verify(past.store, past.workdir)
@@ -92,7 +92,7 @@ def test_what_does_not_agree_is_named(past, message):
     assert report.faults[0].advice
 
 
-def test_what_a_kill_leaves_is_named_and_the_next_run_clears_it(past):
+def test_the_remains_of_a_kill_are_faults_until_the_next_run_removes_them(past):
     past.run()
     past.running()
     (past.workdir.serving / ".partial-7").mkdir()
@@ -107,7 +107,7 @@ def test_what_a_kill_leaves_is_named_and_the_next_run_clears_it(past):
     ]
 
 
-def test_tidying_leaves_what_is_whole_alone(past):
+def test_cleaning_up_does_not_change_complete_files(past):
     past.run()
     before = sorted(path for path in past.workdir.root.rglob("*") if "sqlite" not in path.name)
     cleanup.clean_up(past.store, past.workdir)
@@ -116,7 +116,7 @@ def test_tidying_leaves_what_is_whole_alone(past):
     )
 
 
-def test_pruning_removes_what_only_old_runs_need(past):
+def test_pruning_removes_the_artifacts_of_old_runs_only(past):
     old = past.run(publish=False, verdict="refused")
     new = past.run()
     removed = cleanup.prune(past.store, past.workdir, keep=1)
@@ -126,7 +126,7 @@ def test_pruning_removes_what_only_old_runs_need(past):
     assert faults(past) == []
 
 
-def test_pruning_leaves_what_a_kept_run_took_from_the_cache(past):
+def test_pruning_keeps_artifacts_that_a_kept_run_took_from_the_cache(past):
     old = past.run(publish=False, verdict="refused")
     past.run(cached=old, publish=False, verdict="refused")
     assert cleanup.prune(past.store, past.workdir, keep=1).artifacts == ()
@@ -140,7 +140,7 @@ def test_runs_that_stopped_early_do_not_count_as_runs_to_keep(past):
     assert len(cleanup.prune(past.store, past.workdir, keep=0).artifacts) == 3
 
 
-def test_pruning_leaves_what_published_versions_were_made_from(past):
+def test_pruning_keeps_the_artifacts_of_published_versions(past):
     served = past.run()
     for _ in range(3):
         past.run(publish=False, verdict="refused")
@@ -161,7 +161,7 @@ def paged(past, **facts):
     return folder
 
 
-def test_pages_are_artifacts_made_from_what_their_node_put_out(past):
+def test_a_page_is_an_artifact_with_the_output_of_its_node_as_input(past):
     folder = paged(past)
     [page] = past.store.get_artifacts_by_type("ReportPage")
     assert page.uri == str(folder) and page.state == STATES.LIVE
@@ -196,7 +196,7 @@ def test_pages_that_are_lost_are_named(past, spoil, said):
     assert re.search(said, fault)
 
 
-def test_pruning_removes_the_pages_of_old_runs_but_not_of_those_whose_version_is_there(past):
+def test_pruning_removes_the_pages_of_old_runs_without_a_version(past):
     made, found, refused, newest = (
         paged(past),
         paged(past, publish=False, verdict="unchanged"),
@@ -216,7 +216,7 @@ def test_a_page_whose_removal_was_killed_is_cleared_away_by_the_next_run(past):
     assert faults(past) == [] and page.is_dir()
 
 
-def test_when_a_version_is_pruned_what_it_was_made_from_may_go(past):
+def test_pruning_removes_the_artifacts_of_a_pruned_version(past):
     first = past.run()
     for _ in range(3):
         past.run()
@@ -225,7 +225,7 @@ def test_when_a_version_is_pruned_what_it_was_made_from_may_go(past):
     assert not Path(first.uri).exists() and faults(past) == []
 
 
-def test_what_a_model_was_only_compared_with_may_go(past):
+def test_pruning_removes_a_model_that_was_only_a_baseline(past):
     """A resolver gives out what it found: the model that serves, beside the new one that is compared with it."""
     old = past.run()
     new = past.run(compared_with=old)
@@ -267,7 +267,7 @@ def test_pruning_that_is_killed_is_finished_by_the_next_run(past, monkeypatch, r
     assert faults(past) == [] and list(states(past).values()).count(STATES.DELETED) == 3
 
 
-def test_by_choice_old_artifacts_go_after_each_run(past):
+def test_the_keep_setting_removes_old_artifacts_after_each_run(past):
     old = past.run(publish=False)
     with cleanup.around_run(past.connection, past.workdir, Keep(runs=1)):
         new = past.run(publish=False)
@@ -281,14 +281,14 @@ def test_by_default_they_stay(past):
     assert Path(old.uri).is_dir()
 
 
-def test_what_a_run_that_failed_has_half_made_is_cleared_away(past):
+def test_the_incomplete_artifacts_of_a_failed_run_are_removed(past):
     with pytest.raises(OSError), cleanup.around_run(past.connection, past.workdir, Keep()):
         (past.workdir.artifacts / "Trainer" / "model" / "9").mkdir(parents=True)
         raise OSError("no space left on device")
     assert faults(past) == []
 
 
-def test_while_a_run_is_at_work_nothing_is_verified(past):
+def test_verify_is_refused_during_a_run(past):
     from components.errors import UserError
 
     with (

@@ -101,7 +101,7 @@ def test_artifacts_runs_and_properties_follow_the_workdir(work, tmp_path, carry,
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_any_new_place_will_do(work, tmp_path, place):
+def test_a_workdir_can_be_moved_to_any_path(work, tmp_path, place):
     carried = tmp_path / "carried"
     work.rename(carried)
     target = (tmp_path / place).resolve()
@@ -131,7 +131,7 @@ def test_a_copy_never_touches_the_original(work, tmp_path):
     assert update(work) is None
 
 
-def test_moved_back_it_is_as_it_was(work, tmp_path):
+def test_moving_a_workdir_back_restores_its_records(work, tmp_path):
     _, _, store = opened(work)
     before = [artifact.uri for artifact in store.get_artifacts()]
     move(work, tmp_path / "away")
@@ -176,7 +176,7 @@ def test_links_between_records_stay(work, tmp_path):
     assert links(opened(tmp_path / "new")[2]) == before
 
 
-def test_servers_are_told_where_the_versions_are(work, tmp_path):
+def test_the_server_configuration_has_the_new_path_of_the_versions(work, tmp_path):
     canary.set_up(Workdir(work, "ner").versions, base_path=None)
     move(work, tmp_path / "new")
     update(tmp_path / "new")

@@ -36,7 +36,7 @@ facts = st.builds(
 
 @settings(max_examples=30, deadline=None)
 @given(facts)
-def test_facts_come_back_as_they_were(one):
+def test_facts_survive_a_round_trip_through_properties(one):
     again = Facts.of(one.run, one.properties())
     assert again.properties() == one.properties() and (again.code, again.overall) == (
         one.code,
@@ -44,7 +44,7 @@ def test_facts_come_back_as_they_were(one):
     )
 
 
-def test_what_a_later_program_remembers_besides_is_left_out():
+def test_unknown_properties_of_a_later_release_are_ignored():
     properties = {
         "workdir": "w",
         "reason": "b",
@@ -60,14 +60,14 @@ def test_what_a_later_program_remembers_besides_is_left_out():
     )
 
 
-def test_a_record_of_an_earlier_release_has_its_reason_under_the_old_name():
+def test_the_reason_is_read_under_its_old_name():
     facts = Facts("r", "/w", "new data", "c", "/d", 1.0, 1, "h", "", "")
     properties = facts.properties()
     properties["because"] = properties.pop("reason")
     assert Facts.of("r", properties) == facts
 
 
-def test_runs_come_in_the_order_they_started(past):
+def test_runs_are_in_the_order_of_their_start(past):
     for reason in ("first", "second", "third"):
         past.run(reason=reason)
     assert [run.facts.reason for run in runs.load_runs(past.store, past.workdir)] == [
@@ -86,13 +86,13 @@ def test_a_run_that_is_at_work_is_running(past, this_host):
 @pytest.mark.parametrize(
     "killed", [{"process": 2**22 + 1}, {"host": "elsewhere"}, {"started": 1.0}]
 )
-def test_a_run_whose_process_is_gone_did_not_finish(past, this_host, killed):
+def test_a_run_without_its_process_did_not_finish(past, this_host, killed):
     past.running(**{"process": os.getpid(), "host": this_host, "started": time.time(), **killed})
     with past.workdir.locked():
         assert runs.load_runs(past.store, past.workdir)[0].state == "did not finish"
 
 
-def test_what_a_run_raised_is_remembered_and_raised_on(past):
+def test_a_user_error_is_recorded_and_raised_again(past):
     one = past.record()
     with pytest.raises(UserError), runs.ending(one):
         raise UserError("a.conll:3: found x")
@@ -101,7 +101,7 @@ def test_what_a_run_raised_is_remembered_and_raised_on(past):
     assert run.facts.seconds is not None
 
 
-def test_another_failure_is_told_from_bad_input(past):
+def test_an_error_other_than_a_user_error_is_a_failure(past):
     one = past.record()
     with pytest.raises(OSError), runs.ending(one):
         raise OSError("no space left on device")
@@ -119,7 +119,7 @@ def test_a_name_may_be_shortened_as_long_as_one_run_begins_so(past):
             runs.find_run(found, name)
 
 
-def test_settings_are_compared_with_those_of_the_run_before(past):
+def test_changed_settings_are_those_since_the_previous_run(past):
     past.run()
     past.run()
     first, second = runs.load_runs(past.store, past.workdir)
@@ -132,7 +132,7 @@ def test_settings_are_compared_with_those_of_the_run_before(past):
     assert runs.changed_settings(past.workdir, first, second) == {}
 
 
-def test_the_nodes_of_a_run_that_was_killed_are_what_ml_metadata_knows(past):
+def test_the_nodes_of_a_killed_run_are_those_in_ml_metadata(past):
     past.running()
     [run] = runs.load_runs(past.store, past.workdir)
     [node] = runs.load_nodes(past.store, run)
@@ -174,5 +174,5 @@ def test_one_run_shows_all_that_is_known_of_it(past):
         assert part in told
 
 
-def test_without_runs_there_is_a_line_that_says_so():
+def test_a_workdir_without_runs_is_reported_in_one_line():
     assert shown(tables.show_runs, []) == ["No runs yet."]

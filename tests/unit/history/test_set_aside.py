@@ -33,7 +33,7 @@ def test_an_unknown_folder_is_set_aside_with_a_manifest_and_one_line(past, capsy
     assert verify(past.store, past.workdir).set_aside == (str(entry.folder),)
 
 
-def test_what_a_killed_node_left_is_removed_and_not_set_aside(past):
+def test_the_files_of_a_killed_node_are_removed_and_not_set_aside(past):
     past.running()
     cleanup.clean_up(past.store, past.workdir)
     assert cleanup.list_set_aside(past.workdir) == []
@@ -50,7 +50,7 @@ def test_a_folder_with_the_number_of_another_nodes_execution_is_set_aside(past):
     assert entry.sources == ("artifacts/Pusher/pushed_model/1",)
 
 
-def test_without_metadata_nothing_is_deleted(past, tmp_path):
+def test_files_without_metadata_are_set_aside_and_not_deleted(past, tmp_path):
     """A backup that was restored without its database."""
     from pipeline import metadata_store
 
@@ -71,7 +71,7 @@ def test_an_empty_folder_is_removed(past):
 
 
 @pytest.mark.parametrize(("days", "left"), [(30, 1), (1, 0), (0, 0)])
-def test_pruning_removes_what_was_set_aside_long_enough_ago(past, days, left):
+def test_pruning_removes_set_aside_folders_after_some_days(past, days, left):
     unknown_folder(past.workdir)
     cleanup.clean_up(past.store, past.workdir)
     [entry] = cleanup.list_set_aside(past.workdir)

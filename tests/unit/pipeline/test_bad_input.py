@@ -306,7 +306,7 @@ CLUSTER = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"typ
         (1, ["worker", "--wait", "1s"], "127.0.0.1:1: the chief did not start training in time"),
     ],
 )
-def test_a_machine_in_the_wrong_place_is_told_its_own(
+def test_a_command_on_the_wrong_machine_of_a_cluster_names_the_right_command(
     refused, tmp_path, monkeypatch, number, arguments, found
 ):
     monkeypatch.setenv("TF_CONFIG", CLUSTER % number)
@@ -316,7 +316,7 @@ def test_a_machine_in_the_wrong_place_is_told_its_own(
 
 
 @pytest.mark.parametrize("kind", USAGE)
-def test_wrong_usage_ends_with_2_and_says_how_it_goes(refused, kind):
+def test_wrong_usage_ends_with_exit_code_2_and_the_usage(refused, kind):
     message = refused(*USAGE[kind])
     assert "Error: " in message.splitlines()[-1]
 
@@ -349,14 +349,14 @@ def test_a_refused_schema_leaves_no_workdir(refused, folder):
     assert not (folder / "work").exists()
 
 
-def test_an_edited_schema_in_the_workdir_is_looked_at_before_anything_else(refused, folder, write):
+def test_an_invalid_schema_in_the_workdir_is_reported_before_the_run(refused, folder, write):
     schema = write("work/schema/schema.pbtxt", "feature {")
     assert f"{schema}: not a schema" in refused(
         "run", "--data", folder / "good.conll", "--workdir", folder / "work"
     )
 
 
-def test_what_fails_for_another_reason_ends_with_1_and_one_line(tfx_ner, folder, monkeypatch):
+def test_an_unexpected_error_ends_with_exit_code_1_and_one_line(tfx_ner, folder, monkeypatch):
     def broken(*_):
         raise RuntimeError("the disk\nis full")
 

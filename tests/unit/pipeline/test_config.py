@@ -15,7 +15,7 @@ def refusal(file=None, *assignments):
     return message
 
 
-def test_nothing_given_is_the_defaults():
+def test_a_configuration_without_input_has_the_defaults():
     assert load(None, (), {}) == Config()
 
 
@@ -27,13 +27,13 @@ def test_yaml_is_read_at_every_depth(write):
     assert read.training.seed == Config().training.seed
 
 
-def test_assignments_go_on_top_of_yaml_and_options_on_top_of_both(write):
+def test_assignments_override_yaml_and_options_override_both(write):
     file = write("a.yaml", "workdir: a\ntraining: {epochs: 7, seed: 3}\n")
     read = load(file, ("training.epochs=2", "workdir=b"), {"workdir": "c", "data": None})
     assert (read.training.epochs, read.training.seed, read.workdir, read.data) == (2, 3, "c", None)
 
 
-def test_settings_that_a_search_found_lie_below_what_is_given(write, tmp_path):
+def test_tuned_settings_are_overridden_by_yaml_and_assignments(write, tmp_path):
     write("tuned.yaml", "training: {learning_rate: 0.01, batch_size: 8}\nmodel: {dropout: 0.3}\n")
     file = write("a.yaml", f"workdir: {tmp_path}\ntraining: {{batch_size: 64}}\n")
     read = load(file, ("training.seed=5",), {})
@@ -48,12 +48,12 @@ def test_settings_that_a_search_found_lie_below_what_is_given(write, tmp_path):
     )
 
 
-def test_a_spoilt_file_of_found_settings_is_refused_by_name(write, tmp_path):
+def test_an_invalid_file_of_tuned_settings_is_refused_by_name(write, tmp_path):
     tuned = write("tuned.yaml", "training: {learning_rate: fast}\n")
     assert str(tuned) in refusal(None, f"workdir={tmp_path}")
 
 
-def test_found_settings_take_their_places():
+def test_with_settings_changes_the_given_keys_only():
     changed = with_settings(Config(), {"model.dropout": 0.25, "training.batch_size": 8})
     assert (changed.model.dropout, changed.training.batch_size) == (0.25, 8)
     assert changed.model.lstm_units == Config().model.lstm_units
@@ -72,7 +72,7 @@ def test_lists_are_written_as_yaml_has_them():
 
 
 @pytest.mark.parametrize("text", ["0123", "1e3", "on", "2024", "null", "a: b", "[", "~", ""])
-def test_text_is_taken_as_it_stands(text):
+def test_a_string_setting_is_taken_literally(text):
     assert load(None, (f"metadata.password={text}",), {}).metadata.password == text
 
 
@@ -106,7 +106,7 @@ def test_an_empty_file_and_an_empty_group_are_no_settings(write):
         ("1: 2", "1", ""),
     ],
 )
-def test_an_unknown_key_is_named_with_its_file_and_those_there_are(write, text, key, expected):
+def test_an_unknown_key_is_named_with_its_file_and_the_valid_keys(write, text, key, expected):
     file = write("a.yaml", text)
     message = refusal(file)
     assert file in message and key in message and expected in message
@@ -120,7 +120,7 @@ def test_an_unknown_assigned_key_is_refused(assignment):
     assert message.startswith("--set") and assignment.partition(".")[0].partition("=")[0] in message
 
 
-def test_an_assignment_says_where_it_comes_from():
+def test_an_error_in_an_assignment_names_set():
     assert refusal(None, "training.epochs=0").startswith("--set: training.epochs: found 0;")
 
 
@@ -147,7 +147,7 @@ def test_an_assignment_says_where_it_comes_from():
         ("training=3", "training"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_key_and_what_it_takes(assignment, takes):
+def test_a_bad_value_is_refused_with_its_key_and_the_expected_values(assignment, takes):
     message = refusal(None, assignment)
     assert assignment.partition("=")[0] in message and takes in message
 
@@ -179,7 +179,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
     assert "cannot read the configuration" in refusal(str(tmp_path / name))
 
 
-def test_the_dump_reads_back_as_it_was(write):
+def test_the_dump_can_be_loaded_again(write):
     settings = load(
         None, ("training.epochs=2", "schema=a.pbtxt", "beam.options=[--x=1]", "data=corpus"), {}
     )
@@ -192,7 +192,7 @@ def test_the_password_is_in_no_dump_repr_or_error(write):
     assert "1234" not in refusal(write("a.yaml", "metadata: {password: 1234}"))
 
 
-def test_every_setting_says_what_it_is():
+def test_every_setting_has_a_description():
     def descriptions(model):
         for name, field in model.model_fields.items():
             yield name, field.description
@@ -229,11 +229,11 @@ LOCAL = ("--runner=FnApiRunner", "--sdk_container_image=none")
         (("beam.runner=some.module.Runner",), ["--runner=some.module.Runner"]),
     ],
 )
-def test_beam_gets_what_was_set(beam, expected):
+def test_beam_settings_become_arguments(beam, expected):
     assert load(None, beam, {}).beam.arguments() == expected
 
 
-def test_a_runner_that_is_none_is_refused_with_those_there_are():
+def test_an_unknown_runner_is_refused_with_the_known_ones():
     with pytest.raises(
         UserError,
         match=r"beam.runner: found 'flonk'; expected direct, flink, spark, portable, dataflow, or",
@@ -241,7 +241,7 @@ def test_a_runner_that_is_none_is_refused_with_those_there_are():
         load(None, ("beam.runner=flonk",), {})
 
 
-def test_keys_of_a_group_are_listed_and_none_of_what_is_no_group():
+def test_keys_are_listed_for_groups_only():
     assert "schema" in keys() and "epochs" in keys(["training"])
     assert keys(["training", "epochs"]) == keys(["nothing"]) == ()
 
@@ -279,7 +279,7 @@ def test_an_old_key_of_an_assignment_overrides_the_new_one_in_yaml(renamed_keys,
     )
 
 
-def test_old_keys_are_read_from_tuned_settings_and_kept_configurations(
+def test_old_keys_are_read_from_tuned_settings_and_stored_configurations(
     renamed_keys, write, tmp_path, capsys
 ):
     assert Config.model_validate({"training": {"passes": 4}}).training.epochs == 4
@@ -289,7 +289,7 @@ def test_old_keys_are_read_from_tuned_settings_and_kept_configurations(
     assert f"{tuned}: training.passes is now training.epochs" in capsys.readouterr().err
 
 
-def test_an_old_key_beside_its_new_name_is_refused(renamed_keys, write):
+def test_an_old_key_together_with_its_new_name_is_refused(renamed_keys, write):
     file = write("a.yaml", "training: {passes: 7, epochs: 3}\n")
     assert refusal(file) == (
         f"{file}: found training.passes and training.epochs; expected training.epochs alone:"

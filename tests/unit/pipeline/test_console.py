@@ -74,7 +74,7 @@ EVENTS = (
 )
 
 
-def test_there_is_an_example_of_each_event():
+def test_the_examples_cover_every_event():
     assert {type(event) for event in EVENTS} == set(progress.Event.__subclasses__())
 
 
@@ -157,38 +157,38 @@ def test_check_keeps_its_table_within_80_columns(tfx_ner, write, monkeypatch, na
     assert any(line.split()[1:] == ["400", "400", "400", "█" * 10] for line in table)
 
 
-def test_the_outcome_ends_with_where_the_report_is(screen):
+def test_the_outcome_ends_with_the_path_of_the_report(screen):
     show_outcome(screen, make_outcome(report="/w/reports/17/index.html"))
     assert shown(screen).endswith("\nReport: /w/reports/17/index.html\n")
 
 
-def test_the_outcome_says_where_the_model_is(screen):
+def test_the_outcome_has_the_path_of_the_model(screen):
     show_outcome(screen, make_outcome())
     assert "Published: /w/serving/ner/17\n" in shown(screen)
     assert "seen in train 0.9000, seen with another type 0.5000" in shown(screen)
 
 
-def test_the_outcome_says_that_there_was_nothing_to_compare_with(screen):
+def test_the_outcome_of_a_first_run_says_that_there_is_no_baseline(screen):
     show_outcome(screen, make_outcome())
     assert "No earlier model to compare with: gate.minimum_f1 alone decides." in shown(screen)
 
 
-def test_the_outcome_says_that_the_model_before_cannot_be_compared(screen):
+def test_the_outcome_says_that_the_serving_model_is_incomparable(screen):
     show_outcome(screen, make_outcome(incomparable=True))
     assert "other signatures" in shown(screen) and "gate.minimum_f1 alone decides." in shown(screen)
 
 
-def test_the_outcome_compares_with_the_model_before(screen):
+def test_the_outcome_compares_with_the_serving_model(screen):
     show_outcome(screen, make_outcome(before={**SCORES, "f1": 0.5}))
     assert "Serving model: F1 0.5000 on the same data; change -0.1667" in shown(screen)
 
 
-def test_the_outcome_says_that_no_comparison_was_wanted(screen):
+def test_the_outcome_says_that_force_baseline_skipped_the_comparison(screen):
     show_outcome(screen, make_outcome(forced=True))
     assert "Not compared with the serving model, as --force-baseline asks" in shown(screen)
 
 
-def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
+def test_the_outcome_lists_features_with_and_without_drift(screen):
     tags = {
         "of": "tags",
         "value": 0.0123,
@@ -202,7 +202,7 @@ def test_the_outcome_tells_what_has_drifted_and_what_has_not(screen):
     assert expected in shown(screen)
 
 
-def test_while_held_the_outcome_says_since_when_and_how_to_go_on(screen):
+def test_the_outcome_during_a_hold_has_its_reason_and_the_command_that_ends_it(screen):
     show_outcome(
         screen,
         make_outcome(
@@ -216,14 +216,14 @@ def test_while_held_the_outcome_says_since_when_and_how_to_go_on(screen):
     )
 
 
-def test_a_canary_is_told_from_what_serves(screen):
+def test_the_outcome_names_a_canary_as_such(screen):
     show_outcome(screen, make_outcome(canary=True))
     assert "Published as canary: /w/serving/ner/17" in shown(
         screen
     ) and "`tfx-ner models promote`" in shown(screen)
 
 
-def test_the_outcome_says_why_nothing_was_published(screen):
+def test_the_outcome_of_a_refused_model_has_the_reasons(screen):
     show_outcome(screen, make_outcome(published=None, reasons=("F1 is 0.1", "and worse")))
     assert "Not published: F1 is 0.1; and worse" in shown(screen) and "Published:" not in shown(
         screen
@@ -249,7 +249,7 @@ print("after, to stderr", file=sys.stderr)
 """
 
 
-def test_while_nodes_run_all_but_progress_goes_to_the_log(tmp_path):
+def test_during_nodes_all_output_except_progress_goes_to_the_log(tmp_path):
     log = tmp_path / "log.txt"
     done = subprocess.run(
         [sys.executable, "-c", CAPTURED, log], cwd=ROOT, capture_output=True, text=True, check=True
@@ -267,7 +267,7 @@ def test_while_nodes_run_all_but_progress_goes_to_the_log(tmp_path):
     ]
 
 
-def test_where_standard_output_is_for_figures_progress_goes_to_standard_error(tmp_path):
+def test_progress_goes_to_standard_error_if_standard_output_is_for_json(tmp_path):
     command = [sys.executable, "-c", CAPTURED, tmp_path / "log.txt", "on stderr"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "after\n"
@@ -277,7 +277,7 @@ def test_where_standard_output_is_for_figures_progress_goes_to_standard_error(tm
     ]
 
 
-def test_the_outcome_says_that_nothing_had_to_run(screen):
+def test_the_outcome_says_that_every_node_was_cached(screen):
     show_outcome(
         screen, make_outcome(nodes=(progress.NodeEnded("Trainer", 7, True, "same as before", 0.1),))
     )

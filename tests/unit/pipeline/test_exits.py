@@ -22,7 +22,7 @@ print(len(os.listdir(tempfile.gettempdir())), flush=True)
 
 
 @pytest.mark.parametrize(("end", "code"), [("exits.leave(3)", 3), ("sys.exit(2)", 2), ("", 0)])
-def test_what_a_process_and_its_children_left_goes_with_it(tmp_path, end, code):
+def test_the_temporary_files_of_a_process_and_its_children_are_removed(tmp_path, end, code):
     done = subprocess.run(
         [sys.executable, "-c", LEAVES_THINGS + end],
         env={**os.environ, "TMPDIR": str(tmp_path)},

@@ -90,7 +90,7 @@ def past(tmp_path):
     return Past(tmp_path)
 
 
-def test_into_a_read_only_folder_nothing_is_published_and_later_it_is(past, read_only):
+def test_publishing_fails_in_a_read_only_folder_and_succeeds_after_a_remount(past, read_only):
     with pytest.raises(OSError, match="Read-only file system"):
         past.run()
     assert len(versions.versions(read_only)) == 2
@@ -99,7 +99,7 @@ def test_into_a_read_only_folder_nothing_is_published_and_later_it_is(past, read
     assert len(versions.versions(read_only)) == 3
 
 
-def test_in_a_read_only_folder_nothing_is_rolled_back_and_nothing_held(past, read_only, tfx_ner):
+def test_a_rollback_in_a_read_only_folder_changes_no_version_and_no_hold(past, read_only, tfx_ner):
     answer = tfx_ner("models", "rollback", "--workdir", past.workdir.root)
     assert (
         answer.code == 1 and "Read-only file system" in answer.err and answer.err.count("\n") == 1
@@ -118,7 +118,7 @@ def test_across_file_systems_a_rollback_is_refused(past, read_only, tfx_ner):
     )
 
 
-def test_with_a_clock_set_back_a_run_still_comes_after_those_before_it(tmp_path):
+def test_run_names_increase_even_if_the_clock_is_set_back(tmp_path):
     later = tmp_path / (datetime.datetime.now() + datetime.timedelta(days=400)).strftime(
         "%Y%m%d-%H%M%S-%f"
     )

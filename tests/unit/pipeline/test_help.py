@@ -29,7 +29,7 @@ print("heavy:", [name for name in {heavy!r} if name in sys.modules])
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_says_how_and_imports_nothing_heavy(in_a_process, command):
+def test_help_shows_the_usage_and_imports_no_heavy_package(in_a_process, command):
     arguments = [command, "--help"] if command else ["--help"]
     said = in_a_process(RUN.format(arguments=arguments, heavy=(*HEAVY, "pydantic", "yaml")))
     assert said.startswith("Usage: ") and "ended with 0" in said and "heavy: []" in said
@@ -41,13 +41,13 @@ def test_every_command_is_in_the_list(tfx_ner):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_begins_its_help_with_what_the_list_says(tfx_ner, command):
+def test_the_help_of_a_command_starts_with_its_summary_in_the_list(tfx_ner, command):
     assert cli._COMMANDS[command].split(":")[0].rstrip(".") in tfx_ner(
         command, "--help"
     ).out.replace("\n  ", " ")
 
 
-def test_the_list_of_settings_imports_nothing_heavy(in_a_process):
+def test_show_settings_imports_no_heavy_package(in_a_process):
     said = in_a_process(RUN.format(arguments=["run", "--show-settings"], heavy=HEAVY))
     assert "  epochs: 10\n" in said and "  password: ''\n" in said and "heavy: []" in said
 

@@ -40,7 +40,7 @@ def test_runs_as_json(told, tmp_path):
     assert one["changed_settings"] == {"training.epochs": {"before": 2, "now": 3}}
 
 
-def test_verify_ends_with_1_where_something_is_amiss(told, work):
+def test_verify_ends_with_exit_code_1_if_there_is_a_fault(told, work):
     assert told("runs", "verify").code == 0
     (work.serving / ".partial-1").mkdir()
     answer = told("runs", "verify")
@@ -73,7 +73,7 @@ def test_back_and_forth(told, work):
     assert told("models", "prune", "--keep", 0).out == f"removed {second}, {third}\n"
 
 
-def test_one_version_is_shown_with_where_it_came_from(told, work):
+def test_the_details_of_a_version_have_its_run_and_data(told, work):
     answer = told("models", "list", work.versions.all[1])
     assert all(
         part in answer.out
@@ -96,7 +96,7 @@ def test_one_version_is_shown_with_where_it_came_from(told, work):
         (("models", "list", 5), "there is no version 5"),
     ],
 )
-def test_what_cannot_be_is_one_line(told, arguments, message):
+def test_an_impossible_request_is_reported_in_one_line(told, arguments, message):
     answer = told(*arguments)
     assert answer.code == 2 and message in answer.err and answer.err.count("\n") == 1
 
@@ -107,7 +107,7 @@ def test_a_folder_without_runs_is_refused(tfx_ner, tmp_path):
         assert answer.code == 2 and "no run has been here" in answer.err
 
 
-def test_nothing_of_it_imports_tfx_or_tensorflow(in_a_process, work):
+def test_the_commands_import_neither_tfx_nor_tensorflow(in_a_process, work):
     said = in_a_process(
         f"""
 import sys

@@ -77,7 +77,7 @@ def test_a_minimum_score_outside_0_to_1_is_refused(tfx_ner, value):
 
 
 @pytest.mark.parametrize("form", ["table", "conll", "html"])
-def test_every_format_leaves_out_what_failed(tfx_ner, url, form):
+def test_every_format_leaves_out_failed_texts(tfx_ner, url, form):
     answer = tfx_ner("predict", "Ada", "POISON", "Bob", "--server", url, "--format", form)
     assert "Ada" in answer.out and "Bob" in answer.out and "POISON" not in answer.out
     assert answer.code == 1
@@ -100,7 +100,7 @@ def test_a_line_that_fails_is_reported_and_does_not_stop_the_others(tfx_ner, url
     assert [n for n, one in enumerate(found) if "entities" not in one] == [41, 299]
 
 
-def test_a_server_that_is_gone_is_one_line(tfx_ner):
+def test_an_unreachable_server_is_reported_in_one_line(tfx_ner):
     answer = tfx_ner("predict", "Ada", "--server", "http://localhost:1", "--timeout", "0.3")
     assert answer.code == 1 and answer.out == ""
     assert (
@@ -109,9 +109,7 @@ def test_a_server_that_is_gone_is_one_line(tfx_ner):
     )
 
 
-def test_a_server_that_loses_the_model_midway_is_one_line_after_what_it_answered(
-    tfx_ner, url, write, model
-):
+def test_a_model_lost_midway_is_reported_in_one_line_after_the_results(tfx_ner, url, write, model):
     def lost(texts):
         if "Ada600" in texts:
             raise Refusal("NOT_FOUND", "Servable not found")

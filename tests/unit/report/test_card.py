@@ -73,7 +73,7 @@ def test_the_card_describes_the_architecture(report):
     )
 
 
-def test_it_says_how_fine_the_tokens_are(report):
+def test_the_card_names_the_granularity_of_tokens(report):
     found = card.model_card(
         "ner", "", "", "made", "", Model(), Card(), report.evaluation, report.data,
         parse_granularity("Hangul"),

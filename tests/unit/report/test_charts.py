@@ -51,7 +51,7 @@ def test_a_meter_stays_within_its_ground():
         assert float(drawn(charts().meter(value), "rect")[1].get("width")) == width
 
 
-def test_the_bar_of_a_difference_goes_right_for_growth_and_left_for_shrinkage():
+def test_the_bar_of_a_difference_goes_right_for_a_gain_and_left_for_a_loss():
     for value, left, style in ((0.5, 100, "more"), (-0.5, 52, "less")):
         [bar] = drawn(charts().difference(value, 1.0), "rect")
         assert (float(bar.get("x")), float(bar.get("width")), bar.get("class")) == (left, 48, style)

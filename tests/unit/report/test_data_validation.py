@@ -31,7 +31,7 @@ dataset_anomaly_info { description: "Few examples." }
 """
 
 
-def test_statistics_are_those_of_the_whole_split():
+def test_statistics_are_those_of_all_examples_of_a_split():
     found = text_format.Parse(STATISTICS, statistics_pb2.DatasetFeatureStatisticsList())
     assert list(statistics_figures({"dev": found})) == [
         FeatureStatistics("dev", "tags", 8, 1, 40, 3, 5.0, {"O": 35, "B-PER": 5}),

@@ -101,7 +101,7 @@ def test_ids_are_unique_and_every_link_has_a_target(shown):
     assert {link["href"][1:] for link in shown.having("a")} <= set(ids)
 
 
-def test_nothing_is_fetched(shown):
+def test_the_page_fetches_no_resource(shown):
     assert all(link["href"].startswith("#") for link in shown.having("a"))
     assert [link["href"] for link in shown.having("link")] == ["data:,"]
     assert not any("src" in attributes for _, attributes in shown.elements)
@@ -128,7 +128,7 @@ def test_table_headers_have_a_scope_and_images_a_name(shown):
     )
 
 
-def test_the_verdict_comes_first():
+def test_the_verdict_is_at_the_top():
     good, bad = (Page(render(made.figures(wrong=wrong))) for wrong in (0.2, 0.9))
     for page, word, reason in (
         (good, "Published", "1795351999"),
@@ -190,7 +190,7 @@ def test_many_thousand_errors_make_a_small_page():
     assert len(html) < 1_500_000 and len(Page(html).elements) < 30_000
 
 
-def test_nothing_heavy_is_needed():
+def test_the_page_needs_neither_tensorflow_nor_numpy():
     program = "import sys, components.report.page; print([m for m in ('tensorflow', 'tfx', 'numpy') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True

@@ -55,7 +55,7 @@ def test_the_scores_of_the_types_add_up(made):
 
 @SOME
 @given(predictions())
-def test_outcomes_add_up_to_the_support_and_to_the_predictions(made):
+def test_outcomes_sum_to_the_support_and_to_the_predictions(made):
     whole = measured(made)
     for became, score in (
         (whole.outcomes, whole.overall),
@@ -97,7 +97,7 @@ def test_a_threshold_curve_begins_with_all_predictions_and_falls(made):
     assert best[found.thresholds.best] == max(best)
 
 
-def test_a_score_that_equals_the_threshold_is_kept():
+def test_a_score_equal_to_the_threshold_is_predicted():
     made = [one("a b", [Span(0, 1, "PER")], [Span(0, 1, "PER"), Span(1, 2, "PER")], (0.29, 0.7))]
     curve = measured(made).thresholds.overall
     assert [curve.predicted[at] for at in (29, 30, 70, 71)] == [2, 1, 1, 0]

@@ -32,7 +32,7 @@ def direct(project, name):
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_holds_pins_and_hashes_and_nothing_else(project, name):
+def test_a_lock_has_pins_and_hashes_only(project, name):
     assert [
         line for line in lines(project, name) if not PIN.match(line) and not HASH.match(line)
     ] == []
@@ -52,7 +52,7 @@ def test_a_lock_names_no_address(project, name):
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_stack_pins_what_is_asked_for(project, name):
+def test_a_stack_pins_every_direct_dependency(project, name):
     assert direct(project, f"{name}.in") - set(pinned(project, name)) == set()
 
 

@@ -23,7 +23,7 @@ def test_finds_a_plain_python3_of_that_version(machine):
     assert pick(machine, "3.98") == str(expected)
 
 
-def test_takes_the_first_version_that_is_there(machine):
+def test_takes_the_first_available_version(machine):
     machine.python("3.97")
     expected = machine.python("3.98")
     assert pick(machine, "3.99", "3.98", "3.97") == str(expected)
@@ -34,12 +34,12 @@ def test_finds_pyenvs_versions_off_the_path(machine):
     assert pick(machine, "3.98") == str(expected)
 
 
-def test_finds_pyenvs_versions_where_its_root_was_moved(machine, tmp_path):
+def test_finds_the_versions_of_pyenv_in_its_root(machine, tmp_path):
     expected = machine.python("3.98", tmp_path / "elsewhere/versions/3.98.4/bin")
     assert pick(machine, "3.98", PYENV_ROOT=str(tmp_path / "elsewhere")) == str(expected)
 
 
-def test_finds_what_uv_downloaded_before(machine):
+def test_finds_a_python_that_uv_downloaded(machine):
     expected = machine.python(
         "3.98", machine.home / ".local/share/uv/python/cpython-3.98.1-linux-x86_64-gnu/bin"
     )
@@ -63,17 +63,17 @@ def test_passes_over_an_interpreter_without_headers(machine):
     assert pick(machine, "3.98", "3.97") == str(expected)
 
 
-def test_takes_an_interpreter_without_headers_where_these_are_not_needed(machine):
+def test_takes_an_interpreter_without_headers_if_they_are_not_needed(machine):
     expected = machine.python("3.98", headers=False)
     assert pick(machine, "--without-headers", "3.98") == str(expected)
 
 
-def test_exits_1_without_a_word_where_there_is_none(machine):
+def test_exits_1_without_output_if_there_is_no_interpreter(machine):
     ran = machine.run("requirements/pick-python.sh", "3.98")
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "")
 
 
-def test_a_real_interpreter_in_an_environment_stands_for_the_one_below_it(machine):
+def test_an_interpreter_of_an_environment_is_replaced_by_its_base_interpreter(machine):
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         pytest.skip("this Python has no headers, so it does not fit")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -85,7 +85,7 @@ def test_a_changed_entry_point_is_installed(machine, checkout):
     assert len(told(machine, "sync")) == 2
 
 
-def test_a_changed_setting_of_a_tool_installs_nothing(machine, checkout):
+def test_a_changed_tool_setting_installs_nothing(machine, checkout):
     machine.python("3.10")
     set_up(machine, checkout)
     with open(checkout / "pyproject.toml", "a") as tools:
@@ -106,7 +106,7 @@ def test_missing_headers_are_taken_from_debians_package(machine, checkout):
     assert "/.venv/headers/usr/include/python3.10" in (machine.home / "cflags").read_text()
 
 
-def test_an_environment_that_was_moved_is_made_anew(machine, checkout, tmp_path):
+def test_a_moved_environment_is_created_again(machine, checkout, tmp_path):
     machine.python("3.10")
     set_up(machine, checkout)
     moved = checkout.rename(tmp_path / "moved")
@@ -114,7 +114,7 @@ def test_an_environment_that_was_moved_is_made_anew(machine, checkout, tmp_path)
     assert (moved / ".venv/bin/activate").read_text() == f"{moved}/.venv\n"
 
 
-def test_an_environment_of_another_python_is_made_anew(machine, checkout):
+def test_an_environment_of_another_python_is_created_again(machine, checkout):
     machine.python("3.10")
     set_up(machine, checkout)
     machine.program("python", "echo another", checkout / ".venv/bin")
@@ -123,7 +123,7 @@ def test_an_environment_of_another_python_is_made_anew(machine, checkout):
     assert len(told(machine, "venv --quiet")) == 2
 
 
-def test_an_environment_of_the_same_python_is_kept(machine, checkout):
+def test_an_environment_of_the_same_python_is_reused(machine, checkout):
     machine.python("3.10")
     set_up(machine, checkout)
     (checkout / ".venv/setup.stamp").unlink()
@@ -144,7 +144,7 @@ def test_an_install_that_failed_is_tried_again(machine, checkout):
     assert len(told(machine, "sync")) == 3
 
 
-def test_uv_downloads_a_python_where_there_is_none(machine, checkout, tmp_path):
+def test_uv_downloads_a_python_if_there_is_no_suitable_interpreter(machine, checkout, tmp_path):
     downloaded = machine.python("3.10", tmp_path / "downloaded")
     set_up(machine, checkout, UV_HAS_PYTHON=str(downloaded))
     assert told(machine, "venv")[0].endswith(f"--python {downloaded} .venv")
@@ -153,7 +153,7 @@ def test_uv_downloads_a_python_where_there_is_none(machine, checkout, tmp_path):
 @pytest.mark.parametrize(
     ("glibc", "versions"), [("2.36", "Python 3.10 only"), ("2.41", "Python 3.13, 3.12 or 3.11")]
 )
-def test_no_python_at_all_is_one_line_that_says_which_do_and_why(
+def test_a_missing_python_is_reported_with_the_suitable_versions_and_the_reason(
     machine, checkout, glibc, versions
 ):
     machine.program("getconf", f"echo glibc {glibc}")

@@ -28,7 +28,7 @@ def test_glibc_decides_the_stack(machine, glibc, stack):
         ("uname", "case $1 in -s) echo Darwin ;; -m) echo x86_64 ;; esac", "Darwin on x86_64"),
     ],
 )
-def test_a_machine_that_no_stack_fits_is_told_why_in_one_line(machine, program, body, said):
+def test_a_machine_without_a_suitable_stack_is_reported_in_one_line(machine, program, body, said):
     machine.program(program, body)
     ran = machine.run("requirements/stack.sh")
     assert ran.returncode == 1

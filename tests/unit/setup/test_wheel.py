@@ -81,7 +81,7 @@ def test_ships_the_starter_corpus_and_the_schema_inside_pipeline(wheel, project)
 @pytest.mark.parametrize(
     ("file", "extra"), [("runtime", None), ("serve", "serve"), ("schedule", "schedule")]
 )
-def test_needs_what_the_requirements_name(wheel, project, file, extra):
+def test_requires_the_packages_of_the_requirements(wheel, project, file, extra):
     needed = message_from_string(metadata(wheel, "METADATA")).get_all("Requires-Dist")
     of_extra = [
         line for line in needed if line.partition("extra == ")[2].strip("\"'") == (extra or "")
@@ -100,7 +100,7 @@ def test_brings_the_command(wheel):
     assert "tfx-ner = pipeline.cli:main" in metadata(wheel, "entry_points.txt")
 
 
-def test_the_version_is_the_same_wherever_it_is_written(project):
+def test_every_file_has_the_same_version(project):
     files = {
         "CHANGELOG.md": r"^## (\d\S+)",
         "serving/client/pyproject.toml": r'^version = "(.+)"',

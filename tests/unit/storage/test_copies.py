@@ -185,7 +185,7 @@ def test_an_interrupted_upload_is_not_a_version_and_is_repeated(folders, bucket,
     assert copies.list_versions(bucket / "ner") == [8]
 
 
-def test_a_withdrawn_version_is_removed_after_its_replacement_is_uploaded(
+def test_a_withdrawn_version_is_removed_after_the_upload_of_its_replacement(
     folders, bucket, monkeypatch
 ):
     remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
@@ -216,7 +216,7 @@ def test_versions_of_other_origin_are_kept(folders, bucket, put):
     )
 
 
-def test_without_an_address_or_a_version_nothing_happens(folders, tmp_path, bucket):
+def test_publishing_without_an_address_or_a_version_uploads_no_file(folders, tmp_path, bucket):
     remote_inputs.publish(folders, None, lambda _: None)
     remote_inputs.publish(
         Folders(tmp_path / "none", tmp_path / "none2"), "s3://bucket/ner", lambda _: None

@@ -116,7 +116,7 @@ def test_an_uploaded_file_can_be_read_downloaded_and_removed(bucket, write, tmp_
     place.unlink(missing_ok=True)
 
 
-def test_an_address_is_refused_where_a_local_path_is_needed():
+def test_an_address_is_refused_for_an_option_that_needs_a_local_path():
     remote.refuse_address("--config", "a.yaml", "")
     remote.refuse_address("--config", None, "")
     with pytest.raises(

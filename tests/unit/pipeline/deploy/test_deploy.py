@@ -124,7 +124,7 @@ def test_the_settings_are_settings(settings):
     assert settings.spans.marker == "_SUCCESS"
 
 
-def test_what_ends_a_run_from_outside_gives_it_its_time(unit, cron_job, dag, settings):
+def test_services_and_jobs_allow_the_grace_period_and_the_time_limit(unit, cron_job, dag, settings):
     grace = durations.seconds(settings.schedule.grace)
     longest = (settings.schedule.retries + 1) * durations.seconds(settings.schedule.limit)
     assert all(int(unit(name)["TimeoutStopSec"][0]) > grace for name in UNITS)
@@ -153,7 +153,7 @@ def test_a_refused_model_is_no_failure_and_bad_data_is_not_tried_again(unit, cro
         )
 
 
-def test_the_pod_mounts_what_the_settings_name(cron_job, settings):
+def test_the_pod_mounts_the_folders_of_the_settings(cron_job, settings):
     pod = cron_job["jobTemplate"]["spec"]["template"]["spec"]
     [container] = pod["containers"]
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
@@ -173,7 +173,7 @@ def test_the_pod_mounts_what_the_settings_name(cron_job, settings):
     }
 
 
-def test_the_units_let_it_write_where_it_works_only(unit, settings):
+def test_the_units_allow_writing_to_the_workdir_only(unit, settings):
     for name in UNITS:
         found = unit(name)
         assert found["ProtectSystem"] == ["strict"] and found["ReadWritePaths"] == [
@@ -264,7 +264,7 @@ def test_airflow_reads_the_dag(tmp_path):
     ]
 
 
-def test_the_image_is_made_from_what_is_there():
+def test_the_dockerfile_copies_existing_files_and_runs_as_a_user():
     """As far as that can be told without Docker: it copies what the repository has, ends as the program, and not as root."""
     root = DEPLOY.parents[1]
     instructions = [

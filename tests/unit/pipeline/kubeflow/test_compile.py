@@ -55,7 +55,7 @@ def compile_(tfx_ner, file, *more):
     )
 
 
-def test_kfp_loads_what_is_written(kfp, tfx_ner, tmp_path):
+def test_kfp_loads_the_compiled_file(kfp, tfx_ner, tmp_path):
     file = tmp_path / "ner.yaml"
     answer = compile_(
         tfx_ner, file, "--set", "kubeflow.train.gpu=1", "--set", "kubeflow.secret=ner-metadata"
@@ -127,7 +127,7 @@ def test_the_last_step_takes_a_refused_model_for_no_failure(tmp_path):
         assert (done.returncode, done.stdout.split()) == (expected, list(last.arguments))
 
 
-def test_what_is_there_already_stays_where_it_cannot_be_compiled(tfx_ner, tmp_path):
+def test_a_failed_compilation_does_not_change_an_existing_file(tfx_ner, tmp_path):
     file = tmp_path / "ner.yaml"
     file.write_text("mine")
     answer = compile_(tfx_ner, file, "--kfp-python", "/nowhere/python")
@@ -135,12 +135,12 @@ def test_what_is_there_already_stays_where_it_cannot_be_compiled(tfx_ner, tmp_pa
     assert "--kfp-python /nowhere/python: cannot be run (No such file or directory)" in answer.err
 
 
-def test_a_python_without_kfp_is_told_apart_from_a_failure(tfx_ner, tmp_path):
+def test_a_python_without_kfp_is_reported(tfx_ner, tmp_path):
     answer = compile_(tfx_ner, tmp_path / "ner.yaml", "--kfp-python", "/usr/bin/python3")
     assert answer.code == 2 and "has no kfp and kfp-kubernetes" in answer.err
 
 
-def test_where_nobody_has_kfp_it_says_how_to_get_it(tfx_ner, tmp_path, monkeypatch):
+def test_a_missing_kfp_environment_is_reported_with_its_make_target(tfx_ner, tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "_KFP_ENVIRONMENT", tmp_path)
     answer = compile_(tfx_ner, tmp_path / "ner.yaml")
     assert answer.code == 2 and "expected `make kubeflow`" in answer.err

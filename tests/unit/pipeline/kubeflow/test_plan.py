@@ -31,7 +31,7 @@ def test_each_step_is_a_run_that_stops_after_its_node():
         assert ("--until" in arguments) == bool(STEPS[task.name])
 
 
-def test_a_step_gets_what_is_asked_for_it():
+def test_a_step_has_the_configured_resources():
     tasks = {
         task.name: task
         for task in planned("kubeflow.train.gpu=1", "kubeflow.data.memory=null").tasks
@@ -40,7 +40,7 @@ def test_a_step_gets_what_is_asked_for_it():
     assert (tasks["data"].memory, tasks["data"].gpu) == (None, 0)
 
 
-def test_claims_are_mounted_where_the_settings_have_the_data_and_the_work_folder():
+def test_claims_are_mounted_at_the_paths_of_data_and_workdir():
     assert planned("kubeflow.work_claim=mine").claims == {
         "/srv/ner/data": "ner-data",
         "/srv/ner/work": "mine",
@@ -93,7 +93,7 @@ def test_no_password_and_no_schedule_is_written():
         (["kubeflow.image=null"], {}, r"found no image; expected --image"),
     ],
 )
-def test_what_cannot_work_there_is_told(settings, places, said):
+def test_settings_that_cannot_work_on_kubeflow_are_refused(settings, places, said):
     with pytest.raises(UserError, match=said):
         planned(*settings, **places)
 

@@ -76,14 +76,14 @@ def test_a_webhook_that_refuses_is_not_asked_again(webhook, call, answer):
     )
 
 
-def test_a_webhook_that_is_not_there_is_told_without_its_secret(webhook, call):
+def test_an_unreachable_webhook_is_reported_without_its_secret(webhook, call):
     webhook.server_close()
     problem = call(webhook.url.replace("http://", "http://user:pass@"))
     assert problem.startswith(f"http://127.0.0.1:{webhook.server_port}: ")
     assert "secret" not in problem and "pass" not in problem
 
 
-def test_what_a_command_prints_goes_to_the_log(call, tmp_path):
+def test_the_output_of_a_command_goes_to_the_log(call, tmp_path):
     log = tmp_path / "log.txt"
     log.write_text("the run\n")
     assert call(sys.executable, "-c", "print('told')", log=str(log)) is None
@@ -97,7 +97,7 @@ def test_a_command_is_run_without_a_shell(call, tmp_path):
     )
 
 
-def test_a_command_need_not_read_what_it_is_given(call):
+def test_a_command_need_not_read_its_input(call):
     assert call("true") is None
 
 
@@ -108,11 +108,11 @@ def test_a_command_need_not_read_what_it_is_given(call):
         (["/nowhere/x"], "/nowhere/x: No such file or directory"),
     ],
 )
-def test_a_command_that_fails_says_how(call, command, problem):
+def test_a_failing_command_is_reported_with_its_cause(call, command, problem):
     assert call(*command) == problem
 
 
-def test_a_command_that_hangs_is_killed_with_what_it_started(call, tmp_path, wait_until):
+def test_a_command_that_hangs_is_killed_with_its_children(call, tmp_path, wait_until):
     pid = tmp_path / "pid"
     assert (
         call("sh", "-c", f"sleep 600 & echo $! > {pid}; wait", timeout=1)
@@ -145,11 +145,11 @@ def test_a_hook_is_set_as_text_or_as_a_list(setting, hook):
 @pytest.mark.parametrize(
     "hook", ["ftp://example.org", "https://example.org extra", "''", "7", "say 'a", "[]"]
 )
-def test_what_is_no_hook_is_refused(hook):
+def test_an_invalid_hook_is_refused(hook):
     with pytest.raises(UserError, match=r"^--set: schedule\.on_failure: "):
         config.load(None, [f"schedule.on_failure={hook}"], {})
 
 
-def test_an_address_is_not_kept_with_the_run():
+def test_the_dumped_configuration_hides_the_address_of_a_webhook():
     settings = config.load(None, ["schedule.on_failure=https://example.org/secret"], {})
     assert "secret" not in settings.dump()

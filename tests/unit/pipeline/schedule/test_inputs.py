@@ -30,7 +30,7 @@ def made(project):
     return Made()
 
 
-def test_nothing_is_new_where_nothing_changed(made):
+def test_unchanged_inputs_have_no_changes(made):
     assert made.changes(made.read()) == ()
 
 
@@ -55,7 +55,7 @@ def test_the_same_content_written_again_is_not_new(made, project):
     assert made.changes(before) == ()
 
 
-def test_a_file_is_read_again_only_until_its_new_time_is_kept(made, project, monkeypatch):
+def test_a_touched_file_is_not_read_again_after_its_new_time_is_stored(made, project, monkeypatch):
     before = made.read()
     os.utime(project.data / "train.conll", (1, 1))
     now = inputs.snapshot(made.config())
@@ -129,7 +129,7 @@ def test_settings_of_how_and_when_do_not_matter(made, setting):
     assert made.changes(made.read(), setting) == ()
 
 
-def test_no_password_is_kept(made):
+def test_the_snapshot_has_no_password(made):
     assert (
         "geheim"
         not in made.read("metadata.kind=mysql", "metadata.password=geheim").model_dump_json()
@@ -154,13 +154,13 @@ def test_code_is_new_when_a_source_changes(made, monkeypatch):
     assert made.changes(before) == ("changed code of tfx-ner or its libraries",)
 
 
-def test_data_that_is_not_there_is_refused(made, project):
+def test_missing_data_is_refused(made, project):
     (project.data / "train.conll").unlink()
     with pytest.raises(UserError, match="found no corpus"):
         made.read()
 
 
-def test_a_span_that_is_not_whole_is_refused(made, project):
+def test_an_incomplete_span_is_refused(made, project):
     project.write("all.conll", folder=project.data / "span-1")
     with pytest.raises(UserError, match="span 1 is not complete: _SUCCESS"):
         made.read("spans.marker=_SUCCESS")

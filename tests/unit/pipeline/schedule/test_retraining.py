@@ -36,7 +36,7 @@ def hook_calls(project):
     return calls
 
 
-def test_the_first_check_runs_and_the_next_finds_nothing_new(project):
+def test_the_first_check_runs_and_the_next_finds_no_change(project):
     assert project.retrain() == DONE
     assert project.run_reasons == [FIRST_RUN]
     assert project.messages[-1].startswith("published: version 100, F1 0.7500")
@@ -88,7 +88,7 @@ def test_after_the_last_try_it_gives_up_until_the_next_check(project):
     assert project.retrain() == FAILED and len(project.run_reasons) == 4
 
 
-def test_a_run_on_bad_data_is_not_repeated_until_something_changes(project):
+def test_a_run_on_bad_data_is_not_repeated_until_the_data_changes(project):
     bad_line = {"code": 2, "says": "tfx-ner: train.conll:7: found x"}
     project.plan(bad_line, {"code": 0, "published": "8"})
     assert project.retrain() == BAD_INPUT and project.retrain() == BAD_INPUT
@@ -118,7 +118,7 @@ def test_a_run_beyond_its_limit_is_stopped_and_repeated(project, ignores_sigterm
     assert "failed: it took too long; once more in 1m, 1 of 1 tries left" in project.messages
 
 
-def test_a_run_that_comes_from_the_cache_calls_no_hook(project, hook_calls):
+def test_a_cached_run_calls_no_hook(project, hook_calls):
     project.retrain()
     assert [facts["event"] for facts, _ in hook_calls()] == ["success"]
     project.write("train.conll", OTHER_TEXT)
@@ -170,7 +170,7 @@ def test_missing_data_calls_the_hook_once(project, hook_calls):
     assert project.run_reasons == []
 
 
-def test_a_hook_that_fails_changes_nothing_else(project):
+def test_a_failing_hook_does_not_change_the_result(project):
     project.settings += ["schedule.on_success=/nowhere/notify"]
     assert project.retrain() == DONE
     assert project.messages[-1] == "schedule.on_success: /nowhere/notify: No such file or directory"
@@ -191,7 +191,7 @@ def test_a_run_that_was_cut_off_is_repeated(project):
     assert project.state.in_flight is None
 
 
-def test_the_outcome_of_a_run_that_ended_while_no_scheduler_worked_is_used(project, hook_calls):
+def test_the_outcome_of_a_run_that_ended_without_a_scheduler_is_used(project, hook_calls):
     project.retrain()
     done = project.state.done
     project.schedule.update_state(done=None, last=None)

@@ -31,7 +31,7 @@ def start_run(project, program, wait_until):
     return start
 
 
-def test_once_runs_and_then_finds_nothing_new(project, program):
+def test_once_runs_the_first_time_and_finds_no_change_the_second(project, program):
     code, out, err = program("--once").result()
     assert (code, err) == (0, "") and "run: the first run on this schedule (process " in out
     assert "published: version 100, F1 0.7500" in out
@@ -76,7 +76,7 @@ def test_settings_of_the_schedule_are_not_passed_on_to_the_run():
     assert command[-2:] == ["run", "--set=training.epochs=3"]
 
 
-def test_a_check_that_finds_nothing_new_imports_nothing_heavy(project, program, in_a_process):
+def test_a_check_without_changes_imports_no_heavy_package(project, program, in_a_process):
     assert program("--once").result()[0] == 0
     arguments = ["schedule", *map(str, project.arguments("--once"))]
     out = in_a_process(

@@ -47,7 +47,7 @@ def next_times(times, now, count):
         ("0 0 24 * 1", ["Mon 23 Nov 00:00", "Tue 24 Nov 00:00", "Mon 30 Nov 00:00"]),
     ],
 )
-def test_a_cron_expression_means_what_it_means_in_crontab(expression, expected):
+def test_a_cron_expression_has_the_times_of_crontab(expression, expected):
     found = next_times(cron(expression, UTC), NOW, len(expected))
     assert [f"{time:%a %d %b %H:%M}" for time in found] == expected
 
@@ -140,7 +140,7 @@ def check_times(project):
     return run
 
 
-def test_an_interval_begins_at_once(check_times):
+def test_an_interval_starts_immediately(check_times):
     assert check_times(every(6 * HOUR), 19) == ["22 02:00", "22 08:00", "22 14:00", "22 20:00"]
 
 
@@ -172,7 +172,7 @@ def test_another_schedule_does_not_use_the_stored_time(check_times):
     assert check_times(every(5 * HOUR), 1) == ["22 03:00"]
 
 
-def test_a_run_that_was_cut_off_is_due_at_once(check_times, project):
+def test_an_interrupted_run_is_due_immediately(check_times, project):
     project.retrain()
     project.put_in_flight(project.state.done)
     assert len(check_times(cron("0 2 1 1 *", UTC), 1)) == 1
@@ -197,7 +197,7 @@ def test_a_wall_clock_that_is_set_back_between_two_starts_delays_by_one_interval
 @pytest.mark.parametrize(
     "error", [UserError("a.conll:3: found x"), OSError(28, "No space left on device")]
 )
-def test_an_error_is_shown_and_the_next_check_comes(check_times, project, error):
+def test_an_error_is_reported_and_does_not_stop_the_schedule(check_times, project, error):
     assert len(check_times(every(HOUR), 2.5, raises=error)) == 3
     assert project.messages.count(f"no run: {error}") == 3
 
@@ -214,7 +214,7 @@ def test_a_workdir_that_is_moved_while_the_scheduler_waits_stops_it(project):
     assert not project.work.exists()
 
 
-def test_a_hundred_checks_with_nothing_new_leave_nothing_behind(project):
+def test_a_hundred_checks_without_changes_leak_no_memory_and_no_files(project):
     project.retrain()
 
     def check(count):

@@ -30,19 +30,19 @@ def test_batches_hold_every_text_in_order_and_stay_below_their_limits(texts, mos
         )
 
 
-def test_a_long_text_is_not_put_beside_many_short_ones():
+def test_a_long_text_is_not_batched_with_many_short_ones():
     """Every row of the answer would be as wide as the long text's."""
     texts = ["a"] * 50 + ["a" * 20_000] + ["a"] * 50
     sizes = [(len(batch), max(map(len, batch))) for batch in batches(texts, Batcher(1000, 10**9))]
     assert all(texts * longest <= 2**17 for texts, longest in sizes) and len(sizes) > 2
 
 
-def test_a_text_beyond_every_limit_goes_alone():
+def test_a_text_beyond_every_limit_is_a_batch_of_its_own():
     assert [len(batch) for batch in batches(["a", "b" * 10**6, "c"], Batcher(10, 100))] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-def test_texts_that_have_to_be_waited_for_are_cut_alike(is_async):
+def test_async_texts_are_batched_like_others(is_async):
     async def later():
         for text in "abcde":
             await asyncio.sleep(0)

@@ -31,7 +31,7 @@ HEAVY = {
         ("from serving.client import AsyncClient; AsyncClient('grpc://localhost:1')", {"httpx"}),
     ],
 )
-def test_nothing_is_imported_that_is_not_used(statement, without):
+def test_the_client_imports_no_unused_package(statement, without):
     program = f"{statement}\nimport sys\nprint(*(name for name in {sorted(HEAVY | without)} if name in sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True

@@ -158,7 +158,7 @@ def test_a_refused_text_costs_at_most_two_requests_for_each_halving():
     "error",
     [errors.Unavailable, errors.Overloaded, errors.NotFound, errors.NotAllowed, errors.BadAnswer],
 )
-def test_an_error_that_does_not_depend_on_a_text_is_raised_at_once(error):
+def test_an_error_that_no_smaller_batch_can_avoid_is_raised_at_once(error):
     found, batches = send_batch(["a", "b", "c"], lambda _: error)
     assert type(found) is error and batches == [("a", "b", "c")]
 

@@ -55,7 +55,7 @@ def test_a_tensor_of_another_form_is_refused(one):
         _rows(one, 3)
 
 
-def test_an_entity_is_cut_out_of_its_text_and_no_more_are_taken_than_there_are():
+def test_entities_have_their_surface_and_padding_is_ignored():
     found = {
         "count": 1,
         "type": [b"PER", b"", b""],

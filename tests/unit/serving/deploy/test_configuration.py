@@ -97,12 +97,12 @@ def test_a_request_of_the_client_fits_into_a_batch(batching):
     )
 
 
-def test_kserve_and_the_other_places_batch_alike(parse, batching, read):
+def test_kserve_has_the_batching_parameters_of_the_other_deployments(parse, batching, read):
     [config] = [one for one in read("kserve/inferenceservice.yaml") if one["kind"] == "ConfigMap"]
     assert parse("BatchingParameters", config["data"]["batching.config"]) == batching
 
 
-def test_metrics_are_where_prometheus_looks_for_them(parse, deploy, read):
+def test_prometheus_scrapes_the_configured_path(parse, deploy, read):
     config = parse(
         "MonitoringConfig", (deploy / "config/monitoring.config").read_text(encoding="utf-8")
     )
@@ -127,7 +127,7 @@ def test_a_misspelled_field_would_be_seen(parse):
         parse("BatchingParameters", "max_batchsize { value: 1 }")
 
 
-def test_canaries_are_configured_alike_for_compose_and_kubernetes(deploy):
+def test_compose_and_kubernetes_have_the_same_canary_configuration(deploy):
     compose, kubernetes = (
         (deploy / path).read_text(encoding="utf-8").partition("model_config_list")[2]
         for path in ("config/canary.config", "kubernetes/canary/models.config")

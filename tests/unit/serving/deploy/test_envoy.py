@@ -122,7 +122,7 @@ def test_clusters_are_the_servers_of_compose_and_of_kubernetes(envoy, routes, se
         assert check["http_health_check"]["path"] == "/v1/models/ner/metadata"
 
 
-def test_everything_from_outside_comes_over_tls(envoy):
+def test_every_external_listener_requires_tls(envoy):
     [listener] = envoy["static_resources"]["listeners"]
     for chain in listener["filter_chains"]:
         context = chain["transport_socket"]["typed_config"]

@@ -65,7 +65,7 @@ def test_a_pod_can_do_no_more_than_it_has_to(read):
     assert mounts == {"/models": True, "/config": True, "/tmp": False}
 
 
-def test_what_names_a_port_names_one_of_the_pod(read):
+def test_services_and_policies_name_ports_of_the_pod(read):
     [deployment] = read("kubernetes/base/deployment.yaml")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
@@ -79,13 +79,13 @@ def test_what_names_a_port_names_one_of_the_pod(read):
     assert read("kubernetes/base/service.yaml")[0]["spec"]["clusterIP"] == "None"  # headless
 
 
-def test_the_network_policy_lets_in_nobody_who_is_not_named(read):
+def test_the_network_policy_denies_unlisted_traffic(read):
     spec = read("kubernetes/network.yaml")[0]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"] and spec["egress"] == []
     assert all(rule["from"] and rule["ports"] and all(rule["from"]) for rule in spec["ingress"])
 
 
-def test_there_is_always_one_more_pod_than_may_be_missing(read):
+def test_there_are_more_replicas_than_may_be_unavailable(read):
     [scaler], [budget] = (
         read("kubernetes/stable/autoscaling.yaml"),
         read("kubernetes/stable/disruption.yaml"),

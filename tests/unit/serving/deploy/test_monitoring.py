@@ -15,7 +15,7 @@ def alerts(read):
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
-def test_every_metric_is_one_that_a_server_has(alerts):
+def test_every_metric_in_an_alert_is_exported_by_the_server(alerts):
     """Names begin with a colon. Those of the project's own server are TensorFlow Serving's, as its notes have them."""
     exported = set(re.findall(r"^# TYPE (\S+) ", Metrics().text().decode(), re.MULTILINE))
     named = set()
@@ -32,7 +32,7 @@ def test_every_name_in_an_expression_begins_with_the_colon(alerts):
         assert not re.search(r"(?<![:\w])tensorflow:", rule["expr"]), rule["alert"]
 
 
-def test_alerts_send_people_to_a_heading_that_is_there(alerts, headings):
+def test_alerts_refer_to_existing_headings(alerts, headings):
     named = {
         heading
         for rule in alerts

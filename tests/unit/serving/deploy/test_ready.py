@@ -54,13 +54,13 @@ def ready(deploy, *arguments):
     ],
     ids=["ready", "ready, HTTP/1.0", "no model", "too busy", "hangs up", "another program"],
 )
-def test_it_says_whether_a_model_can_answer(deploy, answering, answer, expected):
+def test_ready_reports_whether_the_model_is_available(deploy, answering, answer, expected):
     port, asked = answering(answer)
     assert ready(deploy, "tagger", port) == expected
     assert asked[0].startswith("GET /v1/models/tagger/metadata HTTP/1.0\r\n")
 
 
-def test_nobody_there_is_not_ready(deploy):
+def test_a_closed_port_is_not_ready(deploy):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert not ready(deploy, "ner", port)

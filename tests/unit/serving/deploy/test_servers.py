@@ -16,7 +16,7 @@ PORTS = {"kserve": ("9000", "8080")}
 FILES = ("model_config_file", "batching_parameters_file", "monitoring_config_file")
 
 
-def test_there_are_the_places_that_the_other_tests_look_at(servers):
+def test_the_deployments_are_those_of_the_other_tests(servers):
     assert servers.keys() == {
         "compose ner-stable",
         "compose ner-canary",
@@ -57,7 +57,7 @@ def test_flags_that_repeat_a_default_are_known(servers, flags):
     }
 
 
-def test_requests_are_queued_rather_than_refused_and_a_broken_version_blocks_nothing(servers):
+def test_flags_queue_requests_and_do_not_block_on_a_broken_version(servers):
     """The defaults refuse gRPC requests beyond 4 * cores, and retry a broken version for 5 minutes."""
     for name, server in servers.items():
         assert int(server.flags["grpc_max_threads"]) >= 512, name
@@ -67,7 +67,7 @@ def test_requests_are_queued_rather_than_refused_and_a_broken_version_blocks_not
         assert not [flag for flag in server.flags if "label" in flag], name
 
 
-def test_batching_monitoring_and_warm_up_are_on_everywhere(servers):
+def test_every_deployment_enables_batching_monitoring_and_warmup(servers):
     for name, server in servers.items():
         flags = server.flags
         assert flags["enable_batching"] == flags["enable_model_warmup"] == "true", name
@@ -76,7 +76,7 @@ def test_batching_monitoring_and_warm_up_are_on_everywhere(servers):
         assert flags["tensorflow_intra_op_parallelism"] == "1", name
 
 
-def test_what_is_given_in_several_places_is_given_the_same_value(servers):
+def test_a_flag_has_the_same_value_in_every_deployment(servers):
     own = {"port", "rest_api_port", "model_name", "model_base_path", *FILES}
     values = {}
     for server in servers.values():
@@ -92,7 +92,7 @@ def test_ports_are_the_documented_ones(servers):
         ), name
 
 
-def test_models_come_from_a_file_or_from_a_folder_and_never_both(servers):
+def test_a_deployment_configures_models_by_file_or_by_folder(servers):
     for name, server in servers.items():
         from_file, from_folder = (
             "model_config_file" in server.flags,
@@ -113,7 +113,7 @@ def test_the_image_is_of_one_version_and_its_shell_is_not_in_between(servers, re
     assert servers["systemd"].image is None
 
 
-def test_files_that_flags_name_are_there(servers, deploy):
+def test_files_named_by_flags_exist(servers, deploy):
     for name, server in servers.items():
         for flag in server.flags.keys() & set(FILES):
             folder, _, file = server.flags[flag].rpartition("/")
@@ -129,7 +129,7 @@ def test_images_are_pinned(read, deploy):
 
 
 @pytest.mark.parametrize("place", ["kubernetes", "kserve"])
-def test_probes_mean_something(read, servers, place):
+def test_probes_check_the_model_with_sufficient_timeouts(read, servers, place):
     """A model that can answer has metadata; a server without one is to be left alone, not started anew."""
     if place == "kubernetes":
         container = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"][
@@ -159,7 +159,7 @@ def test_probes_mean_something(read, servers, place):
     )  # when the server itself gives up a version that does not load, with its default flags
 
 
-def test_a_pod_answers_what_is_under_way_before_it_goes(read):
+def test_a_pod_waits_for_requests_in_flight_before_it_stops(read):
     pod = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"]
     command, seconds = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "sleep" and 5 <= int(seconds) < pod["terminationGracePeriodSeconds"] <= 30
@@ -186,7 +186,7 @@ def test_compose_starts_it_with_an_init_read_only_models_and_a_health_check(read
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_every_key_is_one_that_compose_knows(read):
+def test_every_key_is_part_of_the_compose_specification(read):
     [compose] = read("compose/compose.yaml")
     assert {key for key in compose if not key.startswith("x-")} <= {"name", "services", "volumes"}
     known = set(
@@ -215,7 +215,7 @@ def test_every_key_is_one_that_compose_knows(read):
     }
 
 
-def test_systemd_keeps_it_apart_and_off_the_network(unit):
+def test_the_systemd_service_is_sandboxed(unit):
     for name in ("tensorflow-serving-ner.service", "tfx-ner-serve.service"):
         service = unit(name)["Service"]
         for key in (

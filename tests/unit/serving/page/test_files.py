@@ -27,7 +27,7 @@ def elements():
     return Elements((PAGE / "index.html").read_text(encoding="utf-8")).found
 
 
-def test_nothing_is_written_as_markup():
+def test_the_code_writes_no_markup():
     """Texts and labels become text nodes."""
     code = "".join(path.read_text(encoding="utf-8") for path in FILES if path.suffix == ".js")
     assert (
@@ -39,7 +39,7 @@ def test_nothing_is_written_as_markup():
     )
 
 
-def test_nothing_comes_from_outside():
+def test_the_page_loads_no_external_resource():
     addresses = {
         (path.name, address)
         for path in FILES
@@ -61,7 +61,7 @@ def test_no_script_or_style_is_inline(elements):
     )
 
 
-def test_every_file_that_is_named_is_there(elements):
+def test_the_files_are_those_that_the_page_names(elements):
     names = {attrs["src"] for tag, attrs in elements if tag == "script"} | {
         attrs["href"] for tag, attrs in elements if tag == "link"
     }
@@ -71,7 +71,7 @@ def test_every_file_that_is_named_is_there(elements):
     assert names | {"index.html"} == {path.name for path in FILES}
 
 
-def test_every_place_that_the_code_names_is_there_once(elements):
+def test_every_element_id_in_the_code_exists_once(elements):
     ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
     named = set(re.findall(r'\bat\("([^"]+)"\)', (PAGE / "page.js").read_text(encoding="utf-8")))
     for _, attrs in elements:

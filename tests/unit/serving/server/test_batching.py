@@ -96,7 +96,7 @@ def test_a_request_that_finds_the_server_idle_runs_by_itself(model):
     assert run(story) == [[["a", "b"]], [["c"]]] and model.batches == [["a b"], ["c"]]
 
 
-def test_what_comes_during_a_run_runs_together_next(model):
+def test_requests_that_arrive_during_a_batch_form_the_next_batch(model):
     async def story(batcher):
         return await held_up(batcher, model, job(model, "a"), job(model, "b", "c"), job(model, "d"))
 
@@ -104,7 +104,7 @@ def test_what_comes_during_a_run_runs_together_next(model):
     assert model.batches == [["first"], ["a", "b", "c", "d"]]
 
 
-def test_an_answer_is_as_wide_as_it_would_be_alone(model):
+def test_a_response_is_padded_to_its_own_width(model):
     async def story(batcher):
         return await held_up(
             batcher, model, job(model, "a"), job(model, "b c d e", ""), job(model, "")
@@ -122,7 +122,7 @@ def test_a_batch_has_so_many_rows_at_most(model):
     assert [len(batch) for batch in model.batches] == [1, 4, 4]
 
 
-def test_a_request_larger_than_a_batch_runs_in_pieces_and_comes_back_whole(model):
+def test_a_request_larger_than_a_batch_is_split_and_joined_again(model):
     async def story(batcher):
         return await batcher.run(job(model, "a", "b b b", "c c", "d", "e e"))
 
@@ -146,7 +146,7 @@ def test_a_request_larger_than_a_batch_runs_in_pieces_and_comes_back_whole(model
     ],
     ids=["of another version", "that cannot be taken apart again"],
 )
-def test_requests_that_do_not_belong_together_run_apart(model, other):
+def test_incompatible_requests_are_not_batched_together(model, other):
     async def story(batcher):
         return await held_up(
             batcher, model, job(model, "a", **other), job(model, "b"), job(model, "c", **other)
@@ -183,7 +183,7 @@ def test_a_request_whose_deadline_has_passed_is_never_begun(model):
     assert not any("late" in batch for batch in model.batches)
 
 
-def test_a_caller_waits_no_longer_than_the_deadline_and_the_version_is_kept_until_the_run_ends(
+def test_a_request_ends_at_its_deadline_and_keeps_its_version_until_the_batch_ends(
     model,
 ):
     released = []
@@ -202,7 +202,7 @@ def test_a_caller_waits_no_longer_than_the_deadline_and_the_version_is_kept_unti
     assert released == [1]
 
 
-def test_a_caller_who_goes_away_leaves_the_others_be(model):
+def test_a_cancelled_request_does_not_affect_the_others(model):
     released = []
 
     async def story(batcher):
@@ -234,7 +234,7 @@ async def callers(batcher, model, names, turns):
     await asyncio.gather(*map(caller, names))
 
 
-def test_several_callers_who_ask_one_after_the_other_share_batches(model):
+def test_several_sequential_callers_share_batches(model):
     async def story(batcher):
         await callers(batcher, model, "abcdefgh", 8)
 
@@ -242,7 +242,7 @@ def test_several_callers_who_ask_one_after_the_other_share_batches(model):
     assert len(model.batches) <= 8 * 8 / 3
 
 
-def test_two_callers_who_ask_one_after_the_other_share_each_batch(model):
+def test_two_sequential_callers_share_each_batch(model):
     async def story(batcher):
         await callers(batcher, model, "ab", 8)
 
@@ -274,7 +274,7 @@ def test_of_many_callers_two_groups_run_side_by_side_while_the_third_asks_again(
     assert 14 <= statistics.mean(sizes) <= 24 and min(sizes) >= 8
 
 
-def test_who_does_not_come_back_is_waited_for_once(model):
+def test_a_caller_without_a_next_request_is_waited_for_once(model):
     async def story(batcher):
         await held_up(batcher, model, job(model, "a"), job(model, "b"), job(model, "c"))
         took = []
@@ -298,7 +298,7 @@ async def one_after_the_other(batcher, model, texts):
         await batcher.run(job(model, text))
 
 
-def test_a_caller_who_is_alone_and_asks_for_little_is_answered_without_a_thread_seven_times_of_eight(
+def test_seven_of_eight_small_requests_of_a_single_caller_run_without_a_thread(
     model,
 ):
     run(lambda batcher: one_after_the_other(batcher, model, "abcdefghijklmnopqrst"))

@@ -58,5 +58,5 @@ def test_by_itself_the_c_library_has_fewer_than_threads():
     assert arenas_beyond_the_threads() < 0
 
 
-def test_who_sets_their_number_has_that_many():
+def test_malloc_arena_max_limits_the_arenas():
     assert arenas_beyond_the_threads("separate", MALLOC_ARENA_MAX="4") < 0

@@ -54,7 +54,7 @@ def test_labels_name_versions(models, base):
     assert [served(models, "a", None, label) for label in ("stable", "canary")] == [2, 3]
 
 
-def test_a_label_goes_only_on_a_version_that_is_available(models, base):
+def test_a_label_can_only_be_assigned_to_an_available_version(models, base):
     folder = base("a", 1, 2)
     models.configure([ModelConfig("a", folder, labels={"stable": 2})])
     code, message = refusal(models.configure, [ModelConfig("a", folder, labels={"stable": 1})])
@@ -113,7 +113,7 @@ def test_a_model_moves_to_another_base_path(models, base):
     assert served(models, "a") == 7
 
 
-def test_a_model_that_cannot_move_stays_where_it_is(models, base):
+def test_a_model_whose_new_base_path_is_empty_keeps_serving(models, base):
     models.configure([ModelConfig("a", base("a", 1))])
     assert refusal(models.configure, [ModelConfig("a", base("empty"))])[0] is Code.NOT_FOUND
     assert served(models, "a") == 1

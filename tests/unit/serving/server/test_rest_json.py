@@ -102,7 +102,7 @@ def test_several_inputs_are_given_by_name():
         ),
     ],
 )
-def test_what_is_refused_and_why(body, signature, message):
+def test_an_invalid_body_is_refused_with_its_reason(body, signature, message):
     with pytest.raises(RequestError, match=message) as raised:
         arrays(body, signature)
     assert raised.value.code is Code.INVALID_ARGUMENT and len(raised.value.message) < 500
@@ -123,7 +123,7 @@ OUTPUTS = {
 }
 
 
-def test_rows_are_objects_where_there_are_several_outputs():
+def test_rows_of_several_outputs_are_objects():
     assert json.loads(rest_json.answer(OUTPUTS, by_rows=True)) == {
         "predictions": [
             {
@@ -138,13 +138,13 @@ def test_rows_are_objects_where_there_are_several_outputs():
     }
 
 
-def test_columns_are_named_where_there_are_several_outputs():
+def test_columns_of_several_outputs_are_named():
     answer = json.loads(rest_json.answer(OUTPUTS, by_rows=False))
     assert answer["outputs"]["count"] == [1, 0] and answer["outputs"]["score"] == [[0.9], [0.0]]
 
 
 @pytest.mark.parametrize(("by_rows", "key"), [(True, "predictions"), (False, "outputs")])
-def test_a_single_output_comes_bare(by_rows, key):
+def test_a_single_output_has_no_name(by_rows, key):
     assert json.loads(rest_json.answer({"count": np.array([1, 2])}, by_rows)) == {key: [1, 2]}
 
 
@@ -171,7 +171,7 @@ def test_bytes_that_are_no_text_do_not_spoil_the_answer():
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(width=32), min_size=1))
-def test_a_float_comes_back_as_it_was(values):
+def test_a_float_survives_json(values):
     array = np.array(values, np.float32)
     back = json.loads(rest_json.answer({"x": array}, by_rows=True))["predictions"]
     assert np.array_equal(np.array(back, np.float32), array, equal_nan=True)

@@ -23,7 +23,7 @@ WIDE = TensorSpec("string", (None, None))
         ({"text": TensorSpec("string", (2,))}, {"count": COUNT}, False),
     ],
 )
-def test_rows_of_several_requests_run_together_where_each_finds_its_own_again(
+def test_requests_may_be_batched_if_inputs_and_outputs_have_a_batch_dimension(
     inputs, outputs, batches
 ):
     assert Signature(inputs, outputs).batches is batches

@@ -79,7 +79,7 @@ def test_it_takes_over_the_process_with_batching_monitoring_and_warm_up(base, st
     assert "starting TensorFlow Serving" in err and "listens on every address" in err
 
 
-def test_its_path_can_be_given_and_options_go_to_it(base, stock, tmp_path):
+def test_tensorflow_serving_starts_from_a_given_path_with_the_options(base, stock, tmp_path):
     (tmp_path / "models.config").touch()
     (tmp_path / "ssl.config").touch()
     process, _, _ = serve(
@@ -180,7 +180,7 @@ def test_a_server_older_than_the_model_is_warned_of(base, stock, tensorflow, is_
         (["--model-base-path", "BASE", "--timeout", "0"], "not in the range"),
     ],
 )
-def test_what_cannot_be_served_is_refused_in_one_line(base, stock, arguments, message):
+def test_invalid_options_are_refused_in_one_line(base, stock, arguments, message):
     arguments = [one.replace("BASE", str(base)).replace("STOCK", str(stock)) for one in arguments]
     process, out, err = serve(*arguments)
     assert process.returncode == 2 and out == ""

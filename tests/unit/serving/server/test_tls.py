@@ -78,6 +78,6 @@ def test_other_files_are_refused(write, text, message):
     assert str(raised.value).startswith(f"{path}: ")
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_credentials_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="cannot read"):
         server_config.read_credentials(str(tmp_path / "none"))

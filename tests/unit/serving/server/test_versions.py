@@ -84,7 +84,7 @@ def test_the_latest_version_serves(world):
     assert world.loads == [10] and serving(world) == 10
 
 
-def test_a_new_version_is_loaded_before_the_old_one_goes(world):
+def test_a_new_version_is_loaded_before_the_old_one_is_unloaded(world):
     world.publish(1)
     world.publish(2)
     assert world.serving_meanwhile == {1: State.AVAILABLE}
@@ -117,7 +117,7 @@ def test_a_version_that_is_unloading_gets_no_new_requests(world):
     lease.release()
 
 
-def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_why(world):
+def test_a_broken_version_leaves_the_old_one_serving_and_reports_the_error(world):
     world.broken.add(2)
     world.publish(1)
     world.publish(2)
@@ -132,7 +132,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving_and_says_why
     assert (old.version, old.state, old.code, old.message) == (1, State.AVAILABLE, Code.OK, "")
 
 
-def test_it_is_tried_again_so_often_and_so_far_apart(world):
+def test_a_broken_version_is_retried_with_the_configured_count_and_interval(world):
     world.broken.add(2)
     world.publish(1, 2)
     for now, tries in ((30, 1), (60, 2), (61, 2), (119, 2), (120, 3), (1_000, 3)):
@@ -153,7 +153,7 @@ def test_it_serves_once_it_can_be_loaded(world):
     )
 
 
-def test_a_broken_version_that_is_published_anew_is_loaded_at_once(world):
+def test_a_broken_version_is_loaded_at_once_after_it_is_published_again(world):
     world.broken.add(2)
     world.publish(1)
     world.publish(2)
@@ -178,7 +178,7 @@ def test_a_removed_version_serves_on_if_the_one_before_it_is_broken(world):
     assert serving(world) == 2 and not world.made[2].closed
 
 
-def test_without_any_version_left_nothing_serves(world):
+def test_a_model_without_versions_is_not_found(world):
     world.publish(1)
     world.remove(1)
     with pytest.raises(
@@ -188,7 +188,7 @@ def test_without_any_version_left_nothing_serves(world):
     assert raised.value.code is Code.NOT_FOUND and world.made[1].closed
 
 
-def test_a_base_path_that_cannot_be_read_changes_nothing(world):
+def test_an_unreadable_base_path_leaves_the_versions_serving(world):
     world.publish(1)
     world.base.joinpath("1").rmdir()
     world.base.rmdir()
@@ -204,7 +204,7 @@ def test_a_base_path_that_cannot_be_read_changes_nothing(world):
         (Policy(specific=(1, 3, 9)), [3, 1]),
     ],
 )
-def test_a_policy_says_which_versions_serve(tmp_path, policy, served):
+def test_the_policy_decides_which_versions_serve(tmp_path, policy, served):
     world = World(tmp_path, policy)
     world.publish(1, 2, 3)
     assert sorted(world.states(State.AVAILABLE), reverse=True) == served
@@ -212,7 +212,7 @@ def test_a_policy_says_which_versions_serve(tmp_path, policy, served):
         world.versions.acquire(version).release()
 
 
-def test_close_unloads_everything_that_nobody_uses(world):
+def test_close_unloads_versions_after_their_last_lease(world):
     world.publish(1)
     lease = world.versions.acquire()
     world.versions.close()
@@ -223,7 +223,7 @@ def test_close_unloads_everything_that_nobody_uses(world):
     assert world.versions.idle and world.made[1].closed
 
 
-def test_a_blocking_retry_tries_to_the_end_before_anything_else(tmp_path):
+def test_a_blocking_retry_makes_every_attempt_before_it_returns(tmp_path):
     world = World(tmp_path, Policy(), Retries(times=3, seconds=0.01, shown=False, blocking=True))
     world.broken.add(1)
     world.publish(1)
@@ -243,7 +243,7 @@ def test_between_tries_that_are_not_shown_a_version_is_loading_without_an_error(
     assert world.versions.statuses()[0].message == "2 is broken"
 
 
-def test_a_version_that_waits_for_its_next_try_ends_when_it_is_no_longer_wanted(tmp_path):
+def test_a_version_waiting_for_a_retry_ends_when_a_newer_one_is_published(tmp_path):
     world = World(tmp_path, Policy(), Retries(times=5, seconds=60, shown=False))
     world.broken.add(2)
     world.publish(1, 2)
