@@ -60,7 +60,7 @@ def test_the_path_of_a_schema_outside_the_workdir_is_not_in_the_key(roots):
     assert cache_key.portable_parameters({"path": f"{old}/schema/schema.pbtxt"}, old)["path"]
 
 
-def test_other_content_is_another_parameter(roots):
+def test_a_different_fingerprint_is_a_different_parameter(roots):
     old, _ = roots
     corpus = {"splits": {"path": "/data"}, "fingerprint": "f"}
     other = {**corpus, "fingerprint": "g"}
@@ -81,7 +81,7 @@ def test_artifacts_do_not_depend_on_the_path_of_the_workdir_and_are_not_changed(
     assert given.mlmd_artifact.last_update_time_since_epoch == 2
 
 
-def test_workdirs_that_share_a_database_have_keys_of_their_own(tmp_path):
+def test_workdirs_that_share_a_database_have_separate_keys(tmp_path):
     paths = tmp_path / "a", tmp_path / "b"
     for path in paths:
         path.mkdir()
@@ -101,7 +101,7 @@ def test_tfx_computes_its_keys_with_the_function_that_is_replaced(roots):
         assert name in source.replace(" ", "")
 
 
-def test_while_it_lasts_keys_are_portable_and_afterwards_they_are_tfxs(roots, monkeypatch):
+def test_keys_are_portable_inside_the_context_and_those_of_tfx_after_it(roots, monkeypatch):
     given = []
     monkeypatch.setattr(cache_utils, "get_cache_context", lambda **named: given.append(named))
     original, root = cache_utils.get_cache_context, roots[0]

@@ -34,7 +34,7 @@ def test_a_loop_runs_while_its_condition_is_true(where):
 
 
 @pytest.mark.parametrize("where", [lambda function: function, tf.function])
-def test_the_branch_is_the_one_of_the_condition(where):
+def test_the_condition_selects_the_branch(where):
     found = where(size)
     small, large = found(tf.constant(3)), found(tf.constant(30))
     assert small.numpy().tolist() == [b"small"] * 3 and large.shape == [0]

@@ -16,11 +16,11 @@ def segments(counts, breaks=(), ends=()):
     return signatures.segments(tf.constant(counts, tf.int64), *marks).numpy().tolist()
 
 
-def test_texts_and_paragraphs_are_parts():
+def test_texts_and_paragraphs_are_separate_segments():
     assert segments([3, 5], breaks=[5]) == [3, 2, 3]
 
 
-def test_short_texts_are_not_cut_at_the_ends_of_sentences():
+def test_short_texts_are_not_cut_at_sentence_ends():
     assert segments([100], ends=[20, 50]) == [100]
 
 

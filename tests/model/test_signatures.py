@@ -88,7 +88,7 @@ def test_scores_are_probabilities(model):
     assert ((found["score"] >= 0) & (found["score"] <= 1)).all()
 
 
-def test_a_text_of_100_000_characters_is_read_to_its_end(model):
+def test_a_text_of_100_000_characters_is_tagged_to_its_end(model):
     text = "Ann Lee, of Rome. " * 5556
     found = recognise(model, [text])
     assert found["end"].max() > 99_000
@@ -119,7 +119,7 @@ def test_examples_get_a_well_formed_tag_for_each_corpus_token(model):
         )
 
 
-def test_a_word_right_after_a_joining_character_differs_from_one_after_a_space(model):
+def test_a_word_after_a_preceding_character_differs_from_a_word_after_a_space(model):
     """In corpora @ and name are one token here and two there, and tagged differently."""
     apart, joined = (
         model.signatures["examples"](examples=tf.constant([example(tokens)]))["scores"]
@@ -165,7 +165,7 @@ print(int(response["count"][0]))
 """
 
 
-def test_it_loads_in_a_process_with_tensorflow_only(saved, model):
+def test_the_model_loads_in_a_process_with_tensorflow_only(saved, model):
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, saved], cwd="/", capture_output=True, text=True
     )

@@ -61,7 +61,7 @@ def test_both_tokenizers_agree_at_each_granularity(name, texts):
     assert places(texts, _FINER_GRAPHS[name])[1] == expected
 
 
-def test_only_finer_tokens_need_operations_of_their_own():
+def test_only_finer_granularities_add_operations():
     """The default tokenizer must not become slower."""
     counts = {
         name: len(graph.get_concrete_function().graph.get_operations())
@@ -133,7 +133,7 @@ def _preceding_char(text, start, end, granularity):
     )
 )
 @example(texts=["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x", "a1 부산 ❤\ufe0fNY"])
-def test_the_preceding_char_is_the_character_right_before_a_word(name, texts):
+def test_the_preceding_char_is_the_character_before_a_word(name, texts):
     granularity = parse_granularity(name)
     found, cut = places(texts, _FINER_GRAPHS.get(name, _graph))
     preceding_chars = [

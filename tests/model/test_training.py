@@ -101,7 +101,7 @@ def test_corpus_tags_are_those_of_first_model_tokens(files):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), min_size=1))
-def test_entities_are_counted_over_corpus_tokens_however_they_are_split(tokens):
+def test_entities_are_counted_over_corpus_tokens_with_any_number_of_model_tokens(tokens):
     """Parts tagged as Transform tags them, or with anything: the entities are those of the first
     parts.
     """
@@ -142,7 +142,7 @@ def test_words_are_dropped_at_the_rate_of_the_settings(files, chance):
     assert same == (chance == 0)
 
 
-def test_moves_are_counted_within_sentences_without_padding(files):
+def test_tag_transitions_are_counted_within_sentences_without_padding(files):
     tagger = make_tagger()
     counts = fit.count_train(dataset.load_batches(files, SPEC, 4, shuffle_seed=1), tagger)
     sentences = [
@@ -153,7 +153,7 @@ def test_moves_are_counted_within_sentences_without_padding(files):
     assert counts.words.sum() == sum(row.size for row in sentences)
 
 
-def test_best_weights_and_patience_outlive_a_kill(tmp_path):
+def test_best_weights_and_patience_survive_a_kill(tmp_path):
     def callback(weight):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
         model.layers[0].set_weights([np.array([[weight]])])
@@ -186,7 +186,7 @@ def test_expected_error_is_between_the_mean_difference_and_one(pairs):
     assert abs(scores.mean() - right.mean()) - 1e-9 <= error <= 1
 
 
-def test_outside_bias_finds_the_entities_that_the_best_path_misses(files):
+def test_outside_bias_predicts_entities_that_the_best_path_misses(files):
     """A tagger that is sure of O everywhere, and of the right tag next: only outside_bias lets
     anything be found.
     """
@@ -215,7 +215,7 @@ def test_outside_bias_finds_the_entities_that_the_best_path_misses(files):
     assert decoded.scores.numpy() == pytest.approx((number + 1) / (number + 2), abs=0.02)
 
 
-def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all():
+def test_each_type_has_its_own_odds_and_a_rare_type_the_overall_odds():
     """Of three types that look alike, one is right more often than the others."""
     tagger = Tagger(Sizes(9, 9, 9), label_map(["COMMON", "OFTEN", "RARE"]), SMALL)
     begin = {name: tagger.labels.index(f"B-{name}") for name in ("COMMON", "OFTEN", "RARE")}
@@ -244,7 +244,7 @@ def test_each_type_has_its_own_odds_and_a_rare_one_those_of_all():
     assert fitted.error < 0.02
 
 
-def test_temperature_leaves_the_best_path_and_flattens_scores(tagger, files):
+def test_temperature_keeps_the_best_path_and_flattens_scores(tagger, files):
     batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
     emissions = tagger(batch)
     packing = pack(batch.lengths)

@@ -62,14 +62,14 @@ def test_a_malformed_file_is_refused_with_its_line(file, content, line):
         vectors.read_vectors(path, {"a", "b"}, limit=10)
 
 
-def test_a_missing_file_and_a_torn_gzip_are_refused(file, tmp_path):
+def test_a_missing_file_and_a_truncated_gzip_file_are_refused(file, tmp_path):
     with pytest.raises(UserError, match="cannot read"):
         vectors.read_vectors(str(tmp_path / "none"), set(), 1)
     with pytest.raises(UserError, match="cannot read"):
         vectors.read_vectors(file(gzip.compress(LINES.encode() * 99)[:-20]), set(), 1)
 
 
-def test_the_width_is_known_from_the_first_lines(file):
+def test_the_width_is_read_from_the_first_lines(file):
     assert vectors.dimensions_of(file("5 2\n" + LINES)) == 2
 
 

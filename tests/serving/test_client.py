@@ -110,7 +110,7 @@ def plain(entities):
     return [(one.text, one.type, one.start, one.end, one.score) for one in entities]
 
 
-def test_it_finds_what_the_model_finds(url, expected):
+def test_the_client_has_the_entities_of_the_model(url, expected):
     assert sum(map(len, expected)) > 500  # there is something to find, whatever the weights
     with Client(url) as one:
         found = list(one.predict_iter(TEXTS))
@@ -121,12 +121,12 @@ def test_it_finds_what_the_model_finds(url, expected):
     )
 
 
-def test_it_finds_the_same_one_by_one(url, expected):
+def test_predict_one_has_the_entities_of_the_model(url, expected):
     with Client(url) as one:
         assert [plain(one.predict_one(text)) for text in TEXTS[:11]] == expected[:11]
 
 
-def test_it_finds_the_same_asynchronously_in_small_batches(url, expected):
+def test_the_async_client_has_the_entities_of_the_model_in_small_batches(url, expected):
     async def found():
         async with AsyncClient(url, batch_texts=5, concurrency=8) as one:
             return [plain(entities) async for _, entities in one.predict_iter(TEXTS)]
@@ -134,7 +134,7 @@ def test_it_finds_the_same_asynchronously_in_small_batches(url, expected):
     assert asyncio.run(found()) == expected
 
 
-def test_the_server_says_what_it_serves(url):
+def test_status_and_check_have_the_served_version(url):
     with Client(url) as one:
         assert one.status() == (client.VersionStatus(1, "AVAILABLE"),)
         assert one.check().version == 1
@@ -148,12 +148,12 @@ def test_the_server_says_what_it_serves(url):
         ({"label": "canary"}, client.BadRequest, "Unrecognized servable version label: canary"),
     ],
 )
-def test_what_the_server_does_not_have_is_told_of(url, options, error, said):
+def test_an_unknown_model_version_or_label_is_an_error(url, options, error, said):
     with Client(url, **options) as one, pytest.raises(error, match=said):
         one.predict_one("Ada")
 
 
-def test_the_command_writes_what_the_client_finds(served, expected, tmp_path):
+def test_the_command_writes_the_entities_of_the_client(served, expected, tmp_path):
     path = tmp_path / "a.txt"
     lines = [
         n

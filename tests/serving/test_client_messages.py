@@ -54,7 +54,7 @@ def test_fields_are_numbered_and_typed_as_tensorflow_servings(ours):
 @pytest.mark.parametrize(
     "model", [ModelSpec("ner"), ModelSpec("ner", version=2**40), ModelSpec("ner", label="canary")]
 )
-def test_a_predict_request_reads_as_it_was_meant(model):
+def test_a_predict_request_is_parsed_by_tensorflow_servings_messages(model):
     request = predict_pb2.PredictRequest.FromString(grpc_transport.predict(model, TEXTS).body)
     expected = predict_pb2.PredictRequest(
         model_spec=model_pb2.ModelSpec(name="ner", signature_name="serving_default"),
@@ -70,7 +70,7 @@ def test_a_predict_request_reads_as_it_was_meant(model):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_an_answer_is_read_in_both_forms_of_tensors(packed):
+def test_a_response_is_read_with_packed_and_repeated_values(packed):
     text = "so Ada met Bob"
     columns = {
         "count": tf.constant([2, 0], tf.int64),

@@ -35,5 +35,5 @@ def models(path):
         ),
     ],
 )
-def test_each_server_has_its_models(path, expected):
+def test_each_server_loads_its_own_models(path, expected):
     assert models(path) == expected

@@ -148,7 +148,7 @@ def shown_text(page, selector="#marked"):
     )
 
 
-def test_marks_stand_where_the_code_points_are(visit, rest):
+def test_marks_are_at_the_code_point_offsets(visit, rest):
     page = visit(rest.url)
     for text in (
         TEXT,
@@ -176,7 +176,7 @@ def test_each_line_has_its_own_direction(visit, rest):
     )  # begins at the right
 
 
-def test_texts_and_labels_are_shown_not_run(visit, rest):
+def test_texts_and_labels_are_not_executed(visit, rest):
     text = "<script>alert(1)</script><img src=x onerror=alert(2)> &amp; Zoë"
     page = visit(rest.url)
     find(page, text)
@@ -200,7 +200,7 @@ def test_the_table_has_the_entities_in_order(visit, rest):
     ]
 
 
-def test_the_threshold_hides_what_is_below_it_and_brings_it_back(visit, rest):
+def test_the_threshold_hides_and_restores_entities(visit, rest):
     page = visit(rest.url)
     find(page, TEXT)
     page.get_by_label("Lowest score to show").fill("80")
@@ -231,7 +231,7 @@ def test_the_score_shows_on_hover_and_on_focus(visit, rest):
     assert mark.evaluate(note) == '"LOC · 50.0%"'
 
 
-def test_everything_can_be_done_with_the_keyboard(visit, rest):
+def test_the_page_is_usable_with_the_keyboard(visit, rest):
     page = visit(rest.url)
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -255,7 +255,7 @@ def test_everything_can_be_done_with_the_keyboard(visit, rest):
     assert [text for text, _ in marks(page)] == ["Zoë"]
 
 
-def test_an_example_is_taken_by_a_click(visit, rest):
+def test_a_click_selects_an_example(visit, rest):
     page = visit(rest.url)
     buttons = page.locator("#examples button")
     assert buttons.count() >= 8
@@ -273,7 +273,7 @@ def test_an_example_is_taken_by_a_click(visit, rest):
     assert len(set(texts)) == buttons.count() and all(texts)
 
 
-def test_the_version_and_its_state_are_told_and_followed(visit, rest):
+def test_the_version_and_its_state_are_shown_and_updated(visit, rest):
     page = visit(rest.url)
     page.get_by_text("Model ner: version 7 is available").wait_for()
     failed = {"error_code": "UNKNOWN", "error_message": "Op type not registered"}
@@ -307,7 +307,7 @@ FAILURES = [
 ]
 
 
-def test_what_goes_wrong_is_said_in_words(visit, rest):
+def test_each_failure_is_shown_as_a_message(visit, rest):
     page = visit(rest.url, expect_complaints=True)
     find(page, TEXT)
     for failure, words in FAILURES:
@@ -322,7 +322,7 @@ def test_what_goes_wrong_is_said_in_words(visit, rest):
     assert page.locator("#trouble").is_hidden() and len(marks(page)) == 4
 
 
-def test_a_server_that_is_gone_and_a_model_that_is_not_there_are_told(visit, rest):
+def test_an_unreachable_server_and_an_unknown_model_are_shown(visit, rest):
     page = visit(f"{rest.url}/?model=other", expect_complaints=True)
     page.get_by_text("has no model “other”").wait_for()
     stop(rest)
@@ -382,7 +382,7 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_is_written_can_be_read(visit, rest, scheme):
+def test_text_has_enough_contrast(visit, rest, scheme):
     """A contrast of 4.5 to 1 (WCAG 2.2, AA) for every hue that a type can have, and for the page's own colours."""
     page = visit(rest.url, color_scheme=scheme)
     find(page, TEXT)
@@ -391,7 +391,7 @@ def test_what_is_written_can_be_read(visit, rest, scheme):
     assert {what: value for what, value in contrasts.items() if value < 4.5} == {}
 
 
-def test_common_types_have_colours_of_their_own(visit, rest):
+def test_common_types_have_distinct_colours(visit, rest):
     page = visit(rest.url)
     find(page, TEXT)
     hue = """type => {
@@ -408,7 +408,7 @@ def test_common_types_have_colours_of_their_own(visit, rest):
         assert min(b - a for a, b in zip(hues, [*hues[1:], hues[0] + 360])) >= 20, (types, hues)
 
 
-def test_a_phone_has_nothing_to_scroll_sideways(visit, rest):
+def test_the_page_does_not_scroll_horizontally_on_a_phone(visit, rest):
     width = 320
     page = visit(rest.url, viewport={"width": width, "height": 700}, is_mobile=True, has_touch=True)
     find(page, f"{TEXT} {LONG} {'Zoë' * 60} https://example.org/{'a' * 300}")
@@ -420,7 +420,7 @@ def test_a_phone_has_nothing_to_scroll_sideways(visit, rest):
     )
 
 
-def test_everything_has_a_name_for_those_who_hear_the_page(visit, rest):
+def test_every_control_has_an_accessible_name(visit, rest):
     page = visit(rest.url)
     find(page, TEXT)
     unnamed = page.eval_on_selector_all(

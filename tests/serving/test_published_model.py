@@ -54,7 +54,7 @@ def tag_tokens(model, texts):
 
 
 @pytest.mark.parametrize("asked", [predict_texts, tag_tokens])
-def test_batches_that_run_at_once_give_the_results_of_single_texts(published, small_batches, asked):
+def test_concurrent_batches_have_the_results_of_single_texts(published, small_batches, asked):
     facts, scores = zip(*(answer for text in SENTENCES for answer in asked(published, [text])))
     assert len(set(map(str, facts))) > 10  # an answer at another's place would be seen
     found_facts, found_scores = zip(*asked(published, SENTENCES))
@@ -64,7 +64,7 @@ def test_batches_that_run_at_once_give_the_results_of_single_texts(published, sm
 
 
 @pytest.mark.parametrize("asked", ["predict_iter", "tag_with_scores"])
-def test_results_of_an_endless_stream_are_yielded_as_they_come(published, small_batches, asked):
+def test_results_of_an_endless_stream_are_yielded_immediately(published, small_batches, asked):
     taken = []
 
     def endless():

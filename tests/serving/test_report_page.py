@@ -57,7 +57,7 @@ def number_of(page, selector):
     return page.locator(selector).count()
 
 
-def test_hostile_text_is_shown_and_not_run(open_report, hostile):
+def test_hostile_text_is_not_executed(open_report, hostile):
     """A script that ran would open a dialog, and an image that was fetched would be refused: either fails the test."""
     for shown in (hostile, render_comparison(hostile, hostile)):
         page = open_report(shown)
@@ -278,7 +278,7 @@ def test_scrolling_regions_can_be_reached_with_the_keyboard(open_report, eightee
     assert page.eval_on_selector_all(".scroll", scrolled) == []
 
 
-def test_printing_unfolds_everything_and_folds_it_again(open_report, eighteen):
+def test_printing_opens_all_sections_and_closes_them_again(open_report, eighteen):
     page = open_report(eighteen)
     folded = number_of(page, "details:not([open])")
     page.emulate_media(media="print")

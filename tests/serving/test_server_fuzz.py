@@ -60,7 +60,7 @@ def narrowed(description):
 
 
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
-def test_rest_answers_whatever_is_asked_as_it_is_described(server, mode):
+def test_rest_responses_to_generated_requests_match_the_openapi_schema(server, mode):
     schema = schemathesis.openapi.from_dict(narrowed(server.http("/openapi.json")[1]))
     operations = [one.ok() for one in schema.get_all_operations()]
     asked = st.sampled_from(operations).flatmap(
@@ -149,7 +149,7 @@ def requests(draw):
     return asked
 
 
-def test_grpc_answers_whatever_is_asked(server):
+def test_grpc_answers_generated_requests(server):
     codes = set()
 
     # A right one among them, and a wrong one: what is made up may be neither.
@@ -171,7 +171,7 @@ def test_grpc_answers_whatever_is_asked(server):
     unharmed(server)
 
 
-def test_bytes_that_may_be_no_message_do_no_harm(server):
+def test_arbitrary_bytes_do_not_break_the_server(server):
     call = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
     good = request("Ada", "Bea").SerializeToString()
 

@@ -175,7 +175,7 @@ def test_an_error_in_the_model_is_an_invalid_argument(server):
     assert code == "INVALID_ARGUMENT" and "bad is refused" in message
 
 
-def test_a_deadline_that_passes(server):
+def test_a_passed_deadline_is_deadline_exceeded(server):
     asked = fed(steps=tensor([10**9], tf.int64))
     asked.model_spec.signature_name = "busy"
     with pytest.raises(grpc.RpcError) as raised:
@@ -218,7 +218,7 @@ def test_values_are_in_the_repeated_field_of_their_type(server):
     assert not any(one.tensor_content for one in answer.outputs.values())
 
 
-def test_only_the_outputs_that_are_asked_for_come(server):
+def test_output_filter_selects_the_outputs(server):
     asked = changed(lambda one: one.output_filter.extend(["surface", "count"]))
     assert outputs(server.prediction.Predict(asked)) == {"count": [1], "surface": [[b"Ada"]]}
 
@@ -239,14 +239,14 @@ def test_a_single_value_is_repeated_for_the_whole_shape(server):
     assert outputs(server.prediction.Predict(fed(text=many(3))))["count"] == [1, 1, 1]
 
 
-def test_no_texts_have_no_answers(server):
+def test_no_texts_have_empty_outputs(server):
     assert outputs(server.prediction.Predict(request()))["count"] == []
 
 
 @pytest.mark.parametrize(
     ("signature", "output"), [("words", "words"), ("one", "length"), ("raw", "text_bytes")]
 )
-def test_signatures_that_cannot_be_batched_answer_too(server, signature, output):
+def test_signatures_without_batching_are_served(server, signature, output):
     assert output in server.prediction.Predict(request("Ada", "b c", signature=signature)).outputs
 
 
@@ -276,7 +276,7 @@ def metadata(*fields, **particulars):
     return asked
 
 
-def test_metadata_holds_the_signatures(server):
+def test_metadata_has_the_signatures(server):
     answer = server.prediction.GetModelMetadata(metadata("signature_def", label="stable"))
     assert (answer.model_spec.name, answer.model_spec.version.value) == ("ner", 2)
     signatures = get_model_metadata_pb2.SignatureDefMap()
@@ -353,7 +353,7 @@ def test_get_model_status_refuses_a_bad_request(server, asked, code):
     assert refusal(server.models.GetModelStatus, asked)[0] == code
 
 
-def test_a_signature_to_predict_is_not_one_to_classify(server):
+def test_classify_refuses_a_predict_signature(server):
     for asked, call, kind in (
         (classification_pb2.ClassificationRequest(), server.prediction.Classify, "classification"),
         (regression_pb2.RegressionRequest(), server.prediction.Regress, "regression"),
@@ -371,7 +371,7 @@ def test_a_signature_to_predict_is_not_one_to_classify(server):
     )
 
 
-def test_bytes_that_are_no_message_are_refused_and_the_server_lives_on(server):
+def test_an_invalid_message_is_refused_and_the_server_continues(server):
     call = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
     with pytest.raises(grpc.RpcError) as raised:
         call(b"\xff\xff\xff", timeout=60)

@@ -54,11 +54,11 @@ def test_the_server_prints_its_kind_and_its_addresses(server):
     ]
     + [("10.0.0.1", False), ("example.org", False)],
 )
-def test_it_warns_of_addresses_that_others_can_reach(host, is_loopback):
+def test_the_server_warns_of_a_public_address(host, is_loopback):
     assert main.is_loopback(host) is is_loopback
 
 
-def test_it_listens_on_loopback_only(server):
+def test_the_server_listens_on_loopback_only(server):
     """Looked up in the kernel's tables: no socket of the server's is bound to another address."""
     inodes = set()
     for link in Path(f"/proc/{server.process.pid}/fd").iterdir():
@@ -103,7 +103,7 @@ def test_an_unloadable_first_version_is_reported_in_one_line(start, tmp_path):
     )
 
 
-def test_it_waits_for_the_first_version_with_its_ports_shut(start, versions, tmp_path):
+def test_the_ports_are_closed_until_the_first_version_is_loaded(start, versions, tmp_path):
     (tmp_path / "ner").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -119,7 +119,7 @@ def test_it_waits_for_the_first_version_with_its_ports_shut(start, versions, tmp
     assert server.states() == {1: "AVAILABLE"}
 
 
-def test_it_can_be_stopped_while_it_waits(start, tmp_path):
+def test_the_server_can_be_stopped_while_it_waits_for_a_version(start, tmp_path):
     (tmp_path / "ner").mkdir()
     server = start("--model-base-path", tmp_path / "ner", "--wait", ready=False)
     server.wait_for(lambda: "waiting" in server.said)
@@ -167,7 +167,7 @@ def test_sigterm_answers_grpc_requests_in_flight_and_notifies_health_watchers(st
     assert ended(server)[0] == 0
 
 
-def test_a_version_whose_warm_up_fails_does_not_serve(start, versions, tmp_path):
+def test_a_version_with_a_failing_warmup_is_not_served(start, versions, tmp_path):
     folder = tmp_path / "ner"
     folder.mkdir()
     small_models.publish(versions / "1", folder, 1)

@@ -101,7 +101,7 @@ def test_a_batch_gives_each_text_its_result_of_a_single_request(real):
         assert same({"count": [count], **cut}, ask(real, text)), text
 
 
-def test_examples_are_tagged_too(real):
+def test_the_examples_signature_is_served(real):
     tokens = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"Ada", b"met", b"Zoe"]))
     example = tf.train.Example(
         features=tf.train.Features(feature={"tokens": tokens})
@@ -128,7 +128,7 @@ print(answer["count"][0], answer["surface"][0].tolist())
 """
 
 
-def test_it_loads_by_tag_and_runs_by_signature_in_a_process_without_the_project(saved):
+def test_the_model_loads_by_tag_in_a_process_without_the_project(saved):
     done = subprocess.run(
         [sys.executable, "-I", "-c", LOADED, str(saved / "1")],
         cwd="/",

@@ -45,7 +45,7 @@ ADA = {"count": 1, "type": ["V3"], "start": [0], "end": [3], "score": [0.9], "su
         ),
     ],
 )
-def test_both_forms_are_answered(server, body, answer):
+def test_row_and_column_requests_are_answered(server, body, answer):
     assert server.http(PREDICT, body) == (200, answer)
 
 
@@ -82,7 +82,7 @@ def test_nan_and_infinity_are_written_by_name(server):
         ("/v1/models/%6eer/labels/stabl%65:predict", 2),
     ],
 )
-def test_versions_and_labels(server, path, version):
+def test_a_path_selects_a_version_or_label(server, path, version):
     status, answer = server.http(path, {"instances": ["Ada"]})
     assert status == 200 and answer["predictions"][0]["type"] == [f"V{version}"]
 
@@ -205,12 +205,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("path", "body", "status", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused(server, path, body, status, message):
+def test_a_bad_request_is_refused(server, path, body, status, message):
     found, answer = server.http(path, body)
     assert found == status and list(answer) == ["error"] and message in answer["error"]
 
 
-def test_a_version_out_of_range_is_refused_without_words(server):
+def test_a_version_out_of_range_is_refused_with_an_empty_body(server):
     path = "/v1/models/ner/versions/9223372036854775808:predict"
     assert server.http(path, {"instances": ["a"]}) == (400, "")
 
@@ -227,9 +227,7 @@ def test_a_preflight_is_answered_without_headers(server):
         (b'{"instances": ["Ada"], "instances": ["Bea"]}', "Ada"),
     ],
 )
-def test_bodies_that_are_not_quite_json_are_read_as_tensorflow_serving_reads_them(
-    server, body, surface
-):
+def test_nonstandard_json_is_read_as_tensorflow_serving_reads_it(server, body, surface):
     status, answer = server.http(PREDICT, body)
     assert status == 200 and answer["predictions"][0]["surface"] == [surface]
 
@@ -274,7 +272,7 @@ def test_metadata(server, place, version):
     assert signature["outputs"]["score"]["dtype"] == "DT_FLOAT"
 
 
-def test_gzip_bodies_are_taken(server):
+def test_gzip_bodies_are_accepted(server):
     body = gzip.compress(json.dumps({"instances": ["Ada"]}).encode())
     assert server.http(PREDICT, body, Content_Encoding="gzip") == (200, {"predictions": [ADA]})
 
@@ -282,7 +280,7 @@ def test_gzip_bodies_are_taken(server):
 @pytest.mark.parametrize(
     "spoil", [lambda body: body[:-3], lambda body: b"x" + body, lambda body: body[:20] + b"x" * 9]
 )
-def test_spoilt_gzip_is_refused(server, spoil):
+def test_invalid_gzip_is_refused(server, spoil):
     body = spoil(gzip.compress(json.dumps({"instances": ["Ada"]}).encode()))
     status, answer = server.http(PREDICT, body, Content_Encoding="gzip")
     assert status == 400 and "gzip" in answer["error"]
@@ -293,7 +291,7 @@ def test_other_encodings_are_refused(server):
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-def test_a_body_too_large_is_refused_also_if_it_was_packed(server, encoding):
+def test_a_body_too_large_after_decompression_is_refused(server, encoding):
     body = json.dumps({"instances": ["a" * 2**21]}).encode()
     body = gzip.compress(body) if encoding == "gzip" else body
     status, answer = server.http(PREDICT, body, Content_Encoding=encoding)
@@ -303,7 +301,7 @@ def test_a_body_too_large_is_refused_also_if_it_was_packed(server, encoding):
     )
 
 
-def test_a_body_too_large_is_refused_also_if_it_does_not_say_so(server):
+def test_a_body_too_large_without_content_length_is_refused(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.rest, timeout=60)
     try:
         connection.request("POST", PREDICT, iter([b" " * 2**20] * 3), encode_chunked=True)
@@ -315,7 +313,7 @@ def test_a_body_too_large_is_refused_also_if_it_does_not_say_so(server):
     assert server.http(PREDICT, {"instances": ["Ada"]})[0] == 200
 
 
-def test_a_body_just_small_enough_is_answered(server):
+def test_a_body_of_the_largest_size_is_accepted(server):
     body = {"instances": ["a" * (2**21 - 100)]}
     assert server.http(PREDICT, body)[0] == 200
 
@@ -329,7 +327,7 @@ def test_many_texts_are_answered_in_order(server):
     assert answer["outputs"]["count"] == [1 + n % 3 for n in range(1_000)]
 
 
-def test_texts_of_every_kind(server):
+def test_unusual_texts_are_answered(server):
     texts = ["", " ", "\0", "👍🏽 Ada", "Ещё раз", "\u202eAda", "a\nB", "Zo\u0308e"]
     status, answer = server.http(PREDICT, {"instances": texts})
     assert status == 200

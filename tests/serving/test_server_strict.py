@@ -158,7 +158,7 @@ def test_s4_rollback_drops_the_canary(server, publish, folders):
     assert load.failures == [] and serves(server) == 1
 
 
-def test_s5_requests_that_do_not_name_the_first_canary_never_meet_it(server, publish):
+def test_s5_requests_without_the_canarys_name_do_not_reach_the_first_canary(server, publish):
     with Load(server) as load:
         publish(2, as_canary=True)
         for _ in range(20):
@@ -194,7 +194,7 @@ def pinned(folders, *numbers, **labels):
     return configuration(folders, f"specific {{ {versions} }}", named)
 
 
-def test_r1_and_r4_the_served_version_is_pinned_also_while_a_broken_one_is_tried(
+def test_r1_and_r4_the_served_version_can_be_pinned_while_a_broken_one_is_retried(
     start, publish, folders, tmp_path
 ):
     first = publish(1)
@@ -242,7 +242,7 @@ def test_r5_with_shipped_flags_a_rollback_does_not_wait_for_a_broken_version(
     assert load.failures == []
 
 
-def test_by_default_a_broken_version_blocks_every_change_until_all_tries_are_over(
+def test_by_default_a_broken_version_blocks_every_change_until_all_retries_are_over(
     start, publish, folders
 ):
     first = publish(1)
@@ -295,7 +295,7 @@ def test_at_start_no_port_opens_until_each_model_has_a_version(start, publish, f
     server.wait_for(lambda: "gRPC on" in server.said)
 
 
-def test_labels_of_an_earlier_release_keep_the_server_from_starting(
+def test_labels_of_an_earlier_release_prevent_the_server_from_starting(
     start, publish, folders, tmp_path
 ):
     first = publish(1)
@@ -320,7 +320,7 @@ def test_a_label_that_moves_to_a_version_not_loaded_refuses_the_whole_configurat
     assert serves(server) == 1 and second not in server.states()
 
 
-def test_a_workdir_with_labels_is_brought_over_while_a_server_serves_it(start, publish, folders):
+def test_a_workdir_with_labels_is_migrated_while_it_is_served(start, publish, folders):
     first, second = publish(1), publish(2)
     labels = {"stable": first, "canary": second, "base_path": None}
     (folders.live / ".labels.json").write_text(json.dumps(labels))
@@ -397,9 +397,7 @@ def test_four_client_processes_with_default_settings_get_every_response(
     assert [client.communicate(timeout=120)[0].strip() for client in clients] == ["512"] * 4
 
 
-def test_more_texts_than_a_batch_has_are_refused_and_the_client_divides_them(
-    start, publish, folders
-):
+def test_a_request_larger_than_a_batch_is_refused_and_the_client_splits_it(start, publish, folders):
     publish(1)
     server = start("--strict", shipped(), "--batch-size", "16", "--model-base-path", folders.live)
     status, answer = server.http(PREDICT, {"instances": ["Ada"] * 17})

@@ -115,7 +115,7 @@ def test_no_request_fails_and_every_answer_names_a_version_that_was_live(start, 
     print(f"{len(clients.answers)} answers; the server has {server.resident} MB")
 
 
-def test_a_client_that_waits_for_the_server_is_answered_by_the_version_it_was_asked_of(
+def test_a_client_that_waits_for_the_server_is_answered_by_the_requested_version(
     start, versions, tmp_path
 ):
     """A version that is let go of answers what it has begun."""

@@ -180,13 +180,15 @@ def test_the_exit_code_is_2_if_every_line_is_bad(annotate, write, without_model)
     assert answer.code == 2 and "Left out: 2 bad lines" in answer.out
 
 
-def test_figures_as_json(annotate, write, without_model):
+def test_json_has_the_figures_of_the_summary(annotate, write, without_model):
     answer = annotate(write("a.txt", "so Ada\n"), "--json", "-")
     figures = json.loads(answer.out)
     assert (figures["texts"], figures["entities"]) == (1, {"NAME": 1}) and "1 texts" in answer.err
 
 
-def test_input_that_changes_meanwhile_is_refused(annotate, write, without_model, monkeypatch):
+def test_input_that_changes_during_the_annotation_is_refused(
+    annotate, write, without_model, monkeypatch
+):
     path = write("a.txt", "so Ada\n")
     done = annotation._run_beam
     monkeypatch.setattr(
@@ -198,7 +200,7 @@ def test_input_that_changes_meanwhile_is_refused(annotate, write, without_model,
     assert answer.code == 2 and f"{path}: changed while it was read" in answer.err
 
 
-def test_no_file_is_too_small_or_too_large_a_shard(write):
+def test_the_default_shard_size_is_bounded(write):
     def size(of):
         return shards.default_size([shards.SourceFile("a", of, 0)])
 

@@ -39,7 +39,7 @@ def parts(output):
     return "".join(place.read_text() for place in places)
 
 
-def test_shards_one_behind_the_other_are_the_input(annotate, put):  # noqa: F811
+def test_shards_in_order_have_the_texts_of_the_input(annotate, put):  # noqa: F811
     put("texts/a.txt", LINES)
     put("texts/deep/b.txt", LINES)
     output, cut, summary = annotate("s3://bucket/texts/**/*.txt")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MANY = "".join(f"{'Ada' * (n % 2)} number {n}\n" for n in range(200))
 
 
-def test_shards_one_behind_the_other_are_the_input(write, annotate, parts):
+def test_shards_in_order_have_the_texts_of_the_input(write, annotate, parts):
     output, cut, summary = annotate(write("a.txt", MANY), size=300)
     assert [json.loads(line)["text"] for line in parts(output).splitlines()] == MANY.splitlines()
     assert [path.name for path in sorted(output.root.glob("part-*"))][:2] == [
@@ -52,7 +52,7 @@ def test_bad_lines_have_their_number_in_their_file(write, annotate):
     assert (summary["lines"], summary["texts"], summary["bad_lines"]) == (201, 196, 5)
 
 
-def test_without_bad_lines_there_is_no_file_of_them(write, annotate):
+def test_without_bad_lines_no_file_of_bad_lines_is_written(write, annotate):
     output, _, _ = annotate(write("a.txt", MANY))
     assert sorted(path.name for path in output.root.iterdir() if path.name.startswith("_")) == [
         "_annotation",
@@ -67,7 +67,7 @@ def test_finished_shards_are_recognised_at_the_next_start(write, annotate):
     ]
 
 
-def test_a_shard_that_was_removed_is_not_done(write, annotate):
+def test_a_removed_shard_is_not_finished(write, annotate):
     output, cut, _ = annotate(write("a.txt", MANY), size=300)
     output.part(2).unlink()
     assert 2 not in output.finished(range(len(cut)))
@@ -131,7 +131,7 @@ def test_the_output_of_another_annotation_is_refused(write, annotate, job, chang
         pass
 
 
-def test_a_folder_without_a_shard_is_free_for_another(write, annotate, job):
+def test_a_folder_without_shards_may_be_used_by_another_annotation(write, annotate, job):
     path = write("a.txt", MANY)
     output, cut, _ = annotate(path, without=range(1000))
     with outputs.locked(output.root, job(path, model="/models/ner/2")):
@@ -151,7 +151,7 @@ def test_the_output_of_other_input_is_refused(write, annotate, job):
         pass
 
 
-def test_a_folder_with_other_files_is_refused_and_left_alone(write, tmp_path, job):
+def test_a_folder_with_other_files_is_refused_and_not_changed(write, tmp_path, job):
     path = write("there/mine.txt", "x")
     with (
         pytest.raises(UserError, match="the folder holds other files"),

@@ -37,7 +37,7 @@ def test_without_a_terminal_progress_is_printed_in_lines(annotate, write, monkey
     )
 
 
-def test_texts_a_second_are_counted_from_the_first_shard_on(annotate, write, monkeypatch):
+def test_texts_per_second_are_counted_from_the_first_shard_on(annotate, write, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     output, cut, _ = annotate(write("a.txt", "so Ada\n" * 100), size=200, without=(1, 2, 3))

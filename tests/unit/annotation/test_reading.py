@@ -34,7 +34,7 @@ def test_a_text_that_is_too_long_is_left_out(write, read_all):
     assert bad(texts) == [(2, "found a text of 8 characters; expected 7 at most; see --longest")]
 
 
-def test_a_line_longer_than_memory_should_hold_is_passed_over_in_pieces(write, read_all, tmp_path):
+def test_an_extremely_long_line_is_skipped_in_chunks(write, read_all, tmp_path):
     path = write("a.txt", "Ada\n" + "x" * (12 * 10 + 2**20 + 1) + "\nBea\n")
     found = read_all(path, size=300_000, longest=10)
     assert [text for texts in found for text in texts.texts] == ["Ada", "Bea"]
@@ -95,7 +95,7 @@ def test_rows_keep_their_columns_and_types(tmp_path, read_all):
     assert bad(texts) == [(2, "found null as text, None; expected a string")]
 
 
-def test_a_dictionary_of_strings_is_a_column_of_texts(tmp_path, read_all):
+def test_a_dictionary_encoded_column_is_read_as_texts(tmp_path, read_all):
     table = pyarrow.table({"text": pyarrow.array(["Ada", "Bea", "Ada"]).dictionary_encode()})
     parquet.write_table(table, tmp_path / "a.parquet")
     check_text_column(tmp_path / "a.parquet", "text")

@@ -17,14 +17,14 @@ def names(sources):
     return [os.path.basename(source.path) for source in sources]
 
 
-def test_a_pattern_names_files_in_the_order_of_their_names(write, tmp_path):
+def test_a_pattern_has_its_files_in_order_of_name(write, tmp_path):
     for name in ("b.txt", "a.txt", "c.jsonl", "d/e.txt"):
         write(name, "x\n")
     assert names(find_sources(str(tmp_path / "*.txt"))) == ["a.txt", "b.txt"]
     assert names(find_sources(str(tmp_path / "**" / "*.txt"))) == ["a.txt", "b.txt", "e.txt"]
 
 
-def test_a_folder_is_all_its_files_but_hidden_ones(write, tmp_path):
+def test_a_folder_has_its_files_except_hidden_ones(write, tmp_path):
     for name in ("[x]/a.txt", "[x]/_SUCCESS", "[x]/.hidden", "[x]/inner/b.txt"):
         write(name, "x\n")
     assert names(find_sources(str(tmp_path / "[x]"))) == ["a.txt"]
@@ -52,7 +52,7 @@ def test_the_file_name_decides_the_format(write, name, form):
     assert detect_format([SourceFile.of(write(name, "x"))]) == form
 
 
-def test_files_of_several_forms_are_refused(write):
+def test_files_of_several_formats_are_refused(write):
     with pytest.raises(
         UserError,
         match=r"several formats: .*a\.txt \(text\), .*b\.jsonl \(jsonl\); .* --input-format",

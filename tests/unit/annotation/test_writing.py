@@ -100,6 +100,6 @@ def test_values_without_a_json_type_are_written_as_strings(tmp_path, annotate, p
 
 
 @pytest.mark.parametrize("to", ["jsonl", "conll", "parquet"])
-def test_a_shard_of_bad_lines_only_is_written_all_the_same(write, annotate, to):
+def test_a_shard_with_bad_lines_only_is_written(write, annotate, to):
     output, _, summary = annotate(write("a.jsonl", "[]\n"), form="jsonl", to=to)
     assert output.part(0).exists() and summary["texts"] == 0 and summary["bad_lines"] == 1

@@ -41,7 +41,7 @@ def test_the_sizes_are_counted(corpus):
     assert corpus.sizes["test"] == {"sentences": 2, "tokens": 6, "entities": 3}
 
 
-def test_without_a_test_dev_is_evaluated_on(folders):
+def test_without_test_the_models_are_evaluated_on_dev(folders):
     from benchmarks.comparison.corpus import write_splits
 
     source, target = folders

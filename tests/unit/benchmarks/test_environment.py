@@ -37,9 +37,7 @@ def corpus(tmp_path):
     return tmp_path / "corpus.conll"
 
 
-def test_crfsuite_learns_its_sentences_by_heart_and_answers_how_fast_it_is(
-    run, project, corpus, tmp_path
-):
+def test_crfsuite_memorizes_its_sentences_and_reports_its_speed(run, project, corpus, tmp_path):
     from benchmarks.comparison import columns, tools
     from benchmarks.comparison.tools import TrainedModel
 

@@ -50,7 +50,7 @@ def test_figures_are_printed_as_json_and_the_first_call_does_not_count(capsys):
 
 
 @pytest.mark.parametrize("megabytes", [50, 150])
-def test_a_command_costs_the_memory_that_it_held(tmp_path, megabytes):
+def test_the_cost_of_a_command_has_its_peak_memory(tmp_path, megabytes):
     from benchmarks.comparison import cost
 
     spent = cost.run_command(

@@ -3,7 +3,7 @@
 import pytest
 
 
-def test_a_corpus_is_repeated_to_the_size_that_is_asked_for(tmp_path):
+def test_a_corpus_is_repeated_to_the_requested_size(tmp_path):
     from benchmarks.pipeline_steps import repeat_corpus
 
     source, target = tmp_path / "source.conll", tmp_path / "target"
@@ -29,7 +29,7 @@ def test_a_command_is_one_step(project):
     assert 0 < step.processor < 2 * step.seconds and 5 < step.peak_mb["command"] < 500
 
 
-def test_a_command_that_fails_ends_the_benchmark_with_its_output(project):
+def test_a_failing_command_ends_the_benchmark_with_its_output(project):
     from benchmarks.pipeline_steps import run_steps
 
     with pytest.raises(SystemExit, match="No such command 'no'"):

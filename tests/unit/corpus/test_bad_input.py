@@ -253,7 +253,7 @@ def test_a_folder_where_a_file_should_be_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"scheme": "BWES"}, {"bad_lines": "ignore"}])
-def test_unknown_options_are_refused_with_those_there_are(options):
+def test_unknown_options_are_refused_with_the_known_ones(options):
     with pytest.raises(ValueError, match=r"'refuse' or 'skip'|IOB1, IOB2, BIOES, BILOU"):
         ReadOptions(**options)
 

@@ -132,7 +132,7 @@ def test_bad_lines_are_failures_and_the_rest_is_counted(check):
     assert (report.bad_sentences, report.splits["train"].sentences, report.failed) == (2, 600, True)
 
 
-def test_bad_lines_are_warnings_where_they_are_left_out(check):
+def test_bad_lines_are_warnings_if_they_are_skipped(check):
     report = check(train="bad\n\n", options=ReadOptions(bad_lines="skip"))
     assert not report.failed and "left out" in texts(report, "warning")[0]
 
@@ -224,7 +224,7 @@ def test_unusual_characters_are_reported_by_kind(token, kinds):
     assert odd_kinds(token) == kinds
 
 
-def test_of_a_file_without_sentences_only_the_error_is_shown(tmp_path):
+def test_a_file_without_sentences_shows_only_the_error(tmp_path):
     (tmp_path / "empty.conll").write_text("\n\n")
     result = CliRunner().invoke(
         check_command, [str(tmp_path / "empty.conll")], env={"COLUMNS": "80"}

@@ -87,7 +87,7 @@ def test_only_line_feeds_end_lines_and_only_spaces_and_tabs_divide_columns(sente
     assert tokens(sentences(f"{token} B-X\n")) == [(token,)]
 
 
-def test_a_hashtag_is_a_token_where_it_has_a_tag(sentences):
+def test_a_hashtag_with_a_tag_is_a_token(sentences):
     assert tokens(sentences("#\tO\n#news\tB-X\n# newdoc\n#\tB-X\n# no token\n")) == [
         ("#", "#news"),
         ("#",),
@@ -102,7 +102,7 @@ def test_a_comment_without_tabs_is_no_token_in_a_file_with_tabs(sentences):
     assert tokens(sentences("# O\na\tB-X\n")) == [("a",)]
 
 
-def test_a_sentence_of_thousands_of_tokens_is_read_whole(sentences):
+def test_a_sentence_of_thousands_of_tokens_is_read_completely(sentences):
     assert len(sentences("a\tO\n" * 5000 + "b\tB-X\n\nc\tO\n")[0].tokens) == 5001
 
 
@@ -167,7 +167,7 @@ def test_a_document_keeps_its_identity_when_others_are_put_before_it(sentences):
     assert [new[1].document, new[3].document] == [old[0].document, old[1].document]
 
 
-def test_documents_that_begin_alike_are_two(sentences):
+def test_documents_with_the_same_first_sentence_are_distinguished(sentences):
     first, second = sentences("-DOCSTART- O\n\nNote B-X\n\n-DOCSTART- O\n\nNote B-X\n")
     assert first.document != second.document
 
@@ -176,7 +176,7 @@ def test_a_single_document_mark_defines_no_documents(sentences):
     assert {sentence.document for sentence in sentences("-DOCSTART- O\n\na B-X\n\nb O\n")} == {""}
 
 
-def test_another_encoding_is_read_where_it_is_named(sentences):
+def test_a_configured_encoding_is_read(sentences):
     assert tokens(sentences("Müller\tB-X\n“\tO\n".encode("cp1252"), encoding="cp1252")) == [
         ("Müller", "“")
     ]

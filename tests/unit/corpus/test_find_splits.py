@@ -66,7 +66,7 @@ def test_formats_may_be_mixed_and_a_split_may_have_several_files(found):
     assert files["train"] == ["train-1.conll", "train-2.jsonl"]
 
 
-def test_files_that_are_no_corpus_are_passed_over(found):
+def test_files_that_are_not_a_corpus_are_ignored(found):
     files, _ = found(
         "wiki.conll.txt",
         "README.rst",
@@ -85,7 +85,7 @@ def test_the_names_of_conll_2003_are_known(found):
     assert files == {"train": ["eng.train"], "dev": ["eng.testa"], "test": ["eng.testb"]}
 
 
-def test_without_dev_a_hash_cuts_it_from_train(found):
+def test_without_dev_a_hash_splits_it_from_train(found):
     files, splits = found("train.conll", "test.conll")
     assert (
         list(files) == ["train", "test"]

@@ -71,7 +71,7 @@ def test_the_choice_is_reported_with_its_reason(write):
     assert any(note.startswith(reason) for note in report.notes)
 
 
-def test_a_setting_overrules_the_choice(write):
+def test_a_setting_overrides_the_choice(write):
     path = corpus(write, KOREAN)
     with pytest.raises(UserError, match=r"cuts the token '마루는'.*tokenizer=Hangul"):
         list(read_sentences(path, ReadOptions(tokenizer="words")))
@@ -112,7 +112,7 @@ def characters(text, tags):
     return "".join(f"{char}\t{tag}\n" for char, tag in zip(text, tags.split(), strict=True)) + "\n"
 
 
-def test_a_corpus_of_characters_is_read_as_the_text_they_make(write):
+def test_a_corpus_of_single_characters_is_read_as_text(write):
     rows = characters("마루는 10시", "B-PS I-PS O O B-TI I-TI O")
     path = write("a.tsv", rows * 20)
     plan = make_plan(find_splits(path))

@@ -24,14 +24,14 @@ def conll(sentences, tag="B-X"):
     )
 
 
-def test_shares_are_about_as_asked():
+def test_split_sizes_are_close_to_the_requested_shares():
     counts = Counter(split for split, _ in split_by_hash(numbered(5000)))
     assert (
         3900 < counts["train"] < 4100 and 430 < counts["dev"] < 570 and 430 < counts["test"] < 570
     )
 
 
-def test_the_split_is_the_same_on_every_machine():
+def test_the_split_does_not_depend_on_the_machine():
     letters = {"train": "-", "dev": "d", "test": "t"}
     assert (
         "".join(letters[split] for split, _ in split_by_hash(numbered(40)))
@@ -39,7 +39,7 @@ def test_the_split_is_the_same_on_every_machine():
     )
 
 
-def test_documents_are_not_torn():
+def test_a_document_is_in_one_split_only():
     of_document = {}
     for split, sentence in split_by_hash(numbered(2000, "document ")):
         assert of_document.setdefault(sentence.document, split) == split
@@ -47,12 +47,12 @@ def test_documents_are_not_torn():
 
 
 @given(st.lists(st.text(max_size=3), max_size=4))
-def test_a_dev_cut_gives_no_test(tokens):
+def test_splitting_off_dev_gives_no_test(tokens):
     assert SplitRule(DEV_CUT).split_of(Sentence(tuple(tokens), ())) in ("train", "dev")
 
 
 @pytest.mark.parametrize("document", ["", "-DOCSTART-\tO\n\n"])
-def test_adding_sentences_moves_no_others(write, document):
+def test_adding_sentences_moves_no_other_sentences(write, document):
     def splits(sentences):
         texts = (
             document + conll(sentences[start : start + 2]) for start in range(0, len(sentences), 2)
@@ -66,7 +66,7 @@ def test_adding_sentences_moves_no_others(write, document):
         assert {tokens: after[tokens] for tokens in before} == before
 
 
-def test_dev_is_cut_from_train_and_test_stays(write, tmp_path):
+def test_dev_is_split_from_train_and_test_is_unchanged(write, tmp_path):
     write("train.conll", conll(numbered(100)))
     write("test.conll", conll(numbered(3)))
     counts = Counter(split for split, _ in read_corpus(find_splits(str(tmp_path))))
@@ -108,7 +108,7 @@ def test_ids_are_unique_in_a_corpus(write, tmp_path):
     assert len(set(ids)) == 60
 
 
-def test_bad_sentences_of_a_corpus_are_handed_over(write, tmp_path):
+def test_bad_sentences_of_a_corpus_are_reported(write, tmp_path):
     write("train.conll", conll(numbered(20)) + "bad\n\n")
     write("dev.conll", conll(numbered(2)))
     left_out = []

@@ -43,7 +43,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_read(sentences, form):
+def test_each_json_lines_format_is_read(sentences, form):
     (sentence,) = sentences(FORMS[form])
     assert sentence.spans == (Span(1, 3, "PER"), Span(5, 6, "PER"))
     assert sentence.tokens == ("😀", "Ada", "Lovelace", ",", "née", "Byron")
@@ -86,10 +86,10 @@ def test_a_document_can_be_named(sentences, document):
     assert sentences({**FORMS["spaCy"], "document": document})[0].document == str(document)
 
 
-def test_json_lines_are_known_by_their_content_too(sentences):
+def test_json_lines_are_detected_by_their_content(sentences):
     assert sentences(FORMS["doccano"], name="export.txt")[0].tokens[1] == "Ada"
 
 
-def test_forms_may_be_mixed_and_blank_lines_are_passed_over(write):
+def test_formats_may_be_mixed_and_blank_lines_are_ignored(write):
     lines = "\n\n".join(json.dumps(entry) for entry in FORMS.values())
     assert len(list(read_sentences(write("a.jsonl", f"\ufeff{lines}\r\n\r\n")))) == len(FORMS)

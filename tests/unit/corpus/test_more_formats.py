@@ -326,7 +326,7 @@ def test_csv_that_is_not_utf8_is_read_as_cp1252_and_reported(tmp_path):
     assert entities(path) == [[("Zoë", "PER")]]
 
 
-def test_csv_without_borders_between_sentences_is_refused(tmp_path):
+def test_csv_without_sentence_boundaries_is_refused(tmp_path):
     path = write(tmp_path / "ner.csv", "word,tag\n" + "Ada,B-PER\n" * 1_001)
     with pytest.raises(UserError, match="1001 tokens and no"):
         entities(path)

@@ -74,7 +74,7 @@ def test_empty_and_lone_space_tokens_of_btc_are_tokens(real_corpora):
     assert Counter(split for split, _ in blank) == {"dev": 4, "test": 3}
 
 
-def test_wikigold_is_iob1_in_145_documents_that_are_not_torn(real_corpora):
+def test_wikigold_is_iob1_and_each_of_its_145_documents_is_in_one_split(real_corpora):
     splits = find_splits(real_corpora / "wikigold")
     (file,) = splits.files["all"]
     sentences = list(read_corpus(splits))

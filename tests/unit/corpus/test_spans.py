@@ -33,7 +33,7 @@ def test_spans_are_ordered_by_number_with_any_number_of_digits(write, tmp_path):
     assert [os.path.basename(span.path) for span in found] == ["span-2", "span-007", "span-10"]
 
 
-def test_the_highest_version_counts_and_the_first_delivery_is_below_any(write, tmp_path):
+def test_the_highest_version_is_used_and_a_span_without_version_is_the_lowest(write, tmp_path):
     for name in (
         "span-1/train.conll",
         "span-1/version-2/train.conll",
@@ -43,7 +43,7 @@ def test_the_highest_version_counts_and_the_first_delivery_is_below_any(write, t
     assert find_spans(tmp_path) == (DataSpan(1, 10, str(tmp_path / "span-1" / "version-10")),)
 
 
-def test_files_and_other_folders_are_no_spans(write, tmp_path):
+def test_files_and_other_folders_are_not_spans(write, tmp_path):
     for name in ("span-1/train.conll", "span-2.conll", "golden/test.conll", "README.md"):
         write(name, LINE)
     assert numbers(find_spans(tmp_path)) == [(1, 0)]
@@ -70,7 +70,7 @@ def test_a_span_without_data_is_incomplete(write, tmp_path):
     assert [span.lacking for span in find_spans(tmp_path)] == ["it holds no data"] * 3
 
 
-def test_a_newer_version_that_is_empty_is_not_passed_over(write, tmp_path):
+def test_an_empty_newer_version_is_incomplete(write, tmp_path):
     write("span-1/train.conll", LINE)
     (tmp_path / "span-1" / "version-1").mkdir()
     [span] = find_spans(tmp_path)
@@ -85,7 +85,7 @@ def test_a_marker_file_decides_whether_a_span_is_complete(write, tmp_path):
     assert one.whole and "_SUCCESS is not there yet" in two.lacking
 
 
-def test_a_marker_alone_is_no_data(write, tmp_path):
+def test_a_marker_file_alone_is_not_data(write, tmp_path):
     write("span-1/_SUCCESS", "done\n")
     assert find_spans(tmp_path, Rules(marker="_SUCCESS"))[0].lacking == "it holds no data"
 
@@ -156,7 +156,7 @@ def test_the_marker_of_a_span_file_is_in_the_same_folder(write, tmp_path):
         ("{SPAN}/{VERSION:-1}", "width"),
     ],
 )
-def test_a_pattern_that_tfx_would_not_take_is_refused(tmp_path, pattern, said):
+def test_a_pattern_that_tfx_refuses_is_refused(tmp_path, pattern, said):
     refused(tmp_path / pattern, said)
 
 

@@ -117,7 +117,7 @@ def test_more_or_fewer_predictions_than_sentences_are_refused(predictions):
 
 
 @pytest.mark.parametrize("token", ["a\tb", "a\nb", "-DOCSTART-"])
-def test_a_token_that_is_no_column_is_refused(token):
+def test_a_token_that_does_not_fit_a_column_is_refused(token):
     with pytest.raises(ValueError, match="cannot be written"):
         write_conll(io.StringIO(), [Sentence((token,), ())])
 
@@ -134,7 +134,7 @@ def test_joined_tokens_are_at_their_offsets(sentence):
     assert tuple(text[start:end] for start, end in offsets) == sentence.tokens
 
 
-def test_white_space_at_an_entitys_edge_is_not_written():
+def test_white_space_at_the_boundary_of_an_entity_is_not_written():
     file = io.StringIO()
     write_jsonl(file, [Sentence(("", "Ada "), (Span(0, 2, "X"),))])
     assert json.loads(file.getvalue())["entities"] == [[1, 4, "X"]]

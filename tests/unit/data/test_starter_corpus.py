@@ -102,14 +102,14 @@ def test_tokens_are_those_of_the_tokenizer(sentences):
             assert [text[start:end] for start, end in tokenize(text)] == list(tokens)
 
 
-def test_documents_are_of_like_length_in_all_splits(corpus):
+def test_documents_have_similar_lengths_in_all_splits(corpus):
     lengths = [
         mean(len(document.sentences) for document in documents) for documents in corpus.values()
     ]
     assert min(lengths) > 4 and max(lengths) < 10 and max(lengths) / min(lengths) < 1.15
 
 
-def test_a_quarter_to_a_third_of_the_sentences_hold_no_entity(sentences):
+def test_a_quarter_to_a_third_of_the_sentences_have_no_entity(sentences):
     for split in SPLITS:
         share = mean(set(tags) == {"O"} for _, tags in sentences[split])
         assert 0.25 <= share <= 0.35, (split, share)
@@ -163,13 +163,13 @@ def test_names_that_are_also_words_occur_with_and_without_a_label(sentences, wor
     assert "O" in tags and len(tags) > 1
 
 
-def test_hardly_a_sentence_of_test_is_in_train_or_dev(sentences):
+def test_few_sentences_of_test_are_in_train_or_dev(sentences):
     seen = {tokens for split in ("train", "dev") for tokens, _ in sentences[split]}
     assert mean(tokens in seen for tokens, _ in sentences["test"]) < 0.02
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_dev_and_test_bring_patterns_that_train_never_uses(corpus, split):
+def test_dev_and_test_have_patterns_that_train_does_not_have(corpus, split):
     known = {sentence.pattern for document in corpus["train"] for sentence in document.sentences}
     patterns = [sentence.pattern for document in corpus[split] for sentence in document.sentences]
     assert 0.2 < mean(pattern not in known for pattern in patterns) < 0.4

@@ -132,7 +132,7 @@ def test_a_numeral_is_within_a_wide_range(key):
         ("1000-9000,", r"\d,\d{3}"),
     ],
 )
-def test_a_numeral_has_the_form_asked_for(form, shape):
+def test_a_numeral_has_the_requested_format(form, shape):
     assert all(re.fullmatch(shape, numeral(form, Dice(key))) for key in range(30))
 
 

@@ -9,7 +9,7 @@ def scores(**f1):
     return {type_: {"f1": value, "support": 100} for type_, value in f1.items()}
 
 
-def test_a_type_that_lost_too_much_is_named_with_both_scores():
+def test_a_type_with_too_large_a_loss_is_named_with_both_scores():
     [reason] = losses(scores(LOC=0.7, ORG=0.8), scores(LOC=0.69, ORG=0.5), (), 0.1, 50)
     assert (
         reason

@@ -132,7 +132,7 @@ def test_pruning_keeps_artifacts_that_a_kept_run_took_from_the_cache(past):
     assert cleanup.prune(past.store, past.workdir, keep=1).artifacts == ()
 
 
-def test_runs_that_stopped_early_do_not_count_as_runs_to_keep(past):
+def test_partial_runs_do_not_count_as_runs_to_keep(past):
     old, kept = (past.run(publish=False, verdict="refused") for _ in range(2))
     early = [past.run(publish=False, verdict="up to Trainer", until="Trainer") for _ in range(2)]
     assert cleanup.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
@@ -190,7 +190,7 @@ def test_a_page_is_an_artifact_with_the_output_of_its_node_as_input(past):
         ),
     ],
 )
-def test_pages_that_are_lost_are_named(past, spoil, said):
+def test_verify_names_missing_pages(past, spoil, said):
     spoil(paged(past))
     [fault] = faults(past)
     assert re.search(said, fault)
@@ -208,7 +208,7 @@ def test_pruning_removes_the_pages_of_old_runs_without_a_version(past):
     assert list(past.workdir.reports.iterdir()) and faults(past) == []
 
 
-def test_a_page_whose_removal_was_killed_is_cleared_away_by_the_next_run(past):
+def test_the_next_run_finishes_a_killed_removal_of_a_page(past):
     page = paged(past)
     page.with_name(".removed-old").mkdir()
     assert len(faults(past)) == 1
@@ -237,7 +237,7 @@ def test_pruning_removes_a_model_that_was_only_a_baseline(past):
     assert old.uri in cleanup.prune(past.store, past.workdir, keep=1).artifacts
 
 
-def test_runs_younger_than_an_age_are_spared(past):
+def test_pruning_by_age_keeps_younger_runs(past):
     past.run(publish=False, started=4e9)
     past.run(publish=False)
     past.run(publish=False)
@@ -245,7 +245,7 @@ def test_runs_younger_than_an_age_are_spared(past):
 
 
 @pytest.mark.parametrize("renames", range(4))
-def test_pruning_that_is_killed_is_finished_by_the_next_run(past, monkeypatch, renames):
+def test_the_next_run_finishes_killed_pruning(past, monkeypatch, renames):
     for _ in range(3):
         past.run(publish=False, verdict="refused")
     past.run()
@@ -274,7 +274,7 @@ def test_the_keep_setting_removes_old_artifacts_after_each_run(past):
     assert not Path(old.uri).exists() and Path(new.uri).is_dir()
 
 
-def test_by_default_they_stay(past):
+def test_by_default_old_artifacts_are_kept(past):
     old = past.run(publish=False)
     with cleanup.around_run(past.connection, past.workdir, Keep()):
         past.run(publish=False)

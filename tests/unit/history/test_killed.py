@@ -33,7 +33,7 @@ def ended(process):
     assert process.returncode == 0, said
 
 
-def test_killed_at_any_moment_and_started_again_all_agrees_and_no_version_is_ever_broken(tmp_path):
+def test_kills_at_any_moment_leave_no_faults_and_no_incomplete_version(tmp_path):
     chance = random.Random(int(os.environ.get("KILLS_SEED", "1")))
     began = time.monotonic()
     ended(started(tmp_path, "first"))

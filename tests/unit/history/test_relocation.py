@@ -123,7 +123,7 @@ def test_a_workdir_can_be_moved_to_any_path(work, tmp_path, place):
     assert update(target) is None
 
 
-def test_a_copy_never_touches_the_original(work, tmp_path):
+def test_commands_in_a_copy_do_not_change_the_original(work, tmp_path):
     before = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
     shutil.copytree(work, tmp_path / "copy")
     update(tmp_path / "copy")
@@ -158,7 +158,7 @@ def test_metadata_restored_from_an_older_backup_is_updated_again(work, tmp_path)
     assert update(tmp_path / "new").previous == (str(work),)
 
 
-def test_links_between_records_stay(work, tmp_path):
+def test_links_between_records_are_preserved(work, tmp_path):
     _, _, store = opened(work)
 
     def links(store):

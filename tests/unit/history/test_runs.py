@@ -77,7 +77,7 @@ def test_runs_are_in_the_order_of_their_start(past):
     ]
 
 
-def test_a_run_that_is_at_work_is_running(past, this_host):
+def test_a_run_with_a_live_process_is_running(past, this_host):
     past.running(process=os.getpid(), host=this_host, started=time.time())
     with past.workdir.locked():
         assert runs.load_runs(past.store, past.workdir)[0].state == "running"
@@ -109,7 +109,7 @@ def test_an_error_other_than_a_user_error_is_a_failure(past):
     assert (run.state, run.facts.code) == ("failed", 1)
 
 
-def test_a_name_may_be_shortened_as_long_as_one_run_begins_so(past):
+def test_a_unique_prefix_names_a_run(past):
     past.run()
     past.run()
     found = runs.load_runs(past.store, past.workdir)
@@ -154,7 +154,7 @@ def test_the_table_of_runs_fits_80_columns(past):
     assert "[markup]" in lines[2]
 
 
-def test_one_run_shows_all_that_is_known_of_it(past):
+def test_the_details_of_a_run_have_all_its_facts(past):
     past.run()
     past.run(reason="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000})
     first, run = runs.load_runs(past.store, past.workdir)

@@ -82,7 +82,7 @@ def test_pruning_removes_set_aside_folders_after_some_days(past, days, left):
     assert len(removed.set_aside) == 1 - left == 1 - len(cleanup.list_set_aside(past.workdir))
 
 
-def test_a_run_that_prunes_after_itself_removes_it_too(past):
+def test_a_run_with_the_keep_setting_removes_set_aside_folders(past):
     unknown_folder(past.workdir)
     cleanup.clean_up(past.store, past.workdir)
     with cleanup.around_run(past.connection, past.workdir, Keep(runs=1, set_aside_days=0)):

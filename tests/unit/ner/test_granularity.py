@@ -95,7 +95,7 @@ def test_a_token_alone_is_one_token(granularity, text):
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 @given(text=TEXTS)
-def test_tokens_joined_to_text_keep_their_borders(granularity, text):
+def test_tokens_joined_to_text_keep_their_boundaries(granularity, text):
     tokens = words(text, granularity)
     joined, offsets = join_tokens(tokens)
     assert [joined[start:end] for start, end in offsets] == tokens

@@ -76,7 +76,7 @@ def test_counts_add_up(left, right):
 
 
 @given(st.lists(SENTENCES, max_size=4))
-def test_scores_of_parts_add_up_to_those_of_the_whole(parts):
+def test_counts_of_parts_sum_to_those_of_all_sentences(parts):
     def report(sentences):
         return report_of(
             [[a for a, _ in s] for s in sentences], [[b for _, b in s] for s in sentences]

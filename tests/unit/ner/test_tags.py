@@ -84,7 +84,7 @@ def test_any_bioes_tags_are_decoded_as_seqeval_does(tags):
 
 
 @given(random_tags(["B", "I", "E", "S"]))
-def test_bilou_is_bioes_by_other_letters(tags):
+def test_bilou_is_bioes_with_other_letters(tags):
     letters = {"E": "L", "S": "U"}
     assert spans_of([letters.get(tag[0], tag[0]) + tag[1:] for tag in tags], "BILOU") == spans_of(
         tags, "BIOES"
@@ -168,7 +168,7 @@ def test_a_tag_that_the_scheme_does_not_have_is_refused(tag):
     "spans",
     [[Span(0, 3, "X")], [Span(1, 1, "X")], [Span(0, 2, "X"), Span(1, 2, "X")], [Span(-1, 1, "X")]],
 )
-def test_spans_that_do_not_fit_are_refused(spans):
+def test_invalid_or_overlapping_spans_are_refused(spans):
     with pytest.raises(ValueError, match="does not fit"):
         tags_of(spans, 2)
 

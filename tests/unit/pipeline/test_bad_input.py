@@ -283,7 +283,7 @@ def folder(write, tmp_path):
 
 
 @pytest.mark.parametrize("kind", BAD_USE)
-def test_bad_use_is_refused_in_one_line(refused, folder, monkeypatch, kind):
+def test_incompatible_options_are_refused_in_one_line(refused, folder, monkeypatch, kind):
     arguments, found = BAD_USE[kind]
     monkeypatch.chdir(folder)
     message = one_line(refused(*(argument.replace("{tmp}", str(folder)) for argument in arguments)))
@@ -365,7 +365,7 @@ def test_an_unexpected_error_ends_with_exit_code_1_and_one_line(tfx_ner, folder,
     assert (answer.code, answer.err) == (1, "tfx-ner: the disk is full\n")
 
 
-def test_being_stopped_by_the_user_is_no_traceback(tfx_ner, folder, monkeypatch):
+def test_an_interrupt_by_the_user_shows_no_traceback(tfx_ner, folder, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 

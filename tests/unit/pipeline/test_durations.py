@@ -8,7 +8,7 @@ from pipeline import durations
 
 
 @given(st.integers(1, 10_000), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
-def test_a_length_of_time_is_the_sum_of_its_parts(days, hours, minutes, seconds):
+def test_a_duration_is_the_sum_of_its_parts(days, hours, minutes, seconds):
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     text = f"{days}d{hours}h{minutes}m{seconds}s"
     if days == 10_000 and total > days * 86_400:
@@ -19,6 +19,6 @@ def test_a_length_of_time_is_the_sum_of_its_parts(days, hours, minutes, seconds)
 
 
 @pytest.mark.parametrize("text", ["", "6", "6x", "0s", "-1h", "1h 30m", "1.5h", "99999d"])
-def test_an_invalid_length_of_time_is_refused(text):
+def test_an_invalid_duration_is_refused(text):
     with pytest.raises(ValueError, match="expected a length of time"):
         durations.seconds(text)

@@ -52,7 +52,7 @@ def test_show_settings_imports_no_heavy_package(in_a_process):
     assert "  epochs: 10\n" in said and "  password: ''\n" in said and "heavy: []" in said
 
 
-def test_the_version_is_the_packages(tfx_ner):
+def test_version_prints_the_version_of_the_package(tfx_ner):
     from pipeline import __version__
 
     assert tfx_ner("--version").out == f"tfx-ner, version {__version__}\n"

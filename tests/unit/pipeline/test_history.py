@@ -48,7 +48,7 @@ def test_verify_ends_with_exit_code_1_if_there_is_a_fault(told, work):
     assert json.loads(told("runs", "verify", "--json", "-").out)["faults"]
 
 
-def test_back_and_forth(told, work):
+def test_rollback_promote_release_and_prune_change_the_versions(told, work):
     first, second, third = work.versions.all
     assert told("models", "rollback", "--reason", "bad").out.startswith(
         f"version {second} serves; {third} is in "

@@ -122,7 +122,7 @@ def test_a_model_lost_midway_is_reported_in_one_line_after_the_results(tfx_ner, 
     assert [one["text"] for one in objects(answer.out)] == [f"Ada{n}" for n in range(576)]
 
 
-def test_another_model_is_told_of_once(tfx_ner, url, model, write):
+def test_a_change_of_the_model_is_reported_once(tfx_ner, url, model, write):
     model.outputs = ("score",)
     answer = tfx_ner("predict", "--input", write("a.txt", "Ada\n" * 1000), "--server", url)
     assert (
@@ -180,7 +180,7 @@ def on_a_terminal(url, path, **streams):
     return said.decode()
 
 
-def test_progress_shows_on_a_terminal_when_the_output_goes_elsewhere(model, write):
+def test_a_terminal_shows_progress_if_the_output_goes_to_a_file(model, write):
     path = write("a.txt", "Ada spoke\n" * 1234)
     with SERVERS["rest"](model) as url:
         said = on_a_terminal(url, path, stderr=True)
@@ -194,7 +194,7 @@ def test_a_terminal_that_shows_the_output_has_no_bar_in_it(model, write):
     assert len(objects(said)) == 3
 
 
-def test_a_reader_that_has_gone_ends_it(model, write):
+def test_a_closed_output_pipe_ends_the_command(model, write):
     path = write("a.txt", "Ada spoke\n" * 20_000)
     with SERVERS["rest"](model) as url:
         command = f"{sys.executable} -m pipeline.cli predict --input {path} --server {url} --format jsonl | head -n 1"

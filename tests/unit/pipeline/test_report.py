@@ -60,7 +60,7 @@ def assembled(outcome=None, settings=(), before=()):
     ), measured
 
 
-def test_a_report_has_what_was_measured_and_what_only_the_run_knows():
+def test_a_report_combines_the_evaluation_with_the_facts_of_the_run():
     found, measured = assembled(settings=["gate.minimum_f1=0.7", "card.licence=CC BY 4.0"])
     assert (found.evaluation, found.training) == (measured.evaluation, measured.training)
     assert (found.verdict.run, found.verdict.corpus, found.verdict.published) == (
@@ -79,7 +79,7 @@ def test_a_report_has_what_was_measured_and_what_only_the_run_knows():
     assert (found.card.details.version, found.card.details.licence) == ("17", "CC BY 4.0")
 
 
-def test_a_report_holds_no_password():
+def test_a_report_has_no_password():
     found, _ = assembled(settings=["metadata.password=hush-hush"])
     assert "hush-hush" not in figures.as_json(found)
 
@@ -96,7 +96,7 @@ def test_a_refused_run_has_its_reasons():
     )
 
 
-def test_earlier_runs_are_those_that_measured_something():
+def test_earlier_runs_are_those_with_an_evaluation():
     score = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 10}
     before = [
         facts("a", overall=score, verdict="published", evaluated_on="test"),
@@ -110,7 +110,7 @@ def test_earlier_runs_are_those_that_measured_something():
     ]
 
 
-def test_what_is_written_is_read_again(workdir):
+def test_a_written_report_can_be_read(workdir):
     assert report.read(workdir / "reports" / NEW) == named(NEW, 1)
     assert sorted(path.name for path in (workdir / "reports" / NEW).iterdir()) == [
         "index.html", "model-card.json", "report.json",
@@ -126,7 +126,7 @@ def test_the_newest_report_is_written_again(tfx_ner, workdir):
     assert page.read_text() == written
 
 
-def test_a_run_is_named_by_its_beginning(tfx_ner, workdir):
+def test_a_run_is_named_by_a_prefix(tfx_ner, workdir):
     answer = tfx_ner("report", OLD[:8], "--workdir", workdir)
     assert answer.out.strip() == str(workdir / "reports" / OLD / "index.html")
 
@@ -156,18 +156,18 @@ def test_the_figures_go_to_a_file_or_to_standard_output(tfx_ner, workdir, tmp_pa
         (["--json", "/no/such/folder/x.json"], "/no/such/folder/x.json: cannot write there"),
     ],
 )
-def test_what_is_not_there_is_told_in_a_line(tfx_ner, workdir, arguments, told):
+def test_a_missing_run_or_report_is_reported_in_one_line(tfx_ner, workdir, arguments, told):
     answer = tfx_ner("report", *arguments, "--workdir", workdir)
     assert answer.code == 2 and told in answer.err and answer.err.count("\n") == 1
 
 
-def test_a_folder_without_reports_is_told_in_a_line(tfx_ner, tmp_path):
+def test_a_folder_without_reports_is_reported_in_one_line(tfx_ner, tmp_path):
     answer = tfx_ner("report", "--workdir", tmp_path)
     assert answer.code == 2 and "no report is here" in answer.err and answer.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": 1}', "\0"])
-def test_a_damaged_report_is_told_in_a_line(tfx_ner, workdir, text):
+def test_a_damaged_report_is_reported_in_one_line(tfx_ner, workdir, text):
     (workdir / "reports" / NEW / "report.json").write_text(text)
     answer = tfx_ner("report", "--workdir", workdir)
     assert (

@@ -34,14 +34,14 @@ def raised_from(error, cause):
         ),
     ],
 )
-def test_what_the_user_can_mend_is_found_behind_beams_and_tfxs_errors(error):
+def test_a_user_error_is_found_inside_errors_of_beam_and_tfx(error):
     assert find_user_error(error) == "a.conll:3: found x"
 
 
 @pytest.mark.parametrize(
     "error", [None, RuntimeError("the disk is full"), raised_from(KeyError("a"), OSError("b"))]
 )
-def test_other_errors_are_not_taken_for_the_users(error):
+def test_other_errors_are_not_user_errors(error):
     assert find_user_error(error) is None
 
 
@@ -56,7 +56,7 @@ def test_other_errors_are_not_taken_for_the_users(error):
         ("", "ValueError"),
     ],
 )
-def test_an_error_is_told_by_the_line_that_says_why(text, last):
+def test_the_last_line_of_an_error_is_its_cause(text, last):
     assert last_line(ValueError(text)) == last
 
 
@@ -66,7 +66,7 @@ def test_a_failure_names_the_node_the_reason_and_the_log(tmp_path):
     )
 
 
-def test_a_run_that_is_refused_keeps_its_configuration(tmp_path):
+def test_a_refused_run_records_its_configuration(tmp_path):
     corpus, work = tmp_path / "a.conll", tmp_path / "work"
     corpus.write_text("Anna B-PER\nleft\n\n")
     with pytest.raises(UserError, match=r"a\.conll:"):
@@ -80,7 +80,7 @@ def test_a_run_that_is_refused_keeps_its_configuration(tmp_path):
     ).workdir == str(work)
 
 
-def test_a_workdir_that_is_held_says_by_whom(tmp_path):
+def test_a_locked_workdir_names_the_process_that_holds_it(tmp_path):
     workdir = Workdir(tmp_path, "ner")
     with (
         workdir.locked(),

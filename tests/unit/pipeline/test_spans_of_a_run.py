@@ -24,7 +24,7 @@ def look(days, *settings):
     return preflight.look(str(days), ReadOptions(), days.parent / "left-out.jsonl", choice)
 
 
-def test_without_settings_everything_that_is_there_is_taken_at_once():
+def test_without_settings_the_choice_is_the_default():
     assert config.load(None, (), {}).choice == Choice()
 
 
@@ -46,7 +46,7 @@ def test_every_setting_reaches_the_choice():
 @pytest.mark.parametrize(
     "setting", ["window=0", "spans.newest=tested", "spans.last=-1", "spans.gaps=no", "drift=off"]
 )
-def test_a_setting_that_makes_no_sense_is_refused(setting):
+def test_an_invalid_setting_is_refused(setting):
     with pytest.raises(UserError, match=setting.partition("=")[0]):
         config.load(None, (setting,), {})
 
@@ -61,7 +61,7 @@ def test_the_spans_of_the_window_are_surveyed(days):
     }
 
 
-def test_a_named_span_that_is_missing_stops_before_anything_is_read(days):
+def test_a_missing_named_span_stops_the_run_before_reading(days):
     with pytest.raises(
         UserError, match=r"span 4 is not there, which spans\.last names; found 1, 2, 3"
     ):
@@ -80,7 +80,7 @@ def test_a_span_without_its_marker_stops_the_run(days):
     ] == [1, 2]
 
 
-def test_the_fingerprint_says_of_which_spans_and_versions_the_data_are(days, write):
+def test_the_fingerprint_depends_on_spans_and_versions(days, write):
     prints = {look(days, f"spans.last={last}", "window=1").fingerprint for last in (1, 2, 3)}
     before = look(days, "window=2").fingerprint
     for split in ("train", "dev", "test"):
@@ -89,7 +89,7 @@ def test_the_fingerprint_says_of_which_spans_and_versions_the_data_are(days, wri
     assert len(prints) == 5
 
 
-def test_the_same_spans_have_the_same_fingerprint_wherever_they_lie(days):
+def test_the_fingerprint_of_spans_does_not_depend_on_their_path(days):
     before = look(days).fingerprint
     assert look(days.rename(days.with_name("moved"))).fingerprint == before
 

@@ -27,7 +27,7 @@ def connection(tmp_path):
     return connect
 
 
-def test_by_default_it_is_a_file_in_the_workdir(connection, tmp_path):
+def test_the_default_store_is_a_file_in_the_workdir(connection, tmp_path):
     assert connection().sqlite.filename_uri == str(tmp_path / "metadata.sqlite")
 
 
@@ -56,14 +56,14 @@ def test_postgresql_gets_its_settings(connection):
     assert connection("kind=postgresql").postgresql.port == "5432"
 
 
-def test_the_password_may_come_from_the_environment(connection, monkeypatch):
+def test_the_password_is_read_from_the_environment(connection, monkeypatch):
     monkeypatch.setenv("TFX_NER_METADATA_PASSWORD", "hush")
     assert connection("kind=mysql").mysql.password == "hush"
     assert connection("kind=mysql", "password=mine").mysql.password == "mine"
 
 
 @pytest.mark.parametrize("kind", ["mysql", "postgresql"])
-def test_a_server_that_cannot_be_reached_is_one_clear_line(connection, kind):
+def test_an_unreachable_server_is_reported_in_one_line(connection, kind):
     with pytest.raises(UserError) as caught:
         metadata_store.opened(connection(f"kind={kind}", "port=1", "user=me", "password=hush"))
     message = str(caught.value)
@@ -71,12 +71,12 @@ def test_a_server_that_cannot_be_reached_is_one_clear_line(connection, kind):
     assert "hush" not in message
 
 
-def test_a_store_that_opens_has_its_tables(connection, tmp_path):
+def test_opening_a_store_creates_its_tables(connection, tmp_path):
     metadata_store.opened(connection())
     assert (tmp_path / "metadata.sqlite").stat().st_size > 0
 
 
-def test_a_file_that_is_no_database_is_one_clear_line(connection, tmp_path):
+def test_a_file_that_is_not_a_database_is_reported_in_one_line(connection, tmp_path):
     (tmp_path / "metadata.sqlite").write_text("this is no database" * 100)
     with pytest.raises(
         metadata_store.StoreError,
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_database_is_one_clear_line(connection, tmp_path):
         metadata_store.opened(connection())
 
 
-def test_what_ml_metadata_says_of_a_database_that_is_locked_or_full_is_told_without_the_sql():
+def test_errors_of_a_locked_or_full_database_are_reported_without_sql():
     assert "locked" in metadata_store.reason(
         RuntimeError("Concurrent writes aborted after max number of retries.")
     )
@@ -93,7 +93,7 @@ def test_what_ml_metadata_says_of_a_database_that_is_locked_or_full_is_told_with
     assert metadata_store.reason(RuntimeError(full)) == "database or disk is full"
 
 
-def test_a_database_that_somebody_holds_is_one_clear_line_and_opens_when_it_is_free(
+def test_a_locked_database_is_reported_in_one_line_and_opens_after_the_lock_is_released(
     connection, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(metadata_store, "_LOCK_TIMEOUT", 0.2)

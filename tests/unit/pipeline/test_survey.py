@@ -27,7 +27,7 @@ def test_sentences_are_counted_by_split(corpus, write, tmp_path):
     assert look(corpus, tmp_path).sentences == {"train": 3, "dev": 1, "test": 1}
 
 
-def test_sentences_left_out_are_counted_and_written_aside(corpus, write, tmp_path):
+def test_skipped_sentences_are_counted_and_written_to_a_file(corpus, write, tmp_path):
     path = write("corpus/train.conll", LINE * 2 + "Bob\tPER\n\n" + LINE)
     found = look(corpus, tmp_path, bad_lines="skip")
     (record,) = map(json.loads, (tmp_path / "left-out.jsonl").read_text().splitlines())
@@ -36,7 +36,7 @@ def test_sentences_left_out_are_counted_and_written_aside(corpus, write, tmp_pat
     assert "'PER'" in record["found"] and "B-" in record["expected"]
 
 
-def test_nothing_is_written_aside_where_nothing_is_bad(corpus, tmp_path):
+def test_without_bad_sentences_no_file_is_written(corpus, tmp_path):
     assert look(corpus, tmp_path, bad_lines="skip").left_out == 0
     assert not (tmp_path / "left-out.jsonl").exists()
 
@@ -47,7 +47,7 @@ def test_a_bad_line_is_refused_before_a_run(corpus, write, tmp_path):
         look(corpus, tmp_path)
 
 
-def test_the_same_content_has_the_same_fingerprint_wherever_it_lies(corpus, tmp_path):
+def test_the_fingerprint_of_content_does_not_depend_on_its_path(corpus, tmp_path):
     before = look(corpus, tmp_path).fingerprint
     moved = corpus.rename(tmp_path / "moved")
     assert look(moved, tmp_path).fingerprint == before
@@ -63,6 +63,6 @@ def test_other_content_or_another_split_has_another_fingerprint(corpus, write, t
     assert look(corpus, tmp_path).fingerprint != before
 
 
-def test_a_relative_path_is_made_whole(corpus, tmp_path, monkeypatch):
+def test_a_relative_path_becomes_absolute(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert look("corpus", tmp_path).splits.path == str(corpus)

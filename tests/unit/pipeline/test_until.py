@@ -10,7 +10,7 @@ from pipeline.nodes import LAST, NODES, STEPS
 from pipeline.outcome import PartialOutcome
 
 
-def test_what_comes_next_is_told():
+def test_the_outcome_of_a_partial_run_names_the_next_node():
     file = io.StringIO()
     console.show_partial_outcome(Console(file=file), PartialOutcome("Transform", ()))
     assert (
@@ -20,7 +20,7 @@ def test_what_comes_next_is_told():
     assert PartialOutcome(NODES[-1], ()).next == LAST[0]
 
 
-def test_it_is_remembered_as_what_it_is():
+def test_a_partial_outcome_is_recorded_with_its_last_node():
     nodes = (NodeEnded("CorpusExampleGen", 7, False, "first run", 1.234),)
     as_json = (
         {
@@ -42,23 +42,23 @@ def test_it_is_remembered_as_what_it_is():
     }
 
 
-def test_an_unknown_step_is_answered_with_those_there_are(tfx_ner):
+def test_an_unknown_node_is_refused_with_the_known_ones(tfx_ner):
     answer = tfx_ner("run", "--until", "Publisher")
     assert answer.code == 2 and all(f"'{node}'" in answer.err for node in NODES)
 
 
-def test_a_search_goes_before_a_whole_run(tfx_ner, tmp_path):
+def test_tune_together_with_until_is_refused(tfx_ner, tmp_path):
     answer = tfx_ner("run", "--until", "Trainer", "--tune", "3", "--workdir", tmp_path / "work")
     assert answer.code == 2 and "--until Trainer: found --tune too" in answer.err
     assert not (tmp_path / "work").exists()
 
 
-def test_steps_of_others_stop_after_nodes_in_their_order_and_the_last_goes_to_the_end():
+def test_deployed_steps_stop_after_nodes_in_graph_order_and_the_last_runs_to_the_end():
     *stops, last = STEPS.values()
     assert last == "" and sorted(stops, key=NODES.index) == stops
 
 
-def test_an_old_node_id_is_taken_with_a_warning_that_names_the_new_one(tfx_ner, tmp_path):
+def test_an_old_node_id_is_accepted_with_a_warning_that_names_the_new_one(tfx_ner, tmp_path):
     answer = tfx_ner("run", "--until", "Contract", "--tune", "3", "--workdir", tmp_path / "work")
     assert "tfx-ner: warning: --until Contract: this node is now CuratedSchema\n" in answer.err
     assert "--until CuratedSchema: found --tune too" in answer.err

@@ -105,7 +105,7 @@ def test_a_version_published_live_replaces_the_canary(publish, folders):
     assert versions.versions(folders.withdrawn) == [2]
 
 
-def test_the_same_canary_again_changes_nothing(publish, model, folders):
+def test_publishing_the_same_canary_again_changes_nothing(publish, model, folders):
     publish("1")
     second = publish("2")
     assert changes.publish(second, folders, as_canary=True) == second
@@ -142,7 +142,7 @@ def test_the_configuration_has_the_base_path_of_the_servers(publish, folders):
     assert paths == {"ner": "/models/ner", "ner-canary": "/models/ner-canary"}
 
 
-def test_without_canaries_there_is_no_folder_and_no_configuration(publish, folders):
+def test_without_canaries_neither_folder_nor_configuration_is_written(publish, folders):
     publish("1", as_canary=False)
     publish("2", as_canary=False)
     assert [path.name for path in folders.live.parent.iterdir()] == ["ner"]

@@ -39,7 +39,7 @@ def withdrawn(folders):
     return versions.versions(folders.withdrawn)
 
 
-def test_rollback_without_a_version_goes_back_one(published, folders):
+def test_rollback_without_a_version_restores_the_previous_one(published, folders):
     published(3)
     made = rollback(folders)
     assert (made.left, made.kept) == (3, 2) and changes.load_hold(folders.withdrawn) == made
@@ -132,7 +132,7 @@ def test_rollback_needs_two_versions(published, folders):
         rollback(folders)
 
 
-def test_two_file_systems_are_refused_before_anything_changes(published, folders, monkeypatch):
+def test_rollback_across_file_systems_is_refused_without_changes(published, folders, monkeypatch):
     published(2)
 
     def across(*_):

@@ -53,7 +53,7 @@ def test_partial_copies_of_a_killed_run_are_removed(model, folders):
     assert sorted(path.name for path in folders.live.iterdir()) == [".latest", target.name]
 
 
-def test_a_copy_that_fails_leaves_nothing(model, folders, monkeypatch):
+def test_a_failed_copy_leaves_no_version(model, folders, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 

@@ -39,14 +39,14 @@ def test_an_axis_covers_its_values_with_few_round_ticks(values, zero):
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=6))
-def test_the_parts_of_a_bar_fill_it(counts):
+def test_the_segments_of_a_bar_fill_it(counts):
     bar = charts().shares({f"part{index}": count for index, count in enumerate(counts)}, "name")
     widths = [float(part.get("width")) for part in drawn(bar, "rect")]
     assert len(widths) == sum(count > 0 for count in counts)
     assert not widths or abs(sum(widths) - 100) < 0.1 * len(widths)
 
 
-def test_a_meter_stays_within_its_ground():
+def test_a_meter_stays_within_its_background():
     for value, width in ((-1, 0), (0, 0), (0.25, 25), (1, 100), (7, 100)):
         assert float(drawn(charts().meter(value), "rect")[1].get("width")) == width
 

@@ -47,7 +47,7 @@ def turned(change):
     return replace(change, a=change.b, b=change.a)
 
 
-def test_a_type_that_only_one_run_has_is_marked_as_new_or_gone(a):
+def test_a_type_in_one_run_only_is_marked_as_new_or_gone(a):
     other = made.figures(types=(*made.THREE, "NEW"))
     [new] = [change for change in comparison.types(a, other) if change.name == "NEW"]
     assert new.a is None and new.f1_difference is None

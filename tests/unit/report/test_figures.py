@@ -20,7 +20,7 @@ def test_the_measured_part_is_the_same_after_json():
     assert figures.parse(figures.Measured, figures.as_json(part)) == part
 
 
-def test_words_of_every_kind_are_the_same_after_json():
+def test_unusual_words_are_the_same_after_json():
     report = made_figures.figures(
         words=('"', "</script>", "\u2028", "中", "\x1f", "é", "\U0001f600"), names=("'", "{{x}}")
     )

@@ -83,7 +83,7 @@ def test_matches_equal_nervaluates_on_a_real_corpus(nervaluate, real_corpora):
         ((Span(1, 2, "PER"), Span(2, 3, "PER")), "partial", {"partial": 1, "spurious": 1}),
     ],
 )
-def test_the_outcomes_of_each_scheme(found, way, counts):
+def test_each_match_scheme_classifies_an_entity(found, way, counts):
     scheme = asdict(semeval_matches([((Span(1, 3, "PER"),), found)])[0])[way]
     assert {
         name: scheme[name] for name in ("correct", "incorrect", "partial", "missed", "spurious")
@@ -93,6 +93,6 @@ def test_the_outcomes_of_each_scheme(found, way, counts):
     }
 
 
-def test_a_partial_match_counts_half():
+def test_a_partial_match_counts_as_half_a_match():
     scheme = semeval_matches([((Span(0, 2, "PER"),), (Span(0, 1, "PER"),))])[0].partial
     assert (scheme.precision, scheme.recall, scheme.f1) == (0.5, 0.5, 0.5)

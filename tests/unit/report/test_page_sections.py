@@ -60,7 +60,7 @@ def many_errors():
     return made.figures(made.EIGHTEEN, 500, 0.7).evaluation
 
 
-def test_the_errors_of_the_types_add_up(many_errors):
+def test_the_errors_of_the_types_sum_to_the_total(many_errors):
     shown = sections.errors_by_type(many_errors)
     assert sum(one.count for one in shown) == many_errors.errors.count
     assert {one.type for one in shown} == set(made.EIGHTEEN)

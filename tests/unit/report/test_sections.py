@@ -44,7 +44,7 @@ def one(tokens, gold=(), found=(), scores=None, id="a:1"):
 
 @SOME
 @given(predictions())
-def test_the_scores_of_the_types_add_up(made):
+def test_the_counts_of_the_types_sum_to_the_total(made):
     found = measured(made)
     assert {type_.type: counts_of(type_.score) for type_ in found.types} == {
         **dict.fromkeys(TYPES, PRF()),
@@ -74,7 +74,7 @@ def test_outcomes_sum_to_the_support_and_to_the_predictions(made):
 
 @SOME
 @given(predictions())
-def test_the_subsets_of_each_slice_add_up(made):
+def test_the_subsets_of_each_slice_sum_to_the_total(made):
     found = measured(made, TrainLabels(one.sentence for one in made[::2]))
     for parts in vars(found.slices).values():
         assert sum((counts_of(part.score) for part in parts), PRF()) == counts_of(found.overall)
@@ -203,7 +203,7 @@ def test_a_boundary_group_has_the_differing_words():
         (Span(2, 6, "PER"), "starts too early, ends too late"),
     ],
 )
-def test_boundary_difference(found, said):
+def test_the_description_of_a_boundary_difference(found, said):
     assert boundary_difference(Span(3, 5, "PER"), found) == said
 
 
@@ -230,7 +230,7 @@ def test_a_long_sentence_is_cut_around_the_error():
         ("北京", "no upper or lower case"),
     ],
 )
-def test_case(words, case):
+def test_words_are_classified_by_case(words, case):
     assert case_of(words) == case
 
 

@@ -165,7 +165,7 @@ def test_a_missing_python_is_reported_with_the_suitable_versions_and_the_reason(
     assert versions in error
 
 
-def test_without_a_compiler_zigs_is_taken(machine, checkout):
+def test_without_a_compiler_zig_is_used(machine, checkout):
     machine.python("3.10")
     (machine.programs / "c++").unlink()
     set_up(machine, checkout)

@@ -30,7 +30,7 @@ def files(project):
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
-def test_no_file_holds(files, project, what):
+def test_no_file_contains(files, project, what):
     found = [
         f"{path.relative_to(project)}:{number}: {line.strip()}"
         for path in files

@@ -53,7 +53,7 @@ def metadata(wheel, name):
     ).decode()
 
 
-def test_claims_the_three_packages_only(wheel):
+def test_installs_the_three_packages_only(wheel):
     top = {path.split("/")[0] for path in wheel.namelist()}
     assert {name for name in top if not name.endswith(".dist-info")} == set(PACKAGES)
 

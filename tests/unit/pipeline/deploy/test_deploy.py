@@ -98,7 +98,7 @@ def commands(unit, cron_job, dag):
     }
 
 
-def test_all_call_the_schedule_with_options_that_it_has(unit, cron_job, dag):
+def test_every_deployment_calls_schedule_with_valid_options(unit, cron_job, dag):
     known = {
         option
         for command in schedule.commands.values()
@@ -112,14 +112,14 @@ def test_all_call_the_schedule_with_options_that_it_has(unit, cron_job, dag):
         assert sum(one in arguments for one in ("--once", "--cron", "look")) == 1, where
 
 
-def test_the_dag_has_a_task_for_each_step_behind_a_look(dag):
+def test_the_dag_has_a_look_task_and_a_task_for_each_step(dag):
     look, *steps = dag[1]
     assert look["task_id"] == "look" and " schedule look " in look["bash_command"]
     found = {task["task_id"]: re.findall(r"--until (\w+)", task["bash_command"]) for task in steps}
     assert found == {name: [until] if until else [] for name, until in STEPS.items()}
 
 
-def test_the_settings_are_settings(settings):
+def test_the_deployed_configuration_is_valid(settings):
     assert (settings.data, settings.workdir) == ("/srv/tfx-ner/data", "/srv/tfx-ner/work")
     assert settings.spans.marker == "_SUCCESS"
 
@@ -135,7 +135,7 @@ def test_services_and_jobs_allow_the_grace_period_and_the_time_limit(unit, cron_
     assert all(task["execution_timeout"].total_seconds() > longest for task in dag[1])
 
 
-def test_a_refused_model_is_no_failure_and_bad_data_is_not_tried_again(unit, cron_job, dag):
+def test_a_refused_model_is_not_a_failure_and_bad_data_is_not_retried(unit, cron_job, dag):
     assert unit("tfx-ner-retrain.service")["SuccessExitStatus"] == [str(exits.REFUSED)]
     assert unit("tfx-ner-schedule.service")["RestartPreventExitStatus"] == [str(exits.BAD_INPUT)]
     rules = cron_job["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]

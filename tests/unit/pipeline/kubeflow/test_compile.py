@@ -109,7 +109,7 @@ def test_times_between_runs_are_given_in_seconds():
     assert "--interval-second 21600 " in recurring_run_command("ner.yaml", Schedule(every="6h"))
 
 
-def test_the_last_step_takes_a_refused_model_for_no_failure(tmp_path):
+def test_a_refused_model_is_not_a_failure_of_the_last_step(tmp_path):
     from pipeline import config
     from pipeline.kubeflow.plan import make_plan
 
@@ -146,6 +146,6 @@ def test_a_missing_kfp_environment_is_reported_with_its_make_target(tfx_ner, tmp
     assert answer.code == 2 and "expected `make kubeflow`" in answer.err
 
 
-def test_a_file_that_kubeflow_does_not_take_is_refused(tfx_ner, tmp_path):
+def test_an_output_name_that_kubeflow_refuses_is_refused(tfx_ner, tmp_path):
     answer = compile_(tfx_ner, tmp_path / "ner.json")
     assert answer.code == 2 and "expected a name that ends with .yaml" in answer.err

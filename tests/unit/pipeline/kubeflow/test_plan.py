@@ -122,5 +122,5 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), mi
         st.sampled_from(["refuse", "skip"]),
     )
 )
-def test_the_settings_of_a_command_line_make_the_same_configuration(made):
+def test_the_settings_on_the_command_line_give_the_same_configuration(made):
     assert config.load(None, list(assignments(made)), {}) == made

@@ -55,20 +55,20 @@ def test_a_webhook_gets_the_facts_as_json(webhook, call):
 
 
 @pytest.mark.parametrize("passing", [500, 503, 429])
-def test_a_webhook_that_is_busy_is_asked_again(webhook, call, project, passing):
+def test_a_busy_webhook_is_retried(webhook, call, project, passing):
     webhook.answers = [passing, 204]
     assert call(webhook.url) is None
     assert len(webhook.got) == 2 and project.time.naps == [5]
 
 
-def test_after_three_times_it_is_left_at_that(webhook, call):
+def test_a_webhook_is_tried_three_times(webhook, call):
     webhook.answers = [500] * 5
     assert call(webhook.url) == f"http://127.0.0.1:{webhook.server_port}: answered 500"
     assert len(webhook.got) == 3
 
 
 @pytest.mark.parametrize("answer", [400, 404, 302])
-def test_a_webhook_that_refuses_is_not_asked_again(webhook, call, answer):
+def test_a_refusing_webhook_is_not_retried(webhook, call, answer):
     webhook.answers = [answer] * 3
     problem = call(webhook.url)
     assert (

@@ -91,7 +91,7 @@ def test_new_and_missing_files_are_named(made, project):
     assert made.changes(before) == ("data is gone: dev.conll",)
 
 
-def test_files_that_are_no_data_do_not_matter(made, project):
+def test_files_that_are_not_data_are_ignored(made, project):
     before = made.read()
     project.write("README.md")
     assert made.changes(before) == ()
@@ -108,7 +108,7 @@ def test_spans_are_named(made, project):
     assert made.changes(before) == ("new data: span 3 version 1",)
 
 
-def test_a_span_outside_the_window_does_not_matter(made, project):
+def test_a_span_outside_the_window_is_ignored(made, project):
     (project.data / "train.conll").unlink()
     for number in (1, 2):
         project.write("all.conll", folder=project.data / f"span-{number}")
@@ -117,7 +117,7 @@ def test_a_span_outside_the_window_does_not_matter(made, project):
     assert made.changes(before, "window=1") == ()
 
 
-def test_settings_that_matter_are_named(made):
+def test_changed_settings_are_named(made):
     before = made.read()
     assert made.changes(before, "training.epochs=2", "gate.minimum_f1=0.1") == (
         "changed settings: gate.minimum_f1, training.epochs",
@@ -125,7 +125,7 @@ def test_settings_that_matter_are_named(made):
 
 
 @pytest.mark.parametrize("setting", ["schedule.retries=7", "orchestrator=local", "beam.workers=2"])
-def test_settings_of_how_and_when_do_not_matter(made, setting):
+def test_settings_that_do_not_affect_the_model_are_ignored(made, setting):
     assert made.changes(made.read(), setting) == ()
 
 
@@ -136,7 +136,7 @@ def test_the_snapshot_has_no_password(made):
     )
 
 
-def test_a_contract_that_the_run_made_is_not_new_but_a_later_edit_is(made, project):
+def test_only_an_edit_of_the_schema_after_the_run_is_a_change(made, project):
     before = made.read()
     contract = project.write("schema.pbtxt", "feature {}", project.work / "schema")
     assert made.changes(before) == ()

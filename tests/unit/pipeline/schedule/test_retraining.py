@@ -79,7 +79,7 @@ def test_a_failed_run_is_repeated_with_growing_pauses(project):
     assert "failed: the disk is full; once more in 20m, 3 of 3 tries left" in project.messages
 
 
-def test_after_the_last_try_it_gives_up_until_the_next_check(project):
+def test_after_the_last_retry_a_run_waits_for_the_next_check(project):
     project.settings += ["schedule.retries=1"]
     project.plan({"code": 1, "says": "tfx-ner: the disk is full"})
     assert project.retrain() == FAILED
@@ -149,7 +149,7 @@ def test_a_cached_run_calls_no_hook(project, hook_calls):
         ),
     ],
 )
-def test_a_hook_gets_how_the_run_ended(project, hook_calls, ending, expected):
+def test_a_hook_gets_the_result_of_the_run(project, hook_calls, ending, expected):
     project.plan(ending)
     project.retrain()
     [(facts, variables)] = hook_calls()
@@ -177,7 +177,7 @@ def test_a_failing_hook_does_not_change_the_result(project):
     assert project.state.done.version == "100"
 
 
-def test_a_run_that_was_cut_off_is_repeated(project):
+def test_an_interrupted_run_is_repeated(project):
     project.retrain()
     done, runs = project.state.done, (project.state.done.run,)
     trigger = "new data: span 8"
@@ -223,7 +223,7 @@ def test_the_files_of_an_earlier_version_are_read(project):
     assert project.retrain() == DONE and project.state.in_flight is None
 
 
-def test_it_waits_for_a_run_that_was_started_by_hand(project):
+def test_the_scheduler_waits_for_a_run_started_by_hand(project):
     project.schedule.workdir.make()
     with project.schedule.workdir.locked():
         project.settings += ["schedule.limit=1h"]
@@ -241,7 +241,7 @@ def test_a_run_that_finds_the_workdir_busy_is_repeated(project):
     assert project.retrain() == DONE and len(project.run_reasons) == 2
 
 
-def test_stopped_before_another_try_it_leaves_the_run_to_the_next_start(project):
+def test_a_stop_before_a_retry_leaves_the_run_to_the_next_start(project):
     project.settings += ["schedule.backoff=1h"]
     project.plan({"code": 1}, {"code": 0, "published": "5"})
     project.time.stops_at = 1800
@@ -293,7 +293,7 @@ def test_a_run_with_until_leaves_the_last_complete_run_in_the_state(project):
     assert project.retrain() == DONE and len(project.run_reasons) == 2
 
 
-def test_a_run_with_until_that_ended_while_no_scheduler_worked_is_recorded(project):
+def test_a_run_with_until_that_ended_without_a_scheduler_is_recorded(project):
     project.plan({"code": 0, "until": "Trainer"})
     project.retrain()
     last = project.state.last

@@ -130,7 +130,7 @@ def test_a_run_that_ignores_sigterm_is_killed(project, start_run):
     assert scheduler.result()[0] == 0 and not run.is_alive
 
 
-def test_once_that_is_stopped_ends_with_130(start_run):
+def test_a_stopped_once_ends_with_130(start_run):
     scheduler, _ = start_run("--once")
     scheduler.popen.send_signal(signal.SIGTERM)
     assert scheduler.result()[0] == 130
@@ -216,13 +216,13 @@ def test_bad_usage_is_refused_in_one_line(tfx_ner, project, arguments, message):
     assert not project.schedule.root.exists()
 
 
-def test_a_watched_folder_has_to_hold_the_data(tfx_ner, project, tmp_path):
+def test_a_watched_folder_must_contain_the_data(tfx_ner, project, tmp_path):
     (tmp_path / "other").mkdir()
     answer = tfx_ner("schedule", *project.arguments("--watch", tmp_path / "other"))
     assert answer.code == 2 and "is not in it; expected a path in it, or no --data" in answer.err
 
 
-def test_watch_runs_when_data_has_come(project, program, wait_until):
+def test_watch_runs_on_new_data(project, program, wait_until):
     project.settings += ["schedule.poll=1s"]
     (project.data / "train.conll").unlink()
     scheduler = program("--watch", project.data)

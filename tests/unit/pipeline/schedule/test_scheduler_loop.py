@@ -106,7 +106,7 @@ def test_the_next_time_is_later_and_no_time_is_skipped(expression, now):
     assert times.next(now + (following - now) / 2) == following
 
 
-def test_the_time_zone_is_the_machines_or_the_named_one():
+def test_the_time_zone_is_that_of_the_machine_or_of_the_setting():
     assert str(time_zone("Europe/Berlin")) == "Europe/Berlin"
     local_offset = datetime.datetime.now().astimezone().utcoffset()
     assert datetime.datetime.now(time_zone(None)).utcoffset() == local_offset
@@ -154,7 +154,7 @@ def test_times_missed_during_a_long_run_count_as_one(check_times):
     assert check_times(every(HOUR), 8, check_seconds=[4.5 * HOUR]) == expected
 
 
-def test_times_missed_while_no_scheduler_works_count_as_one(check_times, project):
+def test_times_missed_without_a_scheduler_count_as_one(check_times, project):
     daily = cron("0 3 * * *", UTC)
     assert check_times(daily, 2) == ["22 03:00"]
     project.time.advance(5 * 24 * HOUR)
@@ -214,7 +214,7 @@ def test_a_workdir_that_is_moved_while_the_scheduler_waits_stops_it(project):
     assert not project.work.exists()
 
 
-def test_a_hundred_checks_without_changes_leak_no_memory_and_no_files(project):
+def test_a_hundred_checks_without_changes_leak_neither_memory_nor_files(project):
     project.retrain()
 
     def check(count):

@@ -62,7 +62,7 @@ def test_numbers_are_read_from_packed_bytes_and_from_fields(ask, model):
     assert values(ask("predict_one", "Ada met Bob")) == expected("Ada met Bob")
 
 
-def test_results_have_the_order_of_the_texts_whichever_response_is_first(ask, model):
+def test_results_are_in_the_order_of_the_texts_for_any_order_of_responses(ask, model):
     model.before = lambda texts: time.sleep(random.random() / 50)
     texts = [f"text {n} of Ada{n}" for n in range(300)]
     found = ask("predict", texts, batch_texts=7, concurrency=5)
@@ -96,7 +96,7 @@ def test_a_str_instead_of_a_list_is_refused(ask, model):
     assert model.batches == []
 
 
-def test_an_unavailable_server_is_asked_again(ask, model):
+def test_a_request_to_an_unavailable_server_is_retried(ask, model):
     model.troubles.extend([Refusal("UNAVAILABLE")] * 2)
     assert values(ask("predict_one", "Ada")) == expected("Ada")
     assert len(model.batches) == 3
@@ -144,13 +144,13 @@ def test_entities_below_the_minimum_score_are_left_out(ask):
 
 
 @pytest.mark.parametrize("message", ["Server Threadpool Exhausted", "quota exceeded"])
-def test_an_overloaded_server_is_asked_again_more_often_than_retries(ask, model, message):
+def test_requests_to_an_overloaded_server_are_retried_more_often_than_retries(ask, model, message):
     model.troubles.extend([Refusal("RESOURCE_EXHAUSTED", message)] * 3)
     assert values(ask("predict_one", "Ada", retries=1)) == expected("Ada")
     assert len(model.batches) == 4
 
 
-def test_an_overloaded_server_is_not_asked_again_without_retries(ask, model):
+def test_requests_to_an_overloaded_server_are_not_retried_without_retries(ask, model):
     model.troubles.append(Refusal("RESOURCE_EXHAUSTED", "Server Threadpool Exhausted"))
     with pytest.raises(clients.Overloaded, match="Threadpool"):
         ask("predict_one", "Ada", retries=0)
@@ -174,7 +174,7 @@ def test_a_message_that_is_too_large_is_not_sent_again(ask, model, message):
     assert len(model.batches) == 1
 
 
-def test_four_clients_lose_no_text_to_a_server_that_refuses_beyond_its_threads(transport, model):
+def test_four_clients_get_every_text_from_a_server_with_limited_threads(transport, model):
     """Like TensorFlow Serving on two cores: eight requests at once, and the others are refused."""
     free = threading.Semaphore(8)
 
@@ -344,7 +344,7 @@ def test_a_server_that_does_not_run_raises_unavailable(transport, ask_at, free_p
         ask_at(url)("predict_one", "Ada", retries=0)
 
 
-def test_a_server_that_comes_back_is_reached_by_a_retry(transport, ask_at, model, free_port):
+def test_a_retry_reaches_a_server_that_starts_late(transport, ask_at, model, free_port):
     """Each pause lets another attempt through, so the server starts between the first and the last of them."""
     url = f"{'http' if transport == 'rest' else 'grpc'}://localhost:{free_port}"
     started = threading.Event()

@@ -67,7 +67,7 @@ def test_entities_have_their_surface_and_padding_is_ignored():
     assert (one.text, one.type, one.start, one.end) == ("Ada", "PER", 3, 6)
 
 
-def test_a_score_is_the_same_however_many_digits_it_came_with():
+def test_a_score_does_not_depend_on_its_number_of_digits():
     def score(value):
         return entities_of(
             "Ada", {"count": 1, "type": ["PER"], "start": [0], "end": [3], "score": [value]}

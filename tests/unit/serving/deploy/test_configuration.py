@@ -76,7 +76,7 @@ def batching(parse, deploy):
     )
 
 
-def test_batching_takes_rows_of_one_shape_as_they_are(batching):
+def test_batching_does_not_pad_rows_of_one_shape(batching):
     """Texts are `[batch]`, and nothing is padded. A split request's parts would differ in width."""
     assert (
         batching.batch_timeout_micros.value == 0
@@ -122,7 +122,7 @@ def test_prometheus_scrapes_the_configured_path(parse, deploy, read):
     assert annotations == {"prometheus.kserve.io/port": "8080", "prometheus.kserve.io/path": path}
 
 
-def test_a_misspelled_field_would_be_seen(parse):
+def test_a_misspelled_field_is_detected(parse):
     with pytest.raises(text_format.ParseError):
         parse("BatchingParameters", "max_batchsize { value: 1 }")
 

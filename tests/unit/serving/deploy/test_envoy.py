@@ -73,7 +73,7 @@ GRPC, REST = ["grpc_stable", "grpc_canary"], ["rest_stable", "rest_canary"]
         ("/", None),
     ],
 )
-def test_only_questions_to_the_model_get_through(routes, path, clusters):
+def test_only_requests_to_the_model_pass(routes, path, clusters):
     assert reached(routes, path, grpc=path.startswith("/tensorflow")) == clusters
 
 
@@ -83,7 +83,7 @@ def test_grpc_requests_choose_the_canary_by_metadata(routes):
     assert reached(routes, path, True, {"ner-model": "ner"}.items()) == GRPC
 
 
-def test_weights_add_up_and_are_the_same_for_grpc_and_rest(routes):
+def test_weights_sum_to_100_and_are_the_same_for_grpc_and_rest(routes):
     shares = [
         [one["weight"] for one in route["route"]["weighted_clusters"]["clusters"]]
         for route in routes
@@ -133,7 +133,7 @@ def test_every_external_listener_requires_tls(envoy):
     assert envoy["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
-def test_requests_have_a_largest_size_and_a_longest_time(manager, routes, servers):
+def test_requests_have_a_size_limit_and_a_timeout(manager, routes, servers):
     filters = {one["name"]: one["typed_config"] for one in manager["http_filters"]}
     assert list(filters)[-1] == "envoy.filters.http.router"
     assert (
@@ -145,7 +145,7 @@ def test_requests_have_a_largest_size_and_a_longest_time(manager, routes, server
     }
 
 
-def test_envoy_accepts_it(deploy, tmp_path):
+def test_envoy_accepts_the_configuration(deploy, tmp_path):
     if not (shutil.which("envoy") and shutil.which("openssl")):
         pytest.skip("needs envoy and openssl")
     key, certificate = tmp_path / "server.key", tmp_path / "server.crt"

@@ -16,12 +16,12 @@ MANIFESTS = (
 
 
 @pytest.mark.parametrize("path", MANIFESTS)
-def test_a_manifest_is_of_its_type(read, path):
+def test_a_manifest_is_valid_for_its_kind(read, path):
     for manifest in read(path):
         assert faults(manifest, kind_of(manifest), manifest["kind"]) == []
 
 
-def test_a_misspelled_or_missing_field_would_be_seen(read):
+def test_a_misspelled_or_missing_field_is_detected(read):
     [deployment] = read("kubernetes/base/deployment.yaml")
     pod = deployment["spec"]["template"]["spec"]
     pod["containers"][0]["readynessProbe"] = {}
@@ -35,7 +35,7 @@ def test_a_misspelled_or_missing_field_would_be_seen(read):
     )
 
 
-def test_the_pods_of_kserve_are_of_their_type(read):
+def test_the_pods_of_kserve_are_valid(read):
     kinds = {manifest["kind"]: manifest for manifest in read("kserve/inferenceservice.yaml")}
     assert faults(kinds["ConfigMap"], "V1ConfigMap", "ConfigMap") == []
     runtime = kinds["ServingRuntime"]["spec"]
@@ -50,7 +50,7 @@ def test_the_pods_of_kserve_are_of_their_type(read):
     assert model["storageUri"].startswith("pvc://ner-published/")
 
 
-def test_a_pod_can_do_no_more_than_it_has_to(read):
+def test_a_pod_has_minimal_privileges(read):
     pod = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"]
     [container] = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
@@ -117,7 +117,7 @@ def built(deploy):
     return build
 
 
-def test_kustomize_builds_two_tracks_that_do_not_take_each_others_pods(built):
+def test_kustomize_builds_two_tracks_with_disjoint_selectors(built):
     stable, canary = built("kubernetes"), built("kubernetes/canary")
     for track, found in (("stable", stable), ("canary", canary)):
         for manifest in found.values():

@@ -27,7 +27,7 @@ def test_every_metric_in_an_alert_is_exported_by_the_server(alerts):
     } <= exported
 
 
-def test_every_name_in_an_expression_begins_with_the_colon(alerts):
+def test_every_metric_in_an_expression_begins_with_a_colon(alerts):
     for rule in alerts:
         assert not re.search(r"(?<![:\w])tensorflow:", rule["expr"]), rule["alert"]
 
@@ -42,13 +42,13 @@ def test_alerts_refer_to_existing_headings(alerts, headings):
     assert all(rule["labels"]["severity"] in ("page", "ticket") for rule in alerts)
 
 
-def test_kubernetes_has_the_same_alerts(read):
+def test_kubernetes_has_the_alerts_of_prometheus(read):
     [rule] = read("kubernetes/alerts.yaml")
     assert (rule["apiVersion"], rule["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert rule["spec"] == read("prometheus/alerts.yml")[0]
 
 
-def test_prometheus_asks_the_servers_of_compose(read, servers):
+def test_prometheus_scrapes_the_servers_of_compose(read, servers):
     [compose], [prometheus] = read("compose/compose.yaml"), read("prometheus/prometheus.yml")
     [job] = prometheus["scrape_configs"]
     targets = {
@@ -77,7 +77,7 @@ def test_promtool_accepts(deploy, command):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_every_alert_is_tested_both_ways(read, alerts):
+def test_every_alert_has_a_test_that_fires_and_one_that_does_not(read, alerts):
     [tests] = read("prometheus/alerts_test.yml")
     quiet, loud = set(), set()
     for group in tests["tests"]:

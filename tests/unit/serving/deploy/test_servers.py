@@ -34,7 +34,7 @@ def flags():
     return {name: (kind, default) for name, kind, default in (line.split(",") for line in lines)}
 
 
-def test_every_flag_is_one_of_the_server_and_has_a_value_of_its_type(servers, flags):
+def test_every_flag_exists_and_has_a_value_of_its_type(servers, flags):
     types = {"int": r"\d+", "bool": "true|false", "string": ".+"}
     for name, server in servers.items():
         for flag, value in server.flags.items():
@@ -104,7 +104,7 @@ def test_a_deployment_configures_models_by_file_or_by_folder(servers):
     assert servers["kserve"].flags["model_base_path"] == "/mnt/models"
 
 
-def test_the_image_is_of_one_version_and_its_shell_is_not_in_between(servers, read):
+def test_the_image_has_one_version_and_starts_the_server_without_a_shell(servers, read):
     assert {server.image for server in servers.values()} == {
         f"tensorflow/serving:{VERSION}",
         None,
@@ -166,7 +166,7 @@ def test_a_pod_waits_for_requests_in_flight_before_it_stops(read):
     assert pod["shareProcessNamespace"]  # else the server would be process 1, which ignores SIGTERM
 
 
-def test_compose_starts_it_with_an_init_read_only_models_and_a_health_check(read):
+def test_compose_has_an_init_read_only_models_and_a_health_check(read):
     [compose] = read("compose/compose.yaml")
     for name in ("ner-stable", "ner-canary"):
         service = compose["services"][name]
@@ -235,7 +235,7 @@ def test_the_systemd_service_is_sandboxed(unit):
         assert int(service["TimeoutStartSec"][0]) > 301
 
 
-def test_the_stand_ins_unit_uses_options_that_it_has(unit):
+def test_the_unit_of_the_development_server_uses_existing_options(unit):
     program, command, *arguments = shlex.split(
         unit("tfx-ner-serve.service")["Service"]["ExecStart"][0]
     )

@@ -89,7 +89,7 @@ async def held_up(batcher, model, *jobs):
     return answers
 
 
-def test_a_request_that_finds_the_server_idle_runs_by_itself(model):
+def test_a_request_to_an_idle_server_runs_alone(model):
     async def story(batcher):
         return [words(await batcher.run(job(model, text))) for text in ("a b", "c")]
 
@@ -114,7 +114,7 @@ def test_a_response_is_padded_to_its_own_width(model):
     assert len(model.batches) == 2
 
 
-def test_a_batch_has_so_many_rows_at_most(model):
+def test_a_batch_has_at_most_the_configured_rows(model):
     async def story(batcher):
         return await held_up(batcher, model, *(job(model, *"ab") for _ in range(4)))
 
@@ -156,7 +156,7 @@ def test_incompatible_requests_are_not_batched_together(model, other):
     assert not any("b" in batch and len(batch) > 1 for batch in model.batches)
 
 
-def test_a_request_that_fails_does_not_spoil_its_neighbours(model):
+def test_a_failing_request_does_not_affect_its_batch(model):
     async def story(batcher):
         return await held_up(batcher, model, job(model, "a"), job(model, "bad"), job(model, "c"))
 
@@ -165,7 +165,7 @@ def test_a_request_that_fails_does_not_spoil_its_neighbours(model):
     assert isinstance(bad, RequestError) and bad.message == "bad is bad"
 
 
-def test_a_full_queue_refuses(model):
+def test_a_full_queue_refuses_requests(model):
     async def story(batcher):
         return await held_up(batcher, model, *(job(model, text) for text in "abc"))
 
@@ -174,7 +174,7 @@ def test_a_full_queue_refuses(model):
     assert refused.code is Code.UNAVAILABLE and "queue" in refused.message
 
 
-def test_a_request_whose_deadline_has_passed_is_never_begun(model):
+def test_a_request_after_its_deadline_is_not_run(model):
     async def story(batcher):
         return await held_up(batcher, model, job(model, "a"), job(model, "late", seconds=-1))
 
@@ -250,7 +250,7 @@ def test_two_sequential_callers_share_each_batch(model):
     assert [len(batch) for batch in model.batches] == [1, *[2] * 7, 1]
 
 
-def test_of_many_callers_two_groups_run_side_by_side_while_the_third_asks_again(model):
+def test_two_batches_of_many_callers_run_concurrently(model):
     running, most = [0], [0]
 
     def slow(inputs, seconds):
@@ -318,7 +318,7 @@ def test_a_slow_model_runs_in_a_thread(model):
     assert not any(here(model))
 
 
-def test_an_error_on_the_event_loop_is_the_callers_alone(model):
+def test_an_error_on_the_event_loop_affects_one_caller_only(model):
     async def story(batcher):
         await batcher.run(job(model, "a"))
         with pytest.raises(RequestError, match="bad is bad"):
@@ -329,7 +329,7 @@ def test_an_error_on_the_event_loop_is_the_callers_alone(model):
     assert here(model) == [False, True, True]
 
 
-def test_several_callers_are_never_answered_without_a_thread_for_long(model):
+def test_several_callers_soon_run_in_threads(model):
     async def story(batcher):
         await one_after_the_other(batcher, model, "abc")  # alone until here
         await callers(batcher, model, "abcd", 12)

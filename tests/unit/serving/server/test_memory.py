@@ -54,7 +54,7 @@ def test_each_thread_has_an_arena():
     assert arenas_beyond_the_threads("separate") >= 0
 
 
-def test_by_itself_the_c_library_has_fewer_than_threads():
+def test_the_default_number_of_arenas_is_below_the_threads():
     assert arenas_beyond_the_threads() < 0
 
 

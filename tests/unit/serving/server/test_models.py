@@ -90,7 +90,7 @@ def test_unknown_names_versions_and_labels(models, base):
     )
 
 
-def test_a_model_that_is_configured_no_more_is_unloaded(models, base):
+def test_a_model_removed_from_the_configuration_is_unloaded(models, base):
     first = ModelConfig("a", base("a", 1))
     models.configure([first])
     lease = models.lease("a")

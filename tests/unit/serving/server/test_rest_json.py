@@ -34,7 +34,7 @@ def arrays(body, signature=ONE):
         {"signature_name": "s", "inputs": {"text": ["Zoë", ""]}},
     ],
 )
-def test_both_forms_give_the_same_texts(body):
+def test_row_and_column_requests_have_the_same_texts(body):
     assert arrays(body) == {"text": ["Zoë".encode(), b""]}
 
 
@@ -108,7 +108,7 @@ def test_an_invalid_body_is_refused_with_its_reason(body, signature, message):
     assert raised.value.code is Code.INVALID_ARGUMENT and len(raised.value.message) < 500
 
 
-def test_a_type_without_a_form_in_json_is_unimplemented():
+def test_a_type_without_a_json_representation_is_unimplemented():
     with pytest.raises(RequestError) as raised:
         arrays({"instances": [1]}, Signature({"x": TensorSpec("complex64", (None,))}, {}))
     assert raised.value.code is Code.UNIMPLEMENTED
@@ -148,7 +148,7 @@ def test_a_single_output_has_no_name(by_rows, key):
     assert json.loads(rest_json.answer({"count": np.array([1, 2])}, by_rows)) == {key: [1, 2]}
 
 
-def test_floats_that_are_no_numbers_are_named():
+def test_nan_and_infinity_are_written_by_name():
     values = np.array([np.nan, np.inf, -np.inf], np.float32)
     assert (
         rest_json.answer({"x": values}, by_rows=True) == b'{"predictions":[NaN,Infinity,-Infinity]}'
@@ -158,13 +158,13 @@ def test_floats_that_are_no_numbers_are_named():
 @pytest.mark.parametrize(
     "outputs", [{"a": np.array(1)}, {"a": np.array([1]), "b": np.array([1, 2])}]
 )
-def test_outputs_without_common_rows_can_be_had_by_columns_only(outputs):
+def test_outputs_without_common_rows_need_the_column_format(outputs):
     with pytest.raises(RequestError, match="inconsistent batch sizes"):
         rest_json.answer(outputs, by_rows=True)
     assert b"outputs" in rest_json.answer(outputs, by_rows=False)
 
 
-def test_bytes_that_are_no_text_do_not_spoil_the_answer():
+def test_invalid_utf8_in_an_output_is_replaced():
     answer = rest_json.answer({"word": np.array([b"\xff", "Zoë".encode()], object)}, by_rows=True)
     assert json.loads(answer) == {"predictions": ["\ufffd", "Zoë"]}
 

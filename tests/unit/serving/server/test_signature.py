@@ -40,5 +40,5 @@ def test_requests_may_be_batched_if_inputs_and_outputs_have_a_batch_dimension(
         (None, (1, 2, 3), True),
     ],
 )
-def test_shapes_that_fit(spec, shape, fits):
+def test_a_shape_is_checked_against_the_spec(spec, shape, fits):
     assert TensorSpec("int64", spec).fits(shape) is fits

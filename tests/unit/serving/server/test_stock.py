@@ -45,7 +45,7 @@ def serve(*arguments, path=os.defpath):
     return process, out, err
 
 
-def test_it_takes_over_the_process_with_batching_monitoring_and_warm_up(base, stock):
+def test_tensorflow_serving_replaces_the_process_with_batching_monitoring_and_warmup(base, stock):
     process, out, err = serve(
         "--model-base-path", base, "--rest-port", "8601", path=f"{stock.parent}:{os.defpath}"
     )
@@ -118,7 +118,9 @@ def test_tensorflow_serving_starts_from_a_given_path_with_the_options(base, stoc
     ("tensorflow", "is_too_old"), [("2.21.0", True), ("2.16.2", False), ("", False)]
 )
 @pytest.mark.parametrize("by_file", [False, True])
-def test_a_server_older_than_the_model_is_warned_of(base, stock, tensorflow, is_too_old, by_file):
+def test_a_server_older_than_the_model_causes_a_warning(
+    base, stock, tensorflow, is_too_old, by_file
+):
     card.save_card(card.Card(("O",), "1", tensorflow=tensorflow), base / "3")
     arguments = ["--model-base-path", base]
     if by_file:

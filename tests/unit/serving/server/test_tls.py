@@ -39,7 +39,7 @@ def config(**fields):
     return "".join(f"{name}: {value}\n" for name, value in fields.items())
 
 
-def test_a_key_and_a_certificate_will_do(write, pair):
+def test_a_key_and_a_certificate_are_sufficient(write, pair):
     key, certificate = map(json.dumps, pair)
     assert server_config.read_credentials(
         write("ssl.config", config(server_key=key, server_cert=certificate))

@@ -92,7 +92,7 @@ def test_a_new_version_is_loaded_before_the_old_one_is_unloaded(world):
     assert world.states() == {2: State.AVAILABLE, 1: State.END}
 
 
-def test_an_old_version_stays_until_its_last_request_is_answered(world):
+def test_an_old_version_is_unloaded_after_its_last_response(world):
     world.publish(1)
     first, second = world.versions.acquire(), world.versions.acquire()
     world.publish(2)
@@ -141,7 +141,7 @@ def test_a_broken_version_is_retried_with_the_configured_count_and_interval(worl
         assert world.loads == [2] * tries
 
 
-def test_it_serves_once_it_can_be_loaded(world):
+def test_a_version_is_served_after_a_successful_retry(world):
     world.broken.add(2)
     world.publish(1)
     world.publish(2)
@@ -163,14 +163,14 @@ def test_a_broken_version_is_loaded_at_once_after_it_is_published_again(world):
     assert serving(world) == 2
 
 
-def test_removing_the_newest_falls_back_to_the_one_before(world):
+def test_removing_the_newest_version_falls_back_to_the_previous_one(world):
     world.publish(1)
     world.publish(2)
     world.remove(2)
     assert serving(world) == 1 and world.loads == [1, 2, 1] and world.made[2].closed
 
 
-def test_a_removed_version_serves_on_if_the_one_before_it_is_broken(world):
+def test_a_removed_version_keeps_serving_if_the_previous_one_is_broken(world):
     world.publish(1)
     world.publish(2)
     world.broken.add(1)
@@ -230,7 +230,7 @@ def test_a_blocking_retry_makes_every_attempt_before_it_returns(tmp_path):
     assert world.loads == [1] * 4 and world.states() == {1: State.END}
 
 
-def test_between_tries_that_are_not_shown_a_version_is_loading_without_an_error(tmp_path):
+def test_between_hidden_retries_a_version_is_loading_without_an_error(tmp_path):
     world = World(tmp_path, Policy(), Retries(times=1, seconds=60, shown=False))
     world.broken.add(2)
     world.publish(1)
