@@ -24,8 +24,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks import common  # noqa: E402
 from benchmarks.comparison import results, tools  # noqa: E402
-from benchmarks.comparison.corpus import write_splits  # noqa: E402
-from benchmarks.comparison.cost import CommandFailed  # noqa: E402
+from benchmarks.comparison.programs import CommandFailed  # noqa: E402
 from components.errors import UserError  # noqa: E402
 from components.tagger.vectors import dimensions_of  # noqa: E402
 from pipeline import config  # noqa: E402
@@ -104,11 +103,11 @@ def compare(arguments: Namespace) -> None:
     )
     began = datetime.datetime.now().astimezone()
     with _work_folder(arguments.keep) as folder:
-        corpus = write_splits(arguments.corpus, settings.read_options, folder)
+        corpus = tools.write_splits(arguments.corpus, settings.read_options, folder)
         tools.prepare_spacy(corpus, options, folder)
         models = [
             *tools.train_tfx_ner(corpus, options, folder),
-            *tools.train_crfsuite(corpus, options, folder),
+            *tools.train_crfsuite(corpus, folder),
             *tools.train_spacy(corpus, options, folder),
         ]
         measured = tools.measure_speed(models)

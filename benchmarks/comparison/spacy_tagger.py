@@ -14,12 +14,12 @@ import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from benchmarks.comparison import columns, pace
+from benchmarks.comparison import programs
 
 
 def document(vocab: Vocab, tokens: Sequence[str], tags: Sequence[str] | None = None) -> Doc:
     """A sentence as spaCy has it, with the same tokens. spaCy takes no empty token, and no entity
-    of white space.
+    of white sprograms.
     """
     words = [token if token.strip() else "\N{OPEN BOX}" for token in tokens]
     return Doc(vocab, words=words, ents=tags)
@@ -33,41 +33,44 @@ def tags_of(doc: Doc) -> list[str]:
 def prepare(language: str, corpus: str, target: str) -> None:
     """Writes a CoNLL file as `spacy train` reads it."""
     vocab = spacy.blank(language).vocab
-    docs = (document(vocab, tokens, tags) for tokens, tags in columns.read(corpus))
+    docs = (document(vocab, tokens, tags) for tokens, tags in programs.read_conll(corpus))
     DocBin(docs=docs).to_disk(target)
 
 
 def tag(corpus: str, model: str, predictions: str) -> None:
     """Tags the sentences."""
-    sentences = list(columns.read(corpus))
+    sentences = list(programs.read_conll(corpus))
     nlp = spacy.load(model)
     docs = nlp.pipe(document(nlp.vocab, tokens) for tokens, _ in sentences)
     tagged = ((tokens, tags, tags_of(doc)) for (tokens, tags), doc in zip(sentences, docs))
-    columns.write(predictions, tagged)
+    programs.write_conll(predictions, tagged)
 
 
 def measure(corpus: str, model: str) -> None:
     """Measures the speed, in one process or in one a core, whichever is faster to begin with."""
     nlp = spacy.load(model)
-    sentences = [tokens for tokens, _ in columns.read(corpus)]
-    several, short = pace.enough(sentences), [" ".join(one) for one in pace.short(sentences)]
+    sentences = [tokens for tokens, _ in programs.read_conll(corpus)]
+    several, short = (
+        programs.enough(sentences),
+        [" ".join(one) for one in programs.short(sentences)],
+    )
     total = sum(map(len, several))
 
     def tokens_per_second(processes: int) -> float:
         docs = [document(nlp.vocab, tokens) for tokens in several]
-        return pace.tokens_per_second(
+        return programs.tokens_per_second(
             lambda batch: deque(nlp.pipe(batch, n_process=processes), maxlen=0), docs, total
         )
 
     tokens_per_second(1)  # warms up
     processes = max({1, len(os.sched_getaffinity(0))}, key=tokens_per_second)
-    pace.print_figures(
+    programs.print_figures(
         {
             "tokens_per_second": lambda: tokens_per_second(processes),
-            "milliseconds": lambda: pace.milliseconds(nlp, short),
+            "milliseconds": lambda: programs.milliseconds(nlp, short),
         },
         version=spacy.__version__,
-        model_mb=pace.size_mb(Path(model)),
+        model_mb=programs.size_mb(Path(model)),
         processes=processes,
     )
 

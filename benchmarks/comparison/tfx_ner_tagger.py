@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from benchmarks.comparison import pace
+from benchmarks.comparison import programs
 from components.corpus import reading
 from components.corpus.formats import conll
 from components.export.evaluation import Evaluation
@@ -31,24 +31,26 @@ def measure(corpus: str, options: str, path: str) -> None:
     model, sentences = PublishedModel(path), _read_sentences(corpus, options)
     texts = {sentence.tokens: text_of(sentence)[0] for sentence in sentences}
     tokens = [sentence.tokens for sentence in sentences]
-    several, short = pace.enough(tokens), pace.short(tokens)
+    several, short = programs.enough(tokens), programs.short(tokens)
     total = sum(map(len, several))
 
     def tokens_per_second(tag_all: Callable[[list], Iterable], batch: list) -> float:
-        return pace.tokens_per_second(lambda batch: deque(tag_all(batch), maxlen=0), batch, total)
+        return programs.tokens_per_second(
+            lambda batch: deque(tag_all(batch), maxlen=0), batch, total
+        )
 
-    pace.print_figures(
+    programs.print_figures(
         {
             "text_tokens_per_second": lambda: tokens_per_second(
                 model.predict, [texts[one] for one in several]
             ),
             "tokens_per_second": lambda: tokens_per_second(model.tag, several),
-            "milliseconds": lambda: pace.milliseconds(
+            "milliseconds": lambda: programs.milliseconds(
                 model.predict_one, [texts[one] for one in short]
             ),
         },
         version=__version__,
-        model_mb=pace.size_mb(model.path),
+        model_mb=programs.size_mb(model.path),
         processes=1,
     )
 

@@ -1,9 +1,10 @@
-"""Trains each tool, every step in a process of its own, one after the other on the same cores; then
-measures in turn how fast they tag.
+"""Writes the corpus as files for the tools that cannot read it, and trains each tool, every step in a
+process of its own, one after the other on the same cores; then measures in turn how fast they tag.
 """
 
 import datetime
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,70 @@ from statistics import median
 from typing import Any
 
 from benchmarks.common import ROOT
-from benchmarks.comparison.corpus import Corpus, f1
-from benchmarks.comparison.cost import CommandFailed, Cost, run_command
+from benchmarks.comparison.programs import CommandFailed, Cost, read_conll, run_command
 from benchmarks.comparison.results import ROUNDS, Options, Run, Tool
+from components.corpus import reading
+from components.corpus.formats import conll
 from components.errors import UserError
+from components.ner import scores, tags
+from components.ner.sentence import Sentence
 
 OTHERS = ROOT / ".venv-benchmark" / "bin" / "python"  # where CRFsuite and spaCy are installed
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus and its splits as CoNLL files in IOB2."""
+
+    path: str  # what tfx-ner reads
+    options: reading.ReadOptions  # how tfx-ner reads it
+    files: Mapping[str, Path]  # the CoNLL file of each split
+    # The number of sentences, tokens and entities of each split.
+    sizes: Mapping[str, Mapping[str, int]]
+    evaluated_on: str  # test, or dev where there is no test
+    gold: tuple[Sentence, ...]  # the sentences of that split
+
+
+def write_splits(path: str, options: reading.ReadOptions, folder: Path) -> Corpus:
+    """Reads a corpus and writes its splits into the folder.
+
+    Raises UserError if tfx-ner cannot read it, or CoNLL cannot hold it.
+    """
+    splits = reading.find_splits(path)
+    by_split: dict[str, list[Sentence]] = {name: [] for name in splits.names}
+    for split, sentence in reading.read_corpus(splits, options):
+        by_split[split].append(sentence)
+    files, sizes = {}, {}
+    for split, sentences in by_split.items():
+        files[split] = folder / f"{split}.conll"
+        sizes[split] = {
+            "sentences": len(sentences),
+            "tokens": sum(len(sentence.tokens) for sentence in sentences),
+            "entities": sum(len(sentence.spans) for sentence in sentences),
+        }
+        with files[split].open("w", encoding="utf-8", newline="\n") as file:
+            try:
+                conll.write_conll(file, sentences)
+            except ValueError as error:
+                raise UserError(f"{path}: {error}; the other tools read CoNLL") from None
+    gold = tuple(by_split[splits.evaluation])
+    return Corpus(os.path.abspath(path), options, files, sizes, splits.evaluation, gold)
+
+
+def f1(corpus: Corpus, predictions: Path) -> float:
+    """Computes the F1 of a file of predictions, in the same way for every tool.
+
+    Raises:
+        ValueError: the file does not have the sentences that are evaluated on.
+    """
+    predicted = list(read_conll(str(predictions)))
+    if [tuple(tokens) for tokens, *_ in predicted] != [one.tokens for one in corpus.gold]:
+        raise ValueError(f"{predictions} does not hold the sentences of {corpus.evaluated_on}")
+    pairs = [
+        (sentence.spans, tags.spans_of(predicted_tags))
+        for sentence, (*_, predicted_tags) in zip(corpus.gold, predicted)
+    ]
+    return sum(scores.score_all(pairs).values(), scores.PRF()).f1
 
 
 @dataclass(frozen=True)
@@ -71,7 +130,7 @@ def train_tfx_ner(corpus: Corpus, options: Options, folder: Path) -> list[Traine
     return models
 
 
-def train_crfsuite(corpus: Corpus, options: Options, folder: Path) -> list[TrainedModel]:
+def train_crfsuite(corpus: Corpus, folder: Path) -> list[TrainedModel]:
     """Trains one model: the result is the same each time."""
     log, model = folder / "CRFsuite.log", folder / "CRFsuite.model"
     program = _program(OTHERS, "crfsuite_tagger")

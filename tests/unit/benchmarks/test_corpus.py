@@ -20,7 +20,7 @@ def folders(tmp_path):
 
 @pytest.fixture
 def corpus(folders):
-    from benchmarks.comparison.corpus import write_splits
+    from benchmarks.comparison.tools import write_splits
 
     source, target = folders
     for name, text in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
@@ -29,9 +29,9 @@ def corpus(folders):
 
 
 def test_every_split_is_written_in_iob2(corpus):
-    from benchmarks.comparison import columns
+    from benchmarks.comparison import programs
 
-    assert [list(columns.read(str(corpus.files[split]))) for split in ("train", "dev")] == [
+    assert [list(programs.read_conll(str(corpus.files[split]))) for split in ("train", "dev")] == [
         [[["Ada", "spoke"], ["B-PER", "O"]], [["In", "Rio"], ["O", "B-LOC"]]],
         [[["Bo"], ["B-PER"]]],
     ]
@@ -42,7 +42,7 @@ def test_the_sizes_are_counted(corpus):
 
 
 def test_without_test_the_models_are_evaluated_on_dev(folders):
-    from benchmarks.comparison.corpus import write_splits
+    from benchmarks.comparison.tools import write_splits
 
     source, target = folders
     (source / "train.conll").write_text(TRAIN)
@@ -68,28 +68,30 @@ def test_without_test_the_models_are_evaluated_on_dev(folders):
     ],
 )
 def test_predictions_are_scored_by_exact_span_and_type(corpus, tmp_path, tags, f1):
-    from benchmarks.comparison import columns
-    from benchmarks.comparison.corpus import f1 as f1_of
+    from benchmarks.comparison import programs
+    from benchmarks.comparison.tools import f1 as f1_of
 
     predictions = tmp_path / "predictions"
-    columns.write(
+    programs.write_conll(
         str(predictions), [(one.tokens, one.tags, found) for one, found in zip(corpus.gold, tags)]
     )
     assert f1_of(corpus, predictions) == pytest.approx(f1)
 
 
 def test_predictions_on_other_sentences_are_refused(corpus, tmp_path):
-    from benchmarks.comparison import columns
-    from benchmarks.comparison.corpus import f1
+    from benchmarks.comparison import programs
+    from benchmarks.comparison.tools import f1
 
     predictions = tmp_path / "predictions"
-    columns.write(str(predictions), [(one.tokens, one.tags, one.tags) for one in corpus.gold[:1]])
+    programs.write_conll(
+        str(predictions), [(one.tokens, one.tags, one.tags) for one in corpus.gold[:1]]
+    )
     with pytest.raises(ValueError, match="does not hold the sentences of test"):
         f1(corpus, predictions)
 
 
 def test_a_corpus_that_cannot_be_read_is_refused(folders):
-    from benchmarks.comparison.corpus import write_splits
+    from benchmarks.comparison.tools import write_splits
 
     source, target = folders
     with pytest.raises(UserError, match="found no corpus"):
@@ -98,8 +100,8 @@ def test_a_corpus_that_cannot_be_read_is_refused(folders):
 
 @pytest.mark.parametrize("token", ["a\u0085b", "a\u2028b", "a\x0bb", " ", "#", "-"])
 def test_unusual_tokens_survive_writing_and_reading(tmp_path, token):
-    from benchmarks.comparison import columns
+    from benchmarks.comparison import programs
 
     written = [[[token, "x"], ["B-PER", "O"]]]
-    columns.write(str(tmp_path / "file"), written)
-    assert list(columns.read(str(tmp_path / "file"))) == written
+    programs.write_conll(str(tmp_path / "file"), written)
+    assert list(programs.read_conll(str(tmp_path / "file"))) == written

@@ -14,7 +14,7 @@ SENTENCES = [
 @pytest.fixture
 def run(project, tmp_path):
     """Runs a program of the comparison there."""
-    from benchmarks.comparison import cost, tools
+    from benchmarks.comparison import programs, tools
 
     if not tools.OTHERS.exists():
         pytest.skip(
@@ -22,7 +22,7 @@ def run(project, tmp_path):
         )
 
     def run_there(*arguments):
-        return cost.run_command(
+        return programs.run_command(
             [str(tools.OTHERS), *map(str, arguments)], tmp_path / "log", project
         )
 
@@ -31,21 +31,21 @@ def run(project, tmp_path):
 
 @pytest.fixture
 def corpus(tmp_path):
-    from benchmarks.comparison import columns
+    from benchmarks.comparison import programs
 
-    columns.write(str(tmp_path / "corpus.conll"), SENTENCES)
+    programs.write_conll(str(tmp_path / "corpus.conll"), SENTENCES)
     return tmp_path / "corpus.conll"
 
 
 def test_crfsuite_memorizes_its_sentences_and_reports_its_speed(run, project, corpus, tmp_path):
-    from benchmarks.comparison import columns, tools
+    from benchmarks.comparison import programs, tools
     from benchmarks.comparison.tools import TrainedModel
 
     model, predictions = tmp_path / "model", tmp_path / "predictions"
     program = ("-m", "benchmarks.comparison.crfsuite_tagger")
     run(*program, "train", corpus, model)
     run(*program, "tag", corpus, model, predictions)
-    assert list(columns.read(str(predictions))) == [
+    assert list(programs.read_conll(str(predictions))) == [
         [tokens, tags, tags] for tokens, tags in SENTENCES
     ]
     trained = TrainedModel(

@@ -15,13 +15,13 @@ import pytest
 def test_a_shape_has_classes_of_letters_and_digits_and_other_characters_unchanged(
     token, long, short
 ):
-    from benchmarks.comparison import features
+    from benchmarks.comparison import crfsuite_tagger
 
-    assert (features.shape(token), features.short_shape(token)) == (long, short)
+    assert (crfsuite_tagger.shape(token), crfsuite_tagger.short_shape(token)) == (long, short)
 
 
 def test_a_token_has_its_word_affixes_and_form():
-    from benchmarks.comparison.features import sentence_features
+    from benchmarks.comparison.crfsuite_tagger import sentence_features
 
     [found] = sentence_features(["Ada"])
     assert found == [
@@ -41,7 +41,7 @@ def test_a_token_has_its_word_affixes_and_form():
 
 
 def test_a_token_sees_two_neighbours_on_each_side_and_no_more():
-    from benchmarks.comparison.features import sentence_features
+    from benchmarks.comparison.crfsuite_tagger import sentence_features
 
     found = sentence_features(["One", "two", "3", "FOUR", "five", "six"])[2]
     beside = [feature for feature in found if feature[0] in "+-"]
@@ -53,7 +53,7 @@ def test_a_token_sees_two_neighbours_on_each_side_and_no_more():
 
 
 def test_only_the_ends_of_a_sentence_are_marked():
-    from benchmarks.comparison.features import sentence_features
+    from benchmarks.comparison.crfsuite_tagger import sentence_features
 
     found = sentence_features(["a", "b", "c"])
     assert [[mark for mark in ("BOS", "EOS") if mark in features] for features in found] == [
@@ -64,6 +64,6 @@ def test_only_the_ends_of_a_sentence_are_marked():
 
 
 def test_a_sentence_without_tokens_has_no_features():
-    from benchmarks.comparison.features import sentence_features
+    from benchmarks.comparison.crfsuite_tagger import sentence_features
 
     assert sentence_features([]) == []

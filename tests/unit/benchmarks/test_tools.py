@@ -3,9 +3,9 @@
 import json
 
 from benchmarks.comparison import tools
-from benchmarks.comparison.corpus import write_splits
-from benchmarks.comparison.cost import Cost
+from benchmarks.comparison.programs import Cost
 from benchmarks.comparison.results import Options
+from benchmarks.comparison.tools import write_splits
 from components.corpus.formats import conll
 from components.corpus.options import ReadOptions
 
