@@ -15,21 +15,43 @@ shares take turns. Memory is then also that of the cluster's Java and Python pro
 """
 
 import contextlib
+import json
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
+import threading
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import chain, islice, repeat
 from pathlib import Path
+
+import psutil
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks import common, pipeline_steps  # noqa: E402
-from benchmarks.pipeline_steps import Step  # noqa: E402
+from benchmarks import common  # noqa: E402
+from components.corpus import reading  # noqa: E402
+from components.corpus.formats import conll  # noqa: E402
 
 _MOST_TRAIN_FILES = 32  # each is read by one worker
 _WORKERS = (1, 2)  # processes of annotation on this machine
+# What a run prints when it has read the corpus, and when a node has run.
+_PREFLIGHT = re.compile(r"^.+: train [\d,]+.* sentences$")
+_NODE = re.compile(r"^✓ (\w+) +[\d.]+ s  ran")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step cost."""
+
+    seconds: float  # on the clock
+    processor: float  # processor seconds, user and system, of the command and its child processes
+    # By group of processes, the peak of the sum of their resident memory, in MB.
+    peak_mb: dict[str, float]
 
 
 def main() -> None:
@@ -64,7 +86,7 @@ def main() -> None:
                 or stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
             )
             train_files = min(_MOST_TRAIN_FILES, size // 1000 or 1)
-            pipeline_steps.repeat_corpus(options.corpus, size, folder, train_files)
+            repeat_corpus(options.corpus, size, folder, train_files)
             row: dict = {"sentences": size}
             rows.append(row)
             for engine, name, step, disk_mb in _measure(folder, options):
@@ -120,7 +142,7 @@ def _measure_engine(
     if options.last != "none":
         run = ["run", "--data", str(workdir.with_name("corpus")), "--workdir", str(workdir)]
         run += ["--set=training.epochs=1", "--set=gate.minimum_f1=0", "--until", options.last]
-        for name, step in pipeline_steps.run_steps([*run, *settings], others):
+        for name, step in run_steps([*run, *settings], others):
             yield name, step, _disk_mb(workdir / "artifacts" / name)
     # Both engines annotate with the same model.
     models = workdir.with_name("local").glob("artifacts/Trainer/model/*/Format-Serving")
@@ -130,7 +152,7 @@ def _measure_engine(
         shutil.rmtree(output, ignore_errors=True)  # annotation would continue there
         annotate = ["annotate", "--input", str(texts), "--output", str(output), "--model", model]
         annotate += [*settings, *([f"--set=beam.workers={count}"] if count else [])]
-        for name, step in pipeline_steps.run_steps(annotate, others):
+        for name, step in run_steps(annotate, others):
             yield f"{name} ({count or 'all'})", step, _disk_mb(output)
 
 
@@ -154,6 +176,121 @@ def _differences(folder: Path) -> list[str]:
 
 def _disk_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+# Running commands
+
+
+def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) -> None:
+    """Repeats the train split of a corpus, as a corpus of 80 % train and as texts.
+
+    Args:
+        corpus: the corpus to repeat.
+        size: the number of sentences.
+        folder: gets the folder `corpus` and the file `texts.jsonl`, unless it has them.
+        train_files: the number of files of the train split.
+    """
+    if (folder / "texts.jsonl").exists():
+        return
+    sentences = list(reading.read_split(reading.find_splits(corpus), "train"))
+    (folder / "corpus").mkdir(parents=True)
+    sizes = {"dev": size // 10, "test": size // 10}
+    for index in range(train_files):
+        sizes[f"train-{index:03}"] = size * 8 // 10 // train_files
+    for name, count in sizes.items():
+        with (folder / "corpus" / f"{name}.conll").open("w", encoding="utf-8") as file:
+            conll.write_conll(file, islice(chain.from_iterable(repeat(sentences)), count))
+    lines = [
+        json.dumps({"text": " ".join(sentence.tokens)}, ensure_ascii=False) + "\n"
+        for sentence in sentences
+    ]
+    with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(islice(chain.from_iterable(repeat(lines)), size))
+
+
+def run_steps(
+    arguments: Sequence[str], others: Mapping[str, Sequence[int]] = {}
+) -> Iterator[tuple[str, Step]]:
+    """Runs a command of tfx-ner, and yields each step's name and cost when it ends.
+
+    The steps of `run` are "preflight", which includes the start of the program, and the nodes that
+    are not cached. Another command is one step of its own name. Ends the program with the command's
+    output if the command fails.
+
+    Args:
+        arguments: the command line, without the program.
+        others: ids of processes by group, whose memory is measured too. The group "command" is the
+            command with its child processes.
+    """
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    output = []
+    with subprocess.Popen(
+        command, cwd=common.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        meter = _Meter({"command": [process.pid], **others})
+        for line in process.stdout:
+            output.append(line)
+            if _PREFLIGHT.match(line):
+                yield "preflight", meter.finish_step()
+            elif node := _NODE.match(line):
+                yield node[1], meter.finish_step()
+        process.wait()
+    if process.returncode:
+        sys.exit("".join(output)[-3_000:])
+    if arguments[0] != "run":
+        yield arguments[0], meter.finish_step()
+
+
+class _Meter:
+    """Samples processor time and memory of groups of processes while a command runs.
+
+    Args:
+        groups: process ids by group; child processes count.
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[int]]):
+        self._groups = groups
+        self._began, self._processor, self._processor_before = time.monotonic(), 0.0, 0.0
+        self._peaks = dict.fromkeys(groups, 0.0)
+        threading.Thread(target=self._sample_often, daemon=True).start()
+
+    def finish_step(self) -> Step:
+        """Returns the cost since the last call, or since the start."""
+        self._sample()
+        now = time.monotonic()
+        step = Step(now - self._began, self._processor - self._processor_before, self._peaks)
+        self._began, self._processor_before = now, self._processor
+        self._peaks = dict.fromkeys(self._groups, 0.0)
+        return step
+
+    def _sample_often(self) -> None:
+        while self._sample():
+            time.sleep(0.1)
+
+    def _sample(self) -> bool:
+        """Takes a sample; returns whether the command still runs."""
+        for group, roots in self._groups.items():
+            memory_mb, processor = _usage(roots)
+            self._peaks[group] = max(self._peaks[group], memory_mb)
+            if group == "command":
+                # Less than before when a child process has just ended, or the command has.
+                self._processor = max(self._processor, processor)
+                is_running = bool(memory_mb)
+        return is_running
+
+
+def _usage(roots: Sequence[int]) -> tuple[float, float]:
+    """The resident memory in MB and the processor seconds of processes with their children."""
+    memory_mb = processor = 0.0
+    for pid in roots:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(pid)
+            for process in [root, *root.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    memory_mb += process.memory_info().rss / 1e6
+                    # Of the process, and of its child processes that ended.
+                    processor += sum(process.cpu_times()[:4])
+    return memory_mb, processor
 
 
 if __name__ == "__main__":

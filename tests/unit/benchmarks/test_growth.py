@@ -4,7 +4,7 @@ import pytest
 
 
 def test_a_corpus_is_repeated_to_the_requested_size(tmp_path):
-    from benchmarks.pipeline_steps import repeat_corpus
+    from benchmarks.growth import repeat_corpus
 
     source, target = tmp_path / "source.conll", tmp_path / "target"
     source.write_text("Ada B-PER\n\nIn O\nRio B-LOC\n\n" * 20)
@@ -22,7 +22,7 @@ def test_a_corpus_is_repeated_to_the_requested_size(tmp_path):
 
 
 def test_a_command_is_one_step(project):
-    from benchmarks.pipeline_steps import run_steps
+    from benchmarks.growth import run_steps
 
     [(name, step)] = run_steps(["models", "--help"])
     assert name == "models"
@@ -30,7 +30,7 @@ def test_a_command_is_one_step(project):
 
 
 def test_a_failing_command_ends_the_benchmark_with_its_output(project):
-    from benchmarks.pipeline_steps import run_steps
+    from benchmarks.growth import run_steps
 
     with pytest.raises(SystemExit, match="No such command 'no'"):
         list(run_steps(["no"]))
