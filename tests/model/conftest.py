@@ -81,7 +81,7 @@ def transform():
 
 @pytest.fixture
 def real_corpora():
-    """The folder of real corpora, which is not part of the project."""
+    """The folder of real corpora, which is outside the project; skips the test without it."""
     folder = Path(__file__).resolve().parents[3] / "shared" / "corpora"
     if not folder.is_dir():
         pytest.skip(

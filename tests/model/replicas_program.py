@@ -85,12 +85,12 @@ def fitted(context, folder, stops=(EPOCHS,)):
     for last in stops:
         with context.strategy.scope():
             learner = compiled()
-        told = Losses(last)
+        recorded = Losses(last)
         backup = Backup(folder)
         first = backup.restore(learner) if context.rank == 0 else 0
-        callbacks = [told, backup] if context.rank == 0 else []
+        callbacks = [recorded, backup] if context.rank == 0 else []
         distributed.fit(context, learner, batches(), EPOCHS, callbacks, first)
-        losses += told.losses
+        losses += recorded.losses
     return learner, losses
 
 
@@ -117,7 +117,7 @@ def main(folder, kind, number):
         "weights": [np.array(weight).tolist() for weight in learner.trainable_weights],
         "words": of_replicas(learner.tagger.network.words.embeddings),
         "seeds": of_replicas(dropping.tagger.network.dropout.seed_generator.state),
-        "told": context.broadcast_text("Zoë" if context.rank == 0 else ""),
+        "broadcast": context.broadcast_text("Zoë" if context.rank == 0 else ""),
     }
     (folder / f"{context.rank}.json").write_text(json.dumps(found))
     os._exit(0)

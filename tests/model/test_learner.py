@@ -188,7 +188,7 @@ def test_a_preceding_character_unseen_in_train_is_read_as_no_character():
 def test_a_step_is_traced_once_for_all_shapes_of_batch(monkeypatch):
     traced, loss = [], Learner.compute_loss
     monkeypatch.setattr(
-        Learner, "compute_loss", lambda *told, **named: traced.append(1) or loss(*told, **named)
+        Learner, "compute_loss", lambda *args, **kwargs: traced.append(1) or loss(*args, **kwargs)
     )
     made = [(batch([[1, 2, 3]] * size), tf.zeros([size, 3], tf.int32)) for size in (1, 2, 3)]
     spec = tf.nest.map_structure(

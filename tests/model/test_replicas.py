@@ -92,12 +92,12 @@ def test_losses_and_weights_equal_those_of_one_device_after_a_restart_as_well(tr
 
 
 def test_losses_equal_those_of_keras_fit(alone):
-    learner, told = compiled(), Losses()
-    learner.fit(batches(), epochs=EPOCHS, verbose=0, callbacks=[told])
-    np.testing.assert_allclose(alone[1][0], told.losses[0], rtol=1e-6)
+    learner, recorded = compiled(), Losses()
+    learner.fit(batches(), epochs=EPOCHS, verbose=0, callbacks=[recorded])
+    np.testing.assert_allclose(alone[1][0], recorded.losses[0], rtol=1e-6)
     # At the end of an epoch Keras's optimizer counts a step that there was not, and Adam's first
     # steps go by their number.
-    np.testing.assert_allclose(alone[1], told.losses, rtol=0.01)
+    np.testing.assert_allclose(alone[1], recorded.losses, rtol=0.01)
 
 
 def test_two_processes_have_the_losses_of_two_devices(trained):
@@ -120,7 +120,7 @@ def test_each_replica_has_its_own_dropout_seed(trained, kind):
 
 
 def test_the_chiefs_text_reaches_all_processes(trained):
-    assert [process["told"] for process in trained["workers"]] == ["Zoë", "Zoë"]
+    assert [process["broadcast"] for process in trained["workers"]] == ["Zoë", "Zoë"]
 
 
 @settings(max_examples=8, deadline=None)

@@ -1,5 +1,5 @@
 """Starting from a published model's weights: what has a name there is found by it, the rest begins
-anew.
+drawn.
 """
 
 import numpy as np
@@ -94,10 +94,10 @@ def test_words_characters_and_affixes_are_matched_by_their_strings(published):
         preprocessing.AFFIXES: [b"el$"],
     }
     now = tagger(names)
-    anew = np.array(now.network.words.embeddings[1])
+    drawn = np.array(now.network.words.embeddings[1])
     assert copy_weights(now, names, path).words == 2
     old, new = np.array(before.network.words.embeddings), np.array(now.network.words.embeddings)
-    assert np.array_equal(new[[0, 2, 3]], old[[2, 0, 3]]) and np.array_equal(new[1], anew)
+    assert np.array_equal(new[[0, 2, 3]], old[[2, 0, 3]]) and np.array_equal(new[1], drawn)
     old, new = (np.array(one.network.characters.embedding.embeddings) for one in (before, now))
     assert np.array_equal(
         new[[0, 1, 3, 4]], old[[0, 2, 1, 3]]

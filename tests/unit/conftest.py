@@ -1,4 +1,4 @@
-"""Fixtures of the fast tests."""
+"""Fixtures of the unit tests."""
 
 import sys
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _commands_end_by_an_exception(monkeypatch):
-    """A command ends its process at once where TensorFlow is loaded, as another test may have done here."""
+    """Makes commands raise SystemExit, because `leave` ends the process at once if TensorFlow is loaded."""
     monkeypatch.setattr("pipeline.exits.leave", sys.exit)
 
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file into an otherwise empty folder: name, then text or bytes. Gives its path."""
+    """A function that writes text or bytes to a file in the test's folder and returns its path."""
 
     def write_file(name, content):
         path = tmp_path / name
@@ -27,7 +27,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def real_corpora():
-    """The folder of real corpora, which is not part of the project."""
+    """The folder of real corpora, which is outside the project; skips the test without it."""
     folder = Path(__file__).resolve().parents[3] / "shared" / "corpora"
     if not folder.is_dir():
         pytest.skip(

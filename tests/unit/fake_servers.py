@@ -1,4 +1,4 @@
-"""Servers in this process that answer as TensorFlow Serving does, over REST and gRPC, with a model of a few lines."""
+"""Fake TensorFlow Serving over REST and gRPC in this process, with a model of a few lines."""
 
 import json
 import re
@@ -34,7 +34,7 @@ FIELDS = {1: ("float_val", "f"), 7: ("string_val", ""), 9: ("int64_val", "q")}
 
 
 class Refusal(Exception):
-    """What a model answers instead: the name of a gRPC code, and a message."""
+    """An error response of the model: the name of a gRPC code, and a message."""
 
     def __init__(self, code, message="no"):
         super().__init__(code, message)
@@ -42,7 +42,7 @@ class Refusal(Exception):
 
 
 def found_in(text):
-    """What the model finds in a text: capitalised words, as (type, start, end, score)."""
+    """The model's entities in a text: capitalised words, as (type, start, end, score)."""
     return [
         ("NAME", one.start(), one.end(), 0.1 + len(one[0]) / 100)
         for one in re.finditer(r"[A-ZÄÖÜ]\w*", text)
@@ -51,7 +51,7 @@ def found_in(text):
 
 @dataclass
 class Model:
-    """Finds capitalised words, refuses a batch with POISON in it, and keeps what it was asked.
+    """Predicts capitalised words, refuses a batch that contains POISON, and records its requests.
 
     `troubles` are answered first, one for each request; `before` is called with each batch; `body` is answered instead of
     anything; `packed` sends numbers as bytes over gRPC.
@@ -87,7 +87,7 @@ class Model:
 
 @contextmanager
 def rest(model, port=0, certificate=None, workers=None):
-    """Its address, while it is served over REST."""
+    """Serves the model over REST and yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -159,7 +159,7 @@ def rest(model, port=0, certificate=None, workers=None):
 
 
 def tensor(values, dtype, packed):
-    """A tensor of rank 1 or 2 in its proto, numbers as bytes or in their field."""
+    """A TensorProto of rank 1 or 2, with numbers as bytes or in their repeated field."""
     result = messages.Tensor(dtype=dtype)
     result.tensor_shape.dim.add(size=len(values))
     if values and isinstance(values[0], list):
@@ -177,7 +177,7 @@ def tensor(values, dtype, packed):
 
 @contextmanager
 def over_grpc(model, port=0, certificate=None, workers=8):
-    """Its address, while it is served over gRPC."""
+    """Serves the model over gRPC and yields its address."""
 
     def answered(respond):
         def handle(request, context):
@@ -226,7 +226,7 @@ def over_grpc(model, port=0, certificate=None, workers=8):
         return response
 
     prediction = {"Predict": answered(predict), "GetModelMetadata": answered(metadata)}
-    # What is still waiting when a test ends is not waited for.
+    # Requests that still wait at the end of a test are abandoned.
     server = grpc.server(ThreadPoolExecutor(workers), options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers(
         [

@@ -1,4 +1,4 @@
-"""Kubernetes' manifests, against the types of its own client, which knows every field and which ones have to be there."""
+"""Validates Kubernetes manifests with the types of the official client, which has every field and requirement."""
 
 import re
 
@@ -12,9 +12,9 @@ def kind_of(manifest):
 
 
 def faults(value, kind, place):
-    """What is wrong with a value of one of Kubernetes' types: unknown fields, missing ones, values of another type.
+    """The errors in a value of a Kubernetes type: unknown fields, missing fields, values of another type.
 
-    Skips the test where the client is not there.
+    Skips the test if the client is not installed.
     """
     kubernetes = pytest.importorskip("kubernetes.client")
     if match := re.fullmatch(r"list\[(.+)\]", kind):

@@ -1,4 +1,4 @@
-"""What the tests of batch annotation share: shards of a file, read, and written as if a model had seen them."""
+"""Shared by the tests of batch annotation: reads the shards of a file and writes them without a model."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pipeline.annotation.shard_io import InputFormat
 
 
 def find_names(texts):
-    """Takes words that begin with a capital for entities, in place of a model."""
+    """Predicts every word with an initial capital as an entity, in place of a model."""
     found = []
     for text in texts:
         place, entities = 0, []
@@ -26,7 +26,7 @@ def find_names(texts):
 
 @pytest.fixture
 def read_all():
-    """Reads a file in shards of `size` bytes, and gives what is in each."""
+    """A function that reads a file in shards of `size` bytes and returns the content of each."""
 
     def read(path, form="text", size=1000, field="text", longest=1000):
         cut = shards.cut_shards([shards.SourceFile.of(path)], form, size)
@@ -37,7 +37,7 @@ def read_all():
 
 @pytest.fixture
 def job():
-    """The job that a file would be annotated as."""
+    """A function that returns the annotation spec of a file."""
 
     def make(*paths, form="text", **changes):
         facts = {
@@ -73,7 +73,7 @@ def annotate(tmp_path, read_all, job):
 
 @pytest.fixture
 def parts():
-    """What the shards hold, one behind the other."""
+    """A function that returns the concatenated content of the shards."""
 
     def read(output: OutputFolder) -> str:
         return "".join(

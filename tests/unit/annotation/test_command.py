@@ -1,4 +1,4 @@
-"""`tfx-ner annotate`, as far as it goes without a model being loaded."""
+"""The `tfx-ner annotate` command without loading a model."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from tests.unit.pipeline.conftest import tfx_ner  # noqa: F401 - a fixture
 
 @pytest.fixture
 def model(tmp_path):
-    """A folder that looks like a published model, and cannot be loaded."""
+    """A folder that looks like a published model and cannot be loaded."""
     version = tmp_path / "ner" / "17"
     version.mkdir(parents=True)
     (version / "saved_model.pb").touch()
@@ -26,7 +26,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def without_model(monkeypatch):
-    """In place of Beam and a model: words with a capital are entities. Gives what was asked for, start by start."""
+    """Replaces Beam and the model: words with a capital are entities. Lists the shards of each start."""
     asked = []
 
     def run(left, job, output, beam, console):

@@ -1,4 +1,4 @@
-"""Annotation whose input and output are on storage elsewhere, for which a folder stands in."""
+"""Annotation with input and output on remote storage, which a local folder replaces."""
 
 import json
 
@@ -17,7 +17,7 @@ LINES = "".join(f"{'Ada' * (n % 2)} number {n}\n" for n in range(200))
 
 @pytest.fixture
 def annotate(bucket):  # noqa: F811
-    """Annotates what a pattern means into s3://bucket/out, but for the shards `without`; gives output, shards and summary."""
+    """A function that annotates the files of a pattern into s3://bucket/out; returns output, shards and summary."""
 
     def run(pattern, form="text", to="jsonl", size=300, without=(), model="s3://bucket/ner/1"):
         cut = shards.cut_shards(sources := shards.find_sources(str(pattern)), form, size)

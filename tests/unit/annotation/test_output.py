@@ -1,4 +1,4 @@
-"""The folder that is written to: what is there is whole, is gone on with, and belongs to one annotation."""
+"""The output folder: shards are complete, annotations can be resumed, and a folder belongs to one annotation."""
 
 import json
 import os
@@ -79,7 +79,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("moment", range(8))
 def test_a_kill_at_any_step_leaves_a_shard_complete_or_absent(write, annotate, monkeypatch, moment):
-    """Killed at each of the steps in which files come to the disk and get their names."""
+    """The kill is before each step that writes or renames a file."""
     path, steps = write("a.txt", MANY), []
 
     def step(of):

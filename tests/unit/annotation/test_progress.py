@@ -1,4 +1,4 @@
-"""How far an annotation is, as its output shows it."""
+"""The progress of an annotation, counted by the shards in its output."""
 
 import io
 import re
@@ -9,7 +9,7 @@ from pipeline.annotation import annotate as progress
 
 
 def shown(annotate, write, monkeypatch, **terminal):
-    """What is shown while the shards 1 and 3 of a file appear, which an earlier start did not do."""
+    """Returns the progress output while the missing shards 1 and 3 are written."""
     path = write("a.txt", "so Ada\n" * 100)
     output, cut, _ = annotate(path, size=200, without=(1, 3))
     screen = Console(file=io.StringIO(), width=100, **terminal)

@@ -1,4 +1,4 @@
-"""What is in a shard: texts, what came with them, and lines without one."""
+"""Reading shards: texts, their other fields, and bad lines."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-"""Which files are annotated, and where they are cut."""
+"""The input files of an annotation and their division into shards."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""How shards are written, from each form to each other."""
+"""Writing shards from each input format in each output format."""
 
 import datetime
 import json
@@ -68,7 +68,7 @@ def test_parquet_keeps_its_columns(tmp_path, annotate):
 
 
 def test_a_folder_of_parquet_is_read_as_one_table(tmp_path, annotate):
-    """What lies beside the shards does not disturb, and every shard has the same columns, whatever its lines have."""
+    """Other files in the folder are ignored, and every shard has the same columns."""
     path = tmp_path / "a.jsonl"
     path.write_text(
         lines([{"id": n if n % 2 else str(n), "text": f"so Ada {n}", "x": n} for n in range(40)])

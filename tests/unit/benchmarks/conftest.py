@@ -1,4 +1,4 @@
-"""The programs that measure are no installed package: they are imported from the project's folder."""
+"""Makes `benchmarks`, which is not an installed package, importable from the project's folder."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The corpus of a comparison: what is written out for the others, and how predictions on it are scored."""
+"""The corpus of a comparison: the files for the other tools, and the scores of predictions."""
 
 import pytest
 

@@ -13,7 +13,7 @@ SENTENCES = [
 
 @pytest.fixture
 def run(project, tmp_path):
-    """Runs a program of the comparison there."""
+    """A function that runs a program of the comparison in that environment."""
     from benchmarks.comparison import programs, tools
 
     if not tools.OTHERS.exists():

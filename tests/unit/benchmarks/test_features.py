@@ -1,4 +1,4 @@
-"""CRFsuite's features: what stands for a token and for its neighbours."""
+"""The CRFsuite features of a token and its neighbours."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Commands that are measured from outside, and corpora of any size."""
+"""Measuring commands as processes, and repeating a corpus to a given size."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The sentences that speed is measured on, its figures, and what a command costs."""
+"""The sentences of speed measurements, their figures, and the cost of a command."""
 
 import json
 import sys

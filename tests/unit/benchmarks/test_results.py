@@ -1,4 +1,4 @@
-"""What is shown of several runs: the table, the JSON and the notes."""
+"""The results of several runs: table, JSON and notes."""
 
 import json
 import sys

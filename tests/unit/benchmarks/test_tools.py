@@ -1,4 +1,4 @@
-"""Training tfx-ner for a comparison, with commands that only write what the real ones leave."""
+"""Training tfx-ner for a comparison, with fake commands that write the files of the real ones."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Redirection of standard output and error, in processes of their own."""
+"""Redirection of standard output and error, each test in its own process."""
 
 import subprocess
 import sys

@@ -17,24 +17,24 @@ def environment(monkeypatch):
     return monkeypatch
 
 
-def told():
+def tensorflow_settings():
     return os.environ.get(WITHIN), os.environ.get(SIDE_BY_SIDE)
 
 
 def test_by_default_operations_run_on_one_thread_and_tensorflow_chooses_their_number():
     tf_runtime.limit_threads()
-    assert told() == ("1", None)
+    assert tensorflow_settings() == ("1", None)
 
 
 def test_threads_is_the_number_of_parallel_operations():
     tf_runtime.limit_threads(3)
-    assert told() == ("1", "3")
+    assert tensorflow_settings() == ("1", "3")
 
 
 def test_the_environment_overrides_the_threads_of_an_operation(environment):
     environment.setenv(WITHIN, "4")
     tf_runtime.limit_threads(2)
-    assert told() == ("4", "2")
+    assert tensorflow_settings() == ("4", "2")
 
 
 @pytest.mark.skipif(

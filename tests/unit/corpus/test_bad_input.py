@@ -1,4 +1,4 @@
-"""Bad input: each kind is refused in one line that says where, what was found, what was expected and what to do."""
+"""Bad input: each kind is refused in one line with location, found and expected values, and a remedy."""
 
 import json
 

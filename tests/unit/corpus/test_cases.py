@@ -1,4 +1,4 @@
-"""Inputs as people have them: the right result for each folder of ../shared/cases."""
+"""Realistic inputs: the expected result for each folder of ../shared/cases."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.skipif(
 
 
 class Right(NamedTuple):
-    """What is right for a folder.
+    """The expected result for a folder.
 
     Attributes:
       entities: entities of all splits.
-      told: what the notes and warnings have to say.
-      options: settings, where the case needs them.
+      reported: text that the notes and warnings must contain.
+      options: settings that the folder needs.
     """
 
     entities: int
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
     options: dict[str, str] = {}
 
 
@@ -120,7 +120,7 @@ READ = {
     "73-crlf-text/shifted": Right(480, (), {"offsets": "crlf-as-1"}),
 }
 
-# Folders that are refused, with what the refusal has to say.
+# Folders that are refused, with text that the error must contain.
 REFUSED = {
     "19-utf16-offsets": ("UTF-16", "--set offsets=utf16"),
     "20-messy-spans": ("cuts the token", "unaligned_spans=expand"),
@@ -154,7 +154,7 @@ def test_a_corpus_is_read_and_its_irregularities_are_reported(folder: str) -> No
     report = check_corpus(str(CASES / folder), ReadOptions(**right.options))
     assert not report.failed, said(report)
     assert entities(report) == right.entities
-    assert [text for text in right.told if text not in said(report)] == []
+    assert [text for text in right.reported if text not in said(report)] == []
 
 
 @pytest.mark.parametrize("folder", READ)

@@ -1,4 +1,4 @@
-"""What `check` finds in a corpus, and that nothing stops it."""
+"""The findings of `check`, which continues after every problem."""
 
 import json
 
@@ -29,7 +29,7 @@ def column(*lines):
 
 @pytest.fixture
 def check(write, tmp_path):
-    """Checks a corpus of splits, each with these lines added to it; gives the report."""
+    """A function that checks a corpus with given extra lines per split and returns the report."""
 
     def run(train="", dev="", test="", options=DEFAULTS, good=GOOD):
         write("train.conll", good + train)
@@ -181,7 +181,7 @@ def test_the_report_is_json(check):
 
 
 def screen_lines(arguments):
-    """The lines that `tfx-ner check` takes in a terminal of 80 columns."""
+    """The number of lines of `tfx-ner check` in a terminal of 80 columns."""
     result = CliRunner().invoke(check_command, arguments, env={"COLUMNS": "80"})
     return sum(max(1, -(-len(line) // 80)) for line in result.output.splitlines())
 

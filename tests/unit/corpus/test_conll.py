@@ -1,4 +1,4 @@
-"""CoNLL columns, as real files have them."""
+"""Reading CoNLL columns in the variants of real files."""
 
 import pytest
 

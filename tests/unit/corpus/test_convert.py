@@ -1,4 +1,4 @@
-"""Converting between formats keeps tokens and entities, reports what is lost, and overwrites nothing."""
+"""Converting between formats preserves tokens and entities, reports losses, and overwrites no file."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def sentences(draw):
 
 
 def write_gliner(path, corpus):
-    """The source of the round trips: a format that holds tokens and spans as they are."""
+    """Writes the source of a round trip in GLiNER's format, which has tokens and spans."""
     entries = [
         {"tokenized_text": tokens, "ner": [[start, end - 1, label] for start, end, label in spans]}
         for tokens, spans in corpus

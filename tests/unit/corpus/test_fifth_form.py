@@ -1,4 +1,4 @@
-"""A form that no test has used before gives the same entities as its IOB2 twin."""
+"""Input in an unusual tag format has the entities of its IOB2 twin."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The corpus of a run: one folder's, or that of several spans, and what is evaluated on."""
+"""The corpus of a run, from one folder or several spans, and its evaluation split."""
 
 import os
 
@@ -13,7 +13,7 @@ LINE = "Ada\tB-PER\n\n"
 
 @pytest.fixture
 def corpus(write, tmp_path):
-    """The corpus in files of these names, below a folder `data`."""
+    """A function that creates files in a folder `data` and returns the corpus found there."""
 
     def make(*names, **choice):
         for name in names:

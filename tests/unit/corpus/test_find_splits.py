@@ -1,4 +1,4 @@
-"""Which files are which split."""
+"""Assigning files to splits by their names."""
 
 import os
 
@@ -10,7 +10,7 @@ from components.errors import UserError
 
 @pytest.fixture
 def found(write, tmp_path):
-    """The splits found in a folder of files of these names, as names again, and the notes."""
+    """A function that creates files and returns their names by split, and the splits."""
 
     def find(*names):
         for name in names:

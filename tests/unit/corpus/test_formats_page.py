@@ -1,4 +1,4 @@
-"""Each sample in docs/formats.md is detected as its format and has the entities that one reads in it."""
+"""Each sample in docs/formats.md is detected as its format and has the entities that its text shows."""
 
 import re
 from pathlib import Path

@@ -17,7 +17,7 @@ HANGUL = parse_granularity("Hangul")
 
 
 def entry(number, text, *entities):
-    """A line of JSON: a text that differs by its number, and entities given as (surface, type)."""
+    """A JSON line with a numbered text and entities given as (surface, type)."""
     spans = [
         [text.index(surface), text.index(surface) + len(surface), label]
         for surface, label in entities

@@ -1,4 +1,4 @@
-"""Habits of corpora in practice: detected, reported, and overruled by a setting."""
+"""Variants of corpora in practice: detected, reported, and overridden by a setting."""
 
 import json
 
@@ -22,7 +22,7 @@ def columns(tags, separator=" "):
 
 
 @pytest.mark.parametrize(
-    ("tags", "told"),
+    ("tags", "reported"),
     [
         ("B-PER E-PER O S-LOC", ""),
         ("B_PER I_PER O B_LOC", "B_PER"),
@@ -31,11 +31,11 @@ def columns(tags, separator=" "):
         ("B-PER I-PER 0 B-LOC", "0 for O"),
     ],
 )
-def test_unusual_tag_formats_are_read_and_reported(write, tags, told):
+def test_unusual_tag_formats_are_read_and_reported(write, tags, reported):
     path = write("a.conll", columns(tags) * 3)
     splits = find_splits(path)
     assert [sentence.spans for sentence in read_sentences(path)] == [ADA] * 3
-    assert told in " ".join(make_plan(splits).notes)
+    assert reported in " ".join(make_plan(splits).notes)
 
 
 def test_bare_tags_get_the_type_that_is_set(write):

@@ -1,4 +1,4 @@
-"""The stable split, and reading a corpus split by split."""
+"""Splitting by hash, and reading a corpus split by split."""
 
 from collections import Counter
 

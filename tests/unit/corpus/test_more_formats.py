@@ -1,4 +1,4 @@
-"""Each format is detected from its content and gives the entities that it holds."""
+"""Each format is detected from its content and read with its entities."""
 
 import json
 
@@ -45,7 +45,7 @@ def task(*annotations, **more):
 
 
 def annotation(*names, **more):
-    """An annotation of these names in "Ada met Bob."."""
+    """An annotation of the given names in "Ada met Bob."."""
     results = []
     for name in names:
         start = "Ada met Bob.".index(name)

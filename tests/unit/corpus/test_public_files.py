@@ -1,4 +1,4 @@
-"""Public files give the entities that their own project's reader finds in them.
+"""Public files are read with the entities of their own project's reader.
 
 The files are not in this repository: TFX_NER_PUBLIC_FILES names a folder with them.
 """

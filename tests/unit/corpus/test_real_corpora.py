@@ -1,4 +1,4 @@
-"""The real corpora are read whole and right; skipped where they are not."""
+"""Reading the real corpora completely and correctly; skipped without them."""
 
 import warnings
 from collections import Counter

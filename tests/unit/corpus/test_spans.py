@@ -1,4 +1,4 @@
-"""Spans of data: their numbers, versions and whether they are whole."""
+"""Spans of data: numbers, versions and completeness."""
 
 import os
 

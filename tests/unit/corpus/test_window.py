@@ -1,4 +1,4 @@
-"""Which spans a run takes."""
+"""The spans that a run uses."""
 
 import pytest
 from hypothesis import given

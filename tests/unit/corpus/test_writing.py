@@ -1,4 +1,4 @@
-"""What is written is read back, in every format and scheme."""
+"""Written files are read back in every format and scheme."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from components.ner.tags import SCHEMES
 from components.ner.tokens import text_of, tokenize
 
 TYPES = st.sampled_from(["PER", "creative-work", "Work of art"])
-# Not in a token: what ends it, a byte order mark that would begin the file, and NUL, which no text file has.
+# Not in a token: column and line separators, a byte order mark, which could start the file, and NUL.
 TOKENS = st.one_of(
     st.sampled_from(["", " ", "#", "-", "O", "# newdoc", "a\u2028b", "\x85"]),
     st.text(min_size=1, max_size=6),
@@ -66,7 +66,7 @@ def write_jsonl(file, sentences):
 
 
 def read_back(writer, sentences, name, *arguments):
-    """What the reader makes of what the writer writes."""
+    """Writes sentences and reads them back."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         with open(path, "w", encoding="utf-8", newline="\n") as file:
@@ -78,7 +78,7 @@ def read_back(writer, sentences, name, *arguments):
 @settings(max_examples=60)
 @given(st.lists(token_sentences(), min_size=1, max_size=4))
 def test_columns_are_read_back(scheme, sentences):
-    # The first sentence has every part of an entity in it, so that the scheme can be told.
+    # The first sentence has every kind of tag, so that the scheme can be detected.
     telling = Sentence(tuple("abcdef"), (Span(0, 3, "X"), Span(3, 4, "X"), Span(5, 6, "X")))
     got = read_back(write_conll, [telling, *sentences], "a.conll", scheme)
     assert [(s.tokens, s.spans) for s in got] == [

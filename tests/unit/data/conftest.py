@@ -1,4 +1,4 @@
-"""The generator is a program, not a package of the project: its folder is put on the path here."""
+"""Puts the folder of the corpus generator on the path; it is a program, not a package of the project."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ sys.path.insert(0, str(DATA))
 
 @pytest.fixture(scope="session")
 def corpus():
-    """Documents by split, as the program makes them."""
+    """The generated documents by split."""
     from starter_grammar.corpus import build
 
     return build()

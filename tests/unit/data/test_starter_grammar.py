@@ -1,4 +1,4 @@
-"""The grammar's parts: patterns, numerals, marks, articles, noise."""
+"""The parts of the grammar: patterns, numerals, marks, articles, noise."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_every_name_has_one_owner(name):
 
 
 def test_the_same_key_throws_the_same_dice():
-    # Written down, since other figures would mean another corpus on another Python.
+    # Fixed values, because other values would generate another corpus on another version of Python.
     dice = Dice("starter")
     assert [dice.between(0, 99) for _ in range(6)] == [94, 84, 16, 56, 16, 20]
 

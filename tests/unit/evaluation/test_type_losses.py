@@ -1,4 +1,4 @@
-"""Losses of single types against the serving model."""
+"""F1 losses of single types against the serving model."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from components.export.published_model import PublishedModel, find_version
 
 @pytest.fixture
 def version(tmp_path):
-    """Makes a folder that looks like a SavedModel."""
+    """A function that creates a folder that looks like a SavedModel."""
 
     def make(name):
         (tmp_path / name).mkdir(parents=True)

@@ -129,7 +129,7 @@ def test_the_page_marks_a_type_the_same_way_each_time():
 
 @pytest.mark.parametrize("form", output_formats.WRITERS)
 def test_output_starts_before_the_last_text_is_read(form):
-    """A stream of texts is not held back until its end."""
+    """A stream of texts is not buffered until its end."""
 
     def texts():
         yield TEXT, FOUND

@@ -1,4 +1,4 @@
-"""What a test kills at any moment: a run, a rollback, a promotion and prunings, one after the other.
+"""The program that a test kills at random moments: a run, a rollback, a promotion and prunings in turn.
 
 python -m tests.unit.history.busy FOLDER WEIGHTS
 """
@@ -27,7 +27,7 @@ def main(root: str, weights: str) -> None:
 
 
 def undo(folders) -> None:
-    """Ends a rollback, and lets the version serve that was rolled back."""
+    """Promotes the version that was rolled back, which ends the hold."""
     held = changes.load_hold(folders.withdrawn)
     if held and max(versions.versions(folders.live)) >= held.left:
         changes.rollback(folders, held.kept, "now", "me", "")

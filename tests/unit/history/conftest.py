@@ -1,4 +1,4 @@
-"""What the tests of the history share."""
+"""Fixtures of the tests of the run history."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Work folders as runs leave them, made without TFX: folders, ML Metadata, versions."""
+"""Workdirs with the folders, ML Metadata and versions of runs, created without TFX."""
 
 import os
 from dataclasses import replace
@@ -17,7 +17,7 @@ SCORES = {"precision": 0.75, "recall": 0.5, "f1": 0.6, "support": 8}
 
 
 class Past:
-    """Makes runs of two nodes: a Trainer, which may be cached, and a Pusher that publishes its model."""
+    """Creates runs of two nodes: a Trainer, which may be cached, and a Pusher that publishes its model."""
 
     def __init__(self, root, metadata=None):
         self.workdir = Workdir(root / "work", "ner")
@@ -27,7 +27,7 @@ class Past:
         self.count = len(self.store.get_contexts_by_type(TYPE))
 
     def record(self, **facts):
-        """A run that has begun."""
+        """Records the start of a run."""
         self.count += 1
         name = f"20260101-0000{self.count:02d}-000000"
         folder = self.workdir.runs / name
@@ -56,7 +56,10 @@ class Past:
         compared_with=None,
         **facts,
     ):
-        """A whole run; `cached` is the model of an earlier one, `compared_with` one that a resolver finds. Returns its model."""
+        """Creates a finished run and returns its model.
+
+        `cached` is the model of an earlier run, `compared_with` the baseline model of a resolver.
+        """
         record = self.record(**facts)
         name = record.facts.run
         context = self._context("pipeline_run", name)
@@ -100,7 +103,7 @@ class Past:
         return known.id if known else self._context("node", name)
 
     def _node(self, context, node, kind, key, work, inputs=(), cached=None):
-        """Runs a node as TFX does: the execution is known, then its folder is written, then both are done in one step."""
+        """Runs a node as TFX does: registers the execution, writes the folder, then publishes both in one step."""
         execution = self._begin(context, node, inputs, key)
         artifact = cached or pb.Artifact(
             type_id=self.store.put_artifact_type(pb.ArtifactType(name=kind))
@@ -147,7 +150,7 @@ class Past:
             self.store.put_execution(execution, [(artifact, event)], [])
 
     def running(self, **facts):
-        """A run that has not ended, with a node that ML Metadata takes to be running, and what that has written so far."""
+        """Creates an unfinished run with a node in state RUNNING and the node's incomplete output."""
         record = self.record(**facts)
         execution = self._begin(
             self._context("pipeline_run", record.facts.run), "Trainer", (), "model"

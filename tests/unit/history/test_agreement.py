@@ -1,4 +1,4 @@
-"""ML Metadata and the files: what agrees, what does not, what the next run clears away, and what pruning leaves."""
+"""Consistency of ML Metadata and the files: verify, clean-up by the next run, and pruning."""
 
 import os
 import re
@@ -149,7 +149,7 @@ def test_pruning_keeps_the_artifacts_of_published_versions(past):
 
 
 def paged(past, **facts):
-    """A run that leaves a page; its folder."""
+    """Creates a run with a report page and returns the page's folder."""
     past.run(**facts)
     run = runs.load_runs(past.store, past.workdir)[-1]
     folder = past.workdir.reports / run.name
@@ -226,7 +226,7 @@ def test_pruning_removes_the_artifacts_of_a_pruned_version(past):
 
 
 def test_pruning_removes_a_model_that_was_only_a_baseline(past):
-    """A resolver gives out what it found: the model that serves, beside the new one that is compared with it."""
+    """A resolver's execution has the baseline model as its output."""
     old = past.run()
     new = past.run(compared_with=old)
     past.run(cached=new, publish=False)

@@ -51,7 +51,7 @@ def test_kills_at_any_moment_leave_no_faults_and_no_incomplete_version(tmp_path)
     def look():
         while not done.is_set():
             serves = live / str(max(versions.versions(live), default="none"))
-            # Twice, for a version may be withdrawn and come back between two looks at it.
+            # Checked twice, because a version may be withdrawn and restored between two reads.
             if is_broken(serves) and is_broken(serves) or serves.name == "none":
                 broken.add(serves.name)
 

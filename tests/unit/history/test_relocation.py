@@ -1,4 +1,4 @@
-"""Workdirs that were moved or copied: ML Metadata follows, and a kill in between does no harm."""
+"""Moved and copied workdirs: ML Metadata is updated, also after a kill during the update."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_a_workdir_can_be_moved_to_any_path(work, tmp_path, place):
     target = (tmp_path / place).resolve()
     if target == tmp_path:
         target = tmp_path.with_name(f"{tmp_path.name}-above")
-        # A workdir that lay below its new path.
+        # A workdir below its new path.
         deep = target / "deep"
         move(carried, deep)
         update(deep)
@@ -193,7 +193,7 @@ STEPS = ("put_lineage_subgraph", "put_contexts", "write_location")
 def test_an_update_that_is_killed_is_completed_by_the_next_command(
     work, tmp_path, step, when, target
 ):
-    """A process that kills itself before or after each of its writes."""
+    """The process kills itself before or after each write."""
     carried = tmp_path / "carried"
     work.rename(carried)
     move(carried, tmp_path / target)
@@ -236,7 +236,7 @@ with workdir.locked():
 
 
 def test_a_copy_that_shares_a_database_server_with_the_original_is_refused(work, tmp_path):
-    """Played with the workdir's record of its database, for there need not be a server here."""
+    """Simulated with the workdir's record of its database, so that no server is needed."""
     shutil.copytree(work, tmp_path / "copy")
     copy, database = Workdir(tmp_path / "copy", "ner"), "mysql://db:3306/tfx_ner"
     copy.location_file.write_text(json.dumps({"path": str(work), "id": "1", "database": database}))

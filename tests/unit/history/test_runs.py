@@ -1,4 +1,4 @@
-"""The runs of a workdir, as ML Metadata has them and as a user reads them."""
+"""The runs of a workdir in ML Metadata and as printed."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from pipeline.history.runs import Facts
 
 
 def shown(show, *arguments, width=80):
-    """What is printed on a terminal of that width, line by line."""
+    """The lines printed on a terminal of the given width."""
     file = io.StringIO()
     show(Console(file=file, width=width, highlight=False), *arguments)
     return file.getvalue().splitlines()
@@ -159,7 +159,9 @@ def test_the_details_of_a_run_have_all_its_facts(past):
     past.run(reason="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000})
     first, run = runs.load_runs(past.store, past.workdir)
     changed = runs.changed_settings(past.workdir, first, run)
-    told = "\n".join(shown(tables.show_run, run, [], first, changed, past.workdir.runs / run.name))
+    printed = "\n".join(
+        shown(tables.show_run, run, [], first, changed, past.workdir.runs / run.name)
+    )
     for part in (
         "published",
         "new data",
@@ -171,7 +173,7 @@ def test_the_details_of_a_run_have_all_its_facts(past):
         "1 -> 2",
         "PER",
     ):
-        assert part in told
+        assert part in printed
 
 
 def test_a_workdir_without_runs_is_reported_in_one_line():

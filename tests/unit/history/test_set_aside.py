@@ -1,4 +1,4 @@
-"""Files of unknown origin: kept in a folder of their own, and removed after some days."""
+"""Files of unknown origin are set aside in a folder and removed after some days."""
 
 import json
 import time
@@ -51,7 +51,7 @@ def test_a_folder_with_the_number_of_another_nodes_execution_is_set_aside(past):
 
 
 def test_files_without_metadata_are_set_aside_and_not_deleted(past, tmp_path):
-    """A backup that was restored without its database."""
+    """As after restoring a backup without its database."""
     from pipeline import metadata_store
 
     model = past.run()

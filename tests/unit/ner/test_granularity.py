@@ -1,4 +1,4 @@
-"""The granularity of the tokenizer: its text, and the tokens that it gives."""
+"""The granularity of the tokenizer: its text form and its tokens."""
 
 import pytest
 from hypothesis import given

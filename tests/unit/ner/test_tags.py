@@ -1,4 +1,4 @@
-"""Tag schemes: what each reads and writes, and what conlleval makes of ill-formed tags."""
+"""Tag schemes: reading and writing each, and ill-formed tags as conlleval reads them."""
 
 import doctest
 import warnings
@@ -27,7 +27,7 @@ TYPES = st.sampled_from(["PER", "LOC", "creative-work", "O", "B-I"])
 
 @st.composite
 def spans_in(draw, longest=12):
-    """A sentence's length, and sorted disjoint spans in it."""
+    """The length of a sentence, and sorted disjoint spans in it."""
     length = draw(st.integers(0, longest))
     borders = sorted(draw(st.sets(st.integers(0, length), max_size=length + 1)))
     spans = [

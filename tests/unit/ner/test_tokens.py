@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from components.ner.tokens import is_space, tokenize
 
-# Characters of every kind that the patterns tell apart, and any others.
+# Characters of every class in the patterns, and arbitrary others.
 TEXTS = st.text(
     st.one_of(
         st.sampled_from(

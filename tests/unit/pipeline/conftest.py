@@ -1,4 +1,4 @@
-"""What the tests of the command line share."""
+"""Fixtures of the command-line tests."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Answer:
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -23,7 +23,7 @@ class Answer:
 
 @pytest.fixture
 def tfx_ner(monkeypatch, capsys):
-    """Runs a command in this process, as the program would."""
+    """A function that runs a command in this process."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["tfx-ner", *map(str, arguments)])
@@ -37,7 +37,7 @@ def tfx_ner(monkeypatch, capsys):
 
 @pytest.fixture
 def in_a_process():
-    """Runs Python statements in a fresh process at the project's root, and gives what they print."""
+    """A function that runs Python statements in a fresh process at the project's root and returns the output."""
 
     def run(statements):
         done = subprocess.run(

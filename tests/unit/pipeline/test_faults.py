@@ -62,11 +62,11 @@ def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(
     fill(small_disk, leave)
     with pytest.raises((OSError, UserError, metadata_store.StoreError)) as caught:
         runs.run(runs.RunRequest(settings, str(corpus(tmp_path)), "a"), console)
-    told = str(caught.value)
+    message = str(caught.value)
     assert (
-        ("No space left" in told or "disk is full" in told)
-        and "\n" not in told
-        and "INSERT" not in told
+        ("No space left" in message or "disk is full" in message)
+        and "\n" not in message
+        and "INSERT" not in message
     )
     (small_disk / "fill").unlink()
     with pytest.raises(UserError, match=r"a\.conll:2"):

@@ -17,43 +17,43 @@ def work(tmp_path):
 
 
 @pytest.fixture
-def told(tfx_ner, work):
+def run_command(tfx_ner, work):
     return lambda *arguments: tfx_ner(*arguments, "--workdir", work.root)
 
 
-def test_runs_are_listed_and_one_is_shown(told):
-    listed = told("runs")
+def test_runs_are_listed_and_one_is_shown(run_command):
+    listed = run_command("runs")
     assert (
         listed.code == 0 and listed.out.count("published") == 3 and "span 3 is whole" in listed.out
     )
-    assert told("runs", "--last", 1).out.count("published") == 1
-    one = told("runs", "20260101-000002")
+    assert run_command("runs", "--last", 1).out.count("published") == 1
+    one = run_command("runs", "20260101-000002")
     assert one.code == 0 and "span 2 is whole" in one.out and "training.epochs" in one.out
 
 
-def test_runs_as_json(told, tmp_path):
-    first = json.loads(told("runs", "--json", "-").out)["runs"][0]
+def test_runs_as_json(run_command, tmp_path):
+    first = json.loads(run_command("runs", "--json", "-").out)["runs"][0]
     assert first["reason"] == first["because"] == "by hand"  # because: the old name
-    assert told("runs", "20260101-000003", "--json", tmp_path / "a.json").code == 0
+    assert run_command("runs", "20260101-000003", "--json", tmp_path / "a.json").code == 0
     one = json.loads((tmp_path / "a.json").read_text())
     assert one["before_it"] == "20260101-000002-000000"
     assert one["changed_settings"] == {"training.epochs": {"before": 2, "now": 3}}
 
 
-def test_verify_ends_with_exit_code_1_if_there_is_a_fault(told, work):
-    assert told("runs", "verify").code == 0
+def test_verify_ends_with_exit_code_1_if_there_is_a_fault(run_command, work):
+    assert run_command("runs", "verify").code == 0
     (work.serving / ".partial-1").mkdir()
-    answer = told("runs", "verify")
+    answer = run_command("runs", "verify")
     assert answer.code == 1 and "an unfinished copy. The next run removes it" in answer.out
-    assert json.loads(told("runs", "verify", "--json", "-").out)["faults"]
+    assert json.loads(run_command("runs", "verify", "--json", "-").out)["faults"]
 
 
-def test_rollback_promote_release_and_prune_change_the_versions(told, work):
+def test_rollback_promote_release_and_prune_change_the_versions(run_command, work):
     first, second, third = work.versions.all
-    assert told("models", "rollback", "--reason", "bad").out.startswith(
+    assert run_command("models", "rollback", "--reason", "bad").out.startswith(
         f"version {second} serves; {third} is in "
     )
-    listed = told("models")
+    listed = run_command("models")
     assert (
         "withdrawn" in listed.out
         and "Held since the rollback" in listed.out
@@ -61,20 +61,22 @@ def test_rollback_promote_release_and_prune_change_the_versions(told, work):
     )
     states = {
         one["version"]: one["state"]
-        for one in json.loads(told("models", "list", "--json", "-").out)["models"]
+        for one in json.loads(run_command("models", "list", "--json", "-").out)["models"]
     }
     assert states == {first: "fallback", second: "serving", third: "withdrawn"}
     assert (
-        told("models", "promote", third).out
+        run_command("models", "promote", third).out
         == f"version {third} serves, and what runs publish goes live again\n"
     )
-    told("models", "rollback", first)
-    assert told("models", "release").out.startswith("released; it was held since the rollback")
-    assert told("models", "prune", "--keep", 0).out == f"removed {second}, {third}\n"
+    run_command("models", "rollback", first)
+    assert run_command("models", "release").out.startswith(
+        "released; it was held since the rollback"
+    )
+    assert run_command("models", "prune", "--keep", 0).out == f"removed {second}, {third}\n"
 
 
-def test_the_details_of_a_version_have_its_run_and_data(told, work):
-    answer = told("models", "list", work.versions.all[1])
+def test_the_details_of_a_version_have_its_run_and_data(run_command, work):
+    answer = run_command("models", "list", work.versions.all[1])
     assert all(
         part in answer.out
         for part in ("20260101-000002", "span 2 is whole", "toy, /data/toy", "PER")
@@ -96,8 +98,8 @@ def test_the_details_of_a_version_have_its_run_and_data(told, work):
         (("models", "list", 5), "there is no version 5"),
     ],
 )
-def test_an_impossible_request_is_reported_in_one_line(told, arguments, message):
-    answer = told(*arguments)
+def test_an_impossible_request_is_reported_in_one_line(run_command, arguments, message):
+    answer = run_command(*arguments)
     assert answer.code == 2 and message in answer.err and answer.err.count("\n") == 1
 
 

@@ -148,7 +148,7 @@ def test_the_figures_go_to_a_file_or_to_standard_output(tfx_ner, workdir, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nothing"], f"nothing: no such run; expected one of {OLD}, {NEW}"),
         (["2026"], f"2026: 2 runs begin with it; expected one of {OLD}, {NEW}"),
@@ -156,9 +156,9 @@ def test_the_figures_go_to_a_file_or_to_standard_output(tfx_ner, workdir, tmp_pa
         (["--json", "/no/such/folder/x.json"], "/no/such/folder/x.json: cannot write there"),
     ],
 )
-def test_a_missing_run_or_report_is_reported_in_one_line(tfx_ner, workdir, arguments, told):
+def test_a_missing_run_or_report_is_reported_in_one_line(tfx_ner, workdir, arguments, message):
     answer = tfx_ner("report", *arguments, "--workdir", workdir)
-    assert answer.code == 2 and told in answer.err and answer.err.count("\n") == 1
+    assert answer.code == 2 and message in answer.err and answer.err.count("\n") == 1
 
 
 def test_a_folder_without_reports_is_reported_in_one_line(tfx_ner, tmp_path):

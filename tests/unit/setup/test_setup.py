@@ -1,4 +1,4 @@
-"""What requirements/setup.sh does with what it finds. Its uv writes down what it is told to do, and does nothing."""
+"""requirements/setup.sh with a fake uv that records its calls."""
 
 import shutil
 
@@ -34,7 +34,7 @@ def checkout(machine, project, tmp_path):
     return folder
 
 
-def told(machine, word):
+def uv_calls(machine, word):
     """The calls of uv that hold this word."""
     log = machine.home / "uv.log"
     return [line for line in log.read_text().splitlines() if word in line] if log.exists() else []
@@ -54,7 +54,7 @@ def test_installs_the_lock_of_the_machines_stack(machine, checkout, glibc, versi
     machine.program("getconf", f"echo glibc {glibc}")
     machine.python(version)
     set_up(machine, checkout)
-    assert told(machine, "sync") == [
+    assert uv_calls(machine, "sync") == [
         f"pip sync --quiet --compile-bytecode --require-hashes requirements/{lock}"
     ]
 
@@ -62,9 +62,9 @@ def test_installs_the_lock_of_the_machines_stack(machine, checkout, glibc, versi
 def test_a_second_call_installs_nothing(machine, checkout):
     machine.python("3.10")
     set_up(machine, checkout)
-    calls = len(told(machine, ""))
+    calls = len(uv_calls(machine, ""))
     assert set_up(machine, checkout).stderr == ""
-    assert len(told(machine, "")) == calls
+    assert len(uv_calls(machine, "")) == calls
 
 
 def test_a_changed_lock_is_installed(machine, checkout):
@@ -73,7 +73,7 @@ def test_a_changed_lock_is_installed(machine, checkout):
     with open(checkout / "requirements/tfx-1.16.txt", "a") as lock:
         lock.write("# changed\n")
     set_up(machine, checkout)
-    assert len(told(machine, "sync")) == 2
+    assert len(uv_calls(machine, "sync")) == 2
 
 
 def test_a_changed_entry_point_is_installed(machine, checkout):
@@ -82,7 +82,7 @@ def test_a_changed_entry_point_is_installed(machine, checkout):
     metadata = checkout / "pyproject.toml"
     metadata.write_text(metadata.read_text().replace("[tool.pytest", "# changed\n[tool.pytest"))
     set_up(machine, checkout)
-    assert len(told(machine, "sync")) == 2
+    assert len(uv_calls(machine, "sync")) == 2
 
 
 def test_a_changed_tool_setting_installs_nothing(machine, checkout):
@@ -91,7 +91,7 @@ def test_a_changed_tool_setting_installs_nothing(machine, checkout):
     with open(checkout / "pyproject.toml", "a") as tools:
         tools.write("# changed\n")
     set_up(machine, checkout)
-    assert len(told(machine, "sync")) == 1
+    assert len(uv_calls(machine, "sync")) == 1
 
 
 def test_missing_headers_are_taken_from_debians_package(machine, checkout):
@@ -120,7 +120,7 @@ def test_an_environment_of_another_python_is_created_again(machine, checkout):
     machine.program("python", "echo another", checkout / ".venv/bin")
     (checkout / ".venv/setup.stamp").unlink()
     set_up(machine, checkout)
-    assert len(told(machine, "venv --quiet")) == 2
+    assert len(uv_calls(machine, "venv --quiet")) == 2
 
 
 def test_an_environment_of_the_same_python_is_reused(machine, checkout):
@@ -128,7 +128,7 @@ def test_an_environment_of_the_same_python_is_reused(machine, checkout):
     set_up(machine, checkout)
     (checkout / ".venv/setup.stamp").unlink()
     set_up(machine, checkout)
-    assert len(told(machine, "venv --quiet")) == 1
+    assert len(uv_calls(machine, "venv --quiet")) == 1
 
 
 def test_an_install_that_failed_is_tried_again(machine, checkout):
@@ -141,13 +141,13 @@ def test_an_install_that_failed_is_tried_again(machine, checkout):
     assert machine.run("requirements/setup.sh", cwd=checkout).returncode != 0
     uv.write_text(works)
     set_up(machine, checkout)
-    assert len(told(machine, "sync")) == 3
+    assert len(uv_calls(machine, "sync")) == 3
 
 
 def test_uv_downloads_a_python_if_there_is_no_suitable_interpreter(machine, checkout, tmp_path):
     downloaded = machine.python("3.10", tmp_path / "downloaded")
     set_up(machine, checkout, UV_HAS_PYTHON=str(downloaded))
-    assert told(machine, "venv")[0].endswith(f"--python {downloaded} .venv")
+    assert uv_calls(machine, "venv")[0].endswith(f"--python {downloaded} .venv")
 
 
 @pytest.mark.parametrize(
@@ -169,4 +169,4 @@ def test_without_a_compiler_zig_is_used(machine, checkout):
     machine.python("3.10")
     (machine.programs / "c++").unlink()
     set_up(machine, checkout)
-    assert [line.split()[-1] for line in told(machine, "--target")] == ["requirements/zig.txt"]
+    assert [line.split()[-1] for line in uv_calls(machine, "--target")] == ["requirements/zig.txt"]

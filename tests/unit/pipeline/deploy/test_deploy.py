@@ -1,4 +1,4 @@
-"""What starts the schedule elsewhere: systemd, Kubernetes and Airflow call the command line with options that it has."""
+"""The deployment files of the schedule: systemd, Kubernetes and Airflow call existing options."""
 
 import contextlib
 import itertools
@@ -56,7 +56,7 @@ def cron_job():
 
 @pytest.fixture(scope="module")
 def dag():
-    """What the DAG gives to Airflow, which is played here: its own particulars, and those of its tasks in their order."""
+    """The arguments of the DAG and of its tasks in order, recorded by a fake Airflow."""
     operators, dags, order = [], [], []
 
     class Operator:
@@ -184,7 +184,7 @@ def test_the_units_allow_writing_to_the_workdir_only(unit, settings):
 
 @pytest.mark.parametrize("name", [*UNITS, "tfx-ner-retrain.timer"])
 def test_systemd_accepts_the_unit(tmp_path, name):
-    """With a program that is there in place of tfx-ner: systemd looks for it."""
+    """With an existing program in place of tfx-ner, because systemd checks that it exists."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("needs systemd-analyze: Debian's package systemd")
     for path in (DEPLOY / "systemd").iterdir():
@@ -265,7 +265,7 @@ def test_airflow_reads_the_dag(tmp_path):
 
 
 def test_the_dockerfile_copies_existing_files_and_runs_as_a_user():
-    """As far as that can be told without Docker: it copies what the repository has, ends as the program, and not as root."""
+    """Checked without Docker: copied files exist, the entry point is the program, and the user is not root."""
     root = DEPLOY.parents[1]
     instructions = [
         line.split(maxsplit=1)

@@ -1,4 +1,4 @@
-"""`tfx-ner compile`: what kfp makes of the plan, and what kfp reads in it."""
+"""`tfx-ner compile`: the compiled file and the pipeline that kfp loads from it."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ from pipeline.nodes import STEPS
 BESIDE = Path(__file__).resolve().parents[4] / ".venv-kubeflow"
 PLACES = ("--data", "/srv/ner/data", "--workdir", "/srv/ner/work")
 IMAGE = "registry.example.org/tfx-ner:1"
-# Loads it as a component, as whoever gives it to Kubeflow does, and compiles it again as a step of another pipeline.
+# Loads the file as a component, as a submitting client does, and compiles it again as a step of another pipeline.
 LOAD = """
 import json, sys
 from kfp import components, compiler, dsl

@@ -246,7 +246,7 @@ def test_the_unit_of_the_development_server_uses_existing_options(unit):
 
 @pytest.mark.parametrize("name", ["tensorflow-serving-ner.service", "tfx-ner-serve.service"])
 def test_systemd_accepts_the_unit(deploy, tmp_path, name):
-    """With a program that is there in place of the server: systemd looks for it."""
+    """With an existing program in place of the server, because systemd checks that it exists."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("needs systemd-analyze: Debian's package systemd")
     text = (deploy / "systemd" / name).read_text(encoding="utf-8")
