@@ -1,4 +1,4 @@
-"""Outcomes of runs, made up."""
+"""Synthetic outcomes of runs."""
 
 from components.progress import NodeEnded
 from pipeline.outcome import Outcome
@@ -7,7 +7,7 @@ SCORES = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 1234}
 
 
 def make_outcome(**fields) -> Outcome:
-    """An outcome that published version 17; `fields` replace its own."""
+    """An outcome that published version 17, with `fields` replaced."""
     return Outcome(
         **{
             "overall": SCORES,

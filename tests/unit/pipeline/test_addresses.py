@@ -1,4 +1,4 @@
-"""Addresses as s3://bucket/key where a path of this machine is needed: one line, and no folder of such a name."""
+"""Addresses such as s3://bucket/key for options that need a local path: an error in one line, and no folder of that name."""
 
 import pytest
 

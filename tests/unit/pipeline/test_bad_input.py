@@ -1,4 +1,4 @@
-"""Bad input and usage: each kind ends with exit code 2 and one line that says what is wrong, without TFX."""
+"""Bad input and usage: each kind ends with exit code 2 and one line that names the error, without TFX."""
 
 import sys
 
@@ -12,7 +12,7 @@ def entry(*spans):
     return '{"text": "Ada spoke", "entities": [' + ", ".join(map(str, spans)) + "]}\n"
 
 
-# Of the file given as --data: its name, its content, and what the message says.
+# The file given as --data: name, content, and text of the message.
 BAD_DATA = {
     "an empty file": ("a.conll", "", "nothing but blank lines"),
     "only blank lines": ("a.conll", "\n\n \n", "nothing but blank lines"),
@@ -46,7 +46,7 @@ BAD_DATA = {
 
 @pytest.fixture
 def refused(tfx_ner):
-    """The one line that a command is refused with."""
+    """A function that runs a command that must be refused, and returns its error line."""
 
     def refusal(*arguments):
         loaded = {*sys.modules}
@@ -266,7 +266,7 @@ USAGE = {
 
 @pytest.fixture
 def folder(write, tmp_path):
-    """A folder with one of each of what the cases need."""
+    """A folder with the files that the cases need."""
     write("good.conll", CORPUS)
     write("bad.conll", "Ada\tPER\n")
     write("only-test/test.conll", CORPUS)

@@ -1,4 +1,4 @@
-"""The configuration: from YAML, with assignments on top, checked, and kept without the password."""
+"""The configuration: read from YAML and assignments, validated, and dumped without the password."""
 
 import pytest
 
@@ -202,7 +202,7 @@ def test_every_setting_has_a_description():
     assert [name for name, text in descriptions(Config) if not text] == []
 
 
-# The second keeps TFX from packing itself, 50 MB a step in the temporary folder, for workers that have it.
+# The second option prevents TFX from packaging itself, 50 MB per step, for workers that have it.
 LOCAL = ("--runner=FnApiRunner", "--sdk_container_image=none")
 
 
@@ -248,7 +248,7 @@ def test_keys_are_listed_for_groups_only():
 
 @pytest.fixture
 def renamed_keys(monkeypatch):
-    """A release in which training.epochs and scheme have just got their names, and model.gates has gone."""
+    """A release that has renamed training.epochs and scheme and removed model.gates."""
     monkeypatch.setattr(
         settings, "RENAMED_KEYS", {"training.passes": "training.epochs", "notation": "scheme"}
     )

@@ -1,4 +1,4 @@
-"""What a user sees of a run, and that the libraries' own lines go to the log."""
+"""The console output of a run, and the log of the libraries' output."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def shown(screen):
 
 @pytest.fixture
 def console(screen):
-    """A run's console that listens to progress and writes to the screen."""
+    """The console of a run, which receives the events and writes to the screen."""
     console = RunConsole(screen)
     with progress.listening(console.handle):
         yield console

@@ -1,4 +1,4 @@
-"""Lengths of time as users write them."""
+"""Durations as users write them."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The temporary folder of a process that may not tear its libraries down."""
+"""The temporary folder of a process that exits without finalizing its libraries."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A full disk, a read-only folder, a clock set back: one clear line, nothing lost, and the next time it works."""
+"""A full disk, a read-only folder, a clock set back: one error line, no loss, and the next run succeeds."""
 
 import datetime
 import os
@@ -17,7 +17,7 @@ from tests.unit.history.past import Past
 
 
 def mount(*arguments):
-    """Mounts, or skips the test where that is not allowed."""
+    """Mounts a file system; skips the test if that is not permitted."""
     done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"cannot mount here: {done.stderr.strip()}")
@@ -25,7 +25,7 @@ def mount(*arguments):
 
 @pytest.fixture
 def unmounted():
-    """Unmounts these folders at the end."""
+    """A list of folders to unmount after the test."""
     mounted = []
     yield mounted
     for folder in mounted:
@@ -34,7 +34,7 @@ def unmounted():
 
 @pytest.fixture
 def small_disk(tmp_path, unmounted):
-    """A disk of 400 kB."""
+    """A file system of 400 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount("-t", "tmpfs", "-o", "size=400k", "tmpfs", folder)
@@ -43,7 +43,7 @@ def small_disk(tmp_path, unmounted):
 
 
 def fill(folder, leave):
-    """Fills the disk but for `leave` bytes."""
+    """Fills the file system except for `leave` bytes."""
     status = os.statvfs(folder)
     (folder / "fill").write_bytes(b"x" * max(0, status.f_bavail * status.f_bsize - leave))
 
@@ -75,7 +75,7 @@ def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(
 
 @pytest.fixture
 def read_only(past, unmounted):
-    """The serving folder, which can only be read until `mount -o remount,rw`."""
+    """The serving folder, read-only until `mount -o remount,rw`."""
     past.run()
     past.run()
     folder = past.workdir.serving

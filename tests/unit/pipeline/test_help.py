@@ -1,4 +1,4 @@
-"""Help, and that nothing a user waits for imports more than it needs: so help appears at once."""
+"""Help texts, and the imports of commands that must be fast."""
 
 import pytest
 

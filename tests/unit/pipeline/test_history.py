@@ -1,4 +1,4 @@
-"""`tfx-ner runs` and `tfx-ner models` as a user calls them."""
+"""The `tfx-ner runs` and `tfx-ner models` commands."""
 
 import json
 
@@ -9,7 +9,7 @@ from tests.unit.history.past import Past
 
 @pytest.fixture
 def work(tmp_path):
-    """A work folder in which three runs published a version each."""
+    """A workdir with three runs that published a version each."""
     past = Past(tmp_path)
     for reason in ("by hand", "span 2 is whole", "span 3 is whole"):
         past.run(reason=reason)

@@ -143,7 +143,7 @@ def test_the_model_and_the_version_can_be_named(tfx_ner, model):
 
 
 def on_a_terminal(url, path, **streams):
-    """What the program writes to a terminal of its own, which `streams` names it as."""
+    """Returns the output of the program with `streams` connected to a pseudo-terminal."""
     ours, theirs = pty.openpty()
     command = [
         sys.executable,

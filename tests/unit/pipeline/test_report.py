@@ -1,4 +1,4 @@
-"""The report of a run: put together, written, found again and compared; without TFX."""
+"""The report of a run: assembled, written, located and compared, without TFX."""
 
 import json
 from dataclasses import replace
@@ -42,7 +42,7 @@ def named(run, seed=1):
 
 @pytest.fixture
 def workdir(tmp_path):
-    """A work folder with the reports of two runs."""
+    """A workdir with the reports of two runs."""
     for seed, run in enumerate((OLD, NEW)):
         report.write(named(run, seed), tmp_path / "reports")
     return tmp_path

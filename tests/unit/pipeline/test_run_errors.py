@@ -1,4 +1,4 @@
-"""What a run makes of the errors of its nodes, and how two runs are kept apart."""
+"""Errors of nodes as a run reports them, and the lock of the workdir."""
 
 import os
 

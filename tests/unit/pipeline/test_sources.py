@@ -1,4 +1,4 @@
-"""Hashes of the project's sources: what a step depends on changes its hash, nothing else does."""
+"""Hashes of the project's sources: a step's hash changes with the modules it imports and with no others."""
 
 import ast
 import shutil
@@ -24,7 +24,7 @@ ENTRIES = (
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """A copy of the sources that the hashes are of."""
+    """A copy of the hashed sources."""
     for name in ("components", "serving"):
         shutil.copytree(ROOT / name, tmp_path / name)
     monkeypatch.setattr(code_hash, "_ROOT", tmp_path)
@@ -128,7 +128,7 @@ def test_imports_within_functions_are_followed():
 
 
 def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
-    """What no entry reaches must be something that no step runs."""
+    """Modules that no entry reaches must not be run by any step."""
     hashed = {
         constant.value
         for node in ast.walk(ast.parse((ROOT / "pipeline" / "graph.py").read_text()))
@@ -149,7 +149,7 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
     after_the_run = {name for name in modules if name.startswith("components.report.page")} | {
         "components.report.card"
     }
-    # A resolver looks anew each time, cached or not.
+    # A resolver runs every time and is never cached.
     resolvers = {"components.evaluation.resolvers"}
     launches_nodes = {f"components.compat.{name}_private" for name in ("tfx", "beam")}
     assert modules - covered == by_commands_only | after_the_run | resolvers | launches_nodes

@@ -1,4 +1,4 @@
-"""From the settings about spans to the corpus that a run surveys."""
+"""The settings about spans and the corpus that a run reads."""
 
 import pytest
 

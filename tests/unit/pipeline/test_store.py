@@ -1,4 +1,4 @@
-"""Where ML Metadata lives: each kind of store, and one that cannot be opened."""
+"""The stores of ML Metadata: each kind, and stores that cannot be opened."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ HOLD = (
 
 @pytest.fixture
 def connection(tmp_path):
-    """The connection that settings make."""
+    """A function that returns the connection of given settings."""
 
     def connect(*assignments):
         settings = load(None, [f"metadata.{assignment}" for assignment in assignments], {}).metadata

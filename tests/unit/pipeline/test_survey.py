@@ -1,4 +1,4 @@
-"""The look at a corpus before a run."""
+"""The preflight check of a corpus before a run."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`tfx-ner run --until`: what is said of a run that stops early, and what is refused."""
+"""`tfx-ner run --until`: the outcome of a partial run, and refused options."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What the tests of publishing share."""
+"""Fixtures of the publishing tests."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from components.publishing.versions import Folders
 
 @pytest.fixture
 def model(tmp_path):
-    """Makes a folder like a SavedModel with the given weights."""
+    """A function that creates a folder like a SavedModel with given weights."""
 
     def make(weights="1"):
         folder = tmp_path / f"model-{weights}"

@@ -1,4 +1,4 @@
-"""Canaries: their folders, and the models that servers of `models.config` see."""
+"""Canaries: their folders, and the models in `models.config`."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def numbered_from_one(monkeypatch):
 
 @pytest.fixture
 def publish(model, folders):
-    """Publishes a model with the given weights."""
+    """A function that publishes a model with given weights."""
 
     def publish(weights, as_canary=True, **more):
         return changes.publish(model(weights), folders, as_canary, **more)
@@ -35,7 +35,7 @@ def configured(folders):
 
 
 def served(folders):
-    """The version that servers of `ner` and of `ner-canary` give."""
+    """The versions that `ner` and `ner-canary` serve."""
     return tuple(max(versions.versions(base)) for base in (folders.live, folders.canary))
 
 
@@ -163,7 +163,7 @@ def test_a_version_is_copied_without_hard_links(publish, folders, monkeypatch, w
 
 
 def labelled(folders, model, stable, on_trial, live):
-    """A folder of versions as an earlier release left it, with labels in use."""
+    """Creates a folder of versions with labels, as an earlier release did."""
     for number in live:
         shutil.copytree(model(str(number)), folders.live / str(number))
     labels = {"stable": stable, "canary": on_trial, "base_path": "/models/ner"}

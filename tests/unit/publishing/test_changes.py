@@ -1,4 +1,4 @@
-"""Rollback, promotion, release and pruning, also when they are killed."""
+"""Rollback, promotion, release and pruning, and kills during them."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from components.publishing.versions import Folders
 
 @pytest.fixture
 def published(model, folders, monkeypatch):
-    """Publishes so many models, as versions 1, 2, 3 …"""
+    """A function that publishes a number of models, as versions 1, 2, 3 …"""
     monkeypatch.setattr(changes.time, "time", lambda: 1)
 
     def publish_them(count, **more):
@@ -61,7 +61,7 @@ def test_rollback_to_a_withdrawn_version(published, folders):
 
 
 def test_rollback_changes_the_serving_version_once(published, folders, monkeypatch):
-    """A server that looks after each rename sees the old version, and then the new one."""
+    """After each rename the folder has the old or the new version."""
     published(5)
     seen, rename = [], Path.rename
 

@@ -1,4 +1,4 @@
-"""Made-up reports for tests, of a model with a chosen error rate."""
+"""Synthetic reports of a model with a chosen error rate."""
 
 import random
 from dataclasses import replace
@@ -39,7 +39,7 @@ NAMES = "Basel Ada Byron Zoë Lindqvist Northlight Köln Meridian Blue Cedar Har
 
 
 def corpus(types, sentences, seed, words=WORDS, names=NAMES, name="test"):
-    """Sentences of made-up words with entities among them."""
+    """Sentences of synthetic words with entities."""
     chance = random.Random(seed)
     made = []
     for number in range(sentences):
@@ -55,7 +55,7 @@ def corpus(types, sentences, seed, words=WORDS, names=NAMES, name="test"):
 
 
 def found(sentence, types, wrong, chance):
-    """What a model finds in a sentence that is wrong about a share of the entities, and its scores."""
+    """The entities and scores predicted in a sentence by a model with a share of errors."""
     spans, scores = [], []
     for span in sentence.spans:
         if chance.random() >= wrong:
@@ -89,10 +89,10 @@ def figures(
     Args:
       types: entity types.
       sentences: of the evaluated split.
-      wrong: the share of entities that the model gets wrong; 1 and more: it finds nothing.
-      words, names: what sentences are made of.
-      before: whether there is a model that serves, and runs before.
-      text: what to make of every name, reason, path and value.
+      wrong: the share of entities that the model predicts wrongly; from 1 on it predicts no entity.
+      words, names: the words of the sentences.
+      before: whether there are a serving model and earlier runs.
+      text: a function applied to every name, reason, path and value.
     """
     chance = random.Random(seed)
     test = corpus(types, sentences, seed, words, names)

@@ -11,7 +11,7 @@ WORDS = ("Ada", "ada", "ADA", "New", "York", "iPhone", "42", ".")
 
 @st.composite
 def spans(draw, tokens):
-    """Disjoint spans in a sentence of so many tokens."""
+    """Disjoint spans in a sentence of a given number of tokens."""
     borders = sorted(draw(st.sets(st.integers(0, tokens), max_size=8)))
     return tuple(
         Span(start, end, draw(st.sampled_from(TYPES)))
@@ -22,7 +22,7 @@ def spans(draw, tokens):
 
 @st.composite
 def predictions(draw, at_most=6):
-    """Labelled sentences beside predictions; a true entity is often among the found ones."""
+    """Labelled sentences with predictions, which often contain a true entity."""
     made = []
     for number in range(draw(st.integers(0, at_most))):
         tokens = tuple(draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=10)))

@@ -18,7 +18,7 @@ COUNTS = st.lists(
 
 
 def sentences(number, right, seed=1):
-    """Counts of sentences with an entity each, which is found with the probability `right`."""
+    """Counts of sentences with one entity each, predicted with probability `right`."""
     chance = random.Random(seed)
     return [PRF(1, 0, 0) if chance.random() < right else PRF(0, 1, 1) for _ in range(number)]
 

@@ -70,7 +70,7 @@ def test_reports_of_format_1_are_still_read():
         if not isinstance(value, dict):
             return value
         is_curve = set(value) == {"support", "predicted", "correct"}
-        # Outcomes and curves had these names; SemEval's schemes and examples keep them.
+        # The old names in outcomes and curves, which SemEval's schemes and the examples still have.
         kept = set() if is_curve else {"predicted", "correct"}
         kept |= {"spurious"} if "possible" in value else set()
         kept |= set() if "disagreements" in value else {"threshold"}

@@ -35,7 +35,7 @@ def test_matches_equal_nervaluates(nervaluate, made):
 
 
 def moved(number, span, length):
-    """What a model could make of an entity: right, missed, another type, other borders, both, cut in two."""
+    """Possible predictions for an entity: correct, missed, wrong type, wrong boundary, both, split in two."""
     start, end, type_ = span.start, span.end, span.type
     other = "person" if type_ != "person" else "group"
     longer = Span(start, min(end + 1, length), type_)

@@ -23,7 +23,7 @@ VOID = {"meta", "link", "br", "input", "wbr"}
 
 
 class Page(HTMLParser):
-    """A page's elements, with a complaint about each that is not closed where it should be."""
+    """Parses a page and fails on elements that are not closed correctly."""
 
     def __init__(self, html):
         super().__init__()

@@ -34,7 +34,7 @@ def counts_of(score):
 
 
 def one(tokens, gold=(), found=(), scores=None, id="a:1"):
-    """A sentence of words, its true entities and the found ones."""
+    """A sentence with its true and predicted entities."""
     return Prediction(
         Sentence(tuple(tokens.split()), tuple(gold), id=id),
         tuple(found),

@@ -37,7 +37,7 @@ def text(part):
 
 
 def words(example_, side, entity):
-    """The words that are marked with an entity."""
+    """The words marked with an entity."""
     return "".join(
         piece.text
         for place in parts(example_)

@@ -1,4 +1,4 @@
-"""A machine that is not there: a PATH with a few of the real tools, and programs written for the test."""
+"""A simulated machine: a PATH with a few real tools and with programs written for the test."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ class Machine:
         name: str | None = None,
         headers: bool = True,
     ) -> Path:
-        """An interpreter that says it is of this version, and has every module, and its headers where `headers` says so."""
+        """Creates a fake interpreter of a version, with every module, and with headers if `headers` is true."""
         fits = f'[ "$3" = {version} ]' + ("" if headers else ' && [ "$4" != headers ]')
         body = f"""
         case $* in
@@ -60,7 +60,7 @@ class Machine:
     def run(
         self, *command: str, cwd: Path = PROJECT, **environment: str
     ) -> subprocess.CompletedProcess:
-        """Runs a command there; nothing of this process's environment reaches it."""
+        """Runs a command on the machine, without this process's environment."""
         return subprocess.run(
             command,
             cwd=cwd,

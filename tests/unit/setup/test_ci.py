@@ -1,4 +1,4 @@
-"""How .ci/run ends: the exit code, and the list of what ran and what was skipped. Its `make` only prints and fails on demand."""
+"""The exit code and the final lists of .ci/run, with a fake `make` that prints and fails on demand."""
 
 import shutil
 
@@ -16,7 +16,7 @@ esac
 
 @pytest.fixture
 def ci(machine, project, tmp_path):
-    """Runs .ci/run in a checkout of its own, as a user who is not root."""
+    """A function that runs .ci/run in its own checkout as a user other than root."""
     folder = tmp_path / "checkout"
     for name in (".ci/run", "requirements/stack.sh"):
         (folder / name).parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The lock files: every package pinned and hashed, nothing that names a machine."""
+"""The lock files: every package is pinned and hashed, and no machine is named."""
 
 import re
 from itertools import pairwise
@@ -21,7 +21,7 @@ def pinned(project, name):
 
 
 def direct(project, name):
-    """The packages that a .in file names, its included files' among them, in PyPI's normal form."""
+    """The normalized names of the packages in a .in file and the files it includes."""
     found = set()
     for line in (project / "requirements" / name).read_text().splitlines():
         if line.startswith("-r "):

@@ -1,4 +1,4 @@
-"""Which interpreter is taken (requirements/pick-python.sh). The versions are ones that no machine has."""
+"""The choice of an interpreter (requirements/pick-python.sh), with versions that no machine has."""
 
 import sys
 import sysconfig

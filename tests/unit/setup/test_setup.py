@@ -22,7 +22,7 @@ esac
 
 @pytest.fixture
 def checkout(machine, project, tmp_path):
-    """A copy of what set-up reads, with a uv in place, on a machine with a compiler."""
+    """A copy of the files that set-up reads, with a fake uv, on a machine with a compiler."""
     folder = tmp_path / "checkout"
     shutil.copytree(project / "requirements", folder / "requirements")
     for name in ("setup.py", "pyproject.toml"):
@@ -35,7 +35,7 @@ def checkout(machine, project, tmp_path):
 
 
 def uv_calls(machine, word):
-    """The calls of uv that hold this word."""
+    """The calls of uv that contain a word."""
     log = machine.home / "uv.log"
     return [line for line in log.read_text().splitlines() if word in line] if log.exists() else []
 
@@ -95,7 +95,7 @@ def test_a_changed_tool_setting_installs_nothing(machine, checkout):
 
 
 def test_missing_headers_are_taken_from_debians_package(machine, checkout):
-    """Without them uv would have to download a Python, which not every network allows."""
+    """Otherwise uv would have to download a Python, which not every network allows."""
     machine.python("3.10", headers=False)
     machine.program("apt-get", 'echo "$@" >>"$HOME/apt.log"')
     machine.program("dpkg-deb", "exit 0")

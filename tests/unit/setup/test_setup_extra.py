@@ -1,4 +1,4 @@
-"""What requirements/setup-extra.sh does with the optional parts, on a machine that lacks what they need."""
+"""requirements/setup-extra.sh on a machine that lacks what the optional parts need."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Which stack a machine takes (requirements/stack.sh)."""
+"""The choice of a stack (requirements/stack.sh)."""
 
 import pytest
 

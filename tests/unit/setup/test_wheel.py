@@ -1,4 +1,4 @@
-"""What a wheel holds, made the way a Beam worker makes it: from the source distribution."""
+"""The contents of a wheel built from the source distribution, as a Beam worker builds it."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ SHIPPED = ("data", "schema")
 
 
 def build(kind, project, target):
-    """Runs setuptools itself: pip would want the network, for an environment to build in."""
+    """Builds with setuptools directly, because pip would need the network for a build environment."""
     target.mkdir()
     program = f"import sys; from setuptools import build_meta; print(build_meta.build_{kind}(sys.argv[1]))"
     command = [sys.executable, "-c", program, target]

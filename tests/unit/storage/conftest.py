@@ -1,4 +1,4 @@
-"""Buckets that are folders of this machine, in place of storage elsewhere."""
+"""Local folders in place of remote buckets."""
 
 import pytest
 from pyarrow import fs
@@ -9,7 +9,7 @@ from components.storage.remote import Remote
 
 @pytest.fixture
 def bucket(tmp_path, monkeypatch):
-    """The address of a bucket, empty at first."""
+    """The address of an empty bucket."""
     (tmp_path / "elsewhere" / "bucket").mkdir(parents=True)
     system = fs.SubTreeFileSystem(str(tmp_path / "elsewhere"), fs.LocalFileSystem())
     monkeypatch.setattr(remote, "_file_system", lambda scheme, host: system)
@@ -25,7 +25,7 @@ def bucket(tmp_path, monkeypatch):
 
 @pytest.fixture
 def put(bucket, tmp_path):
-    """Writes a file in the bucket, by its name there."""
+    """A function that writes a file into the bucket."""
 
     def write(name, text="x\n"):
         path = tmp_path / "elsewhere" / "bucket" / name

@@ -17,7 +17,7 @@ from pipeline.workdir import Workdir
 
 @pytest.fixture
 def fetch(tmp_path):
-    """Fetches an address into the folder `copies`; gives where it lies, and what was said."""
+    """A function that fetches an address into the folder `copies`; returns the local path and the messages."""
 
     def run(place):
         said = []
@@ -28,13 +28,13 @@ def fetch(tmp_path):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """The user's cache."""
+    """The user's cache folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "tfx-ner"
 
 
 def age(copy: str, days: float) -> None:
-    """Makes the copy of a file one that was last used so many days ago."""
+    """Sets the last use of a copy to a number of days ago."""
     then = time.time() - days * 24 * 60 * 60
     os.utime(Path(copy).parent, (then, then))
 
@@ -142,7 +142,7 @@ def test_a_run_keeps_its_copies_in_the_workdir_and_records_the_addresses(put, bu
 
 @pytest.fixture
 def folders(tmp_path):
-    """A work folder's versions, two of them live."""
+    """The version folders of a workdir, with two live versions."""
     made = Folders(tmp_path / "live", tmp_path / "withdrawn")
     made.withdrawn.mkdir()
     for number in ("7", "8"):

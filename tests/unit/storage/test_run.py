@@ -14,7 +14,7 @@ from tests.unit.pipeline.made_outcomes import make_outcome
 
 @pytest.fixture
 def run(bucket, put, tmp_path, monkeypatch):
-    """Runs on s3://bucket/corpus, without the graph: it publishes a version, and keeps what it got to work with."""
+    """A function that runs on s3://bucket/corpus without the graph: publishes a version and records its request."""
     for split in ("train", "dev", "test"):
         put(f"corpus/{split}.conll", "Ada\tB-PER\nspoke\tO\n\n" * 9)
     seen = []

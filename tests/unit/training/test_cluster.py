@@ -1,4 +1,4 @@
-"""Who trains with whom, from TF_CONFIG."""
+"""The training cluster from TF_CONFIG."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is to run on Kubeflow Pipelines, by the configuration."""
+"""The plan of a Kubeflow pipeline from the configuration."""
 
 import pytest
 from hypothesis import given

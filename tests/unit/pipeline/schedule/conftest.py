@@ -36,12 +36,12 @@ cli.main()
 
 @dataclass
 class FakeTime:
-    """Time that passes only while somebody waits.
+    """A clock that advances only in waits.
 
     Attributes:
       events: Pairs of monotonic seconds and a function to call then.
-      jumps: Pairs of a condition and the seconds that pass as soon as it holds.
-      stops_at: Monotonic seconds after which `wait` says that the scheduler has to stop.
+      jumps: Pairs of a condition and the seconds by which the clock advances when it becomes true.
+      stops_at: Monotonic seconds after which `wait` returns that the scheduler must stop.
     """
 
     wall: datetime.datetime = datetime.datetime(2026, 11, 22, 2, 0, tzinfo=datetime.timezone.utc)
@@ -100,7 +100,7 @@ class Project:
         return path
 
     def plan(self, *endings):
-        """Says how the next runs end; see fake_run.py."""
+        """Sets the results of the next runs; see fake_run.py."""
         (self.folder / "calls.jsonl").unlink(missing_ok=True)
         (self.folder / "plan.json").write_text(json.dumps(endings))
 
@@ -133,7 +133,7 @@ class Project:
         return self.retraining.run_if_changed()
 
     def put_in_flight(self, result, **changes):
-        """Stores a run that has ended as one whose end nobody has recorded."""
+        """Stores a finished run as a run whose end was not recorded."""
         facts = {"trigger": result.trigger, "began": result.began, "log": result.log}
         facts |= {"runs": (), "versions": (), "inputs": result.inputs, **changes}
         self.schedule.update_state(in_flight=RunInFlight(**facts))
@@ -157,7 +157,7 @@ class Program:
         )
 
     def result(self):
-        """Exit code, standard output and standard error, once the process has ended."""
+        """Waits for the end of the process; returns exit code, standard output and standard error."""
         out, err = self.popen.communicate(timeout=TIMEOUT_SECONDS)
         return self.popen.returncode, out, err
 

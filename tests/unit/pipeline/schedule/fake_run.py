@@ -1,4 +1,4 @@
-"""A fake of `tfx-ner run` that ends as `plan.json` beside the workdir says, and records its arguments in `calls.jsonl`.
+"""A fake `tfx-ner run` that ends as `plan.json` next to the workdir defines, and records its arguments in `calls.jsonl`.
 
 The plan is a list of endings; the last one is used for all further calls. An ending may have the keys `code`, `published`,
 `says`, `reasons`, `held`, `seconds`, `waits_for` (a file), `deaf` (ignores SIGTERM) and `until` (stops before the Pusher).

@@ -1,4 +1,4 @@
-"""Commands and webhooks: what they are given, and what becomes of those that fail."""
+"""Hooks: the input of commands and webhooks, and their failures."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ FACTS = {"event": "success", "f1": 0.5, "version": "17", "reason": ""}
 
 @pytest.fixture
 def webhook(monkeypatch):
-    """A server that answers as told, one answer after the other, and keeps what was POSTed to it."""
+    """A server with a list of prepared responses, which records the POST bodies."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -43,7 +43,7 @@ def webhook(monkeypatch):
 
 @pytest.fixture
 def call(project):
-    """Calls a hook with a clock that does not really wait."""
+    """A function that calls a hook with a clock that does not wait."""
     return lambda *hook, timeout=30, log="": hooks.call(
         hook, FACTS, timeout, project.time.clock, log
     )

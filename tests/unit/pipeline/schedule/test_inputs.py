@@ -1,4 +1,4 @@
-"""`inputs.changes`: what has changed in data, settings, schema and code."""
+"""`inputs.changes`: changes of data, settings, schema and code."""
 
 import os
 
@@ -11,7 +11,7 @@ from pipeline.schedule import inputs
 
 @pytest.fixture
 def made(project):
-    """What the project is made from now, and what has changed since it was read."""
+    """Reads the inputs of the project, and lists the changes since."""
 
     class Made:
         def config(self, *settings, data=project.data):

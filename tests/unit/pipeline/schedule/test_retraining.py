@@ -1,4 +1,4 @@
-"""`Retraining.run_if_changed`: whether it runs, how often it tries, what it stores, and which hook it calls."""
+"""`Retraining.run_if_changed`: whether it runs, its retries, its state, and its hooks."""
 
 import json
 import os

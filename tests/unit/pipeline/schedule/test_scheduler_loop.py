@@ -1,4 +1,4 @@
-"""The scheduler's loop: crontab expressions, intervals, missed times, a wall clock that is set, and --watch."""
+"""The scheduler's loop: crontab expressions, intervals, missed times, changes of the wall clock, and --watch."""
 
 import datetime
 import doctest

@@ -1,4 +1,4 @@
-"""A fake server for each transport, and one way to call both clients."""
+"""A fake server for each transport, and a common way to call both clients."""
 
 import asyncio
 import inspect
@@ -24,8 +24,8 @@ class Ask:
 
         Args:
           method: the method's name.
-          texts: its argument, where it has one.
-          limit: the most results to take of an iterator.
+          texts: its argument, if any.
+          limit: the maximum number of results to take from an iterator.
           keywords: its keyword arguments.
           options: the keyword arguments of the client.
         """
@@ -70,20 +70,20 @@ def is_async(request):
 
 @pytest.fixture
 def ask_at(is_async):
-    """Asks the server at an address."""
+    """A function that sends a request to the server at an address."""
     return lambda url: Ask(url, is_async)
 
 
 @pytest.fixture
 def ask(model, transport, ask_at):
-    """Asks a server with the fake model."""
+    """A function that sends a request to a server with the fake model."""
     with SERVERS[transport](model) as url:
         yield ask_at(url)
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    """A certificate for localhost that signs itself, and its key."""
+    """A self-signed certificate for localhost, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     chain, key = folder / "chain.pem", folder / "key.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"

@@ -1,4 +1,4 @@
-"""Texts cut into requests: nothing is lost, and nothing grows beyond its limit."""
+"""Batching of texts into requests: no text is lost, and no batch exceeds its limits."""
 
 import asyncio
 from itertools import pairwise
@@ -31,7 +31,7 @@ def test_batches_hold_every_text_in_order_and_stay_below_their_limits(texts, mos
 
 
 def test_a_long_text_is_not_batched_with_many_short_ones():
-    """Every row of the answer would be as wide as the long text's."""
+    """Every row of the response would be padded to the width of the long text's."""
     texts = ["a"] * 50 + ["a" * 20_000] + ["a"] * 50
     sizes = [(len(batch), max(map(len, batch))) for batch in batches(texts, Batcher(1000, 10**9))]
     assert all(texts * longest <= 2**17 for texts, longest in sizes) and len(sizes) > 2

@@ -1,4 +1,4 @@
-"""The distribution tfx-ner-client, installed into an environment that holds nothing else."""
+"""The distribution tfx-ner-client, installed into an empty environment."""
 
 import shutil
 import subprocess

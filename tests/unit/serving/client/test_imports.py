@@ -1,4 +1,4 @@
-"""A program that asks a server loads no more than it needs for that."""
+"""The imports of a program that uses the client."""
 
 import subprocess
 import sys

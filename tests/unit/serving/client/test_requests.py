@@ -175,7 +175,7 @@ def test_a_message_that_is_too_large_is_not_sent_again(ask, model, message):
 
 
 def test_four_clients_get_every_text_from_a_server_with_limited_threads(transport, model):
-    """Like TensorFlow Serving on two cores: eight requests at once, and the others are refused."""
+    """Like TensorFlow Serving on two cores, the server takes eight requests at once and refuses the others."""
     free = threading.Semaphore(8)
 
     def limit(_):
@@ -345,7 +345,7 @@ def test_a_server_that_does_not_run_raises_unavailable(transport, ask_at, free_p
 
 
 def test_a_retry_reaches_a_server_that_starts_late(transport, ask_at, model, free_port):
-    """Each pause lets another attempt through, so the server starts between the first and the last of them."""
+    """The server starts between the first and the last attempt."""
     url = f"{'http' if transport == 'rest' else 'grpc'}://localhost:{free_port}"
     started = threading.Event()
     ended = threading.Event()

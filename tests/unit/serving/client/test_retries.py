@@ -10,7 +10,7 @@ from serving.client.transport import Exchange
 
 
 class Clock:
-    """Time that passes only in pauses and while an answer is waited for."""
+    """A clock that advances only in pauses and waits for responses."""
 
     def __init__(self):
         self.now, self.pauses, self.seconds = 100.0, [], []
@@ -25,7 +25,7 @@ def exchange(texts=()):
 
 
 def send_request(clock, answers, policy, took=0.0):
-    """Drives one answer through a list of what the server does: an error class, or what it answers."""
+    """Runs one request against a list of server reactions: an error class or a response."""
     answers = iter(answers)
 
     def send(_, seconds):
@@ -115,7 +115,7 @@ def test_an_overloaded_server_is_asked_once_without_retries():
 
 
 def send_batch(texts, fails, timeouts=None):
-    """The answers to texts from a server that raises what `fails` gives for a batch; and the batches it was sent."""
+    """Sends texts to a server that raises the error that `fails` returns for a batch; returns the results and the batches."""
     batches = []
 
     def send(one, _):

@@ -1,4 +1,4 @@
-"""Outputs as gRPC carries them, made into rows."""
+"""Rows from the output tensors of gRPC responses."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""The deployment's files, read once."""
+"""Reads the deployment files once."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ DEPLOY = Path(__file__).resolve().parents[4] / "serving" / "deploy"
 
 
 class _Strict(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML readers take the last."""
+    """Refuses duplicate keys, of which YAML readers would take the last."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value if key.value != "<<"]
@@ -31,7 +31,7 @@ def documents(path):
 
 @dataclass(frozen=True)
 class Server:
-    """How TensorFlow Serving is started in one place: flags by name, and what is mounted where."""
+    """The start of TensorFlow Serving in one deployment: flags by name, and mounts."""
 
     program: str
     flags: dict[str, str]
@@ -74,7 +74,7 @@ def unit():
 
 @pytest.fixture(scope="session")
 def servers(read, unit):
-    """Every place where TensorFlow Serving is started."""
+    """Every deployment that starts TensorFlow Serving."""
     [compose] = read("compose/compose.yaml")
     found = {
         f"compose {name}": _server(*service["entrypoint"], service["command"], service["image"])

@@ -1,4 +1,4 @@
-"""The text protos that TensorFlow Serving reads besides models.config, which the tests with TensorFlow parse."""
+"""The text protos of TensorFlow Serving except models.config, which tests/serving parses."""
 
 import inspect
 

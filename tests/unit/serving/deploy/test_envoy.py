@@ -1,4 +1,4 @@
-"""What Envoy lets through, and where to."""
+"""Envoy's routes."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ def routes(manager):
 
 
 def reached(routes, path, grpc, headers=()):
-    """The clusters that a path goes to."""
+    """The clusters that a path is routed to."""
     for route in routes:
         match = route["match"]
         wanted = {one["name"]: one["string_match"]["exact"] for one in match.get("headers", [])}
@@ -112,7 +112,7 @@ def test_clusters_are_the_servers_of_compose_and_of_kubernetes(envoy, routes, se
             and address["address"] in hosts
         )
         assert cluster["load_assignment"]["cluster_name"] == name
-        # gRPC is HTTP/2; whether the model can answer is asked over REST.
+        # gRPC needs HTTP/2; the health check uses REST.
         assert ("typed_extension_protocol_options" in cluster) == (kind == "grpc")
         asked = endpoint["endpoint"].get(
             "health_check_config", {"port_value": address["port_value"]}

@@ -1,4 +1,4 @@
-"""The manifests, against the types of Kubernetes' own client, which knows every field and which ones have to be there."""
+"""The Kubernetes manifests, validated with the types of the official client."""
 
 import shutil
 import subprocess
@@ -98,7 +98,7 @@ def test_there_are_more_replicas_than_may_be_unavailable(read):
 
 @pytest.fixture(scope="module")
 def built(deploy):
-    """What kustomize makes of a folder, by kind and name."""
+    """The manifests that kustomize builds from a folder, by kind and name."""
     if not shutil.which("kubectl"):
         pytest.skip("needs kubectl")
 

@@ -1,4 +1,4 @@
-"""Metrics, alerts, and what the alerts send people to."""
+"""Metrics, alerts, and the documentation that alerts refer to."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ def alerts(read):
 
 
 def test_every_metric_in_an_alert_is_exported_by_the_server(alerts):
-    """Names begin with a colon. Those of the project's own server are TensorFlow Serving's, as its notes have them."""
+    """Metric names begin with a colon; the development server exports them under TensorFlow Serving's names."""
     exported = set(re.findall(r"^# TYPE (\S+) ", Metrics().text().decode(), re.MULTILINE))
     named = set()
     for rule in alerts:
@@ -64,7 +64,7 @@ def test_prometheus_scrapes_the_servers_of_compose(read, servers):
     "command", [("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")]
 )
 def test_promtool_accepts(deploy, command):
-    """The second runs the alerts over made-up series: what fires, when, and what stays quiet."""
+    """The second file tests the alerts on synthetic series."""
     if not shutil.which("promtool"):
         pytest.skip("needs promtool: Debian's package prometheus")
     ran = subprocess.run(

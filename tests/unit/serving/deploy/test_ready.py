@@ -1,4 +1,4 @@
-"""The health check: the script that Compose and systemd run, by the shell that is in the server's image."""
+"""The health check script of Compose and systemd, run by the shell of the server's image."""
 
 import shutil
 import socket
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def answering():
-    """A server that gives each caller the same bytes; its port, and what it was asked."""
+    """A function that starts a server with a fixed response; returns its port and the requests."""
     sockets = []
 
     def start(answer):
@@ -25,7 +25,7 @@ def answering():
         def serve():
             caller, _ = listener.accept()
             with caller:
-                # The shell sends line by line; to hang up before its last one would be a reset.
+                # The shell sends line by line; closing the connection before its last line would reset it.
                 asked.append("".join(iter(caller.makefile(newline="").readline, "\r\n")))
                 caller.sendall(answer)
 

@@ -1,4 +1,4 @@
-"""Each place that starts TensorFlow Serving starts it with the same flags."""
+"""The flags of TensorFlow Serving in each deployment."""
 
 import re
 import shlex
@@ -42,7 +42,7 @@ def test_every_flag_exists_and_has_a_value_of_its_type(servers, flags):
 
 
 def test_flags_that_repeat_a_default_are_known(servers, flags):
-    """Their defaults are what the documents rely on, so they are spelled out."""
+    """The documentation relies on these defaults, so the deployments set them explicitly."""
     repeated = {
         flag
         for server in servers.values()
@@ -130,7 +130,7 @@ def test_images_are_pinned(read, deploy):
 
 @pytest.mark.parametrize("place", ["kubernetes", "kserve"])
 def test_probes_check_the_model_with_sufficient_timeouts(read, servers, place):
-    """A model that can answer has metadata; a server without one is to be left alone, not started anew."""
+    """A loaded model has metadata; a server without a model must not be restarted."""
     if place == "kubernetes":
         container = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"][
             "containers"
@@ -182,7 +182,7 @@ def test_compose_has_an_init_read_only_models_and_a_health_check(read):
             MODELS[f"compose {name}"],
             "8501",
         ]
-        # Nobody has to say who they are: other machines get at it through Envoy only.
+        # No authentication: other machines reach the server through Envoy only.
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
@@ -229,7 +229,7 @@ def test_the_systemd_service_is_sandboxed(unit):
             assert service[key] == ["yes"], (name, key)
         assert service["ProtectSystem"] == ["strict"] and service["CapabilityBoundingSet"] == [""]
         assert service["IPAddressDeny"] == ["any"] and service["IPAddressAllow"] == ["localhost"]
-        # oneDNN makes machine code while it runs.
+        # oneDNN generates machine code at run time.
         assert "MemoryDenyWriteExecute" not in service
         assert "/etc/tfx-ner/ready.sh ner 8501" in service["ExecStartPost"][0]
         assert int(service["TimeoutStartSec"][0]) > 301

@@ -1,4 +1,4 @@
-"""The page's files by themselves; what they do is tested in a browser."""
+"""The files of the page; tests/serving/test_page.py tests them in a browser."""
 
 import re
 from html.parser import HTMLParser

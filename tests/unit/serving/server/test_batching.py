@@ -1,4 +1,4 @@
-"""Micro-batching of concurrent requests, with runs that the test holds up and lets go."""
+"""Micro-batching of concurrent requests with a model that the test blocks and releases."""
 
 import asyncio
 import statistics
@@ -21,7 +21,7 @@ SIGNATURE = Signature(
 
 
 class Model:
-    """Answers with a text's words, in rows as wide as the longest of the batch; a run waits while `gate` is shut."""
+    """Returns the words of each text, padded to the batch's longest text; a batch waits while `gate` is cleared."""
 
     def __init__(self):
         self.gate, self.batches, self.began = threading.Event(), [], threading.Semaphore(0)
@@ -77,7 +77,7 @@ def words(outputs):
 
 
 async def held_up(batcher, model, *jobs):
-    """The answers, or errors, of jobs that all come while the model runs something else."""
+    """The responses or errors of jobs that arrive while the model runs another batch."""
     model.gate.clear()
     first = asyncio.ensure_future(batcher.run(job(model, "first")))
     await model.has_begun()
@@ -225,7 +225,7 @@ def test_a_cancelled_request_does_not_affect_the_others(model):
 
 
 async def callers(batcher, model, names, turns):
-    """Callers of those names, each of whom asks again as soon as there is an answer."""
+    """Runs callers that each send the next request as soon as they have a response."""
 
     async def caller(name):
         for turn in range(turns):
@@ -289,7 +289,7 @@ def test_a_caller_without_a_next_request_is_waited_for_once(model):
 
 
 def here(model):
-    """Which runs were on the event loop."""
+    """For each batch, whether it ran on the event loop."""
     return [thread is threading.current_thread() for thread in model.threads]
 
 

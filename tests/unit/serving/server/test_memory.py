@@ -1,4 +1,4 @@
-"""Each thread of the server allocates from memory of its own."""
+"""Each thread of the server has its own malloc arena."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-# How many arenas there are once more threads than glibc has arenas for have allocated, each while all others live.
+# Prints the number of arenas after more threads than glibc's default limit have allocated at the same time.
 _COUNT = """
 import ctypes, os, re, sys, tempfile, threading
 from serving.server import memory

@@ -1,4 +1,4 @@
-"""What Prometheus sees: TensorFlow Serving's names, which begin with a colon and do not end in _total."""
+"""The metrics under TensorFlow Serving's names, which begin with a colon and do not end in _total."""
 
 from prometheus_client.parser import text_string_to_metric_families
 

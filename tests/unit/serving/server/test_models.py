@@ -1,4 +1,4 @@
-"""The models of a server: configuring them, their labels, and what unknown names and labels get."""
+"""The models of a server: configuration, labels, and errors for unknown names and labels."""
 
 import threading
 

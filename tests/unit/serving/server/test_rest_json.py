@@ -1,4 +1,4 @@
-"""JSON bodies of REST's predict, in both forms and both directions."""
+"""JSON requests and responses of REST's predict in row and column format."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`tfx-ner serve` where TensorFlow Serving is installed, played by a program that writes down how it was started."""
+"""`tfx-ner serve` with TensorFlow Serving, replaced by a program that records its arguments."""
 
 import os
 import subprocess

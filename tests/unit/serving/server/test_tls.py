@@ -1,4 +1,4 @@
-"""The file that says how gRPC is encrypted."""
+"""The file with gRPC's TLS credentials."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Versions of a model on disk: which are loaded, kept, let go and tried again; with a loader that loads nothing."""
+"""Versions of a model on disk: loading, serving, unloading and retries, with a fake loader."""
 
 import pytest
 
@@ -16,7 +16,7 @@ class Loaded:
 
 
 class World:
-    """A base path, its versions, a clock, and which versions cannot be loaded."""
+    """A base path with its versions, a clock, and a set of broken versions."""
 
     def __init__(self, base, policy, retries=None):
         self.base, self.now, self.broken, self.loads = base, 0.0, set(), []
@@ -37,7 +37,7 @@ class World:
 
     def load(self, path):
         self.loads.append(int(path.name))
-        # While one is loaded, what serves must go on serving.
+        # While a version is loaded, the serving version must stay available.
         self.serving_meanwhile = self.states(State.AVAILABLE)
         if int(path.name) in self.broken:
             raise RequestError(Code.DATA_LOSS, f"{path.name} is\nbroken")
