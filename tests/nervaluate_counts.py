@@ -1,4 +1,4 @@
-"""Partial matches as nervaluate counts them, for tests that compare with it."""
+"""Partial matches counted by nervaluate, for tests that compare with it."""
 
 import sys
 from dataclasses import asdict
@@ -10,9 +10,9 @@ ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-nervaluate"
 
 
 def nervaluate():
-    """A function from pairs of true and found entities, and the types, to nervaluate's counts: of all, and of each type.
+    """A function from pairs of true and predicted entities and the types to nervaluate's counts, overall and per type.
 
-    Skips the test where nervaluate is not here.
+    Skips the test if nervaluate is not installed.
     """
     folders = [str(path) for path in ENVIRONMENT.glob("lib/python3.*/site-packages")]
     sys.path[:0] = folders

@@ -1,4 +1,4 @@
-"""What the tests of the model share."""
+"""Fixtures of the model tests."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _WORDS, _AFFIXES, _CHARACTERS = 50, 40, 30
 
 
 def transformed(inputs):
-    """Stands for Transform's graph: the same features, with hashes for vocabularies."""
+    """Replaces Transform's graph: the same features, with hashes instead of vocabularies."""
     tokens = text_ops.split_tokens(inputs["tokens"].values)
     words = text_ops.normalize(tokens.surfaces)
     codes, counts = text_ops.characters(tokens, 20)
@@ -52,7 +52,7 @@ def transformed(inputs):
 
 
 class Transform(tf.Module):
-    """Something that can be saved."""
+    """A module that can be saved."""
 
     def __call__(self, inputs, wanted):
         found = transformed(inputs)
@@ -60,7 +60,7 @@ class Transform(tf.Module):
 
 
 def make_tagger(settings=SMALL, seed=3, others=()):
-    """An untrained tagger whose weights are large enough for every tag to come out."""
+    """An untrained tagger whose weights are large enough to predict every tag."""
     sizes = Sizes(_WORDS, _CHARACTERS, _AFFIXES, vectors=settings.word_dimensions if others else 0)
     tagger = Tagger(sizes, LABELS, settings, others)
     random = tf.random.Generator.from_seed(seed)

@@ -1,11 +1,11 @@
-"""Trains a small tagger on several replicas, in a process of its own, as TensorFlow has to be told
-of them first.
+"""Trains a small tagger on several replicas in its own process, because TensorFlow must be
+configured for them at its start.
 
     python -m tests.model.replicas_program FOLDER mirrored 2
     python -m tests.model.replicas_program FOLDER multi-worker NUMBER      # with TF_CONFIG
 
-Several processes are stopped after two epochs, and begin anew with a new one. FOLDER/NUMBER.json
-has what came of it.
+Multi-worker training is stopped after two epochs and resumed with a new cluster. FOLDER/NUMBER.json
+has the results.
 """
 
 import json
@@ -24,17 +24,12 @@ from components.training.learner import Learner, SparseAdam
 from tests.model.conftest import LABELS, SMALL, make_tagger
 
 EPOCHS = 4
-SIZES = (
-    6,
-    5,
-    1,
-    8,
-)  # sentences of the batches: odd numbers, and fewer than there are replicas, are among them
+SIZES = (6, 5, 1, 8)  # sentences per batch: even, odd, and fewer than the replicas
 PLAIN = SMALL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
 
 
 def batches():
-    """Batches of made-up sentences, the same ones in each process."""
+    """Batches of synthetic sentences, the same in each process."""
     random = np.random.default_rng(5)
 
     def batch(size, longest=7):
@@ -57,8 +52,9 @@ def batches():
 
 
 def compiled(settings=PLAIN):
-    """A learner whose gradients are longer than what is let through. What it draws would differ
-    from process to process, so it has one task.
+    """A learner whose gradients exceed the clipping norm, without the language model.
+
+    Its sampling would differ from process to process.
     """
     learner = Learner(make_tagger(settings), lm_loss_weight=0)
     learner.compile(SparseAdam(0.05, gradient_norm=0.5))
@@ -66,7 +62,7 @@ def compiled(settings=PLAIN):
 
 
 class Losses(keras.callbacks.Callback):
-    """Keeps the loss of each epoch, and stops after `last`."""
+    """Records the loss of each epoch, and stops after epoch `last`."""
 
     def __init__(self, last=EPOCHS):
         super().__init__()
@@ -78,9 +74,7 @@ class Losses(keras.callbacks.Callback):
 
 
 def fitted(context, folder, stops=(EPOCHS,)):
-    """The learner after all epochs, and their losses, where this is the chief; as after a kill at
-    each of `stops`.
-    """
+    """The learner after all epochs, and their losses in the chief, with a restart at each of `stops`."""
     losses = []
     for last in stops:
         with context.strategy.scope():

@@ -1,4 +1,4 @@
-"""What the project expects of private parts of Beam. What Flink gets is tested in tests/flink/test_shuffled_files.py."""
+"""The private parts of Beam that the project uses. tests/flink/test_shuffled_files.py tests the Flink graphs."""
 
 from components.compat import beam_private
 

@@ -1,4 +1,4 @@
-"""Cache keys without absolute paths, and what of TFX's private module they rely on."""
+"""Cache keys without absolute paths, and the private module of TFX that they rely on."""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ from pipeline.workdir import Workdir
 
 @pytest.fixture
 def roots(tmp_path):
-    """Two paths of one workdir: before and after it was moved."""
+    """The paths of one workdir before and after a move."""
     paths = tmp_path / "old", tmp_path / "new"
     for path in paths:
         path.mkdir()
@@ -91,7 +91,7 @@ def test_workdirs_that_share_a_database_have_separate_keys(tmp_path):
 
 
 def test_tfx_computes_its_keys_with_the_function_that_is_replaced(roots):
-    """The launcher looks the function up in its module, and gives everything by name."""
+    """The launcher looks up the function in its module and passes keyword arguments."""
     assert launcher.cache_utils is cache_utils
     named = inspect.signature(cache_utils.get_cache_context).parameters
     assert {"input_artifacts", "output_artifacts", "parameters"} <= set(named)
@@ -120,7 +120,7 @@ def test_keys_are_portable_inside_the_context_and_those_of_tfx_after_it(roots, m
 
 
 def test_every_irrelevant_key_is_set_in_the_graph():
-    """A parameter that is renamed in the graph would silently come back into the keys."""
+    """A parameter renamed in the graph would silently become part of the keys again."""
     source = Path(cache_key.__file__).with_name("graph.py").read_text()
     components = Path(cache_key.__file__).parents[1] / "components"
     source += "".join(path.read_text() for path in components.glob("*/*.py"))

@@ -7,7 +7,7 @@ from components.tagger.recurrence import functional_if, functional_while
 
 
 def powers(base, most):
-    """The powers of a base up to a largest one, as rows that grow."""
+    """The powers of a base up to a maximum, as rows of growing length."""
     return functional_while(
         lambda found, rest: found[-1] * rest[0] <= rest[1],
         lambda found, rest: (tf.concat([found, found[-1:] * rest[0]], 0),),

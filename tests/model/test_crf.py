@@ -14,7 +14,7 @@ from components.tagger.batch import pack
 
 LABELS = ("O", "B-A", "I-A", "B-B", "I-B")
 
-# Traced once for most shapes, where at once each call would trace its loops.
+# Compiled once for most shapes; eagerly, each call would trace its loops.
 log_partition, viterbi, marginals, entity_scores = (
     tf.function(function, autograph=False, reduce_retracing=True)
     for function in (crf.log_partition, crf.viterbi, crf.marginals, crf.entity_scores)
@@ -23,9 +23,7 @@ log_partition, viterbi, marginals, entity_scores = (
 
 @st.composite
 def chains(draw, longest=4):
-    """Random emissions for up to three sentences, their packing, and a chain with illegal moves
-    masked.
-    """
+    """Random emissions for up to three sentences, their packing, and a chain with illegal tags masked."""
     lengths = draw(st.lists(st.integers(1, longest), min_size=1, max_size=3))
     random = np.random.default_rng(draw(st.integers(0, 10_000)))
     scale = draw(st.sampled_from([0.1, 1.0, 10.0]))
@@ -39,7 +37,7 @@ def chains(draw, longest=4):
 
 
 def paths(length):
-    """Every legal path of that length."""
+    """Every legal path of a length."""
     return [
         path
         for path in itertools.product(range(len(LABELS)), repeat=length)
@@ -48,7 +46,7 @@ def paths(length):
 
 
 def path_scores(emissions, length, chain):
-    """Every legal path with its score, added up one by one in double precision."""
+    """Every legal path with its score, summed in double precision."""
     transitions, start, end = (part.numpy().astype("d") for part in chain)
     emissions = emissions.numpy().astype("d")
     return {
@@ -61,7 +59,7 @@ def path_scores(emissions, length, chain):
 
 
 def each_sentence(example):
-    """Each sentence's number, its first token, its length, and the scores of its paths."""
+    """Yields each sentence's index, first token, length, and path scores."""
     emissions, packing, chain = example
     start = 0
     for row, length in enumerate(packing.lengths.numpy()):

@@ -1,6 +1,6 @@
 """Models whose tokens are finer than words, from a corpus to entities in raw text.
 
-The corpus is made up: Korean particles, Hebrew and Arabic prefixes, and units directly after numbers.
+The corpus is synthetic: Korean particles, Hebrew and Arabic prefixes, and units directly after numbers.
 """
 
 import itertools
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KOREAN = ["마루", "새별", "한솔", "가람", "다온", "미르"]
 HEBREW = ["נהרה", "גבעון", "שדמות", "עינות"]
 ARABIC = ["دارين", "ينبوع", "سهلان", "واحات"]
-# Each text has names in it, marked with their type.
+# Templates of texts with names marked by their type.
 TEMPLATES = [
     ("🎉 {0}는 {1}에서 왔다", KOREAN, ("PS", "LC")),
     ("어제 {0}에 {1}가 갔다", KOREAN, ("LC", "PS")),
@@ -64,7 +64,7 @@ def made_corpus():
 
 
 def record(sentence):
-    """What Transform reads of a sentence."""
+    """The features of a sentence that Transform reads."""
     return {
         "tokens": list(sentence.tokens),
         "tags": list(sentence.tags),
@@ -115,7 +115,7 @@ def transform(sentences, granularity, folder):
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """The folder of a model that was trained on the corpus."""
+    """The folder of a model trained on the corpus."""
     folder = tmp_path_factory.mktemp("granularity")
     lines = (json.dumps({"text": text, "entities": spans}) + "\n" for text, spans in made_corpus())
     (folder / "all.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -162,7 +162,7 @@ def test_a_fresh_process_finds_entities_that_end_inside_words(published):
 
 
 def test_tokens_with_offsets_are_tagged_as_the_text_that_they_make(published):
-    """Training and evaluation read tokens, servers read text: both must see the same."""
+    """Training and evaluation read tokens, servers read text; the predictions must be equal."""
     from components.export.published_model import PublishedModel
     from components.ner.sentence import Sentence
     from components.ner.tokens import tokenize
@@ -184,7 +184,7 @@ def test_tokens_with_offsets_are_tagged_as_the_text_that_they_make(published):
 
 
 def test_a_model_of_an_earlier_release_has_words_as_tokens(published, tmp_path):
-    """Its card does not say how fine its tokens are."""
+    """Its card does not have a granularity."""
     file = published / "assets.extra" / "ner.json"
     values = json.loads(file.read_text(encoding="utf-8"))
     del values["tokenizer"]

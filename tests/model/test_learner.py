@@ -1,4 +1,4 @@
-"""A tagger as it learns: its loss, and the second task."""
+"""The training of a tagger: its loss, and the auxiliary language-model loss."""
 
 import keras
 import numpy as np
@@ -19,16 +19,14 @@ UNITS, WORDS = 3, 7
 
 
 def full_softmax_loss(weights, biases, targets, inputs, sampled):
-    """What sampled softmax estimates: the loss over all words."""
+    """The loss over all words, which sampled softmax estimates."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(
         targets, inputs @ tf.transpose(weights) + biases
     )
 
 
 def losses_by_definition(lm_loss, sentences, states):
-    """The losses by the definition: of each token, what is beside it in its own sentence, one after
-    the other.
-    """
+    """The losses by definition: for each token, the loss of predicting its neighbours in its sentence."""
     ahead, back = (
         {name: value.numpy() for name, value in side.items()}
         for side in (lm_loss.forward, lm_loss.backward)
@@ -98,7 +96,7 @@ def test_the_sampled_softmax_loss_equals_tensorflows(targets, samples, seed):
 
 
 def batch(words):
-    """Sentences of one length whose tokens are told apart by their words alone."""
+    """Sentences of one length whose tokens differ by their words alone."""
     words = tf.constant(words, tf.int32)
     same = tf.zeros_like(words)
     return Sentences(
@@ -144,8 +142,8 @@ def test_sample_weights_apply_to_both_losses(monkeypatch):
 
 
 def test_the_language_model_learns_word_order_and_adds_no_variables_to_the_tagger():
-    """In these sentences each word decides the next, so that a state that knows its word can
-    foretell it.
+    """In these sentences each word determines the next, so a state that encodes its word can
+    predict it.
     """
     one = learner(1.0)
     one.compile("adam")

@@ -1,4 +1,4 @@
-"""What a new tagger knows of tags before it has read a word."""
+"""The tag distribution of a new tagger before training."""
 
 import itertools
 import math
@@ -31,7 +31,7 @@ PATHS = st.sampled_from([path for paths in LEGAL for path in paths])
 
 
 def counted(train):
-    """The moves of sentences, as `Tagger.init_output_from_counts` takes them."""
+    """The tag counts of sentences for `Tagger.init_output_from_counts`."""
     moves = np.zeros((NUMBER + 1, NUMBER + 1), np.int64)
     for path in train:
         for move in itertools.pairwise((NUMBER, *path, NUMBER)):
@@ -40,9 +40,7 @@ def counted(train):
 
 
 def chance(moves, path):
-    """The log probability of the tags in the hidden Markov model of the counts, each smoothed as if
-    one move more had come.
-    """
+    """The log probability of the tags in the hidden Markov model of the counts, with add-one smoothing."""
     result = 0.0
     for before, to in itertools.pairwise((NUMBER, *path, NUMBER)):
         share = (moves[:, to].sum() + 1) / (moves.sum() + NUMBER + 1)

@@ -36,7 +36,7 @@ def test_a_sparse_tensor_of_rows_becomes_ragged(counts):
 
 
 def test_memory_is_proportional_to_the_tokens_with_one_very_long_token():
-    """With `tf.repeat`, which pads every row to the longest one, it takes gigabytes."""
+    """`tf.repeat`, which pads every row to the longest one, would need gigabytes."""
     strings = tf.constant(["a" * 50_000 + "".join(f" w{n}" for n in range(20_000))])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = text_ops.token_features(strings, 20)

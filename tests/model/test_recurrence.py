@@ -1,4 +1,4 @@
-"""The packed LSTM against Keras's own, sentence by sentence."""
+"""The packed LSTM compared with Keras's LSTM, sentence by sentence."""
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ def both_directions(inputs, lengths, ahead, back, lstm):
     return lstm(inputs, tokens, pack(tf.constant(lengths, tf.int32)), (ahead, back))
 
 
-# Traced once for most shapes, where at once each call would trace its loops.
+# Compiled once for most shapes; eagerly, each call would trace its loops.
 LSTMS = [
     tf.function(lstm, autograph=False, reduce_retracing=True)
     for lstm in (

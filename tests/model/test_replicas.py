@@ -1,4 +1,4 @@
-"""Training on several replicas: as on one, whether they are devices or processes."""
+"""Training on several replicas, devices or processes, compared with one device."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def free_addresses(count):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """What came of two replicas in one process, `mirrored`, and in two, `workers`."""
+    """The results of two replicas in one process, `mirrored`, and in two processes, `workers`."""
     mirrored, workers = (tmp_path_factory.mktemp(name) for name in ("mirrored", "workers"))
     cluster = {"worker": free_addresses(2)}
     processes = [
@@ -74,7 +74,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """A learner that was fitted on one device, and its losses."""
+    """A learner fitted on one device, and its losses."""
     return fitted(
         DistributedContext(tf.distribute.OneDeviceStrategy("CPU:0")),
         tmp_path_factory.mktemp("alone"),

@@ -32,7 +32,7 @@ def test_an_example_holds_the_offsets_of_tokens_in_their_text():
 
 @pytest.fixture
 def epoch_record(tmp_path):
-    """A record as a process makes it, with a made-up model."""
+    """A function that creates the epoch record of a process with a fake model."""
 
     def begin():
         made = EpochRecord(tmp_path / "epochs.json", tokens=60)

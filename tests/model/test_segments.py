@@ -1,4 +1,4 @@
-"""The parts of a text that are read by themselves."""
+"""The segments of a text that the model reads separately."""
 
 import tensorflow as tf
 from hypothesis import given, settings

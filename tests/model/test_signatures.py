@@ -1,6 +1,4 @@
-"""The saved model: what it answers, and that it answers alike alone, in company, and loaded as a
-server loads it.
-"""
+"""The saved model: its outputs, for single texts and batches, and loaded as a server loads it."""
 
 import subprocess
 import sys
@@ -48,7 +46,7 @@ def recognise(model, texts):
 
 
 def answers(found, row):
-    """The entities of a row, without their scores, and these."""
+    """The entities of a row without scores, and the scores."""
     count = found["count"][row]
     return (
         [found[name][row, :count].tolist() for name in ("type", "start", "end", "surface")],
@@ -120,7 +118,7 @@ def test_examples_get_a_well_formed_tag_for_each_corpus_token(model):
 
 
 def test_a_word_after_a_preceding_character_differs_from_a_word_after_a_space(model):
-    """In corpora @ and name are one token here and two there, and tagged differently."""
+    """In some corpora @ and the name are one token and in others two, with different tags."""
     apart, joined = (
         model.signatures["examples"](examples=tf.constant([example(tokens)]))["scores"]
         .numpy()
@@ -137,9 +135,7 @@ def test_examples_without_tokens_get_no_tags(model):
 
 
 def test_the_restore_operation_of_the_graph_loads_the_weights(saved, model):
-    """TensorFlow Serving runs the graph's own restore operation, which knows nothing of Python
-    objects.
-    """
+    """TensorFlow Serving runs the graph's restore operation, without Python objects."""
     v1 = tf.compat.v1
     with v1.Session(graph=tf.Graph()) as session:
         definition = v1.saved_model.load(session, ["serve"], saved)

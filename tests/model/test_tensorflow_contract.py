@@ -1,4 +1,4 @@
-"""The private session call of TensorFlow: it exists, and gives what the public API gives."""
+"""The private session call of TensorFlow exists and returns the outputs of the public API."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The tokenizer in the graph, compared with the one in plain Python, and the features of tokens."""
+"""The tokenizer in the graph, compared with that in plain Python, and the features of tokens."""
 
 import functools
 
@@ -13,7 +13,7 @@ from components.features import text_ops
 from components.ner import tokens
 from components.ner.granularity import WORDS, parse_granularity
 
-# Characters of every kind that tokens depend on, and any others that UTF-8 can hold.
+# Characters of every class that the tokenizer distinguishes, and arbitrary others.
 CHARACTERS = st.one_of(
     st.sampled_from(
         "aZ9é\u0301\ufe0f\u20e3中国ラーก็ົ។⺀☀❤.,-_@#$ \t\n\r\x00\x1f\x85\xa0\u2028\u200b\u200d\u2400\U0001f600\u05d0\u0627"

@@ -1,4 +1,4 @@
-"""What the project expects of private parts of TFX, on a pipeline of three toy nodes."""
+"""The private parts of TFX that the project uses, on a pipeline of three toy nodes."""
 
 import functools
 
@@ -11,13 +11,13 @@ LAUNCHED = []
 
 
 def launch(name, node):
-    """A function of a module, since Beam pickles it."""
+    """Defined in a module, because Beam pickles it."""
     LAUNCHED.append((name, node.id, node.launch()))
 
 
 @pytest.fixture
 def toy_pipeline(tmp_path):
-    """Makes a pipeline `A -> B -> C` whose nodes get these options of Beam."""
+    """A function that creates a pipeline `A -> B -> C` with given Beam options."""
     from tfx.orchestration import metadata, pipeline
 
     from tests.model.toy_nodes import First, Next

@@ -1,4 +1,4 @@
-"""Training's parts: batches, the best weights over a kill, and calibration."""
+"""Batches, the best weights after a kill, and calibration."""
 
 from types import SimpleNamespace
 
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_batches_and_each_epoch_others(files):
 
 
 def test_corpus_tags_are_those_of_first_model_tokens(files):
-    """Every third token of the files begins a corpus token."""
+    """Every third token of the files starts a corpus token."""
     for batch, tags in dataset.load_batches(files, SPEC, 2, None, corpus_tags=True):
         for row, length in zip(tags.numpy(), batch.lengths.numpy()):
             assert row[:length].tolist() == [
@@ -102,8 +102,8 @@ def test_corpus_tags_are_those_of_first_model_tokens(files):
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), min_size=1))
 def test_entities_are_counted_over_corpus_tokens_with_any_number_of_model_tokens(tokens):
-    """Parts tagged as Transform tags them, or with anything: the entities are those of the first
-    parts.
+    """Model tokens tagged as Transform tags them, or arbitrarily: the entities are those of the first
+    model tokens.
     """
     labels = ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
     first = [tag for tag, _ in tokens]
@@ -187,8 +187,8 @@ def test_expected_error_is_between_the_mean_difference_and_one(pairs):
 
 
 def test_outside_bias_predicts_entities_that_the_best_path_misses(files):
-    """A tagger that is sure of O everywhere, and of the right tag next: only outside_bias lets
-    anything be found.
+    """The tagger prefers O everywhere, and then the correct tag, so it predicts entities with
+    outside_bias only.
     """
     tagger = make_tagger()
     data = dataset.load_batches(files, SPEC, 2, None, corpus_tags=True)
@@ -207,7 +207,7 @@ def test_outside_bias_predicts_entities_that_the_best_path_misses(files):
     assert gold.startswith("B-") and found.outside_bias > 0.8 and found.dev.f1 == 1.0
     decoded = tagger.decode(unique_tokens_of_sentences(batch))
     assert (decoded.tags.numpy() == 1).all()
-    # All are right, so the scores are as sure as so few can make them.
+    # All are correct, so the scores are as high as so few examples allow.
     number = sum(
         len(tags.numpy())
         for tags in (tagger.decode(unique_tokens_of_sentences(one)).tags for one, _ in data)
@@ -216,7 +216,7 @@ def test_outside_bias_predicts_entities_that_the_best_path_misses(files):
 
 
 def test_each_type_has_its_own_odds_and_a_rare_type_the_overall_odds():
-    """Of three types that look alike, one is right more often than the others."""
+    """Of three types with the same scores, one is correct more often than the others."""
     tagger = Tagger(Sizes(9, 9, 9), label_map(["COMMON", "OFTEN", "RARE"]), SMALL)
     begin = {name: tagger.labels.index(f"B-{name}") for name in ("COMMON", "OFTEN", "RARE")}
     found = np.array([begin["COMMON"], begin["OFTEN"]] * 100 + [begin["RARE"]])
@@ -238,7 +238,7 @@ def test_each_type_has_its_own_odds_and_a_rare_type_the_overall_odds():
     np.testing.assert_array_equal(tags, found)
     scores = tagger.scores(batch.emissions, tags, packing, temperature, odds).numpy()
     assert scores[0] == pytest.approx(0.5, abs=0.03) and scores[1] == pytest.approx(0.9, abs=0.03)
-    # One that is wrong proves little.
+    # A single error has little weight.
     by_type = fitted.odds_by_type
     assert by_type["COMMON"] < by_type["RARE"] < fitted.odds < by_type["OFTEN"]
     assert fitted.error < 0.02

@@ -1,4 +1,4 @@
-"""Pretrained word vectors: reading them, and how a tagger takes them."""
+"""Pretrained word vectors: reading the file, and their use in a tagger."""
 
 import gzip
 
@@ -100,7 +100,7 @@ def test_the_projection_of_a_vector_is_not_linear():
     network.set_pretrained({}, np.stack([vector, -vector]))
 
     def token_input(word):
-        """The input of a token that nothing is known of but its vector."""
+        """The input of a token with a vector and no other known feature."""
         zeros = tf.zeros([1], tf.int32)
         batch = UniqueTokens(
             words=zeros + network.sizes.words + word,

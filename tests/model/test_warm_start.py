@@ -1,6 +1,4 @@
-"""Starting from a published model's weights: what has a name there is found by it, the rest begins
-drawn.
-"""
+"""Warm start from a published model's weights: named rows are copied, the others stay initialized."""
 
 import numpy as np
 import pytest
@@ -34,7 +32,7 @@ def tagger(names, labels=LABELS, **settings):
 
 
 def widths(sizes, settings, evened=True):
-    """The widths as `network.input_widths` gives them, or as they were before they were made even."""
+    """The widths of `network.input_widths`, or the odd ones of an older release."""
     made = INPUT_WIDTHS(sizes, settings)
     return made if evened else {**made, "preceding_chars": settings.preceding_char_dimensions}
 
@@ -44,7 +42,7 @@ INPUT_WIDTHS = network.input_widths
 
 @pytest.fixture
 def published(tmp_path):
-    """A model as it lies in a version folder, every weight of it different, and its tagger."""
+    """A function that saves a model with distinct weights in a version folder, and returns its tagger."""
 
     def make(names=BEFORE, labels=LABELS, **settings):
         model = tagger(names, labels, **settings)

@@ -1,4 +1,4 @@
-"""Two TFX components that pass an integer on; the first one is a Beam component."""
+"""Two TFX components that pass on an integer; the first is a Beam component."""
 
 import apache_beam as beam
 from tfx.dsl.component.experimental.annotations import (
@@ -15,7 +15,7 @@ def First(
     number: OutputArtifact[standard_artifacts.Integer],
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ):
-    """Makes a 1."""
+    """Outputs 1."""
     number.value = 1
 
 

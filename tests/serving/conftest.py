@@ -1,4 +1,4 @@
-"""What the tests of serving share: small models, a server that serves them, and a browser."""
+"""Fixtures of the serving tests: small models, a server for them, and a browser."""
 
 import shutil
 
@@ -18,7 +18,7 @@ def versions(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(versions, tmp_path_factory):
-    """A server of the model `ner`, versions 2 (`stable`) and 3 (`canary`), and of `other`, version 1. Not to be changed."""
+    """A shared server of the model `ner`, versions 2 (`stable`) and 3 (`canary`), and of `other`, version 1."""
     folder = tmp_path_factory.mktemp("server")
     for name, numbers in (("ner", (1, 2, 3)), ("other", (1,))):
         for number in numbers:
@@ -48,7 +48,7 @@ def server(versions, tmp_path_factory):
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts servers that end with the test."""
+    """A function that starts servers, which end with the test."""
     started = []
 
     def start_server(*arguments, **options):
@@ -74,7 +74,7 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium):
-    """Opens an address in a page of its own; a complaint in the console that was not announced fails the test."""
+    """A function that opens an address in a new page; an unexpected message in the console fails the test."""
     contexts, complaints, expected = [], [], []
 
     def open_page(address, expect_complaints=False, **options):

@@ -1,4 +1,4 @@
-"""A running `tfx-ner serve` for tests: its own process, free ports, ended by its id."""
+"""A `tfx-ner serve` process for tests, on free ports."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PATIENCE = 120  # seconds; nothing here is measured
 
 @dataclass
 class Running:
-    """A server: its process, ports, what it said, and ways to ask it."""
+    """A server: its process, ports and output, and methods to send requests."""
 
     process: subprocess.Popen
     log: Path
@@ -48,7 +48,7 @@ class Running:
         return model_service_pb2_grpc.ModelServiceStub(self.channel)
 
     def http(self, path, body=None, method=None, **headers):
-        """Status, and the answer: parsed if it is JSON."""
+        """The status and the body of the response, parsed if it is JSON."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -66,13 +66,13 @@ class Running:
         return status, json.loads(text) if kind == "application/json" else text.decode()
 
     def states(self, model="ner"):
-        """The state of each version, by REST."""
+        """The state of each version, read over REST."""
         status, answer = self.http(f"/v1/models/{model}")
         assert status == 200, answer
         return {int(one["version"]): one["state"] for one in answer["model_version_status"]}
 
     def wait_for(self, condition):
-        """Until the condition holds; fails if it never does."""
+        """Waits until the condition is true; fails after a time limit."""
         end = time.monotonic() + PATIENCE
         while not condition():
             assert self.process.poll() is None, self.said
@@ -91,7 +91,7 @@ class Running:
 
 
 def start(folder: Path, *arguments, ready=True) -> Running:
-    """Starts the server; its log goes into `folder`. With `ready`, once it has opened its ports."""
+    """Starts the server with its log in `folder`; with `ready`, waits until its ports are open."""
     log = folder / "server.log"
     process = subprocess.Popen(
         [

@@ -1,4 +1,4 @@
-"""SavedModels that load in no time: the project's text signature over a rule, and odd ones."""
+"""SavedModels that load quickly: the project's text signature with a rule, and unusual signatures."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ STRINGS = tf.TensorSpec([None], tf.string)
 
 
 class Small(tf.Module):
-    """Takes words that begin with a capital for entities; their type names the version, `V7`."""
+    """Predicts words with an initial capital as entities, whose type names the version, such as `V7`."""
 
     def __init__(self, version: int):
         super().__init__()
@@ -69,7 +69,7 @@ class Small(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
     def busy(self, steps):
-        """Takes about a microsecond a step or more."""
+        """Runs a number of steps of about a microsecond or more."""
         return {
             "steps": steps
             + tf.while_loop(
@@ -87,7 +87,7 @@ class Small(tf.Module):
 
 
 def save(folder: Path, version: int, warmups=("Ada", "")) -> None:
-    """Writes a version that appears whole, as the project publishes one."""
+    """Writes a version atomically, as the project publishes it."""
     small = Small(version)
     signatures = {
         "serving_default": small.recognise,
@@ -107,7 +107,7 @@ def save(folder: Path, version: int, warmups=("Ada", "")) -> None:
 
 
 def warmup(text, signature="serving_default"):
-    """A PredictionLog that asks for one text."""
+    """A PredictionLog with a request for one text."""
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = signature
     request.inputs["text"].CopyFrom(tf.make_tensor_proto([text], tf.string))
@@ -117,13 +117,13 @@ def warmup(text, signature="serving_default"):
 
 
 def publish(source: Path, folder: Path, version: int) -> None:
-    """Copies a version beside its place and renames it there."""
+    """Publishes a copy of a version by an atomic rename."""
     shutil.copytree(source, folder / f".partial-{version}")
     (folder / f".partial-{version}").rename(folder / str(version))
 
 
 def publish_broken(folder: Path, version: int) -> None:
-    """Publishes something that cannot be loaded."""
+    """Publishes a version that cannot be loaded."""
     partial = folder / f".partial-{version}"
     partial.mkdir()
     (partial / "saved_model.pb").write_bytes(b"this is no model")
@@ -131,7 +131,7 @@ def publish_broken(folder: Path, version: int) -> None:
 
 
 def remove(folder: Path, *versions: int) -> None:
-    """Takes versions away, each at once."""
+    """Removes versions, each by an atomic rename."""
     for version in versions:
         gone = folder / f".gone-{version}"
         (folder / str(version)).rename(gone)

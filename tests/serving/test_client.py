@@ -1,4 +1,4 @@
-"""The client against the project's own server: the same entities as the model has in this process."""
+"""The client with the project's server, compared with the model in this process."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """A folder of versions with an untrained model, which sees entities everywhere."""
+    """A folder of versions with an untrained model, which predicts many entities."""
     folder = tmp_path_factory.mktemp("client") / "ner"
     version = str(folder / "1")
     signatures.save(signatures.ServingModule(Transform(), make_tagger()), version)
@@ -95,7 +95,7 @@ def url(request, served):
 
 @pytest.fixture(scope="module")
 def expected(base):
-    """What the model finds in this process."""
+    """The entities of the model in this process."""
     return [rounded(entities) for entities in PublishedModel(base).predict(TEXTS)]
 
 

@@ -1,4 +1,4 @@
-"""The client's messages are TensorFlow Serving's on the wire, and live beside them in one process."""
+"""The client's messages are wire-compatible with TensorFlow Serving's and can be imported together with them."""
 
 import pytest
 import tensorflow as tf
@@ -28,7 +28,7 @@ TEXTS = ["Ada", "", "Zoë \0 👩🏽‍🚀"]
 
 
 def differences(ours, theirs, seen=()):
-    """Fields of ours that the real message numbers, repeats or types in another way."""
+    """The fields of the client's message whose number, label or type differs from the original."""
     if ours.full_name in seen:
         return
     for field in ours.fields:

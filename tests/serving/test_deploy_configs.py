@@ -1,4 +1,4 @@
-"""The deployment's model configurations, read as TensorFlow Serving reads them."""
+"""The model configurations of the deployment, parsed as TensorFlow Serving parses them."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ DEPLOY = Path(__file__).resolve().parents[2] / "serving" / "deploy"
 
 
 def models(path):
-    """The base path of each model by name; all of them serve the latest version and have no labels."""
+    """The base path of each model by name, after a check that it serves the latest version without labels."""
     proto = model_server_config_pb2.ModelServerConfig()
     text_format.Parse((DEPLOY / path).read_text(encoding="utf-8"), proto)
     for model in proto.model_config_list.config:

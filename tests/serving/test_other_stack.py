@@ -1,4 +1,4 @@
-"""A model of the other stack answers the same here: TFX 1.16 with TensorFlow 2.16, and TFX 1.21 with 2.21.
+"""A model of the other stack has the same predictions: TFX 1.16 with TensorFlow 2.16, and TFX 1.21 with 2.21.
 
 `TFX_NER_OTHER_STACK_MODEL` names a published version that the other stack trained, with the file
 `expected.json` in it: what the other stack's `python -m tests.serving.test_other_stack VERSION` printed.

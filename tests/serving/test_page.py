@@ -1,4 +1,4 @@
-"""The page in a real browser, Debian's chromium, against a stand-in for the REST interface that knows a few names."""
+"""The page in a browser, Debian's chromium, with a fake REST server that recognises a few names."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def entities_of(text):
 
 
 class Rest(BaseHTTPRequestHandler):
-    """The files of the page under the strictest policy that they promise to work with, and the two calls they make."""
+    """Serves the page's files with the strictest content security policy they support, and the two REST calls."""
 
     def do_GET(self):
         if self.path == "/v1/models/ner":
@@ -121,7 +121,7 @@ def rest():
 
 @pytest.fixture
 def visit(rest, visit):
-    """Pages that are closed before their server stops: every few seconds they ask it for its version."""
+    """A function that opens pages and closes them before the server stops, because they poll its version."""
     return visit
 
 
@@ -132,7 +132,7 @@ def find(page, text):
 
 
 def marks(page):
-    """Text and type of each mark, as they are in the page."""
+    """The text and type of each mark in the page."""
     return page.eval_on_selector_all(
         "mark",
         "all => all.map(mark => [mark.firstChild.data, mark.querySelector('small').firstChild.data])",
@@ -359,7 +359,7 @@ def test_another_server_can_be_named_if_it_allows_the_page(visit, rest):
         stop(other)
 
 
-# By what it is: relative luminances as WCAG defines them; and whether the page is dark.
+# The contrasts by element, with relative luminance as defined by WCAG, and whether the page is dark.
 CONTRASTS = """() => {
   const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
   const light = (colour) => {
@@ -437,7 +437,7 @@ def test_every_control_has_an_accessible_name(visit, rest):
 
 
 def test_the_file_of_predict_looks_the_same(visit, rest, tmp_path):
-    """`predict --format html`: the same marks, colours and notes as the page's, from a file by itself."""
+    """The file of `predict --format html` has the marks, colours and notes of the page."""
     text = TEXT + " <script>"
     types = {"GENE": 0.6, "Zelltyp 😀": 0.4}
     place, entities = len(text), [*entities_of(text)]

@@ -1,4 +1,4 @@
-"""A published model in this process: batches run at once, results are in order, and types are mapped."""
+"""A published model in this process: concurrent batches, the order of results, and the type map."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def small_batches(monkeypatch):
 
 
 def predict_texts(model, texts):
-    """What was found in each text, and the scores."""
+    """The entities of each text, and the scores."""
     return [
         (
             (text, [(one.text, one.type, one.start, one.end) for one in entities]),

@@ -1,4 +1,4 @@
-"""The report's page in a real browser: what is written in it is shown and not run, and it can be read everywhere."""
+"""The report's page in a browser: safety against hostile text, interaction, and accessibility."""
 
 import itertools
 
@@ -14,7 +14,7 @@ LONG = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesellschaft"
 
 @pytest.fixture
 def open_report(visit, tmp_path):
-    """Opens a report, or another page given as text, from a file; one that fetches anything fails the test."""
+    """A function that opens a report, or another page, from a file; any network request fails the test."""
     number = itertools.count()
 
     def open_file(figures, **options):
@@ -47,7 +47,7 @@ def hostile():
     )
 
 
-# Texts that go on beyond their elements, by more than the edge of a mark.
+# Texts that overflow their elements by more than the border of a mark.
 LOST = """(all) => all
   .filter((one) => one.scrollWidth > one.clientWidth + 4)
   .map((one) => one.textContent.slice(0, 99))"""
@@ -58,7 +58,7 @@ def number_of(page, selector):
 
 
 def test_hostile_text_is_not_executed(open_report, hostile):
-    """A script that ran would open a dialog, and an image that was fetched would be refused: either fails the test."""
+    """An executed script would open a dialog, and a fetched image would be refused; either fails the test."""
     for shown in (hostile, render_comparison(hostile, hostile)):
         page = open_report(shown)
         assert number_of(page, "img, main script:not([type='application/json'])") == 0
@@ -201,7 +201,7 @@ def test_a_sentence_reads_in_its_own_direction(open_report):
     assert abs(box["x"] + box["width"] - words) < 12  # begins at the right
 
 
-# Text that is seen whose contrast with what is behind it is below 4.5 (WCAG 2.2, AA); the shadow of a scroll is no ground.
+# Visible text with a contrast to its background below 4.5 (WCAG 2.2, AA); scroll shadows are not a background.
 HARD_TO_READ = """() => {
   const parse = (colour) => {
     const [r, g, b, a = 1] = colour.match(/[0-9.]+(e-?[0-9]+)?/g).map(Number);

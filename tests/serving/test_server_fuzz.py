@@ -1,6 +1,6 @@
-"""Requests made up from the interface's description and from the messages themselves: none brings the server down.
+"""Requests generated from the OpenAPI description and from the protobuf messages; none may break the server.
 
-`FUZZ_REQUESTS` says how many of each kind.
+`FUZZ_REQUESTS` is the number of requests of each kind.
 """
 
 import os
@@ -23,7 +23,7 @@ MANY = settings(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
-# What a wrong request may end in. UNKNOWN and INTERNAL are not among them, nor is UNAVAILABLE: nothing is overloaded.
+# The status codes of an invalid request: not UNKNOWN, INTERNAL or, without overload, UNAVAILABLE.
 FAIR = {
     "INVALID_ARGUMENT",
     "NOT_FOUND",
@@ -35,7 +35,7 @@ FAIR = {
 
 
 def narrowed(description):
-    """The description with names that the server knows beside some that it does not, so that most requests reach a model."""
+    """The description with known and a few unknown names, so that most requests reach a model."""
     known = {
         "model": ["ner", "other", "x"],
         "version": [1, 2, 3],
@@ -75,8 +75,8 @@ def test_rest_responses_to_generated_requests_match_the_openapi_schema(server, m
         statuses.add(response.status_code)
         assert response.status_code < 500 or response.status_code == 501, response.text
         if response.status_code >= 400:
-            # As TensorFlow Serving: HTML for a path outside the interface, nothing for a version
-            # that is not an int64, and else an error as JSON.
+            # As TensorFlow Serving: HTML for a path outside the interface, an empty body for a version
+            # that is not an int64, and otherwise an error as JSON.
             is_html = "text/html" in response.headers.get("content-type", [""])[0]
             if not (response.status_code == 404 and is_html) and response.content:
                 assert [*response.json()] == ["error"], response.text
@@ -152,7 +152,7 @@ def requests(draw):
 def test_grpc_answers_generated_requests(server):
     codes = set()
 
-    # A right one among them, and a wrong one: what is made up may be neither.
+    # One valid and one invalid request, because the generated ones may be neither.
     @MANY
     @given(requests())
     @example(request("Ada"))
@@ -196,7 +196,7 @@ def test_arbitrary_bytes_do_not_break_the_server(server):
 
 
 def unharmed(server):
-    """It still answers, and has had no fault."""
+    """Asserts that the server still responds and has logged no error."""
     assert outputs(server.prediction.Predict(request("Ada"), timeout=60))["count"] == [1]
     assert server.http("/v1/models/ner:predict", {"instances": ["Ada"]})[0] == 200
     assert "Traceback" not in server.said and "failed:" not in server.said

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's table of gRPC codes and messages, row by row, and its services, with tensorflow-serving-api's stubs."""
+"""gRPC services, status codes and messages as TensorFlow Serving's, with the stubs of tensorflow-serving-api."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""A server from its start to its end: what it says, what it refuses, encryption, configuration, and an orderly stop."""
+"""A server from start to stop: messages, refused options, TLS, configuration, and graceful shutdown."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ METRICS = "/monitoring/prometheus/metrics"
 
 
 def ended(server):
-    """Exit code and what was said, once the server has ended by itself."""
+    """Waits for the server to end; returns the exit code and the output."""
     code = server.process.wait(120)
     return code, server.said
 
@@ -59,7 +59,7 @@ def test_the_server_warns_of_a_public_address(host, is_loopback):
 
 
 def test_the_server_listens_on_loopback_only(server):
-    """Looked up in the kernel's tables: no socket of the server's is bound to another address."""
+    """The kernel's tables have no socket of the server with another address."""
     inodes = set()
     for link in Path(f"/proc/{server.process.pid}/fd").iterdir():
         with contextlib.suppress(OSError):  # it may be shut by now
@@ -199,14 +199,14 @@ def reload(server, text):
 
 
 def published(versions, folder, number):
-    """A small model with a card, without which nothing is promoted or rolled back."""
+    """A small model with a card, which promotion and rollback need."""
     model = shutil.copytree(versions / str(number), folder / f"model-{number}")
     card.save_card(card.Card(("O",), "0"), model)
     return model
 
 
 def test_a_canary_is_published_promoted_and_dropped_by_renames_alone(start, versions, tmp_path):
-    """With the configuration file that a run writes, which never changes."""
+    """The configuration file, written by a run, stays the same."""
     folders = Folders(tmp_path / "serving" / "ner", tmp_path / "withdrawn" / "ner")
     first, second, third = (
         int(changes.publish(published(versions, tmp_path, number), folders, as_canary=True).name)

@@ -1,5 +1,5 @@
-"""The project's own model behind the server: its answers depend on nothing but the text, and it loads as TensorFlow Serving
-loads it.
+"""The project's model on the server: results depend on the text alone, and the model loads as in TensorFlow
+Serving.
 """
 
 import subprocess
@@ -31,7 +31,7 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A base path with one version, an untrained model with all the real one's parts."""
+    """A base path with one version, an untrained model with every part of a real one."""
     folder = tmp_path_factory.mktemp("real") / "1"
     signatures.save(signatures.ServingModule(Transform(), make_tagger()), str(folder))
     warmup.write_requests(str(folder))
@@ -50,8 +50,8 @@ def ask(server, *texts):
 
 
 def same(one, other):
-    """Whether answers are the same. Probabilities differ in their last digits with the order of additions, which hundreds of
-    steps of untrained weights as large as these make more of.
+    """Whether two responses are the same up to rounding, which the large untrained weights amplify over hundreds of
+    steps.
     """
     score, other_score = (np.array(answer["score"]) for answer in (one, other))
     return (

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST interface as the server speaks it: paths, forms, errors and bodies, by plain HTTP."""
+"""The server's implementation of TensorFlow Serving's REST API: paths, formats, errors and bodies, over plain HTTP."""
 
 import asyncio
 import gzip
@@ -429,7 +429,7 @@ def test_the_interface_describes_itself(server):
 
 
 def test_the_page_asks_for_the_model_that_is_served():
-    """Under another name than the page's own, its address says which."""
+    """The redirect names a model whose name is not the page's default."""
 
     async def get(name, path):
         transport = httpx.ASGITransport(rest_api.make_app(None, 1, model=name))

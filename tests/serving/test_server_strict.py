@@ -1,7 +1,7 @@
-"""What TensorFlow Serving was measured to do, with the development server as its strict stand-in.
+"""The measured behaviour of TensorFlow Serving, with the development server in strict mode in its place.
 
 The cases S1 to S6 publish, promote and roll back under load; R1 to R5 are steps of the runbook. Waits
-are scaled: what takes the server a minute takes a fraction of a second here.
+are scaled: a minute of TensorFlow Serving is a fraction of a second here.
 """
 
 import contextlib
@@ -31,14 +31,14 @@ CALLERS = 4
 
 
 def shipped(**changed):
-    """The flags of the deployment files, some of them changed."""
+    """The flags of the deployment files, with given changes."""
     service = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["ner-stable"]
     flags = [flag for flag in service["command"] if flag[2:].partition("=")[0] not in changed]
     return " ".join([*flags, *(f"--{name}={value}" for name, value in changed.items())])
 
 
 def defaults(**changed):
-    """The defaults of TensorFlow Serving on two cores, with a pause of 0.3 s for its minute."""
+    """The defaults of TensorFlow Serving on two cores, with retries after 0.3 s instead of a minute."""
     flags = {
         "grpc_max_threads": 8,
         "rest_api_num_threads": 8,
@@ -49,7 +49,7 @@ def defaults(**changed):
 
 
 class Load:
-    """Callers that ask for `ner` without a pause while something changes, by REST and gRPC."""
+    """Callers that send requests for `ner` over REST and gRPC without a pause."""
 
     def __init__(self, server):
         self.server, self.failures, self.count = server, [], 0
@@ -90,7 +90,7 @@ def folders(tmp_path):
 
 @pytest.fixture
 def publish(versions, folders, tmp_path):
-    """Publishes the small model 1, 2 or 3, whose entities have the types V1, V2 and V3."""
+    """A function that publishes the small model 1, 2 or 3, whose entities have the types V1, V2 and V3."""
 
     def publish(number, as_canary=False):
         model = shutil.copytree(versions / str(number), tmp_path / f"model-{number}")
@@ -101,7 +101,7 @@ def publish(versions, folders, tmp_path):
 
 
 def serves(server, model="ner"):
-    """The number of the small model that answers for a model, 0 if there is no answer."""
+    """The number of the small model that responds for a model name; 0 without a response."""
     status, answer = server.http(f"/v1/models/{model}:predict", {"instances": ["Ada"]})
     return int(answer["predictions"][0]["type"][0][1:]) if status == 200 else 0
 
@@ -112,7 +112,7 @@ def goes_live(server, number, model="ner"):
 
 @pytest.fixture
 def server(start, folders, publish):
-    """A server of `ner` and its canary, with the configuration that a run writes and shipped flags."""
+    """A server of `ner` and its canary with the configuration of a run and the shipped flags."""
     publish(1, as_canary=True)
     config = folders.live.parent / canary.CONFIG
     return start("--strict", shipped(), "--batch-size", "256", "--model-config-file", config)
@@ -337,7 +337,7 @@ def test_a_workdir_with_labels_is_migrated_while_it_is_served(start, publish, fo
 
 
 def in_flight(server, callers, requests=20):
-    """The status of requests of so many callers that ask one text at a time."""
+    """The statuses of requests of a number of callers, each for one text at a time."""
 
     def ask(_):
         codes = []
@@ -381,7 +381,7 @@ print(sum(entities[0].text == text.split()[0] for text, entities in zip(texts, a
 def test_four_client_processes_with_default_settings_get_every_response(
     start, publish, folders, scheme, flags
 ):
-    """With the server's defaults, too: the client retries what is refused because of load."""
+    """The client retries requests that are refused because of load."""
     publish(1)
     server = start(*("--strict", flags, "--batch-size", "256", "--model-base-path", folders.live))
     port = server.grpc if scheme == "grpc" else server.rest

@@ -1,6 +1,6 @@
-"""Versions are published, spoilt and removed while clients ask without a pause: no request fails.
+"""Versions are published, broken and removed while clients send requests without a pause; no request fails.
 
-`SWAP_SECONDS` says how long that lasts.
+`SWAP_SECONDS` is the duration.
 """
 
 import os
@@ -18,7 +18,7 @@ WORDS = ("Ada", "no", "Bea")
 
 
 class Clients:
-    """Half of them ask by gRPC, half by REST. Each answer is kept with the phases in which it was asked and given."""
+    """Clients, half over gRPC and half over REST, that record each response with the phases of request and response."""
 
     def __init__(self, server):
         self.server, self.phase, self.answers, self.failures = server, 0, [], []
@@ -118,7 +118,7 @@ def test_no_request_fails_and_every_answer_names_a_version_that_was_live(start, 
 def test_a_client_that_waits_for_the_server_is_answered_by_the_requested_version(
     start, versions, tmp_path
 ):
-    """A version that is let go of answers what it has begun."""
+    """A version that is being unloaded answers its running requests."""
     folder = tmp_path / "ner"
     folder.mkdir()
     small_models.publish(versions / "1", folder, 1)
