@@ -363,6 +363,20 @@ def load(file: str | None, assignments: Iterable[str], overrides: Mapping[str, A
     return _validated(_merged(best, values), {**dict.fromkeys(flatten(best), str(tuned)), **origin})
 
 
+def of_newest_run(runs: Path) -> Config | None:
+    """The configuration of the newest of some runs that can be read; None if there is none.
+
+    Args:
+      runs: the folder of the runs.
+    """
+    for path in sorted(runs.glob("*/config.yaml"), reverse=True):
+        try:
+            return Config.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue  # incomplete, or written by another version of the program
+    return None
+
+
 def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
     """The configuration with some settings replaced, by dotted key: `{"model.dropout": 0.4}`."""
     values = config.model_dump(by_alias=True)

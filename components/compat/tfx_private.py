@@ -6,13 +6,16 @@ not in `tfx.v1`:
 
 - `BeamDagRunner._PIPELINE_NODE_DO_FN_CLS`, which TFX has for runners derived from it;
 - `tfx.orchestration.portable`: Launcher with `custom_executor_operators`, IrBasedRunner, partial
-  runs and the run's id.
+  runs and the run's id;
+- `cache_utils.get_cache_context`, which the Launcher computes cache keys with.
 
-Seen with TFX 1.16 and 1.21. Contract test: tests/model/test_tfx_contract.py.
+Seen with TFX 1.16 and 1.21. Contract tests: tests/model/test_tfx_contract.py,
+tests/model/test_cache_key.py.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +27,7 @@ from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import (
     beam_executor_operator,
+    cache_utils,
     launcher,
     partial_run_utils,
     runtime_parameter_utils,
@@ -88,6 +92,34 @@ def make_runner(orchestrator: str, launch: LaunchNode, run_id: str) -> IrBasedRu
     runner = _BeamRunner() if orchestrator == "beam" else _LocalRunner()
     runner.launch, runner.run_id = launch, run_id
     return runner
+
+
+@contextlib.contextmanager
+def cache_keys(
+    change_artifacts: Callable[[Any], Any], change_parameters: Callable[[Any], Any]
+) -> Iterator[None]:
+    """While it lasts, TFX computes cache keys from changed inputs.
+
+    Args:
+      change_artifacts: gives what stands for the input artifacts by key.
+      change_parameters: gives what stands for the parameters by name.
+    """
+    original = cache_utils.get_cache_context
+
+    def get_cache_context(*arguments: Any, **named: Any) -> Any:
+        for name, change in (
+            ("input_artifacts", change_artifacts),
+            ("parameters", change_parameters),
+        ):
+            if named.get(name):
+                named[name] = change(named[name])
+        return original(*arguments, **named)
+
+    cache_utils.get_cache_context = get_cache_context
+    try:
+        yield
+    finally:
+        cache_utils.get_cache_context = original
 
 
 class _RunnerMixin:

@@ -19,8 +19,7 @@ from components.storage.remote import Remote
 from pipeline.annotation import output as output_files
 from pipeline.annotation import shards as sharding
 from pipeline.annotation.output import AnnotationSpec, Location, OutputFolder
-from pipeline.annotation.shard_io import InputFormat, check_text_column
-from pipeline.annotation.shards import Shard, SourceFile
+from pipeline.annotation.shards import InputFormat, Shard, SourceFile
 from pipeline.config import Beam
 from pipeline.console import text_bar
 
@@ -67,7 +66,7 @@ def annotate(request: AnnotationRequest, beam: Beam, console: Console) -> Mappin
     shards = sharding.cut_shards(sources, form, size)
     if form == sharding.PARQUET:
         for source in sources:
-            check_text_column(source.path, request.field)
+            sharding.check_text_column(source.path, request.field)
     model_folder, model_card = find_model(request.model)
     model_folder = model_folder.resolve()
     spec = AnnotationSpec(

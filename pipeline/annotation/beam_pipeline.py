@@ -17,8 +17,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.export.published_model import PublishedModel
 from pipeline.annotation.output import AnnotationSpec, OutputFolder, store_shard
-from pipeline.annotation.shard_io import InputFormat, ShardTexts, read_shard
-from pipeline.annotation.shards import Shard
+from pipeline.annotation.shards import InputFormat, Shard, ShardTexts, read_shard
 from pipeline.config import Beam
 
 

@@ -27,8 +27,14 @@ from components.errors import UserError
 from components.ner.granularity import WORDS, Granularity
 from components.storage import copies
 from components.storage.remote import Remote
-from pipeline.annotation.shard_io import EntityLists, InputFormat, ShardTexts, write_shard
-from pipeline.annotation.shards import Shard, SourceFile
+from pipeline.annotation.shards import (
+    EntityLists,
+    InputFormat,
+    Shard,
+    ShardTexts,
+    SourceFile,
+    write_shard,
+)
 from pipeline.workdir import exclusive_lock
 
 _DIGITS = 5

@@ -43,7 +43,7 @@ def compile(
       tfx-ner compile --target kubeflow --image registry.example.org/tfx-ner:0.2.0 \\
         --data /srv/tfx-ner/data --workdir /srv/tfx-ner/work --set kubeflow.train.gpu=1 --output ner.yaml
     """
-    from pipeline.kubeflow.plan import compile_plan, make_plan, recurring_run_command
+    from pipeline.kubeflow import compile_plan, make_plan, recurring_run_command
 
     options.refuse_unwritable(output)
     if output and not output.endswith((".yaml", ".yml")):

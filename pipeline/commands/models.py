@@ -40,9 +40,9 @@ def show(version: int | None, json_file: str | None, work: "Workdir", settings: 
         pass  # taking the lock updates a folder of an earlier release; a run that holds it did so
 
     from components.publishing import changes
-    from pipeline.history import lookup, runs, tables
+    from pipeline.history import runs, tables
 
-    shown = runs.load_models(lookup.open_to_read(work, settings), work)
+    shown = runs.load_models(options.open_metadata(work, settings), work)
     held = changes.load_hold(work.withdrawn)
     if version is not None:
         shown = [model for model in shown if model.version == version]
@@ -135,12 +135,11 @@ def prune(keep: int, work: "Workdir", settings: "Config") -> None:
 
 def _update_moved(work: "Workdir", settings: "Config") -> None:
     """Updates the paths in ML Metadata if the workdir was moved. Versions can be changed even if that fails."""
-    from pipeline.history import lookup
     from pipeline.metadata_store import StoreError
 
     if work.location is None or work.location.path != str(work.root):
         try:
-            lookup.open_to_change(work, settings)
+            options.open_metadata(work, settings, update_paths=True)
         except (UserError, StoreError) as error:
             click.echo(f"tfx-ner: {error}", err=True)
 

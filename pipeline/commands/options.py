@@ -1,4 +1,4 @@
-"""Options that several commands share, and how commands write their files."""
+"""Options that several commands share, the workdir that they name, and how commands write their files."""
 
 import functools
 import json
@@ -16,8 +16,11 @@ from pipeline import durations
 from pipeline.nodes import NODES, RENAMED_NODES
 
 if TYPE_CHECKING:
+    from ml_metadata import MetadataStore
+
     from components.corpus.options import ReadOptions
     from pipeline.config import Config
+    from pipeline.workdir import Workdir
 
 
 class Duration(click.ParamType):
@@ -111,13 +114,59 @@ def workdir(command: Callable) -> Callable:
     def with_workdir(
         workdir: str | None, config_file: str | None, assignments: tuple[str, ...], **others: Any
     ) -> Any:
-        from pipeline.history.lookup import find_workdir
-
         refuse_unwritable(others.get("json_file"))
         work, settings = find_workdir(workdir, config_file, assignments)
         return command(work=work, settings=settings, **others)
 
     return with_workdir
+
+
+def find_workdir(
+    root: str | None, config_file: str | None, assignments: tuple[str, ...]
+) -> tuple["Workdir", "Config"]:
+    """The workdir and its configuration, so that the model's name and the database need not be given again.
+
+    Args:
+      root: the path of the workdir; None for the one of the configuration.
+      config_file: a YAML file of settings. Without it and without `assignments`, the settings are those
+        of the newest run in the workdir.
+      assignments: settings as KEY=VALUE.
+
+    Raises UserError if the workdir has no runs.
+    """
+    from pipeline import config
+    from pipeline.workdir import Workdir
+
+    settings = config.load(config_file, assignments, {"workdir": root})
+    found = Workdir(Path(settings.workdir).resolve(), settings.name)
+    if not found.runs.is_dir():
+        raise UserError(
+            f"{settings.workdir}: no run has been here; name the workdir of a run with --workdir"
+        )
+    if not config_file and not assignments:
+        settings = config.of_newest_run(found.runs) or settings
+    return Workdir(found.root, settings.name), settings
+
+
+def open_metadata(
+    work: "Workdir", settings: "Config", update_paths: bool = False
+) -> "MetadataStore":
+    """Opens ML Metadata. With `update_paths`, its paths are updated first if the workdir was moved.
+
+    Raises UserError if no run has been recorded.
+    """
+    from pipeline import metadata_store
+
+    if settings.metadata.kind == "sqlite" and not work.metadata.exists():
+        raise UserError(
+            f"{work.root}: no run has been recorded here; name the workdir of a run with --workdir"
+        )
+    connection = metadata_store.connection(settings.metadata, work)
+    if update_paths:
+        from pipeline.history import relocation
+
+        return relocation.open_store(work, connection)
+    return metadata_store.opened(connection)
 
 
 reading = click.option(

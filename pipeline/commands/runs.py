@@ -35,10 +35,10 @@ def show(
     One run is shown with its inputs, the settings changed since the run before, its nodes, scores
     and reasons.
     """
-    from pipeline.history import lookup, tables
     from pipeline.history import runs as history
+    from pipeline.history import tables
 
-    store = lookup.open_to_read(work, settings)
+    store = options.open_metadata(work, settings)
     recorded = history.load_runs(store, work)
     screen = Console(highlight=False)
     if run is None:
@@ -74,10 +74,9 @@ def verify(json_file: str | None, work: "Workdir", settings: "Config") -> None:
     fault. If the workdir was moved or copied, the paths in its metadata are updated first. Exits
     with 1 if there are faults.
     """
-    from pipeline.history import lookup
     from pipeline.history.verify import verify as find_faults
 
-    result = find_faults(lookup.open_to_change(work, settings), work)
+    result = find_faults(options.open_metadata(work, settings, update_paths=True), work)
     if json_file != "-":
         for fault in result.faults:
             print(f"{fault.what}. {fault.advice}")
@@ -117,13 +116,12 @@ def prune(keep: int, age: int, json_file: str | None, work: "Workdir", settings:
     made. The runs stay in the history. Files of unknown origin in WORKDIR/set-aside are removed
     after keep.set_aside_days.
     """
-    from pipeline.history import cleanup, lookup
-    from pipeline.history import prune as pruning
+    from pipeline.history import cleanup
 
-    store = lookup.open_to_change(work, settings)
+    store = options.open_metadata(work, settings, update_paths=True)
     with work.locked():
         cleanup.clean_up(store, work)
-        removed = pruning.prune(store, work, keep, age, settings.keep.set_aside_days)
+        removed = cleanup.prune(store, work, keep, age, settings.keep.set_aside_days)
     if json_file != "-":
         print(f"removed {len(removed.artifacts):,} artifacts, {removed.bytes / 1e6:,.1f} MB")
         for folder in removed.set_aside:

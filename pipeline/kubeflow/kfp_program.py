@@ -4,7 +4,7 @@ A separate program, since kfp and TFX rarely agree on versions:
 
     python kfp_program.py FILE < plan.json
 
-Reads a `pipeline.kubeflow.plan.Plan` as JSON. Imports nothing but kfp and kfp-kubernetes.
+Reads a `pipeline.kubeflow.Plan` as JSON. Imports nothing but kfp and kfp-kubernetes.
 """
 
 import json

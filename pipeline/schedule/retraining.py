@@ -8,10 +8,17 @@ from components.errors import BusyError, UserError
 from pipeline import durations
 from pipeline.config import Config
 from pipeline.exits import BAD_INPUT, DONE, NOTHING_NEW, STOPPED
-from pipeline.schedule import hooks, inputs, process, run_result
+from pipeline.schedule import hooks, inputs, process
 from pipeline.schedule.inputs import Inputs
 from pipeline.schedule.process import Clock, Process
-from pipeline.schedule.state import RunInFlight, RunResult, ScheduleFolder, State
+from pipeline.schedule.state import (
+    RunInFlight,
+    RunResult,
+    ScheduleFolder,
+    State,
+    read_result,
+    run_names,
+)
 
 LONGEST_BACKOFF_SECONDS = 3_600
 _RERUN = " (once more: the run before was cut off)"
@@ -93,7 +100,7 @@ class Retraining:
             if code is None:
                 return False
         now = self.clock.now()
-        result = run_result.read_result(self.folder.workdir, flight, now, code=None)
+        result = read_result(self.folder.workdir, flight, now, code=None)
         if result:
             self._conclude(config, result)
         return True
@@ -130,7 +137,7 @@ class Retraining:
             trigger=trigger,
             began=self.clock.now(),
             log=str(log),
-            runs=run_result.run_names(workdir),
+            runs=run_names(workdir),
             versions=tuple(path.name for path in workdir.serving.glob("*")),
             inputs=started_on,
         )
@@ -143,7 +150,7 @@ class Retraining:
         if code is None:
             self.log(f"the run was stopped, and will be done again: {note}")
             return None
-        return run_result.read_result(workdir, flight, self.clock.now(), code, note)
+        return read_result(workdir, flight, self.clock.now(), code, note)
 
     def _wait(
         self, config: Config, pid: int, poll: Callable[[], int | None]

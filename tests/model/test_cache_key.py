@@ -1,5 +1,6 @@
 """Cache keys without absolute paths, and the private module of TFX that they rely on."""
 
+import functools
 import inspect
 import json
 from pathlib import Path
@@ -9,7 +10,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.orchestration.portable import cache_utils, launcher
 from tfx.types import standard_artifacts
 
-from pipeline import cache_key
+from components.compat import tfx_private
+from pipeline import launch
 from pipeline.workdir import Workdir
 
 
@@ -47,8 +49,8 @@ def model(root, updated):
 
 def test_parameters_do_not_depend_on_the_paths_of_workdir_and_corpus(roots):
     old, new = roots
-    before = cache_key.portable_parameters(parameters(old, "/data/toy"), old)
-    after = cache_key.portable_parameters(parameters(new, "/mnt/toy"), new)
+    before = launch.portable_parameters(parameters(old, "/data/toy"), old)
+    after = launch.portable_parameters(parameters(new, "/mnt/toy"), new)
     assert before == after
     assert str(old) not in str(before) and "/data" not in str(before)
     assert before["epochs"] == 3 and '"fingerprint": "f"' in before["corpus"]
@@ -56,8 +58,8 @@ def test_parameters_do_not_depend_on_the_paths_of_workdir_and_corpus(roots):
 
 def test_the_path_of_a_schema_outside_the_workdir_is_not_in_the_key(roots):
     old, _ = roots
-    assert "path" not in cache_key.portable_parameters({"path": "/etc/schema.pbtxt"}, old)
-    assert cache_key.portable_parameters({"path": f"{old}/schema/schema.pbtxt"}, old)["path"]
+    assert "path" not in launch.portable_parameters({"path": "/etc/schema.pbtxt"}, old)
+    assert launch.portable_parameters({"path": f"{old}/schema/schema.pbtxt"}, old)["path"]
 
 
 def test_a_different_fingerprint_is_a_different_parameter(roots):
@@ -65,7 +67,7 @@ def test_a_different_fingerprint_is_a_different_parameter(roots):
     corpus = {"splits": {"path": "/data"}, "fingerprint": "f"}
     other = {**corpus, "fingerprint": "g"}
     first, second = (
-        cache_key.portable_parameters({"corpus": json.dumps(values)}, old)
+        launch.portable_parameters({"corpus": json.dumps(values)}, old)
         for values in (corpus, other)
     )
     assert first != second
@@ -73,9 +75,9 @@ def test_a_different_fingerprint_is_a_different_parameter(roots):
 
 def test_artifacts_do_not_depend_on_the_path_of_the_workdir_and_are_not_changed(roots):
     old, new = roots
-    [before] = cache_key.portable_artifacts({"model": [model(old, 1)]}, old)["model"]
+    [before] = launch.portable_artifacts({"model": [model(old, 1)]}, old)["model"]
     given = model(new, 2)
-    [after] = cache_key.portable_artifacts({"model": [given]}, new)["model"]
+    [after] = launch.portable_artifacts({"model": [given]}, new)["model"]
     assert before.mlmd_artifact == after.mlmd_artifact
     assert given.uri == f"{new}/artifacts/Trainer/model/8"
     assert given.mlmd_artifact.last_update_time_since_epoch == 2
@@ -86,7 +88,7 @@ def test_workdirs_that_share_a_database_have_separate_keys(tmp_path):
     for path in paths:
         path.mkdir()
         Workdir(path, "ner").write_location("mysql://db:3306/tfx_ner")
-    keys = [cache_key.portable_parameters(parameters(path, "/data"), path) for path in paths]
+    keys = [launch.portable_parameters(parameters(path, "/data"), path) for path in paths]
     assert keys[0] != keys[1]
 
 
@@ -105,7 +107,10 @@ def test_keys_are_portable_inside_the_context_and_those_of_tfx_after_it(roots, m
     given = []
     monkeypatch.setattr(cache_utils, "get_cache_context", lambda **named: given.append(named))
     original, root = cache_utils.get_cache_context, roots[0]
-    with cache_key.portable_cache_keys(root):
+    with tfx_private.cache_keys(
+        functools.partial(launch.portable_artifacts, root=root),
+        functools.partial(launch.portable_parameters, root=root),
+    ):
         cache_utils.get_cache_context(
             input_artifacts={"model": [model(root, 1)]},
             parameters=parameters(root, "/data"),
@@ -121,9 +126,9 @@ def test_keys_are_portable_inside_the_context_and_those_of_tfx_after_it(roots, m
 
 def test_every_irrelevant_key_is_set_in_the_graph():
     """A parameter renamed in the graph would silently become part of the keys again."""
-    source = Path(cache_key.__file__).with_name("graph.py").read_text()
-    components = Path(cache_key.__file__).parents[1] / "components"
+    source = Path(launch.__file__).with_name("graph.py").read_text()
+    components = Path(launch.__file__).parents[1] / "components"
     source += "".join(path.read_text() for path in components.glob("*/*.py"))
-    for key in cache_key.IRRELEVANT:
+    for key in launch.IRRELEVANT:
         name = key.rpartition(".")[2]
         assert f'"{name}"' in source or f"{name}=" in source or f"{name}:" in source, key

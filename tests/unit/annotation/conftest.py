@@ -6,9 +6,9 @@ import pytest
 
 from components.export.entity import Entity
 from pipeline.annotation import output as outputs
-from pipeline.annotation import shard_io, shards
+from pipeline.annotation import shards
 from pipeline.annotation.output import AnnotationSpec, OutputFolder
-from pipeline.annotation.shard_io import InputFormat
+from pipeline.annotation.shards import InputFormat
 
 
 def find_names(texts):
@@ -30,7 +30,7 @@ def read_all():
 
     def read(path, form="text", size=1000, field="text", longest=1000):
         cut = shards.cut_shards([shards.SourceFile.of(path)], form, size)
-        return [shard_io.read_shard(shard, InputFormat(form, field, longest)) for shard in cut]
+        return [shards.read_shard(shard, InputFormat(form, field, longest)) for shard in cut]
 
     return read
 
@@ -64,7 +64,7 @@ def annotate(tmp_path, read_all, job):
         with outputs.locked(output.root, job(*paths, form=form, format=to, shard_bytes=size)):
             for shard in cut:
                 if shard.number not in without:
-                    texts = shard_io.read_shard(shard, InputFormat(form, "text", 1000))
+                    texts = shards.read_shard(shard, InputFormat(form, "text", 1000))
                     outputs.store_shard(output, texts, find_names(texts.texts))
             return output, cut, None if without else outputs.finish(output, cut, 0.5)
 

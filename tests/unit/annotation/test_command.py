@@ -9,7 +9,7 @@ from components.export import card
 from components.export.entity import Entity, with_minimum_score
 from pipeline.annotation import annotate as annotation
 from pipeline.annotation import output as outputs
-from pipeline.annotation import shard_io, shards
+from pipeline.annotation import shards
 from tests.unit.annotation.conftest import find_names
 from tests.unit.pipeline.conftest import tfx_ner  # noqa: F401 - a fixture
 
@@ -32,7 +32,7 @@ def without_model(monkeypatch):
     def run(left, job, output, beam, console):
         asked.append([shard.number for shard in left])
         for shard in left:
-            texts = shard_io.read_shard(shard, job.reading)
+            texts = shards.read_shard(shard, job.reading)
             outputs.store_shard(output, texts, find_names(texts.texts))
 
     monkeypatch.setattr(annotation, "_run_beam", run)

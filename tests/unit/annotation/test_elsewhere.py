@@ -6,9 +6,9 @@ import pytest
 
 from components.errors import UserError
 from pipeline.annotation import output as outputs
-from pipeline.annotation import shard_io, shards
+from pipeline.annotation import shards
 from pipeline.annotation.output import AnnotationSpec, OutputFolder
-from pipeline.annotation.shard_io import InputFormat
+from pipeline.annotation.shards import InputFormat
 from tests.unit.annotation.conftest import find_names
 from tests.unit.storage.conftest import bucket, put  # noqa: F401 - fixtures
 
@@ -27,7 +27,7 @@ def annotate(bucket):  # noqa: F811
             done = output.finished(range(len(cut)))
             for shard in cut:
                 if shard.number not in (*done, *without):
-                    texts = shard_io.read_shard(shard, read)
+                    texts = shards.read_shard(shard, read)
                     outputs.store_shard(output, texts, find_names(texts.texts))
             return output, cut, None if without else outputs.finish(output, cut, 0.5)
 
@@ -67,7 +67,7 @@ def test_remote_parquet_is_read_and_written(annotate, put, bucket, write):  # no
     rows = pyarrow.table({"id": list(range(50)), "text": [f"Ada {n}" for n in range(50)]})
     parquet.write_table(rows, path := write("rows.parquet", ""))
     (bucket / "rows.parquet").upload(path)
-    shard_io.check_text_column("s3://bucket/rows.parquet", "text")
+    shards.check_text_column("s3://bucket/rows.parquet", "text")
     output, cut, _ = annotate("s3://bucket/rows.parquet", form="parquet", to="parquet", size=100)
     assert len(cut) > 1
     tables = []

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from components.errors import UserError
-from pipeline.annotation.shard_io import check_text_column
+from pipeline.annotation.shards import check_text_column
 
 
 def bad(texts):

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from components.errors import UserError
-from pipeline.annotation.shard_io import InputFormat, read_shard
-from pipeline.annotation.shards import SourceFile, cut_shards, detect_format, find_sources
+from pipeline.annotation.shards import (
+    InputFormat,
+    SourceFile,
+    cut_shards,
+    detect_format,
+    find_sources,
+    read_shard,
+)
 
 
 def names(sources):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline import kubeflow
 from pipeline.config import Schedule
-from pipeline.kubeflow import plan
-from pipeline.kubeflow.plan import recurring_run_command
+from pipeline.kubeflow import recurring_run_command
 from pipeline.nodes import STEPS
 
 BESIDE = Path(__file__).resolve().parents[4] / ".venv-kubeflow"
@@ -111,7 +111,7 @@ def test_times_between_runs_are_given_in_seconds():
 
 def test_a_refused_model_is_not_a_failure_of_the_last_step(tmp_path):
     from pipeline import config
-    from pipeline.kubeflow.plan import make_plan
+    from pipeline.kubeflow import make_plan
 
     [*_, last] = make_plan(
         config.load(None, ["kubeflow.image=ner:1"], {"workdir": "/srv/ner/work"})
@@ -141,7 +141,7 @@ def test_a_python_without_kfp_is_reported(tfx_ner, tmp_path):
 
 
 def test_a_missing_kfp_environment_is_reported_with_its_make_target(tfx_ner, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "_KFP_ENVIRONMENT", tmp_path)
+    monkeypatch.setattr(kubeflow, "_KFP_ENVIRONMENT", tmp_path)
     answer = compile_(tfx_ner, tmp_path / "ner.yaml")
     assert answer.code == 2 and "expected `make kubeflow`" in answer.err
 

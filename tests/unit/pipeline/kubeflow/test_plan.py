@@ -8,7 +8,7 @@ from components.errors import UserError
 from pipeline import config
 from pipeline.commands.run import run
 from pipeline.config import Config
-from pipeline.kubeflow.plan import assignments, make_plan
+from pipeline.kubeflow import assignments, make_plan
 from pipeline.nodes import STEPS
 
 PLACES = {"data": "/srv/ner/data", "workdir": "/srv/ner/work"}
