@@ -20,7 +20,11 @@ RENAMED_KEYS: dict[str, str] = {
 }
 
 # Keys of the last release that have no effect any more: old name -> what happens instead.
-REMOVED_KEYS: dict[str, str] = {}
+REMOVED_KEYS: dict[str, str] = {
+    "schedule.backoff": "a failed run is repeated after a minute, later after up to an hour",
+    "schedule.hook_timeout": "a hook may take 30 seconds",
+    "schedule.keep_logs": "the logs of the last 30 runs are kept",
+}
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -59,7 +63,7 @@ def rename_keys(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             continue
         if new_name in new_group:
             raise UserError(f"found {old} and {new}; expected {new} alone: {old} is its old name")
-        _set_key(renamed, new, group.pop(name))
+        set_key(renamed, new, group.pop(name))
         notes.append(f"{old} is now {new}")
     for old, instead in REMOVED_KEYS.items():
         group, name = _find(renamed, old)
@@ -78,7 +82,8 @@ def _find(values: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     return values, name
 
 
-def _set_key(values: dict[str, Any], key: str, value: Any) -> None:
+def set_key(values: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a setting by its dotted key, in nested settings, which get its groups if needed."""
     *groups, name = key.split(".")
     for group in groups:
         values = values.setdefault(group, {})

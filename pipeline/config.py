@@ -2,7 +2,7 @@
 
 import difflib
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,8 +24,8 @@ from components.settings import (
     Spans,
     Training,
     Vocabulary,
-    flatten,
     rename_keys,
+    set_key,
 )
 from components.storage.remote import is_address, is_remote, refuse_address
 from pipeline import durations
@@ -136,19 +136,14 @@ class Schedule(Settings):
     grace: _Duration = "30s"
     """Time between SIGTERM and SIGKILL when a run is stopped."""
     retries: int = Field(3, ge=0, le=100)
-    """How often a failed run is repeated, unless its data is at fault."""
-    backoff: _Duration = "1m"
-    """Pause before a failed run is repeated; doubled each time, up to an hour."""
-    keep_logs: int = Field(30, ge=1)
-    """Logs of runs to keep in WORKDIR/schedule/logs."""
+    """How often a failed run is repeated, unless its data is at fault: first after a minute, then
+    after twice the time before, an hour at most."""
     on_success: tuple[str, ...] | None = None
-    """Command or webhook address to call after a model was published."""
+    """Command or webhook address to call after a model was published; it may take 30 seconds."""
     on_failure: tuple[str, ...] | None = None
     """The same after a run failed or could not start."""
     on_refusal: tuple[str, ...] | None = None
     """The same after the gate refused a model."""
-    hook_timeout: _Duration = "30s"
-    """Longest time of such a call."""
 
     @field_validator("on_success", "on_failure", "on_refusal", mode="before")
     @classmethod
@@ -341,8 +336,7 @@ def load(file: str | None, assignments: Iterable[str], overrides: Mapping[str, A
     Raises:
       UserError: the file cannot be read, a key is unknown, or a value is not allowed.
     """
-    values = _read_yaml(file) if file else {}
-    origin: dict[str, str] = dict.fromkeys(flatten(values), file or "")
+    values, origin = _read_yaml(file) if file else ({}, {})
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
@@ -359,8 +353,8 @@ def load(file: str | None, assignments: Iterable[str], overrides: Mapping[str, A
     tuned = Workdir(Path(config.workdir), config.name).tuned
     if not tuned.exists():
         return config
-    best = _read_yaml(str(tuned))
-    return _validated(_merged(best, values), {**dict.fromkeys(flatten(best), str(tuned)), **origin})
+    best, best_origin = _read_yaml(str(tuned))
+    return _validated(_merged(best, values), {**best_origin, **origin})
 
 
 def of_newest_run(runs: Path) -> Config | None:
@@ -381,8 +375,7 @@ def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
     """The configuration with some settings replaced, by dotted key: `{"model.dropout": 0.4}`."""
     values = config.model_dump(by_alias=True)
     for key, value in settings.items():
-        group, _, name = key.partition(".")
-        values[group][name] = value
+        set_key(values, key, value)
     return Config.model_validate(values)
 
 
@@ -419,7 +412,8 @@ def _warn_old_keys(source: str, notes: list[str]) -> None:
         warn(f"{source}: {'; '.join(notes)}; old keys are read in this release only")
 
 
-def _read_yaml(file: str) -> dict[str, Any]:
+def _read_yaml(file: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings in a YAML file, and the file and line of each key and group by dotted key."""
     refuse_address("--config", file, "Fetch the file first")
     try:
         text = Path(file).read_text(encoding="utf-8")
@@ -428,7 +422,9 @@ def _read_yaml(file: str) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UserError(f"{file}: the configuration is not text in UTF-8") from None
     try:
-        values = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        values = loader.construct_document(node) if node else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
@@ -438,13 +434,22 @@ def _read_yaml(file: str) -> dict[str, Any]:
             " with the same indentation for all keys of a group"
         ) from None
     if values is None:
-        return {}
+        return {}, {}
     if not isinstance(values, dict):
         found = type(values).__name__
         raise UserError(f"{file}:1: found {found}; expected keys and values, as in 'name: ner'")
     # A group whose keys are all commented out is None in YAML.
     groups = {key: {} if value is None and keys([key]) else value for key, value in values.items()}
-    return _with_new_keys(groups, file)
+    return _with_new_keys(groups, file), dict(_lines(node, file))
+
+
+def _lines(node: yaml.Node, file: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The dotted key of each key and group in a YAML node, and its file and line."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = f"{prefix}{key.value}"
+            yield RENAMED_KEYS.get(name, name), f"{file}:{key.start_mark.line + 1}"
+            yield from _lines(value, file, f"{name}.")
 
 
 def _assign(values: dict[str, Any], key: str, text: str) -> None:
@@ -468,9 +473,9 @@ def _explain(error: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     """A pydantic error as one line: source, key, the value found, and the values it takes."""
     *groups, name = [str(part) for part in error["loc"]] or [""]
     key = ".".join((*groups, name))
-    # An error of a group may come from any key in it.
-    sources = [file for name, file in origin.items() if f"{name}.".startswith(f"{key}.")]
-    where = f"{sources[-1]}: " if sources else ""
+    # An error of a group may come from any key in it; the line of the group itself comes first.
+    sources = [source for name, source in origin.items() if f"{name}.".startswith(f"{key}.")]
+    where = f"{'--set' if '--set' in sources else sources[0]}: " if sources else ""
     if error["type"] == "extra_forbidden":
         known = keys(groups)
         close = difflib.get_close_matches(name, known, n=1)

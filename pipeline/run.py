@@ -6,7 +6,7 @@ import logging
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -14,6 +14,7 @@ from components import atomic_io, progress, tf_runtime
 from components.corpus.text_files import content_hash
 from components.errors import UserError, find_user_error, last_line
 from components.publishing import versions
+from components.settings import set_key
 from components.tagger import vectors
 from components.training import cluster
 from components.validation import curated_schema
@@ -238,10 +239,9 @@ def _tune(config: ResolvedConfig, context: _RunContext) -> ResolvedConfig:
         )
         recorder = _run_nodes(pipeline, config.local, f"{context.folder.name}.tuning", context)
         best = outcome_reader.best_settings(context.connection, recorder.executions)
-        groups: dict[str, dict[str, float | int]] = {}
+        groups: dict[str, Any] = {}
         for key, value in best.items():
-            group, _, name = key.partition(".")
-            groups.setdefault(group, {})[name] = value
+            set_key(groups, key, value)
         atomic_io.write_text(context.workdir.tuned, yaml.safe_dump(groups, sort_keys=True))
         context.console.show_tuned(context.workdir.tuned)
     return config.with_settings(dict(best))

@@ -20,7 +20,9 @@ from pipeline.schedule.state import (
     run_names,
 )
 
-LONGEST_BACKOFF_SECONDS = 3_600
+FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 60, 3_600
+LOGS = 30  # of runs, which are kept
+_HOOK_SECONDS = 30
 _RERUN = " (once more: the run before was cut off)"
 _BUSY_POLL_SECONDS = 10
 
@@ -109,7 +111,7 @@ class Retraining:
         """Runs until the run finishes, the input is bad or no retries are left. Returns the exit code."""
         settings = config.schedule
         started_on = inputs.with_hashes(now, config)
-        backoff = durations.seconds(settings.backoff)
+        backoff = FIRST_BACKOFF_SECONDS
         for retries_left in reversed(range(settings.retries + 1)):
             result = self._run_once(config, started_on, trigger)
             if result is None:
@@ -129,10 +131,10 @@ class Retraining:
 
     def _run_once(self, config: Config, started_on: Inputs, trigger: str) -> RunResult | None:
         """Starts a run and waits for its end; None if the scheduler has to stop."""
-        settings, workdir = config.schedule, self.folder.workdir
+        workdir = self.folder.workdir
         if not self._wait_until_free(config):
             return None
-        log = self.folder.new_log(self.clock.now(), settings.keep_logs)
+        log = self.folder.new_log(self.clock.now(), LOGS)
         flight = RunInFlight(
             trigger=trigger,
             began=self.clock.now(),
@@ -155,10 +157,8 @@ class Retraining:
     def _wait(
         self, config: Config, pid: int, poll: Callable[[], int | None]
     ) -> tuple[int | None, str]:
-        limit, grace = config.schedule.limit, config.schedule.grace
-        return process.wait(
-            pid, poll, durations.seconds(limit), durations.seconds(grace), self.clock
-        )
+        limit, grace = map(durations.seconds, (config.schedule.limit, config.schedule.grace))
+        return process.wait(pid, poll, limit, grace, self.clock)
 
     def _wait_until_free(self, config: Config) -> bool:
         """Waits while another run works in the workdir, for as long as a run may take.
@@ -212,8 +212,7 @@ class Retraining:
             return
         workdir = self.folder.workdir
         facts = {**result.as_dict(), "name": workdir.name, "workdir": str(workdir.root)}
-        timeout = durations.seconds(config.schedule.hook_timeout)
-        problem = hooks.call(hook, facts, timeout, self.clock, result.log)
+        problem = hooks.call(hook, facts, _HOOK_SECONDS, self.clock, result.log)
         if problem:
             self.log(f"schedule.on_{result.event}: {problem}")
 

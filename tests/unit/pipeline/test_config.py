@@ -113,6 +113,25 @@ def test_an_unknown_key_is_named_with_its_file_and_the_valid_keys(write, text, k
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name: ner\ntraining:\n  seed: 2\n  epochs: 0\n", 4),
+        ("training:\n  epochs: 3\n  epoch: 3\n", 3),
+        ("name: ner\ntraining:\n  epochs: 3\n  replicas: 2\n", 2),  # refused by the group
+        ("training: 3\n", 1),
+    ],
+)
+def test_an_error_names_the_line_of_the_key(write, text, line):
+    file = write("a.yaml", text)
+    assert refusal(file).startswith(f"{file}:{line}: ")
+
+
+def test_an_error_of_a_group_that_set_changes_names_set(write):
+    file = write("a.yaml", "training:\n  epochs: 3\n")
+    assert refusal(file, "training.replicas=2").startswith("--set: training: ")
+
+
+@pytest.mark.parametrize(
     "assignment", ["epoch=3", "training.epoch=3", "training.epochs.more=1", "a.b.c=1"]
 )
 def test_an_unknown_assigned_key_is_refused(assignment):
@@ -299,7 +318,7 @@ def test_an_old_key_together_with_its_new_name_is_refused(renamed_keys, write):
 
 def test_a_bad_value_of_an_old_key_is_reported_under_its_new_name(renamed_keys, write):
     file = write("a.yaml", "training: {passes: 0}\n")
-    assert refusal(file).startswith(f"{file}: training.epochs: found 0;")
+    assert refusal(file).startswith(f"{file}:1: training.epochs: found 0;")
 
 
 def test_every_renamed_key_has_a_setting_and_no_removed_key_has():

@@ -9,6 +9,7 @@ import pytest
 
 from components.errors import UserError
 from pipeline.exits import BAD_INPUT, DONE, FAILED, NOTHING_NEW, REFUSED, STOPPED
+from pipeline.schedule import retraining
 from pipeline.schedule.process import Process
 from pipeline.schedule.state import State, status_lines
 
@@ -69,14 +70,15 @@ def test_a_model_on_hold_is_shown_as_not_live(project):
     )
 
 
-def test_a_failed_run_is_repeated_with_growing_pauses(project):
-    project.settings += ["schedule.retries=3", "schedule.backoff=20m"]
+def test_a_failed_run_is_repeated_with_growing_pauses(project, monkeypatch):
+    monkeypatch.setattr(retraining, "LONGEST_BACKOFF_SECONDS", 180)
+    project.settings += ["schedule.retries=3"]
     failure = {"code": 1, "says": "tfx-ner: the disk is full"}
     project.plan(failure, {"code": 1}, {"code": 1}, {"code": 0, "published": "7"})
     assert project.retrain() == DONE
     assert len(project.run_reasons) == 4
-    assert [nap for nap in project.time.naps if nap > 1] == [1200, 2400, 3600]
-    assert "failed: the disk is full; once more in 20m, 3 of 3 tries left" in project.messages
+    assert [nap for nap in project.time.naps if nap > 1] == [60, 120, 180]
+    assert "failed: the disk is full; once more in 1m, 3 of 3 tries left" in project.messages
 
 
 def test_after_the_last_retry_a_run_waits_for_the_next_check(project):
@@ -242,17 +244,16 @@ def test_a_run_that_finds_the_workdir_busy_is_repeated(project):
 
 
 def test_a_stop_before_a_retry_leaves_the_run_to_the_next_start(project):
-    project.settings += ["schedule.backoff=1h"]
     project.plan({"code": 1}, {"code": 0, "published": "5"})
-    project.time.stops_at = 1800
+    project.time.stops_at = 30
     assert project.retrain() == STOPPED and project.state.in_flight
     project.time.stops_at = float("inf")
     assert project.retrain() == DONE
     assert project.run_reasons[1].endswith("(once more: the run before was cut off)")
 
 
-def test_old_logs_are_removed(project):
-    project.settings += ["schedule.keep_logs=2"]
+def test_old_logs_are_removed(project, monkeypatch):
+    monkeypatch.setattr(retraining, "LOGS", 2)
     for letter in "abcd":
         project.write("train.conll", f"{letter}\tB-PER\n\n")
         project.retrain()
