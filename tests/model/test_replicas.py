@@ -60,8 +60,8 @@ def trained(tmp_path_factory):
     try:
         processes.append(started(mirrored, "mirrored", "2"))
         for process in processes:
-            _, said = process.communicate(timeout=300)
-            assert process.returncode == 0, said[-3000:]
+            _, printed = process.communicate(timeout=300)
+            assert process.returncode == 0, printed[-3000:]
     finally:
         for process in processes:
             process.kill()

@@ -30,7 +30,7 @@ class Running:
     channel: grpc.Channel
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     @property
@@ -75,8 +75,8 @@ class Running:
         """Waits until the condition is true; fails after a time limit."""
         end = time.monotonic() + PATIENCE
         while not condition():
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < end, self.said
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < end, self.output
             time.sleep(0.02)
 
     def stop(self):
@@ -114,11 +114,12 @@ def start(folder: Path, *arguments, ready=True) -> Running:
         try:
             running.wait_for(
                 lambda: (
-                    " on 127.0.0.1" in running.said and "gRPC" in running.said.partition("REST")[2]
+                    " on 127.0.0.1" in running.output
+                    and "gRPC" in running.output.partition("REST")[2]
                 )
             )
             running.rest, running.grpc = map(
-                int, re.findall(r" on \S*?(\d+)$", running.said, re.MULTILINE)
+                int, re.findall(r" on \S*?(\d+)$", running.output, re.MULTILINE)
             )
         except BaseException:
             running.stop()

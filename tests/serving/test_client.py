@@ -65,15 +65,15 @@ def served(base):
     )
     watch = threading.Timer(LONGEST, process.kill)
     watch.start()
-    said, found = [], {}
+    printed, found = [], {}
     try:
         for line in process.stderr:
-            said.append(line)
+            printed.append(line)
             if match := re.match(r"(REST|gRPC)\b.* on (?:http://)?(\S+:\d+)", line):
                 found[match[1].lower()] = match[2]
             if len(found) == 2:
                 break
-        assert len(found) == 2, "".join(said)
+        assert len(found) == 2, "".join(printed)
         threading.Thread(
             target=process.stderr.read, daemon=True
         ).start()  # so that it never waits for a reader
@@ -141,15 +141,15 @@ def test_status_and_check_have_the_served_version(url):
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "said"),
+    ("options", "error", "message"),
     [
         ({"model": "other"}, client.NotFound, r"Latest\(other\)"),
         ({"version": 9}, client.NotFound, r"Specific\(ner, 9\)"),
         ({"label": "canary"}, client.BadRequest, "Unrecognized servable version label: canary"),
     ],
 )
-def test_an_unknown_model_version_or_label_is_an_error(url, options, error, said):
-    with Client(url, **options) as one, pytest.raises(error, match=said):
+def test_an_unknown_model_version_or_label_is_an_error(url, options, error, message):
+    with Client(url, **options) as one, pytest.raises(error, match=message):
         one.predict_one("Ada")
 
 

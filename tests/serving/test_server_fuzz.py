@@ -199,5 +199,5 @@ def unharmed(server):
     """Asserts that the server still responds and has logged no error."""
     assert outputs(server.prediction.Predict(request("Ada"), timeout=60))["count"] == [1]
     assert server.http("/v1/models/ner:predict", {"instances": ["Ada"]})[0] == 200
-    assert "Traceback" not in server.said and "failed:" not in server.said
+    assert "Traceback" not in server.output and "failed:" not in server.output
     print(f"after {REQUESTS} requests the server has {server.resident} MB")

@@ -377,7 +377,7 @@ def test_an_invalid_message_is_refused_and_the_server_continues(server):
         call(b"\xff\xff\xff", timeout=60)
     assert raised.value.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
     assert outputs(server.prediction.Predict(request("Ada")))["count"] == [1]
-    assert "Traceback" not in server.said
+    assert "Traceback" not in server.output
 
 
 def test_the_standard_health_service(server):

@@ -32,14 +32,14 @@ METRICS = "/monitoring/prometheus/metrics"
 def ended(server):
     """Waits for the server to end; returns the exit code and the output."""
     code = server.process.wait(120)
-    return code, server.said
+    return code, server.output
 
 
 def test_the_server_prints_its_kind_and_its_addresses(server):
-    assert "a stand-in for development: it is not TensorFlow Serving" in server.said
-    assert f"REST and page on http://127.0.0.1:{server.rest}\n" in server.said
-    assert f"gRPC on 127.0.0.1:{server.grpc}\n" in server.said
-    assert "password" not in server.said
+    assert "a stand-in for development: it is not TensorFlow Serving" in server.output
+    assert f"REST and page on http://127.0.0.1:{server.rest}\n" in server.output
+    assert f"gRPC on 127.0.0.1:{server.grpc}\n" in server.output
+    assert "password" not in server.output
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_the_server_listens_on_loopback_only(server):
 def test_a_taken_grpc_port_is_reported_in_one_line(start, versions):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, said = ended(start("--model-base-path", versions, "--grpc-port", port, ready=False))
-    assert code == 2 and "Traceback" not in said
-    assert f"cannot listen on 127.0.0.1:{port}; choose another --grpc-port or --host" in said
+        code, output = ended(start("--model-base-path", versions, "--grpc-port", port, ready=False))
+    assert code == 2 and "Traceback" not in output
+    assert f"cannot listen on 127.0.0.1:{port}; choose another --grpc-port or --host" in output
 
 
 def test_a_taken_rest_port_is_reported_in_one_line():
@@ -95,11 +95,11 @@ def test_a_taken_rest_port_is_reported_in_one_line():
 def test_an_unloadable_first_version_is_reported_in_one_line(start, tmp_path):
     (tmp_path / "ner").mkdir()
     small_models.publish_broken(tmp_path / "ner", 1)
-    code, said = ended(start("--model-base-path", tmp_path / "ner", ready=False))
+    code, output = ended(start("--model-base-path", tmp_path / "ner", ready=False))
     assert (
         code == 2
-        and "tfx-ner: version 1 of model ner cannot be loaded" in said
-        and "Traceback" not in said
+        and "tfx-ner: version 1 of model ner cannot be loaded" in output
+        and "Traceback" not in output
     )
 
 
@@ -110,11 +110,11 @@ def test_the_ports_are_closed_until_the_first_version_is_loaded(start, versions,
     server = start(
         "--model-base-path", tmp_path / "ner", "--wait", "--rest-port", port, ready=False
     )
-    server.wait_for(lambda: "waiting: no version of model ner" in server.said)
+    server.wait_for(lambda: "waiting: no version of model ner" in server.output)
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
     small_models.publish(versions / "1", tmp_path / "ner", 1)
-    server.wait_for(lambda: "gRPC on" in server.said)
+    server.wait_for(lambda: "gRPC on" in server.output)
     server.rest = port
     assert server.states() == {1: "AVAILABLE"}
 
@@ -122,7 +122,7 @@ def test_the_ports_are_closed_until_the_first_version_is_loaded(start, versions,
 def test_the_server_can_be_stopped_while_it_waits_for_a_version(start, tmp_path):
     (tmp_path / "ner").mkdir()
     server = start("--model-base-path", tmp_path / "ner", "--wait", ready=False)
-    server.wait_for(lambda: "waiting" in server.said)
+    server.wait_for(lambda: "waiting" in server.output)
     server.process.terminate()
     assert ended(server)[0] == 0
 
@@ -137,8 +137,10 @@ def test_sigint_answers_rest_requests_in_flight_before_the_server_stops(start, v
         server.wait_for(lambda: "processed_batch_size_count 1.0" in server.http(METRICS)[1])
         server.process.send_signal(signal.SIGINT)
         assert answer.result(120) == (200, {"outputs": [2 * STEPS]})
-    code, said = ended(server)
-    assert code == 0 and said.endswith("stopping: requests in flight are answered first\nstopped\n")
+    code, output = ended(server)
+    assert code == 0 and output.endswith(
+        "stopping: requests in flight are answered first\nstopped\n"
+    )
 
 
 def test_sigterm_answers_grpc_requests_in_flight_and_notifies_health_watchers(start, versions):
@@ -326,7 +328,7 @@ def test_grpc_can_be_encrypted_and_ask_for_certificates(start, versions, tmp_pat
         f"server_key: {json.dumps(key.decode())} server_cert: {shown} custom_ca: {shown} client_verify: true"
     )
     server = start("--model-base-path", versions, "--ssl-config-file", tmp_path / "ssl.config")
-    assert "gRPC with TLS on" in server.said
+    assert "gRPC with TLS on" in server.output
 
     def asked(credentials):
         with grpc.secure_channel(f"localhost:{server.grpc}", credentials) as channel:

@@ -351,7 +351,7 @@ def test_time_out_and_cors(start, versions):
             b"POST /v1/models/ner:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
         )
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
-    assert "Traceback" not in server.said
+    assert "Traceback" not in server.output
     connection = http.client.HTTPConnection("127.0.0.1", server.rest, timeout=60)
     for verb, headers in (
         (

@@ -280,7 +280,7 @@ def test_a_broken_version_at_start_ends_the_server_even_next_to_a_good_one(
     small_models.publish_broken(folders.live, first + 1)
     server = start("--strict", flags, "--model-base-path", folders.live, ready=False)
     assert server.process.wait(120) == 255
-    assert "Failed to start server" in server.said
+    assert "Failed to start server" in server.output
 
 
 def test_at_start_no_port_opens_until_each_model_has_a_version(start, publish, folders):
@@ -289,10 +289,10 @@ def test_at_start_no_port_opens_until_each_model_has_a_version(start, publish, f
     copy.rename(aside)
     config = folders.live.parent / canary.CONFIG
     server = start("--strict", shipped(), "--model-config-file", config, ready=False)
-    server.wait_for(lambda: "waiting: no version of model ner-canary" in server.said)
-    assert "REST" not in server.said
+    server.wait_for(lambda: "waiting: no version of model ner-canary" in server.output)
+    assert "REST" not in server.output
     aside.rename(copy)
-    server.wait_for(lambda: "gRPC on" in server.said)
+    server.wait_for(lambda: "gRPC on" in server.output)
 
 
 def test_labels_of_an_earlier_release_prevent_the_server_from_starting(
@@ -303,7 +303,7 @@ def test_labels_of_an_earlier_release_prevent_the_server_from_starting(
     config.write_text(pinned(folders, first, stable=first))
     server = start("--strict", defaults(), "--model-config-file", config, ready=False)
     assert server.process.wait(120) == 255
-    assert "FAILED_PRECONDITION: Request to assign label to version" in server.said
+    assert "FAILED_PRECONDITION: Request to assign label to version" in server.output
 
 
 def test_a_label_that_moves_to_a_version_not_loaded_refuses_the_whole_configuration(
@@ -316,7 +316,7 @@ def test_a_label_that_moves_to_a_version_not_loaded_refuses_the_whole_configurat
     server = start("--strict", flags, "--model-config-file", config)
     second = publish(2)
     config.write_text(pinned(folders, second, stable=second))
-    server.wait_for(lambda: "configuration refused" in server.said)
+    server.wait_for(lambda: "configuration refused" in server.output)
     assert serves(server) == 1 and second not in server.states()
 
 

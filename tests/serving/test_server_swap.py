@@ -111,7 +111,7 @@ def test_no_request_fails_and_every_answer_names_a_version_that_was_live(start, 
     for before, after, version in clients.answers:
         assert version in set().union(*live[before : after + 1]), (before, after, version)
     assert {version for _, _, version in clients.answers} == {1, 2, 3, 5, 6}
-    assert "4 cannot be loaded" in server.said and "Traceback" not in server.said
+    assert "4 cannot be loaded" in server.output and "Traceback" not in server.output
     print(f"{len(clients.answers)} answers; the server has {server.resident} MB")
 
 

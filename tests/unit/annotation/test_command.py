@@ -49,7 +49,7 @@ def annotate(tfx_ner, tmp_path, model):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    "more, said",
+    "more, message",
     [
         (("b.txt",), "found b.txt after the options; put a pattern in quotes"),
         (
@@ -65,10 +65,10 @@ def annotate(tfx_ner, tmp_path, model):  # noqa: F811
     ],
 )
 def test_a_usage_error_is_reported_before_the_output_is_created(
-    annotate, write, tmp_path, more, said
+    annotate, write, tmp_path, more, message
 ):
     answer = annotate(write("a.txt", "Ada\n"), *more)
-    assert answer.code == 2 and said in answer.err and "Traceback" not in answer.err
+    assert answer.code == 2 and message in answer.err and "Traceback" not in answer.err
     assert not (tmp_path / "out").exists()
 
 

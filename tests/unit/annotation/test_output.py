@@ -107,7 +107,7 @@ def test_a_kill_at_any_step_leaves_a_shard_complete_or_absent(write, annotate, m
 
 
 @pytest.mark.parametrize(
-    "change, said",
+    "change, message",
     [
         ({"model": "/models/ner/2"}, "with the model /models/ner/1, not the model /models/ner/2"),
         (
@@ -119,11 +119,11 @@ def test_a_kill_at_any_step_leaves_a_shard_complete_or_absent(write, annotate, m
         ({"form": "jsonl"}, "with --input-format text, not --input-format jsonl"),
     ],
 )
-def test_the_output_of_another_annotation_is_refused(write, annotate, job, change, said):
+def test_the_output_of_another_annotation_is_refused(write, annotate, job, change, message):
     path = write("a.txt", MANY)
     output, _, _ = annotate(path)
     with (
-        pytest.raises(UserError, match=f"belongs to another annotation, {said}"),
+        pytest.raises(UserError, match=f"belongs to another annotation, {message}"),
         outputs.locked(output.root, job(path, **change)),
     ):
         pass

@@ -26,8 +26,8 @@ def shown(annotate, write, monkeypatch, **terminal):
 
 
 def test_a_terminal_shows_a_bar_that_starts_at_the_finished_shards(annotate, write, monkeypatch):
-    said = shown(annotate, write, monkeypatch, force_terminal=True)
-    assert "50%" in said and "100%" in said and re.search(r"\b50 texts", said)
+    printed = shown(annotate, write, monkeypatch, force_terminal=True)
+    assert "50%" in printed and "100%" in printed and re.search(r"\b50 texts", printed)
 
 
 def test_without_a_terminal_progress_is_printed_in_lines(annotate, write, monkeypatch):

@@ -93,8 +93,8 @@ def test_a_note_names_each_option_that_was_given(tools, changed, told):
 
 
 def test_no_note_is_about_an_option_that_was_not_given(tools):
-    said = " ".join(notes(tools, "test"))
-    assert [word for word in ("vectors", "stopped", "default", "no test") if word in said] == []
+    output = " ".join(notes(tools, "test"))
+    assert [word for word in ("vectors", "stopped", "default", "no test") if word in output] == []
 
 
 def test_a_note_says_that_dev_was_evaluated_on(tools):

@@ -144,7 +144,7 @@ def entities(report: CheckReport) -> int:
     return sum(figures.entities for figures in report.splits.values())
 
 
-def said(report: CheckReport) -> str:
+def texts_of(report: CheckReport) -> str:
     return "\n".join([*report.notes, *(finding.text for finding in report.findings)])
 
 
@@ -152,9 +152,9 @@ def said(report: CheckReport) -> str:
 def test_a_corpus_is_read_and_its_irregularities_are_reported(folder: str) -> None:
     right = READ[folder]
     report = check_corpus(str(CASES / folder), ReadOptions(**right.options))
-    assert not report.failed, said(report)
+    assert not report.failed, texts_of(report)
     assert entities(report) == right.entities
-    assert [text for text in right.reported if text not in said(report)] == []
+    assert [text for text in right.reported if text not in texts_of(report)] == []
 
 
 @pytest.mark.parametrize("folder", READ)

@@ -145,7 +145,7 @@ def test_the_marker_of_a_span_file_is_in_the_same_folder(write, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"),
+    ("pattern", "message"),
     [
         ("{SPAN}-{SPAN}", "twice"),
         ("{VERSION}", "no {SPAN}"),
@@ -156,12 +156,12 @@ def test_the_marker_of_a_span_file_is_in_the_same_folder(write, tmp_path):
         ("{SPAN}/{VERSION:-1}", "width"),
     ],
 )
-def test_a_pattern_that_tfx_refuses_is_refused(tmp_path, pattern, said):
-    refused(tmp_path / pattern, said)
+def test_a_pattern_that_tfx_refuses_is_refused(tmp_path, pattern, message):
+    refused(tmp_path / pattern, message)
 
 
 @pytest.mark.parametrize(
-    ("pattern", "name", "said"),
+    ("pattern", "name", "message"),
     [
         ("day-{SPAN}", "day-x/a.conll", "'x'"),
         ("day-{SPAN:1}", "day-10/a.conll", "another width"),
@@ -169,10 +169,10 @@ def test_a_pattern_that_tfx_refuses_is_refused(tmp_path, pattern, said):
     ],
 )
 def test_a_path_that_matches_the_pattern_without_a_valid_span_is_refused(
-    write, tmp_path, pattern, name, said
+    write, tmp_path, pattern, name, message
 ):
     write(name, LINE)
-    refused(tmp_path / pattern, said)
+    refused(tmp_path / pattern, message)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_a_page_is_an_artifact_with_the_output_of_its_node_as_input(past):
 
 
 @pytest.mark.parametrize(
-    "spoil, said",
+    "spoil, expected",
     [
         (shutil.rmtree, "the folder of ReportPage .* is missing"),
         (
@@ -190,10 +190,10 @@ def test_a_page_is_an_artifact_with_the_output_of_its_node_as_input(past):
         ),
     ],
 )
-def test_verify_names_missing_pages(past, spoil, said):
+def test_verify_names_missing_pages(past, spoil, expected):
     spoil(paged(past))
     [fault] = faults(past)
-    assert re.search(said, fault)
+    assert re.search(expected, fault)
 
 
 def test_pruning_removes_the_pages_of_old_runs_without_a_version(past):

@@ -29,8 +29,8 @@ def started(root, weights):
 
 
 def ended(process):
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == 0, said
+    _, output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
 
 
 def test_kills_at_any_moment_leave_no_faults_and_no_incomplete_version(tmp_path):

@@ -95,8 +95,8 @@ def test_artifacts_runs_and_properties_follow_the_workdir(work, tmp_path, carry,
     assert [run.facts.workdir for run in runs.load_runs(store, workdir)] == [str(target)] * 2
     assert runs.load_runs(store, workdir)[0].facts.data == str(target / "data")
     assert verify(store, workdir).faults == ()
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and f"{target}: was at {work} before" in said
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and f"{target}: was at {work} before" in output
     assert update(target) is None
 
 

@@ -24,10 +24,10 @@ def test_an_unknown_folder_is_set_aside_with_a_manifest_and_one_line(past, capsy
     assert (entry.folder / entry.sources[0] / "weights").read_text() == "of somebody"
     manifest = json.loads((entry.folder / cleanup.MANIFEST).read_text())
     assert manifest["folders"] == ["artifacts/Trainer/model/77"] and manifest["reason"]
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert (
-        said.count("\n") == 1
-        and f"1 folders of unknown origin were set aside in {entry.folder}" in said
+        output.count("\n") == 1
+        and f"1 folders of unknown origin were set aside in {entry.folder}" in output
     )
     assert faults(past) == []
     assert verify(past.store, past.workdir).set_aside == (str(entry.folder),)

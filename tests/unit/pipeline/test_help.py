@@ -31,8 +31,8 @@ print("heavy:", [name for name in {heavy!r} if name in sys.modules])
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_shows_the_usage_and_imports_no_heavy_package(in_a_process, command):
     arguments = [command, "--help"] if command else ["--help"]
-    said = in_a_process(RUN.format(arguments=arguments, heavy=(*HEAVY, "pydantic", "yaml")))
-    assert said.startswith("Usage: ") and "ended with 0" in said and "heavy: []" in said
+    output = in_a_process(RUN.format(arguments=arguments, heavy=(*HEAVY, "pydantic", "yaml")))
+    assert output.startswith("Usage: ") and "ended with 0" in output and "heavy: []" in output
 
 
 def test_every_command_is_in_the_list(tfx_ner):
@@ -48,8 +48,8 @@ def test_the_help_of_a_command_starts_with_its_summary_in_the_list(tfx_ner, comm
 
 
 def test_show_settings_imports_no_heavy_package(in_a_process):
-    said = in_a_process(RUN.format(arguments=["run", "--show-settings"], heavy=HEAVY))
-    assert "  epochs: 10\n" in said and "  password: ''\n" in said and "heavy: []" in said
+    output = in_a_process(RUN.format(arguments=["run", "--show-settings"], heavy=HEAVY))
+    assert "  epochs: 10\n" in output and "  password: ''\n" in output and "heavy: []" in output
 
 
 def test_version_prints_the_version_of_the_package(tfx_ner):
@@ -60,8 +60,8 @@ def test_version_prints_the_version_of_the_package(tfx_ner):
 
 def test_check_needs_no_tensorflow(in_a_process, write):
     path = write("a.conll", "Ada\tB-PER\nspoke\tO\n\n" * 20)
-    said = in_a_process(RUN.format(arguments=["check", path], heavy=HEAVY))
-    assert "sentences" in said and "heavy: []" in said
+    output = in_a_process(RUN.format(arguments=["check", path], heavy=HEAVY))
+    assert "sentences" in output and "heavy: []" in output
 
 
 @pytest.mark.parametrize(("module", "extra"), [("starlette", "serve"), ("apscheduler", "schedule")])

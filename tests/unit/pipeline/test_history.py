@@ -110,7 +110,7 @@ def test_a_folder_without_runs_is_refused(tfx_ner, tmp_path):
 
 
 def test_the_commands_import_neither_tfx_nor_tensorflow(in_a_process, work):
-    said = in_a_process(
+    output = in_a_process(
         f"""
 import sys
 from pipeline import cli
@@ -123,4 +123,4 @@ for arguments in (["runs"], ["runs", "verify"], ["models"], ["models", "rollback
 print("heavy:", [name for name in ("tensorflow", "tfx", "apache_beam", "pandas") if name in sys.modules])
 """
     )
-    assert said.endswith("heavy: []\n")
+    assert output.endswith("heavy: []\n")

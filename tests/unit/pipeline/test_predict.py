@@ -169,29 +169,29 @@ def on_a_terminal(url, path, **streams):
         },
     )
     os.close(theirs)
-    said = b""
+    output = b""
     try:
         while piece := os.read(ours, 4096):
-            said += piece
+            output += piece
     except OSError:  # how a terminal ends
         pass
     os.close(ours)
     assert process.wait() == 0
-    return said.decode()
+    return output.decode()
 
 
 def test_a_terminal_shows_progress_if_the_output_goes_to_a_file(model, write):
     path = write("a.txt", "Ada spoke\n" * 1234)
     with SERVERS["rest"](model) as url:
-        said = on_a_terminal(url, path, stderr=True)
-    assert "100%" in said and "1,234 texts" in said and "entities" not in said
+        output = on_a_terminal(url, path, stderr=True)
+    assert "100%" in output and "1,234 texts" in output and "entities" not in output
 
 
 def test_a_terminal_that_shows_the_output_has_no_bar_in_it(model, write):
     path = write("a.txt", "Ada spoke\n" * 3)
     with SERVERS["rest"](model) as url:
-        said = on_a_terminal(url, path, stdout=True, stderr=True)
-    assert len(objects(said)) == 3
+        output = on_a_terminal(url, path, stdout=True, stderr=True)
+    assert len(objects(output)) == 3
 
 
 def test_a_closed_output_pipe_ends_the_command(model, write):

@@ -178,5 +178,5 @@ def test_a_damaged_report_is_reported_in_one_line(tfx_ner, workdir, text):
 
 
 def test_a_report_needs_no_tensorflow(in_a_process, workdir):
-    said = in_a_process(RUN.format(arguments=["report", "--workdir", str(workdir)], heavy=HEAVY))
-    assert "index.html" in said and "heavy: []" in said
+    output = in_a_process(RUN.format(arguments=["report", "--workdir", str(workdir)], heavy=HEAVY))
+    assert "index.html" in output and "heavy: []" in output

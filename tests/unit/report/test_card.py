@@ -21,21 +21,21 @@ def report():
 SAYS_NOTHING = Card()
 
 
-def made(report, said=SAYS_NOTHING, **changes):
+def made(report, printed=SAYS_NOTHING, **changes):
     return card.model_card(
-        "ner", "17", "2026-11-22T02:00:00", "made", "0123", Model(), said,
+        "ner", "17", "2026-11-22T02:00:00", "made", "0123", Model(), printed,
         replace(report.evaluation, **changes.pop("evaluation", {})), replace(report.data, **changes.pop("data", {})),
     )  # fmt: skip
 
 
 def test_the_card_has_the_owners_statements(report):
-    said = Card(
+    printed = Card(
         intended_use="News.",
         licence="CC BY 4.0",
         limits="No health data.",
         contact="ada@example.org",
     )
-    found = made(report, said)
+    found = made(report, printed)
     assert (found.details.licence, found.details.contact) == ("CC BY 4.0", "ada@example.org")
     assert (found.considerations.intended_use, found.considerations.limits) == (
         "News.",

@@ -194,7 +194,7 @@ def test_a_boundary_group_has_the_differing_words():
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("found", "message"),
     [
         (Span(2, 5, "PER"), "starts too early"),
         (Span(4, 5, "PER"), "starts too late"),
@@ -203,8 +203,8 @@ def test_a_boundary_group_has_the_differing_words():
         (Span(2, 6, "PER"), "starts too early, ends too late"),
     ],
 )
-def test_the_description_of_a_boundary_difference(found, said):
-    assert boundary_difference(Span(3, 5, "PER"), found) == said
+def test_the_description_of_a_boundary_difference(found, message):
+    assert boundary_difference(Span(3, 5, "PER"), found) == message
 
 
 def test_a_long_sentence_is_cut_around_the_error():

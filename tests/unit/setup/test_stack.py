@@ -20,7 +20,7 @@ def test_glibc_decides_the_stack(machine, glibc, stack):
 
 
 @pytest.mark.parametrize(
-    ("program", "body", "said"),
+    ("program", "body", "message"),
     [
         ("getconf", "echo glibc 2.12", "glibc 2.12 is too old"),
         ("getconf", "exit 1", "no glibc"),
@@ -28,9 +28,11 @@ def test_glibc_decides_the_stack(machine, glibc, stack):
         ("uname", "case $1 in -s) echo Darwin ;; -m) echo x86_64 ;; esac", "Darwin on x86_64"),
     ],
 )
-def test_a_machine_without_a_suitable_stack_is_reported_in_one_line(machine, program, body, said):
+def test_a_machine_without_a_suitable_stack_is_reported_in_one_line(
+    machine, program, body, message
+):
     machine.program(program, body)
     ran = machine.run("requirements/stack.sh")
     assert ran.returncode == 1
-    assert said in ran.stderr
+    assert message in ran.stderr
     assert ran.stderr.count("\n") == 1

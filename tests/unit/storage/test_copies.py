@@ -20,8 +20,8 @@ def fetch(tmp_path):
     """A function that fetches an address into the folder `copies`; returns the local path and the messages."""
 
     def run(place):
-        said = []
-        return Path(copies.local_copy(str(place), tmp_path / "copies", said.append)), said
+        messages = []
+        return Path(copies.local_copy(str(place), tmp_path / "copies", messages.append)), messages
 
     return run
 
@@ -72,10 +72,10 @@ def test_a_local_path_is_returned_unchanged(tmp_path):
 def test_a_folder_is_fetched_once(put, bucket, fetch):
     put("corpus/train.conll", "one\n")
     put("corpus/span-1/dev.conll", "two\n")
-    found, said = fetch(bucket / "corpus")
+    found, messages = fetch(bucket / "corpus")
     assert found.name == "corpus" and (found / "train.conll").read_text() == "one\n"
     assert (found / "span-1/dev.conll").read_text() == "two\n"
-    assert said == ["fetching s3://bucket/corpus: 2 files, 0.0 MB"]
+    assert messages == ["fetching s3://bucket/corpus: 2 files, 0.0 MB"]
     assert fetch(bucket / "corpus") == (found, [])
 
 
@@ -190,14 +190,14 @@ def test_a_withdrawn_version_is_removed_after_the_upload_of_its_replacement(
 ):
     remote_inputs.publish(folders, "s3://bucket/ner", lambda _: None)
     (folders.live / "8").rename(folders.withdrawn / "8")
-    said, gone, unlink = [], [], Remote.unlink
+    messages, gone, unlink = [], [], Remote.unlink
     monkeypatch.setattr(
         Remote,
         "unlink",
         lambda place, missing_ok=False: (gone.append(place.address), unlink(place, missing_ok)),
     )
-    remote_inputs.publish(folders, "s3://bucket/ner", said.append)
-    assert said == [
+    remote_inputs.publish(folders, "s3://bucket/ner", messages.append)
+    assert messages == [
         "copying version 7 to s3://bucket/ner",
         "removing version 8 from s3://bucket/ner",
     ]

@@ -65,7 +65,7 @@ def test_no_password_and_no_schedule_is_written():
 
 
 @pytest.mark.parametrize(
-    ("settings", "places", "said"),
+    ("settings", "places", "message"),
     [
         (
             [],
@@ -93,8 +93,8 @@ def test_no_password_and_no_schedule_is_written():
         (["kubeflow.image=null"], {}, r"found no image; expected --image"),
     ],
 )
-def test_settings_that_cannot_work_on_kubeflow_are_refused(settings, places, said):
-    with pytest.raises(UserError, match=said):
+def test_settings_that_cannot_work_on_kubeflow_are_refused(settings, places, message):
+    with pytest.raises(UserError, match=message):
         planned(*settings, **places)
 
 

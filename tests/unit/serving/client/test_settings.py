@@ -29,7 +29,7 @@ def test_an_address_is_parsed(url, shown, over_grpc, encrypted, loopback):
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("", "not an address of a server; expected http://HOST:8501"),
         ("localhost:8501", "not an address of a server"),
@@ -45,8 +45,8 @@ def test_an_address_is_parsed(url, shown, over_grpc, encrypted, loopback):
         ("http://localhost:8501/v1/models/ner:predict", "up to /v1"),
     ],
 )
-def test_a_wrong_address_is_refused(url, said):
-    with pytest.raises(SettingsError, match=said) as raised:
+def test_a_wrong_address_is_refused(url, message):
+    with pytest.raises(SettingsError, match=message) as raised:
         parse_address(url)
     assert url in str(raised.value)
 
@@ -58,7 +58,7 @@ def test_credentials_in_an_address_are_refused_and_not_repeated():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"timeout": 0}, "timeout: found 0"),
         ({"timeout": float("nan")}, "timeout: found nan"),
@@ -69,6 +69,6 @@ def test_credentials_in_an_address_are_refused_and_not_repeated():
         ({"model": ""}, "empty model name"),
     ],
 )
-def test_wrong_arguments_are_refused(options, said):
-    with pytest.raises(SettingsError, match=said):
+def test_wrong_arguments_are_refused(options, message):
+    with pytest.raises(SettingsError, match=message):
         Client("http://localhost:8501", **options)
