@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from benchmarks.comparison import programs
 from components.corpus import reading
 from components.corpus.formats import conll
-from components.export.evaluation import Evaluation
-from components.export.published_model import PublishedModel
+from components.export.published_model import Evaluation, PublishedModel
 from components.ner.sentence import Sentence
 from components.ner.tokens import text_of
 from pipeline import __version__

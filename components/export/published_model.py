@@ -1,22 +1,25 @@
-"""A published model, loaded in this process: predicts entities of texts and of tokens.
+"""A published model, loaded in this process: predicts entities of texts and of tokens, and scores them.
 
 Needs TensorFlow, not TFX.
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Any, TypeVar
 
 from components import tf_runtime
 from components.errors import UserError
 from components.export import card
-from components.export.entity import Entity, with_minimum_score
+from components.export.entity import Entity, token_spans, with_minimum_score
 from components.ner import tags
+from components.ner.scores import CorpusScores, score
 from components.ner.sentence import Sentence, Span
+from components.ner.tokens import text_of
 from components.publishing.versions import version_folders
 from components.storage import copies
 from components.storage.remote import Remote, is_remote
@@ -212,6 +215,46 @@ class PublishedModel:
         features["starts"].int64_list.value.extend(start for start, _ in offsets)
         features["ends"].int64_list.value.extend(end for _, end in offsets)
         return example.SerializeToString()
+
+
+class Evaluation:
+    """Predicts the entities of sentences and scores them against their labels, in one pass.
+
+    Args:
+      model: the published model.
+      from_text: let the model tokenise. It gets a sentence's text, or its tokens joined by spaces,
+        and its entities are mapped to the sentence's own tokens.
+
+    Attributes:
+      scores: the scores of the sentences so far; its seconds are those of the model.
+    """
+
+    def __init__(self, model: PublishedModel, from_text: bool = False):
+        self._model, self._from_text = model, from_text
+        self.scores = CorpusScores()
+
+    def predictions(
+        self, sentences: Iterable[Sentence]
+    ) -> Iterator[tuple[Sentence, tuple[Span, ...]]]:
+        """Yields each sentence with the predicted entities, as spans of its tokens."""
+        inputs, labelled = tee(sentences)
+        if self._from_text:
+            predictions = self._from_texts(inputs)
+        else:
+            predictions = self._model.tag(inputs)
+        for sentence in labelled:
+            started = time.perf_counter()
+            spans = next(predictions)
+            seconds = time.perf_counter() - started
+            counts = score(sentence.spans, spans)
+            self.scores += CorpusScores(counts, 1, len(sentence.tokens), seconds)
+            yield sentence, spans
+
+    def _from_texts(self, sentences: Iterable[Sentence]) -> Iterator[tuple[Span, ...]]:
+        inputs, labelled = tee(sentences)
+        predictions = self._model.predict_iter(text_of(sentence)[0] for sentence in inputs)
+        for (_, entities), sentence in zip(predictions, labelled):
+            yield token_spans(entities, text_of(sentence)[1])
 
 
 def _tokens_and_offsets(

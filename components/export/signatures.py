@@ -1,4 +1,4 @@
-"""The two signatures of a published model.
+"""The two signatures of a published model, and its warm-up requests.
 
 `serving_default` takes `text`, string `[batch]`. It returns the number of entities `count`
 `[batch]` and dense `[batch, longest]` tensors of entities: `type`, `start` and `end` (offsets in
@@ -11,12 +11,18 @@ the tokens are of a text (their offsets; the model reads from them which tokens 
 other), string `[batch]`. It returns dense `[batch, longest]` tensors: `tags` (IOB2, of the corpus's
 tokens) and `scores` (probability of the entity that begins at a token, else 0). Shorter rows are
 padded with "" and 0.
+
+A server sends the warm-up requests to a new version before it answers requests with it. TensorFlow
+Serving reads them from `assets.extra/tf_serving_warmup_requests`, and does not load the version if
+one fails.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from components.features import text_ops
 from components.features.text_ops import row_ids
@@ -31,6 +37,13 @@ TEXT, EXAMPLES = "serving_default", "examples"
 # linearly with the length of a text.
 _LONG_SEGMENT = 128
 _MAX_SEGMENT = 512
+
+_SENTENCE = (
+    "Anna Example moved from Berlin to Example Works Ltd. on 3 May 2024 for 4.5 million euros. "
+)
+# A short, an empty, a tiny and a long text initialise all parts of the graph. Each is a request of
+# its own, since a server refuses requests with more texts than its batches may have.
+_WARMUP_TEXTS = (_SENTENCE.strip(), "", "A", _SENTENCE * 40)
 
 
 class ServingModule(tf.Module):
@@ -255,7 +268,7 @@ def _position_in_segment(begins: tf.Tensor) -> tf.Tensor:
 
 
 def save(module: ServingModule, path: str) -> None:
-    """Writes the SavedModel with its two signatures."""
+    """Writes the SavedModel with its two signatures and the warm-up requests."""
 
     def graph(method: Callable[[tf.Tensor], Any], argument: str) -> Any:
         # A function that is an attribute of the module would be saved a second time.
@@ -271,3 +284,12 @@ def save(module: ServingModule, path: str) -> None:
             EXAMPLES: graph(module.serve_examples, "examples"),
         },
     )
+    extra = Path(path) / "assets.extra"
+    extra.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+        for text in _WARMUP_TEXTS:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.signature_name = TEXT
+            request.inputs["text"].CopyFrom(tf.make_tensor_proto([text], tf.string))
+            log = prediction_log_pb2.PredictLog(request=request)
+            writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
-from components.export import card, signatures, warmup
+from components.export import card, signatures
 from components.features.preprocessing import TransformGraph
 from components.ner.granularity import parse_granularity
 from components.settings import Model, Training
@@ -64,7 +64,6 @@ def run_fn(fn_args: FnArgs) -> None:
     transform = TransformGraph(inputs.transform.transform_savedmodel_dir)
     granularity = parse_granularity(config["tokenizer"])
     signatures.save(signatures.ServingModule(transform, best.tagger, granularity), path)
-    warmup.write_requests(path)
     settings = {"model": config["model"], "training": config["training"]}
     scores = {
         **calibration.dev.as_dict(),

@@ -69,8 +69,7 @@ def evaluate(
     sentences = _read_first(_sentences(options.fetched(data), reading, counts))
 
     from components.corpus.formats.conll import write_conll
-    from components.export.evaluation import Evaluation
-    from components.export.published_model import PublishedModel
+    from components.export.published_model import Evaluation, PublishedModel
 
     evaluation = Evaluation(PublishedModel(model), from_text)
     pairs = evaluation.predictions(sentences)

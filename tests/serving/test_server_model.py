@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.export import signatures, warmup
+from components.export import signatures
 from tests.model.conftest import Transform, make_tagger
 from tests.serving import running
 from tests.serving.running import outputs, request
@@ -34,7 +34,6 @@ def saved(tmp_path_factory):
     """A base path with one version, an untrained model with every part of a real one."""
     folder = tmp_path_factory.mktemp("real") / "1"
     signatures.save(signatures.ServingModule(Transform(), make_tagger()), str(folder))
-    warmup.write_requests(str(folder))
     return folder.parent
 
 

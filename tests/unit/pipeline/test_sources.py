@@ -143,7 +143,6 @@ def test_the_graph_hashes_every_module_of_the_components_that_its_steps_run():
     }
     by_commands_only = {
         *(f"components.corpus.{name}" for name in ("check", "convert", "find_corpus")),
-        "components.export.evaluation",
         "components.export.output_formats",
     }
     after_the_run = {name for name in modules if name.startswith("components.report.page")} | {
