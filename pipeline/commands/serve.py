@@ -148,7 +148,7 @@ def serve(
     """
     from components.storage.remote import refuse_address
     from serving.server import memory, tf_serving
-    from serving.server.options import Options, parse_strict
+    from serving.server.config import Options, parse_strict
 
     remedy = "Fetch the versions first; KServe does so by itself"
     refuse_address("--model-base-path", model_base_path, remedy)

@@ -21,12 +21,11 @@ import uvicorn
 from components.errors import UserError
 from serving.server import config, grpc_api, rest_api, servable
 from serving.server.batching import Batcher, Limits
+from serving.server.config import ModelConfig, Options
 from serving.server.metrics import Metrics
-from serving.server.models import ModelConfig, Models
-from serving.server.options import Options
+from serving.server.models import Models, State
 from serving.server.predicting import Predictor
 from serving.server.status import Code, RequestError
-from serving.server.versions import Retries, State
 
 log = logging.getLogger("serving.server")
 
@@ -57,7 +56,7 @@ async def _serve(configs: Sequence[ModelConfig], options: Options) -> None:
         loop.add_signal_handler(number, _stop, stop)
     rest_socket = bind(options.host, options.rest_port)
     metrics = Metrics()
-    models = Models(partial(_load, metrics), _retries(options), options.poll_seconds, strict)
+    models = Models(partial(_load, metrics), options.retries, options.poll_seconds, strict)
     # A batch alone keeps no more than one and a half cores busy.
     limits = Limits(options.batch_rows, at_once=2, refuse_larger=strict is not None)
     pool = ThreadPoolExecutor(limits.at_once, thread_name_prefix="model")
@@ -162,17 +161,6 @@ def _load(metrics: Metrics, name: str, path: Path) -> servable.SavedModel:
     finally:
         metrics.warmup(str(path), status, time.monotonic() - began)
     return model
-
-
-def _retries(options: Options) -> Retries:
-    if options.strict is None:
-        return Retries(seconds=options.retry_seconds)
-    return Retries(
-        options.strict.max_num_load_retries,
-        options.strict.load_retry_interval_micros / 1e6,
-        shown=False,
-        blocking=options.strict.num_load_threads == 0,
-    )
 
 
 Configure = Callable[[Sequence[ModelConfig]], Awaitable[None]]

@@ -15,7 +15,7 @@ from typing import NoReturn
 from components.errors import UserError
 from components.export import card
 from components.publishing.versions import version_folders
-from serving.server.options import Options
+from serving.server.config import Options
 
 PROGRAM = "tensorflow_model_server"
 # The server refuses a warm-up request with more texts than a batch may have, and then does not start.

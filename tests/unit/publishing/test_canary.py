@@ -10,7 +10,7 @@ import pytest
 from components.errors import UserError
 from components.publishing import canary, changes, versions
 from serving.server import config
-from serving.server.versions import Policy
+from serving.server.config import Policy
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from serving.server.models import ModelConfig, Models
+from serving.server.config import ModelConfig, Policy, Retries
+from serving.server.models import Models
 from serving.server.status import Code, RequestError
-from serving.server.versions import Policy, Retries
 
 
 class Loaded:

@@ -3,8 +3,9 @@
 import pytest
 
 from components.publishing.versions import version_folders
+from serving.server.config import Policy, Retries
+from serving.server.models import State, Versions
 from serving.server.status import Code, RequestError
-from serving.server.versions import Policy, Retries, State, Versions
 
 
 class Loaded:
@@ -26,7 +27,7 @@ class World:
             base,
             self.load,
             policy,
-            retries=retries or Retries(2, 60),
+            retries or Retries(2, 60),
             clock=lambda: self.now,
             wake=self.woken,
         )
