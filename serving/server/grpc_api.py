@@ -17,10 +17,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.server import tensors
 from serving.server.config import models_of
-from serving.server.model_info import model_signatures, model_status, refuse_other_method
 from serving.server.predicting import Predictor, Spec
+from serving.server.servable import arrays_of, fill
 from serving.server.status import Code, RequestError, invalid_argument, message_of
 
 log = logging.getLogger(__name__)
@@ -126,9 +125,7 @@ class _Services(
     @_with_status
     async def Predict(self, request, context):
         async def inputs_for(_) -> dict:
-            return {
-                alias: tensors.array_of(proto, alias) for alias, proto in request.inputs.items()
-            }
+            return arrays_of(request)
 
         answer = await self._predictor.predict(
             _spec_in(request),
@@ -142,7 +139,7 @@ class _Services(
         spec.name, spec.version.value = request.model_spec.name, answer.version
         spec.signature_name = answer.signature_name
         for alias, array in answer.outputs.items():
-            tensors.fill(response.outputs[alias], array, answer.signature.outputs[alias].dtype)
+            fill(response.outputs[alias], array, answer.signature.outputs[alias].dtype)
         return response
 
     @_with_status
@@ -155,7 +152,7 @@ class _Services(
         for name in request.metadata_field:
             if name != "signature_def":
                 raise invalid_argument(f"Metadata field {name} is not supported")
-        version, signatures = model_signatures(self._predictor.models, spec)
+        version, signatures = self._predictor.signatures(spec)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name, response.model_spec.version.value = spec.model, version
         response.metadata["signature_def"].Pack(signatures)
@@ -163,11 +160,11 @@ class _Services(
 
     @_with_status
     async def Classify(self, request, context):
-        refuse_other_method(self._predictor.models, _spec_in(request), "classify")
+        self._predictor.refuse_other_method(_spec_in(request), "classify")
 
     @_with_status
     async def Regress(self, request, context):
-        refuse_other_method(self._predictor.models, _spec_in(request), "regress")
+        self._predictor.refuse_other_method(_spec_in(request), "regress")
 
     @_with_status
     async def MultiInference(self, request, context):
@@ -178,7 +175,7 @@ class _Services(
         _require_spec(request)
         spec = request.model_spec  # its label is ignored
         version = spec.version.value if spec.WhichOneof("version_choice") == "version" else None
-        return model_status(self._predictor.models, spec.name, version)
+        return self._predictor.status(spec.name, version)
 
     @_with_status
     async def HandleReloadConfigRequest(self, request, context):

@@ -1,16 +1,20 @@
-"""Answers predict requests of REST and gRPC: finds version and signature, checks inputs, runs the model."""
+"""The answers of REST and gRPC: predictions, and the status and the signatures of models.
+
+gRPC sends the messages, REST sends them as JSON.
+"""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from serving.server import tensors
 from serving.server.batching import Batcher, Job
 from serving.server.metrics import Metrics
 from serving.server.models import Models
-from serving.server.signature import Signature
+from serving.server.signature import Signature, check_inputs
 from serving.server.status import Code, RequestError, invalid_argument
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -79,7 +83,7 @@ class Predictor:
                     )
                 aliases = _filter_outputs(signature, output_filter)
                 inputs = await inputs_for(signature)
-                tensors.check_inputs(signature, inputs)
+                check_inputs(signature, inputs)
             except BaseException:
                 lease.release()
                 raise
@@ -87,7 +91,7 @@ class Predictor:
             job = Job(
                 key=(spec.model, lease.version, id(servable), name),
                 signature=signature,
-                run=lambda tensors, seconds: servable.run(name, tensors, seconds),
+                run=lambda inputs, seconds: servable.run(name, inputs, seconds),
                 inputs=inputs,
                 deadline=began + (self.seconds if seconds is None else min(seconds, self.seconds)),
             )
@@ -105,6 +109,44 @@ class Predictor:
                 api = "predict" if entrypoint == "REST" else "Predict"
                 taken = time.monotonic() - began
                 self.metrics.request(spec.model, code.name, api, entrypoint, taken)
+
+    def status(
+        self, model: str, version: int | None
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        """The states of a model's versions, or of one version. Raises RequestError."""
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for status in self.models.statuses(model, version):
+            entry = response.model_version_status.add(
+                version=status.version, state=int(status.state)
+            )
+            entry.status.error_code = status.code.value[0]
+            entry.status.error_message = status.message
+        return response
+
+    def signatures(self, spec: Spec) -> tuple[int, get_model_metadata_pb2.SignatureDefMap]:
+        """The version that answers requests, and its signatures. Raises RequestError."""
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        with self.models.lease(spec.model, spec.version, spec.label) as lease:
+            for name, definition in lease.servable.definitions.items():
+                signatures.signature_def[name].CopyFrom(definition)
+            return lease.version, signatures
+
+    def refuse_other_method(self, spec: Spec, method: str) -> NoReturn:
+        """Raises the RequestError that a request to `classify` or `regress` gets."""
+        with self.models.lease(spec.model, spec.version, spec.label) as lease:
+            name = spec.signature or DEFAULT_SIGNATURE
+            signature = lease.servable.signatures.get(name)
+        if signature is None:
+            raise invalid_argument(f"No signature was found with the name: {name}")
+        if not signature.method.endswith(f"/{method}"):
+            kind = {"classify": "classification", "regress": "regression"}[method]
+            raise invalid_argument(
+                f"Expected {kind} signature method_name to be tensorflow/serving/{method}."
+                f" Was: {signature.method}"
+            )
+        raise RequestError(
+            Code.UNIMPLEMENTED, f"{method} is not offered by the development server; use predict"
+        )
 
 
 def _filter_outputs(signature: Signature, aliases: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import json
 import logging
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+from google.protobuf import json_format
+from google.protobuf.message import Message
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -23,7 +26,6 @@ from starlette.routing import Route
 
 from components.export.output_formats import STYLESHEET
 from serving.server import metrics, rest_json
-from serving.server.model_info import as_json, model_signatures, model_status, refuse_other_method
 from serving.server.predicting import Predictor, Spec
 from serving.server.status import RequestError, invalid_argument, message_of
 
@@ -34,6 +36,9 @@ DESCRIPTION = Path(__file__).resolve().parent / "openapi.json"
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _METHOD = re.compile(_MODEL + ":(?P<method>predict|classify|regress)", re.IGNORECASE)
 _STATUS = re.compile(_MODEL + "(?P<metadata>/metadata)?", re.IGNORECASE)
+# Protobuf 5 renamed the option that prints fields without a value.
+_OPTIONS = inspect.signature(json_format.MessageToDict).parameters
+_PRINT_DEFAULTS = next(name for name in _OPTIONS if name.startswith(("always_", "including_")))
 _BIG = 2**17  # bytes of a body whose parsing would hold up other requests
 _DRAIN_SECONDS = 2.0
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
@@ -50,7 +55,6 @@ def make_app(
     predictor: Predictor,
     most_bytes: int,
     cors: bool = False,
-    page: Path = PAGE,
     model: str = "ner",
     threads: int | None = None,
 ) -> Starlette:
@@ -60,7 +64,6 @@ def make_app(
       predictor: answers requests.
       most_bytes: the largest request body, unpacked.
       cors: whether pages of other addresses may ask.
-      page: the folder of the page.
       model: the model that the page asks.
       threads: the most predict requests that are answered at the same time; the others wait.
     """
@@ -75,12 +78,10 @@ def make_app(
         name = request.path_params["path"]
         if not name and model != "ner" and "model" not in request.query_params:
             return RedirectResponse(f"/?{urlencode({'model': model})}")
-        path = STYLESHEET if name == STYLESHEET.name else (page / (name or "index.html")).resolve()
-        if path != STYLESHEET and not path.is_relative_to(page.resolve()):
-            return _not_found()
-        if not path.is_file() or path.suffix in (".py", ".pyc"):
-            return _not_found()
-        return FileResponse(path, headers=_PAGE_HEADERS)
+        for path in (STYLESHEET, *PAGE.iterdir()):
+            if path.name == (name or "index.html"):
+                return FileResponse(path, headers=_PAGE_HEADERS)
+        return _not_found()
 
     async def refuse(_: Request, error: Exception) -> Response:
         return _not_found()
@@ -145,35 +146,37 @@ class _Api:
 
     async def _predict(self, request: Request, spec: Spec, method: str) -> Response:
         body = await _read_body(request, self._most_bytes, self._predictor.seconds)
-        parsed = await _in_thread_if_big(len(body), rest_json.parse, body)
-        spec = replace(spec, signature=parsed.signature or "")
+        fields = await _in_thread_if_big(len(body), rest_json.parse, body)
+        spec = replace(spec, signature=fields.get("signature_name", ""))
         if method != "predict":
-            refuse_other_method(self._predictor.models, spec, method)
+            self._predictor.refuse_other_method(spec, method)
         async with self._threads:
             answer = await self._predictor.predict(
                 spec,
                 lambda signature: _in_thread_if_big(
-                    len(body), rest_json.arrays_of, parsed, signature
+                    len(body), rest_json.arrays_of, fields, signature
                 ),
                 "REST",
             )
             size = sum(array.size for array in answer.outputs.values()) * 8
             return _json(
-                await _in_thread_if_big(size, rest_json.answer, answer.outputs, parsed.by_rows)
+                await _in_thread_if_big(
+                    size, rest_json.answer, answer.outputs, "instances" in fields
+                )
             )
 
     def _describe(self, spec: Spec, metadata: bool) -> Response:
         """The status of a model's versions, or the metadata of one version."""
-        began, models = time.monotonic(), self._predictor.models
+        began = time.monotonic()
         if metadata:
-            version, signatures = model_signatures(models, spec)
+            version, signatures = self._predictor.signatures(spec)
             model_spec = {"name": spec.model, "signature_name": "", "version": str(version)}
             content = {
                 "model_spec": model_spec,
-                "metadata": {"signature_def": as_json(signatures)},
+                "metadata": {"signature_def": _as_dict(signatures)},
             }
         else:
-            content = as_json(model_status(models, spec.model, spec.version))
+            content = _as_dict(self._predictor.status(spec.model, spec.version))
         self._predictor.metrics.request(spec.model, "OK", "", "REST", time.monotonic() - began)
         return _json(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
 
@@ -243,6 +246,12 @@ def _spec(match: re.Match) -> Spec:
             raise HTTPException(400, "")
     label = unquote(match["label"]) if match["label"] else None
     return Spec(unquote(match["model"]), version, label)
+
+
+def _as_dict(message: Message) -> dict[str, Any]:
+    """A message as TensorFlow Serving writes it in JSON, with fields that have no value."""
+    options = {_PRINT_DEFAULTS: True, "preserving_proto_field_name": True}
+    return json_format.MessageToDict(message, **options)
 
 
 def _not_found() -> Response:

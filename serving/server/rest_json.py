@@ -7,7 +7,6 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,25 +19,8 @@ _TYPES = {dict: "Object", list: "Array", str: "String", bool: "Bool", type(None)
 _MOST_QUOTED = 80  # characters of a value that an error quotes
 
 
-@dataclass(frozen=True)
-class Request:
-    """A parsed body. Its inputs are read by `arrays_of`, once its signature is known."""
-
-    fields: Mapping[str, Any]
-
-    @property
-    def signature(self) -> str | None:
-        """The signature that is asked for, if the request names one."""
-        return self.fields.get("signature_name")
-
-    @property
-    def by_rows(self) -> bool:
-        """Whether the answer is given as `predictions` too."""
-        return "instances" in self.fields
-
-
-def parse(body: bytes) -> Request:
-    """The request in a body. Raises RequestError, INVALID_ARGUMENT, for what is no JSON object."""
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises RequestError, INVALID_ARGUMENT, for anything else."""
     if not body.strip():
         raise invalid("JSON Parse error: The document is empty")
     try:
@@ -60,7 +42,7 @@ def parse(body: bytes) -> Request:
             f"JSON Value: {_quote(name)} not formatted correctly. 'signature_name' key must be a"
             " string value."
         )
-    return Request(fields)
+    return fields
 
 
 def _first_of_equal_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,9 +57,8 @@ def _finite(digits: str) -> float:
     return number
 
 
-def arrays_of(request: Request, signature: Signature) -> dict[str, np.ndarray]:
-    """The inputs that a request gives to a signature. Raises RequestError, INVALID_ARGUMENT."""
-    fields = request.fields
+def arrays_of(fields: Mapping[str, Any], signature: Signature) -> dict[str, np.ndarray]:
+    """The inputs of a signature in a parsed body. Raises RequestError, INVALID_ARGUMENT."""
     if "instances" in fields and "inputs" in fields:
         raise invalid(
             "JSON object: Not formatted correctly: expected one of the keys 'instances' and"

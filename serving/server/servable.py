@@ -1,21 +1,42 @@
-"""A SavedModel that the server has loaded: its signatures, its warm-up, and its errors."""
+"""A SavedModel that the server has loaded: its signatures, warm-up and errors; TensorProto and NumPy."""
 
+import contextlib
+import ctypes
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from components.export import saved_model
-from serving.server import memory, tensors
-from serving.server.signature import Signature, TensorSpec
-from serving.server.status import Code, RequestError, code_of, invalid_argument
+from serving.server.signature import Signature, TensorSpec, check_inputs
+from serving.server.status import Code, RequestError, invalid_argument
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_WARMUPS = 1000
 # Lines that TensorFlow puts above the error message itself.
 _HEADINGS = ("Graph execution error:", "Detected at node", "<stack traces unavailable>", "File ")
+# A TensorProto of a few bytes may fill any shape with one value; larger ones are refused.
+MOST_VALUES = 2**24
+
+# By TensorFlow's name: the field that holds the values, and the type's number.
+_FIELDS = {
+    name: (field, tf.as_dtype(name).as_datatype_enum)
+    for names, field in (
+        ("float32", "float_val"),
+        ("float64", "double_val"),
+        ("int8 int16 int32 uint8 uint16", "int_val"),
+        ("uint32", "uint32_val"),
+        ("int64", "int64_val"),
+        ("uint64", "uint64_val"),
+        ("bool", "bool_val"),
+        ("string", "string_val"),
+    )
+    for name in names.split()
+}
 
 
 class SavedModel:
@@ -57,16 +78,43 @@ class SavedModel:
                 raise RequestError(
                     Code.FAILED_PRECONDITION, f'warm-up: Serving signature key "{name}" not found.'
                 )
-            inputs = {
-                alias: tensors.array_of(proto, alias) for alias, proto in request.inputs.items()
-            }
-            tensors.check_inputs(self.signatures[name], inputs)
+            inputs = arrays_of(request)
+            check_inputs(self.signatures[name], inputs)
             self.run(name, inputs)
 
     def close(self) -> None:
         """Frees the model and gives its memory back to the system."""
         self._model.close()
-        memory.trim()
+        # In small pieces, as a model's is, freed memory stays with the process otherwise.
+        with contextlib.suppress(OSError, AttributeError):  # the C library is not glibc
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def arrays_of(request: predict_pb2.PredictRequest) -> dict[str, np.ndarray]:
+    """The inputs of a request by alias. Raises RequestError, INVALID_ARGUMENT, for a malformed one."""
+    return {alias: _array_of(proto, alias) for alias, proto in request.inputs.items()}
+
+
+def _array_of(proto: tensor_pb2.TensorProto, alias: str) -> np.ndarray:
+    try:
+        shape = [dim.size for dim in proto.tensor_shape.dim]
+        is_known = not proto.tensor_shape.unknown_rank and min(shape, default=0) >= 0
+        if is_known and math.prod(shape) <= MOST_VALUES:
+            return tf.make_ndarray(proto)
+    except Exception:  # NumPy and TensorFlow raise errors of any type for bytes that make no tensor
+        pass
+    raise invalid_argument(f"tensor parsing error: {alias}")
+
+
+def fill(proto: tensor_pb2.TensorProto, array: np.ndarray, dtype: str) -> None:
+    """Writes an array into a TensorProto: values in the repeated field of their type, as TensorFlow Serving answers."""
+    if dtype not in _FIELDS:
+        proto.CopyFrom(tf.make_tensor_proto(array, tf.as_dtype(dtype)))
+        return
+    field, proto.dtype = _FIELDS[dtype]
+    for size in array.shape:
+        proto.tensor_shape.dim.add().size = size
+    getattr(proto, field).extend(array.ravel().tolist())
 
 
 def _warmup_requests(path: Path) -> Iterator[predict_pb2.PredictRequest]:
@@ -105,7 +153,7 @@ def _as_request_error(error: Exception) -> RequestError:
     if isinstance(error, RequestError):
         return error
     if isinstance(error, tf.errors.OpError):
-        code = code_of(error.error_code)
+        code = next(code for code in Code if code.value[0] == error.error_code)
     elif isinstance(error, OSError):  # TensorFlow's loader, where there is no SavedModel
         code = Code.NOT_FOUND
     else:

@@ -1,7 +1,11 @@
-"""The inputs and outputs of a signature. Plain Python, without TensorFlow."""
+"""The inputs and outputs of a signature, and a check of inputs against it. Needs no TensorFlow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
+
+from serving.server.status import invalid_argument
 
 Shape = tuple[int | None, ...] | None
 
@@ -56,3 +60,37 @@ class Signature:
             and count.shape == (None,)
             and all(spec.shape and None not in spec.shape[2:] for spec in self.outputs.values())
         )
+
+
+def check_inputs(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
+    """Raises RequestError, INVALID_ARGUMENT, if names, types or shapes are not the signature's."""
+    if inputs.keys() != signature.inputs.keys():
+        sent, expected = sorted(inputs), sorted(signature.inputs)
+        raise invalid_argument(
+            f"input size does not match signature: {len(sent)}!={len(expected)} len({_braced(sent)})"
+            f" != len({_braced(expected)}). Sent extra: {_braced(sorted({*sent} - {*expected}))}."
+            f" Missing but required: {_braced(sorted({*expected} - {*sent}))}."
+        )
+    for index, alias in enumerate(sorted(inputs)):
+        spec, array = signature.inputs[alias], inputs[alias]
+        dtype = "string" if array.dtype == object else array.dtype.name
+        if dtype != spec.dtype:
+            raise invalid_argument(
+                f"Expects arg[{index}] to be {_display_name(spec.dtype)} but {_display_name(dtype)}"
+                " is provided"
+            )
+        if not spec.fits(array.shape):
+            expected_shape = ",".join("?" if size is None else str(size) for size in spec.shape)
+            raise invalid_argument(
+                f"Expects {alias} to have the shape [{expected_shape}] but"
+                f" [{','.join(map(str, array.shape))}] is provided"
+            )
+
+
+def _braced(aliases: list[str]) -> str:
+    return f"{{{','.join(aliases)}}}"
+
+
+def _display_name(dtype: str) -> str:
+    """The name of a dtype in TensorFlow's messages."""
+    return {"float16": "half", "float32": "float", "float64": "double"}.get(dtype, dtype)

@@ -13,7 +13,6 @@ _HTTP_STATUSES = {
     Code.UNAVAILABLE: 503,
     Code.DEADLINE_EXCEEDED: 504,
 }
-_BY_NUMBER = {code.value[0]: code for code in Code}
 
 
 class RequestError(Exception):
@@ -32,11 +31,6 @@ class RequestError(Exception):
 def invalid_argument(message: str) -> RequestError:
     """The error of a request that is wrong whatever the state of the server."""
     return RequestError(Code.INVALID_ARGUMENT, message)
-
-
-def code_of(number: int) -> Code:
-    """The status code with a number."""
-    return _BY_NUMBER[number]
 
 
 def message_of(error: BaseException) -> str:
