@@ -18,7 +18,7 @@ from .errors import (
     SettingsError,
     Unavailable,
 )
-from .responses import Entity, Metadata, Signature, VersionStatus
+from .protocol import Entity, Metadata, Signature, VersionStatus
 
 __all__ = [
     "AsyncClient",

@@ -7,9 +7,9 @@ from typing import Any
 
 import grpc
 
-from . import errors, responses
+from . import errors, protocol
 from . import tf_serving_subset_pb2 as messages
-from .transport import Connection, Exchange, ModelSpec, T
+from .protocol import Connection, Exchange, ModelSpec, T
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
@@ -46,37 +46,37 @@ _ERRORS: dict[grpc.StatusCode, Callable[[str, str], errors.ServerError]] = {
 }
 
 
-def predict(model: ModelSpec, texts: Sequence[str]) -> Exchange[list[responses.Entities]]:
+def predict(model: ModelSpec, texts: Sequence[str]) -> Exchange[list[protocol.Entities]]:
     """The request for the entities of each text."""
-    request = messages.PredictRequest(output_filter=responses.OUTPUTS)
+    request = messages.PredictRequest(output_filter=protocol.OUTPUTS)
     _set_model(request.model_spec, model)
-    request.model_spec.signature_name = responses.SIGNATURE
-    tensor = request.inputs[responses.INPUT]
+    request.model_spec.signature_name = protocol.SIGNATURE
+    tensor = request.inputs[protocol.INPUT]
     tensor.dtype = _STRING
     tensor.tensor_shape.dim.add(size=len(texts))
-    tensor.string_val.extend(map(responses.encode, texts))
+    tensor.string_val.extend(map(protocol.encode, texts))
 
-    def parse(response: bytes) -> list[responses.Entities]:
+    def parse(response: bytes) -> list[protocol.Entities]:
         outputs = messages.PredictResponse.FromString(response).outputs
         columns = {
-            name: _rows(outputs[name], len(texts)) for name in responses.OUTPUTS if name in outputs
+            name: _rows(outputs[name], len(texts)) for name in protocol.OUTPUTS if name in outputs
         }
         return [
-            responses.entities_of(text, {name: rows[index] for name, rows in columns.items()})
+            protocol.entities_of(text, {name: rows[index] for name, rows in columns.items()})
             for index, text in enumerate(texts)
         ]
 
     return Exchange(_PREDICT, request.SerializeToString(), parse)
 
 
-def status(model: ModelSpec) -> Exchange[tuple[responses.VersionStatus, ...]]:
+def status(model: ModelSpec) -> Exchange[tuple[protocol.VersionStatus, ...]]:
     """The request for the status of the model's versions."""
     request = messages.StatusRequest()
     _set_model(request.model_spec, model)
 
-    def parse(response: bytes) -> tuple[responses.VersionStatus, ...]:
+    def parse(response: bytes) -> tuple[protocol.VersionStatus, ...]:
         return tuple(
-            responses.VersionStatus(
+            protocol.VersionStatus(
                 item.version, _STATES.get(item.state, "UNKNOWN"), item.status.error_message
             )
             for item in messages.StatusResponse.FromString(response).model_version_status
@@ -85,19 +85,19 @@ def status(model: ModelSpec) -> Exchange[tuple[responses.VersionStatus, ...]]:
     return Exchange(_STATUS, request.SerializeToString(), parse)
 
 
-def metadata(model: ModelSpec) -> Exchange[responses.Metadata]:
+def metadata(model: ModelSpec) -> Exchange[protocol.Metadata]:
     """The request for the version that answers and its signatures."""
     request = messages.MetadataRequest(metadata_field=["signature_def"])
     _set_model(request.model_spec, model)
 
-    def parse(response: bytes) -> responses.Metadata:
+    def parse(response: bytes) -> protocol.Metadata:
         message = messages.MetadataResponse.FromString(response)
         packed = message.metadata["signature_def"].value
-        return responses.Metadata(
+        return protocol.Metadata(
             message.model_spec.name,
             message.model_spec.version.value,
             {
-                name: responses.Signature(_dtypes(signature.inputs), _dtypes(signature.outputs))
+                name: protocol.Signature(_dtypes(signature.inputs), _dtypes(signature.outputs))
                 for name, signature in messages.SignatureMap.FromString(
                     packed
                 ).signature_def.items()

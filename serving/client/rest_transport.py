@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import httpx
 
-from . import errors, responses
-from .transport import Connection, Exchange, ModelSpec, T
+from . import errors, protocol
+from .protocol import Connection, Exchange, ModelSpec, T
 
 _ERRORS: dict[int, Callable[[str, str], errors.ServerError]] = {
     400: errors.BadRequest,
@@ -28,28 +28,28 @@ _ERRORS: dict[int, Callable[[str, str], errors.ServerError]] = {
 }
 
 
-def predict(model: ModelSpec, texts: Sequence[str]) -> Exchange[list[responses.Entities]]:
+def predict(model: ModelSpec, texts: Sequence[str]) -> Exchange[list[protocol.Entities]]:
     """The request for the entities of each text."""
-    rows = [{responses.INPUT: responses.encode(text).decode()} for text in texts]
+    rows = [{protocol.INPUT: protocol.encode(text).decode()} for text in texts]
     body = json.dumps(
-        {"signature_name": responses.SIGNATURE, "instances": rows}, ensure_ascii=False
+        {"signature_name": protocol.SIGNATURE, "instances": rows}, ensure_ascii=False
     ).encode()
 
-    def parse(response: bytes) -> list[responses.Entities]:
+    def parse(response: bytes) -> list[protocol.Entities]:
         predictions = json.loads(response)["predictions"]
         if len(predictions) != len(texts):
             raise ValueError(f"found {len(predictions)} predictions; expected {len(texts)}")
-        return [responses.entities_of(text, row) for text, row in zip(texts, predictions)]
+        return [protocol.entities_of(text, row) for text, row in zip(texts, predictions)]
 
     return Exchange(f"{_path(model)}:predict", body, parse)
 
 
-def status(model: ModelSpec) -> Exchange[tuple[responses.VersionStatus, ...]]:
+def status(model: ModelSpec) -> Exchange[tuple[protocol.VersionStatus, ...]]:
     """The request for the status of the model's versions."""
 
-    def parse(response: bytes) -> tuple[responses.VersionStatus, ...]:
+    def parse(response: bytes) -> tuple[protocol.VersionStatus, ...]:
         return tuple(
-            responses.VersionStatus(
+            protocol.VersionStatus(
                 int(item["version"]), item["state"], item.get("status", {}).get("error_message", "")
             )
             for item in json.loads(response)["model_version_status"]
@@ -58,18 +58,18 @@ def status(model: ModelSpec) -> Exchange[tuple[responses.VersionStatus, ...]]:
     return Exchange(_path(model), None, parse)
 
 
-def metadata(model: ModelSpec) -> Exchange[responses.Metadata]:
+def metadata(model: ModelSpec) -> Exchange[protocol.Metadata]:
     """The request for the version that answers and its signatures."""
 
-    def parse(response: bytes) -> responses.Metadata:
+    def parse(response: bytes) -> protocol.Metadata:
         content = json.loads(response)
         spec = content["model_spec"]
         signatures = content["metadata"]["signature_def"]["signature_def"]
-        return responses.Metadata(
+        return protocol.Metadata(
             spec["name"],
             int(spec["version"]),
             {
-                name: responses.Signature(
+                name: protocol.Signature(
                     _dtypes(signature.get("inputs", {})), _dtypes(signature.get("outputs", {}))
                 )
                 for name, signature in signatures.items()

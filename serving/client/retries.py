@@ -14,8 +14,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from . import errors
-from .responses import Entities
-from .transport import Exchange
+from .protocol import Entities, Exchange
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from tensorflow_serving.apis import (
 
 from serving.client import Metadata, Signature, VersionStatus, grpc_transport
 from serving.client import tf_serving_subset_pb2 as messages
-from serving.client.transport import ModelSpec
+from serving.client.protocol import ModelSpec
 
 PAIRS = {
     messages.Tensor: tensor_pb2.TensorProto,

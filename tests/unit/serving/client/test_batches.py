@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.client.batches import Batcher, async_batches, batches
+from serving.client.client import Batcher, async_batches, batches
 
 
 @given(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from serving.client import errors
 from serving.client import retries as retrying
-from serving.client.transport import Exchange
+from serving.client.protocol import Exchange
 
 
 class Clock:

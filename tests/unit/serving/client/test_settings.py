@@ -3,7 +3,7 @@
 import pytest
 
 from serving.client import Client, SettingsError
-from serving.client.transport import parse_address
+from serving.client.protocol import parse_address
 
 
 @pytest.mark.parametrize(

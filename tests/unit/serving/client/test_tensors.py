@@ -6,7 +6,7 @@ import pytest
 
 from serving.client import tf_serving_subset_pb2 as messages
 from serving.client.grpc_transport import _rows
-from serving.client.responses import entities_of
+from serving.client.protocol import entities_of
 
 
 def tensor(dtype, *sizes, **values):
