@@ -159,13 +159,11 @@ class BlockingSender:
     def __init__(self, connection: Connection):
         self._connection = connection
         self._channel = _open_channel(grpc, connection)
-        self._metadata = _metadata(connection)
 
     def send(self, exchange: Exchange[T], seconds: float) -> T:
         """Returns the result of a request; raises ServerError."""
         try:
-            call = self._channel.unary_unary(exchange.call)
-            response = call(exchange.body, timeout=seconds, metadata=self._metadata)
+            response = _call(self._channel, self._connection, exchange, seconds)
         except grpc.RpcError as error:
             raise _error(self._connection, error, seconds) from None
         return exchange.parse_from(str(self._connection.address), response)
@@ -180,13 +178,11 @@ class AsyncioSender:
     def __init__(self, connection: Connection):
         self._connection = connection
         self._channel = _open_channel(grpc.aio, connection)
-        self._metadata = _metadata(connection)
 
     async def send(self, exchange: Exchange[T], seconds: float) -> T:
         """Returns the result of a request; raises ServerError."""
         try:
-            call = self._channel.unary_unary(exchange.call)
-            response = await call(exchange.body, timeout=seconds, metadata=self._metadata)
+            response = await _call(self._channel, self._connection, exchange, seconds)
         except grpc.RpcError as error:
             raise _error(self._connection, error, seconds) from None
         return exchange.parse_from(str(self._connection.address), response)
@@ -212,6 +208,13 @@ def _open_channel(library: Any, connection: Connection) -> Any:
     return library.secure_channel(address.authority, credentials, options)
 
 
+def _call(channel: Any, connection: Connection, exchange: Exchange, seconds: float) -> Any:
+    """Sends a request; returns the response, or an awaitable of it for a channel of grpc.aio."""
+    headers = [(name.lower(), value) for name, value in connection.headers.items()]
+    call = channel.unary_unary(exchange.call)
+    return call(exchange.body, timeout=seconds, metadata=headers)
+
+
 def _read_certificates(ca_file: str | None) -> bytes | None:
     if ca_file is None:
         return None
@@ -227,10 +230,6 @@ def _read_certificates(ca_file: str | None) -> bytes | None:
             f"{ca_file}: cannot read certificates (found none); expected a PEM file"
         )
     return content
-
-
-def _metadata(connection: Connection) -> list[tuple[str, str]]:
-    return [(name.lower(), value) for name, value in connection.headers.items()]
 
 
 def _error(connection: Connection, error: Any, seconds: float) -> errors.ServerError:

@@ -128,35 +128,33 @@ def run(
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """Carries out a plan in this thread and returns its result."""
-    result, error = None, None
+    resume, outcome = plan.send, None
     try:
         while True:
-            step = plan.throw(error) if error else plan.send(result)
-            result, error = None, None
+            step = resume(outcome)
             try:
                 if isinstance(step, Send):
-                    result = send(step.exchange, step.seconds)
+                    resume, outcome = plan.send, send(step.exchange, step.seconds)
                 else:
-                    sleep(step.seconds)
-            except errors.ServerError as raised:
-                error = raised
+                    resume, outcome = plan.send, sleep(step.seconds)
+            except errors.ServerError as error:
+                resume, outcome = plan.throw, error
     except StopIteration as end:
         return end.value
 
 
 async def run_async(plan: Plan[T], send: Callable[[Exchange, float], Awaitable]) -> T:
     """Carries out a plan in this task and returns its result."""
-    result, error = None, None
+    resume, outcome = plan.send, None
     try:
         while True:
-            step = plan.throw(error) if error else plan.send(result)
-            result, error = None, None
+            step = resume(outcome)
             try:
                 if isinstance(step, Send):
-                    result = await send(step.exchange, step.seconds)
+                    resume, outcome = plan.send, await send(step.exchange, step.seconds)
                 else:
-                    await asyncio.sleep(step.seconds)
-            except errors.ServerError as raised:
-                error = raised
+                    resume, outcome = plan.send, await asyncio.sleep(step.seconds)
+            except errors.ServerError as error:
+                resume, outcome = plan.throw, error
     except StopIteration as end:
         return end.value
