@@ -31,7 +31,7 @@ class Survey:
     spans: tuple[SpanFigures, ...]  # the content of each span, if the corpus has spans
 
 
-def look(
+def survey_corpus(
     path: str, options: reading.ReadOptions, left_out: Path, choice: Choice = EVERYTHING
 ) -> Survey:
     """Reads the whole corpus once.

@@ -77,8 +77,8 @@ class _RunContext:
     workdir: Workdir  # where the pipeline lives
     connection: "ConnectionConfig"  # how to reach ML Metadata
     folder: Path  # the run's own folder in the workdir
+    record: runs.Record  # the run's record in the history
     survey: preflight.Survey  # the content of the corpus
-    serving_version: int | None  # the version that serves before the run, None if there is none
     console: RunConsole  # shows progress
 
     @property
@@ -144,7 +144,7 @@ def run(request: RunRequest, console: RunConsole) -> Outcome | PartialOutcome:
     with workdir.locked(), cleanup.around_run(connection, workdir, config.local.keep):
         folder = _make_run_folder(workdir.runs)
         _write_config(config, folder)
-        history = runs.begun(
+        record = runs.start_record(
             connection,
             folder.name,
             config.asked,
@@ -153,36 +153,25 @@ def run(request: RunRequest, console: RunConsole) -> Outcome | PartialOutcome:
             _data_path(request, config),
             request.reason,
         )
-        with runs.ending(history):
+        with runs.recording_errors(record):
             # Bad lines are refused here, before TFX is imported.
-            left_out = folder / "left-out.jsonl"
-            survey = preflight.look(
-                config.local.data or request.corpus_path,
-                config.local.read_options,
-                left_out,
-                config.local.choice,
-            )
-            console.show_corpus(survey, request.label, left_out)
-            serving_version = versions.serving(workdir.versions)
-            context = _RunContext(
-                request, workdir, connection, folder, survey, serving_version, console
-            )
-            history.add(
+            survey = _survey(request, config.local, folder, console)
+            record.add(
                 data_hash=survey.fingerprint,
                 sentences=survey.sentences,
                 spans=survey.splits.span_numbers,
             )
+            context = _RunContext(request, workdir, connection, folder, record, survey, console)
             if request.trials:
                 config = _tune(config, context)
-                _write_config(config, folder)
             outcome, recorder = _execute(config.local, context)
             _write_outcome(outcome, folder)
             if isinstance(outcome, Outcome):
                 address = config.local.publish.copy_to
                 remote_inputs.publish(workdir.versions, address, console.show_transfer)
-        history.end(outcome.verdict, outcome.code, **outcome.history_fields())
+        record.end(outcome.verdict, outcome.code, **outcome.history_fields())
         if isinstance(outcome, Outcome):
-            outcome = _with_report(outcome, recorder, history, config.local, context)
+            outcome = _with_report(outcome, recorder, config.local, context)
             _write_outcome(outcome, folder)
         return outcome
 
@@ -228,10 +217,20 @@ def _data_path(request: RunRequest, config: ResolvedConfig) -> str:
     return os.path.abspath(config.local.data or request.corpus_path)
 
 
+def _survey(
+    request: RunRequest, config: Config, folder: Path, console: RunConsole
+) -> preflight.Survey:
+    """Reads the corpus and shows its sizes. Sentences that are left out are written into the run's folder."""
+    path, left_out = config.data or request.corpus_path, folder / "left-out.jsonl"
+    survey = preflight.survey_corpus(path, config.read_options, left_out, config.choice)
+    console.show_corpus(survey, request.label, left_out)
+    return survey
+
+
 def _tune(config: ResolvedConfig, context: _RunContext) -> ResolvedConfig:
     """Searches for settings, keeps the best in the workdir, and returns the configuration with them."""
     with context.console.logging_to(context.log):
-        corpus = _import_tfx(config.local, context)
+        corpus = _start_tfx(config.local, context)
         from pipeline import graph, outcome_reader
 
         pipeline = graph.create_tuning(
@@ -244,14 +243,17 @@ def _tune(config: ResolvedConfig, context: _RunContext) -> ResolvedConfig:
             set_key(groups, key, value)
         atomic_io.write_text(context.workdir.tuned, yaml.safe_dump(groups, sort_keys=True))
         context.console.show_tuned(context.workdir.tuned)
-    return config.with_settings(dict(best))
+    config = config.with_settings(dict(best))
+    _write_config(config, context.folder)
+    return config
 
 
 def _execute(config: Config, context: _RunContext) -> tuple[Outcome | PartialOutcome, NodeRecorder]:
     """Runs the pipeline and reads its outcome."""
-    request = context.request
+    request, folders = context.request, context.workdir.versions
+    serving_version = versions.serving(folders)
     with context.console.logging_to(context.log):
-        corpus = _import_tfx(config, context)
+        corpus = _start_tfx(config, context)
         from pipeline import graph, outcome_reader
 
         pipeline = graph.create_pipeline(
@@ -259,7 +261,7 @@ def _execute(config: Config, context: _RunContext) -> tuple[Outcome | PartialOut
             context.workdir,
             corpus,
             context.connection,
-            context.serving_version,
+            serving_version,
             compare=not request.force_baseline,
         )
         recorder = _run_nodes(pipeline, config, context.folder.name, context)
@@ -267,17 +269,17 @@ def _execute(config: Config, context: _RunContext) -> tuple[Outcome | PartialOut
             return PartialOutcome(request.until, recorder.nodes), recorder
         outcome = outcome_reader.read_outcome(
             context.connection,
-            context.workdir.versions,
+            folders,
             recorder.executions,
             context.survey.splits,
-            context.serving_version,
+            serving_version,
             request.force_baseline,
             recorder.nodes,
         )
         return outcome, recorder
 
 
-def _import_tfx(config: Config, context: _RunContext) -> "Corpus":
+def _start_tfx(config: Config, context: _RunContext) -> "Corpus":
     """Imports what runs nodes, and describes the corpus to it.
 
     Late, since TFX takes longer to import than a user should wait for an error in the configuration; and after the
@@ -326,7 +328,6 @@ def _run_nodes(
 def _with_report(
     outcome: Outcome,
     recorder: NodeRecorder,
-    history: runs.Record,
     config: Config,
     context: _RunContext,
 ) -> Outcome:
@@ -340,7 +341,7 @@ def _with_report(
             if recorder.failure:
                 raise recorder.failure.error
             store = metadata_store.opened(context.connection)
-            facts = history.facts
+            facts = context.record.facts
             earlier = [
                 other.facts
                 for other in runs.load_runs(store, context.workdir)

@@ -144,7 +144,7 @@ class Record:
             ) from error
 
 
-def begun(
+def start_record(
     connection: metadata_store_pb2.ConnectionConfig,
     run: str,
     config: Config,
@@ -188,7 +188,7 @@ def begun(
 
 
 @contextlib.contextmanager
-def ending(record: Record) -> Iterator[None]:
+def recording_errors(record: Record) -> Iterator[None]:
     """Records an exception that ends the run, and raises it again."""
     try:
         yield

@@ -94,7 +94,7 @@ def test_a_run_without_its_process_did_not_finish(past, this_host, killed):
 
 def test_a_user_error_is_recorded_and_raised_again(past):
     one = past.record()
-    with pytest.raises(UserError), runs.ending(one):
+    with pytest.raises(UserError), runs.recording_errors(one):
         raise UserError("a.conll:3: found x")
     [run] = runs.load_runs(past.store, past.workdir)
     assert (run.state, run.facts.code, run.facts.error) == ("bad input", 2, "a.conll:3: found x")
@@ -103,7 +103,7 @@ def test_a_user_error_is_recorded_and_raised_again(past):
 
 def test_an_error_other_than_a_user_error_is_a_failure(past):
     one = past.record()
-    with pytest.raises(OSError), runs.ending(one):
+    with pytest.raises(OSError), runs.recording_errors(one):
         raise OSError("no space left on device")
     [run] = runs.load_runs(past.store, past.workdir)
     assert (run.state, run.facts.code) == ("failed", 1)

@@ -360,7 +360,7 @@ def test_an_unexpected_error_ends_with_exit_code_1_and_one_line(tfx_ner, folder,
     def broken(*_):
         raise RuntimeError("the disk\nis full")
 
-    monkeypatch.setattr("pipeline.preflight.look", broken)
+    monkeypatch.setattr("pipeline.preflight.survey_corpus", broken)
     answer = tfx_ner("run", "--data", folder / "good.conll", "--workdir", folder / "work")
     assert (answer.code, answer.err) == (1, "tfx-ner: the disk is full\n")
 
@@ -369,6 +369,6 @@ def test_an_interrupt_by_the_user_shows_no_traceback(tfx_ner, folder, monkeypatc
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.preflight.look", stopped)
+    monkeypatch.setattr("pipeline.preflight.survey_corpus", stopped)
     answer = tfx_ner("run", "--data", folder / "good.conll", "--workdir", folder / "work")
     assert (answer.code, answer.err.strip()) == (130, "tfx-ner: stopped")

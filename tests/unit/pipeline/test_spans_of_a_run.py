@@ -21,7 +21,7 @@ def days(write, tmp_path):
 
 def look(days, *settings):
     choice = config.load(None, settings, {}).choice
-    return preflight.look(str(days), ReadOptions(), days.parent / "left-out.jsonl", choice)
+    return preflight.survey_corpus(str(days), ReadOptions(), days.parent / "left-out.jsonl", choice)
 
 
 def test_without_settings_the_choice_is_the_default():

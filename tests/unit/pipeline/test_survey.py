@@ -19,7 +19,7 @@ def corpus(write, tmp_path):
 
 
 def look(corpus, tmp_path, **options):
-    return preflight.look(str(corpus), ReadOptions(**options), tmp_path / "left-out.jsonl")
+    return preflight.survey_corpus(str(corpus), ReadOptions(**options), tmp_path / "left-out.jsonl")
 
 
 def test_sentences_are_counted_by_split(corpus, write, tmp_path):
