@@ -10,11 +10,7 @@ from urllib.parse import urlsplit
 import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.portability.api import (
-    beam_job_api_pb2,
-    beam_job_api_pb2_grpc,
-    beam_runner_api_pb2,
-)
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc, beam_runner_api_pb2
 from apache_beam.runners.portability import flink_runner
 from apache_beam.runners.runner import PipelineResult, create_runner
 

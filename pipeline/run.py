@@ -326,10 +326,7 @@ def _run_nodes(
 
 
 def _with_report(
-    outcome: Outcome,
-    recorder: NodeRecorder,
-    config: Config,
-    context: _RunContext,
+    outcome: Outcome, recorder: NodeRecorder, config: Config, context: _RunContext
 ) -> Outcome:
     """The outcome with its report. An error here is shown and does not change how the run ended."""
     from pipeline import outcome_reader

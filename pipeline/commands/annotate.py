@@ -1,5 +1,7 @@
 """`tfx-ner annotate`."""
 
+from typing import Any
+
 import click
 
 from components.errors import UserError
@@ -10,7 +12,6 @@ from pipeline.commands import options
 @click.command()
 @click.option(
     "--input",
-    "input_",
     required=True,
     metavar="GLOB",
     help="Texts: a file, a folder, or a pattern in quotes, as 'texts/*.jsonl'; ** matches folders.",
@@ -22,7 +23,6 @@ from pipeline.commands import options
 )
 @click.option(
     "--format",
-    "form",
     type=click.Choice(["jsonl", "conll", "parquet"]),
     default="jsonl",
     show_default=True,
@@ -35,6 +35,7 @@ from pipeline.commands import options
 )
 @click.option(
     "--text-field",
+    "field",
     default="text",
     show_default=True,
     metavar="NAME",
@@ -58,19 +59,13 @@ from pipeline.commands import options
 @options.settings("beam.workers=2", "YAML file of settings; only its group beam is used.")
 @options.json_file
 def annotate(
-    input_: str,
     more: tuple[str, ...],
     output: str,
-    model: str,
-    form: str,
-    input_format: str | None,
-    text_field: str,
-    longest: int,
     shard_mb: float | None,
-    minimum_score: float,
     config_file: str | None,
     assignments: tuple[str, ...],
     json_file: str | None,
+    **others: Any,
 ) -> None:
     """Find the entities in many texts with Apache Beam, and write them in shards.
 
@@ -107,15 +102,9 @@ def annotate(
     beam = config.load(config_file, assignments, {}).beam
     console = Console(stderr=json_file == "-", highlight=False)
     request = AnnotationRequest(
-        input=input_,
         output=remote.as_path(output),
-        model=model,
-        format=form,
-        input_format=input_format,
-        field=text_field,
-        longest=longest,
         shard_bytes=round((shard_mb or 0) * 1e6),
-        minimum_score=minimum_score,
+        **others,  # as the fields are named
     )
     exits.use_own_temporary_folder()
     summary = annotate_texts(request, beam, console)

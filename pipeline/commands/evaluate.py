@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
@@ -100,33 +101,32 @@ def evaluate(
         )
     for line in (*counts.lines(), *_unknown_types(report)):
         click.echo(line, err=True)
-    options.write_json({**report.as_dict(), "left_out": counts.sentences}, json_file)
+    options.write_json({**report.as_dict(), "left_out": counts.bad.count}, json_file)
 
 
 class _LeftOut:
     """Counts the sentences that are left out, and the notices of the reader."""
 
     def __init__(self) -> None:
-        self.sentences = 0
-        self._first = ""
-        self._notices: dict[str, tuple[int, str]] = {}
+        from components.corpus.counts import Tally
+
+        self.bad = Tally()
+        self._notices: dict[str, Tally] = defaultdict(Tally)
 
     def add_bad(self, bad: "BadLine", raw: str) -> None:
         """Counts a sentence that cannot be read."""
-        self.sentences += 1
-        self._first = self._first or str(bad)
+        self.bad.add(str(bad))
 
     def add_notice(self, notice: "Notice") -> None:
         """Counts a notice of the reader."""
-        count, first = self._notices.get(notice.what, (0, f"{notice.file}:{notice.line}"))
-        self._notices[notice.what] = count + notice.count, first
+        self._notices[notice.what].add(f"{notice.file}:{notice.line}", notice.count)
 
     def lines(self) -> Iterator[str]:
         """The lines for the user."""
-        if self.sentences:
-            yield f"{self.sentences} sentences cannot be read and are left out, the first: {self._first}"
-        for what, (count, first) in self._notices.items():
-            yield f"{count} {what}, the first at {first}"
+        if count := self.bad.count:
+            yield f"{count} sentences cannot be read and are left out, the first: {self.bad.first}"
+        for what, tally in self._notices.items():
+            yield f"{tally.count} {what}, the first at {tally.first}"
 
 
 def _unknown_types(report: "CorpusScores") -> Iterator[str]:

@@ -4,6 +4,7 @@ import logging
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -66,6 +67,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 )
 @click.option(
     "--batch-size",
+    "batch_rows",
     type=click.IntRange(1),
     default=64,
     show_default=True,
@@ -119,22 +121,13 @@ _SECONDS = click.FloatRange(0, min_open=True)
 def serve(
     context: click.Context,
     model_base_path: str | None,
-    model_name: str,
     model_config_file: str | None,
-    rest_port: int,
-    grpc_port: int,
-    host: str,
-    seconds: float,
-    max_request_mb: float,
-    batch_size: int,
     ssl_config_file: str | None,
-    cors: bool,
-    wait: bool,
-    poll_seconds: float,
-    retry_seconds: float,
+    max_request_mb: float,
     program: str | None,
     own_server: bool,
     strict: str | None,
+    **others: Any,
 ) -> None:
     """Serve a folder of published versions, by REST and gRPC, and a page to try them on.
 
@@ -160,32 +153,23 @@ def serve(
     for file in (model_config_file, ssl_config_file):
         if file and not Path(file).is_file():
             raise UserError(f"{file}: no such file")
-    if model_base_path is not None:
-        tf_serving.refuse_name(model_name)
-        tf_serving.refuse_without_version(Path(model_base_path), wait or strict is not None)
     options = Options(
-        model_name,
-        _absolute(model_base_path),
-        _absolute(model_config_file),
-        host,
-        rest_port,
-        grpc_port,
-        seconds,
-        batch_size,
-        poll_seconds,
-        _absolute(ssl_config_file),
-        cors,
+        model_base_path=_absolute(model_base_path),
+        model_config_file=_absolute(model_config_file),
+        ssl_config_file=_absolute(ssl_config_file),
         most_bytes=int(max_request_mb * 2**20),
-        retry_seconds=retry_seconds,
-        wait=wait,
         strict=None if strict is None else parse_strict(strict),
+        **others,  # as the fields are named
     )
+    if model_base_path is not None:
+        tf_serving.refuse_name(options.model_name)
+        tf_serving.refuse_without_version(Path(model_base_path), options.wait or strict is not None)
     stock_server = None if own_server or options.strict else tf_serving.find(program)
     if stock_server:
         host_is_given = context.get_parameter_source("host") is ParameterSource.COMMANDLINE
-        if host_is_given and host not in ("0.0.0.0", "::"):
+        if host_is_given and options.host not in ("0.0.0.0", "::"):
             raise UserError(
-                f"--host {host}: TensorFlow Serving listens on every address; leave --host out, or"
+                f"--host {options.host}: TensorFlow Serving listens on every address; leave --host out, or"
                 " add --own-server"
             )
         tf_serving.execute(stock_server, options)

@@ -139,8 +139,7 @@ def _previous_roots(store: MetadataStore, workdir: Workdir, database: str) -> se
 
 
 def _roots_of(
-    artifacts: Iterable[metadata_store_pb2.Artifact],
-    contexts: Iterable[metadata_store_pb2.Context],
+    artifacts: Iterable[metadata_store_pb2.Artifact], contexts: Iterable[metadata_store_pb2.Context]
 ) -> set[str]:
     matches = (_ARTIFACT_URI.fullmatch(artifact.uri) for artifact in artifacts)
     roots = {match["root"] for match in matches if match}

@@ -168,10 +168,7 @@ def _data_changes(now: Inputs, before: Inputs) -> Iterator[str]:
         new = [span for span in now.spans if span not in before.spans]
         yield f"new data: {_shorten(new)}" if new else f"other spans: {_shorten(now.spans)}"
     else:
-        for phrase, present, absent in (
-            ("new data", now, before),
-            ("data is gone", before, now),
-        ):
+        for phrase, present, absent in (("new data", now, before), ("data is gone", before, now)):
             names = [os.path.basename(path) for path in present.files if path not in absent.files]
             if names:
                 yield f"{phrase}: {_shorten(names)}"
