@@ -6,6 +6,7 @@ that only one of the two models has.
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tfx import types
@@ -16,7 +17,6 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components.evaluation import entity_metric
-from components.evaluation.type_losses import losses
 from components.export import card
 
 _REASONS = "reasons.json"
@@ -80,6 +80,40 @@ def TypeGate(
     io_utils.write_string_file(
         os.path.join(blessing.uri, _REASONS), json.dumps(reasons, ensure_ascii=False) + "\n"
     )
+
+
+def losses(
+    baseline: Mapping[str, Mapping[str, float]],
+    candidate: Mapping[str, Mapping[str, float]],
+    unlearnt: Iterable[str],
+    tolerance: float,
+    support: int,
+) -> list[str]:
+    """Finds the entity types that lost too much.
+
+    Args:
+      baseline: F1 and support by type, of the serving model.
+      candidate: the same of the new model, on the same data.
+      unlearnt: types that the serving model knows and the new one does not.
+      tolerance: F1 that a type may lose.
+      support: a type with fewer true entities is not judged by its F1.
+
+    Returns:
+      A phrase for each of these types.
+    """
+    unlearnt = sorted(unlearnt)
+    phrases = [
+        f"{type_}: the serving model knows this type, the new one does not (gate.type_tolerance)"
+        for type_ in unlearnt
+    ]
+    for type_ in sorted(set(baseline).difference(unlearnt)):
+        old_f1, new_f1 = baseline[type_]["f1"], candidate.get(type_, {"f1": 0.0})["f1"]
+        if baseline[type_]["support"] >= support and old_f1 - new_f1 > tolerance:
+            phrases.append(
+                f"{type_}: F1 is {new_f1:.4f}, the serving model's {old_f1:.4f};"
+                f" {tolerance:g} less is allowed (gate.type_tolerance)"
+            )
+    return phrases
 
 
 def read_reasons(blessing_uri: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.evaluation.type_losses import losses
+from components.evaluation.type_gate import losses
 
 
 def scores(**f1):
