@@ -10,7 +10,7 @@ import yaml
 from components import atomic_io
 from components.errors import UserError
 from components.ner.granularity import WORDS
-from components.report import card, figures
+from components.report import card, figures, page
 from pipeline.config import Config
 from pipeline.history.runs import Facts
 from pipeline.outcome import Outcome
@@ -97,16 +97,12 @@ def write(report: figures.Figures, reports: Path) -> Path:
 
 def write_page(report: figures.Figures, folder: Path) -> Path:
     """Writes the page of a report into its folder, and returns its path."""
-    from components.report import page
-
     _write(folder / PAGE, page.render(report))
     return folder / PAGE
 
 
 def write_comparison(old: figures.Figures, new: figures.Figures, folder: Path) -> Path:
     """Writes the page of two runs side by side into the folder of the second one's report, and returns its path."""
-    from components.report import page
-
     path = folder / f"against-{old.verdict.run}.html"
     _write(path, page.render_comparison(old, new))
     return path

@@ -154,6 +154,5 @@ def _input_of_latest_execution(
 
 
 def _has_current_interface(model: types.Artifact) -> bool:
-    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-    model_card = card.load_card(path)
+    model_card = card.load_card(path_utils.serving_model_path(model.uri))
     return model_card is not None and model_card.interface == card.INTERFACE

@@ -123,6 +123,5 @@ def read_reasons(blessing_uri: str) -> list[str]:
 
 def _known_types(model: types.Artifact) -> set[str]:
     """The entity types on a model's card."""
-    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-    model_card = card.load_card(path)
+    model_card = card.load_card(path_utils.serving_model_path(model.uri))
     return set(model_card.types) if model_card else set()

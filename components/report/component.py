@@ -115,6 +115,4 @@ def _evaluation(
 
 
 def _load_model(artifact: types.Artifact) -> PublishedModel:
-    return PublishedModel(
-        path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact))
-    )
+    return PublishedModel(path_utils.serving_model_path(artifact.uri))

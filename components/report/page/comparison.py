@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from components.report.figures import Figures, Interval
+from components.report.figures import Figures
 from components.report.page.sections import dotted_settings
 
 GROUP_LIMIT = 20
 _OUTCOMES = "correct missed spurious wrong_boundary wrong_type wrong_boundary_and_type"
-_SLICES = ("novelty", "case", "entity_length", "sentence_length")
 _SPLIT_FIGURES = ("sentences", "tokens", "entities", "documents", "longest")
 
 
@@ -45,11 +44,6 @@ def types(a: Figures, b: Figures) -> list[Change]:
     """Returns the figures of the types in both runs, by name."""
     left, right = ({type_.type: type_ for type_ in run.evaluation.types} for run in (a, b))
     return sorted(_pairs(left, right), key=lambda change: change.name)
-
-
-def overlapping(a: Interval, b: Interval) -> bool:
-    """Whether two intervals overlap."""
-    return a.low <= b.high and b.low <= a.high
 
 
 def groups(a: Figures, b: Figures) -> tuple[list[Change], list[Change]]:
@@ -91,8 +85,8 @@ def slices(a: Figures, b: Figures) -> list[Change]:
     left, right = (
         {
             f"{name.replace('_', ' ')}: {subset.name}": subset
-            for name in _SLICES
-            for subset in getattr(run.evaluation.slices, name)
+            for name, subsets in vars(run.evaluation.slices).items()
+            for subset in subsets
         }
         for run in (a, b)
     )
