@@ -236,10 +236,6 @@ def _slices(predictions: Sequence[Prediction], known: KnownEntities) -> Slices:
 
     A predicted entity belongs to a subset by its own words and type, so every subset has a
     precision too.
-
-    Args:
-      predictions: one for each sentence.
-      known: the entities of train.
     """
     return Slices(
         novelty=_by_entity(
@@ -298,16 +294,14 @@ def _by_entity(
 
 
 def _by_sentence(predictions: Sequence[Prediction]) -> tuple[Slice, ...]:
-    counts: dict[str, PRF] = defaultdict(PRF)
-    sentences: dict[str, int] = defaultdict(int)
+    groups: dict[str, list[tuple[Sequence[Span], Sequence[Span]]]] = defaultdict(list)
     for prediction in predictions:
         name = length_class(len(prediction.sentence.tokens))
-        sentences[name] += 1
-        counts[name] += sum(score(*prediction.gold_and_predicted).values(), PRF())
+        groups[name].append(prediction.gold_and_predicted)
     return tuple(
-        Slice(name, Score.of(counts[name]), sentences[name])
+        Slice(name, Score.of(sum(score_all(groups[name]).values(), PRF())), len(groups[name]))
         for name in LENGTH_CLASSES
-        if sentences[name]
+        if name in groups
     )
 
 
@@ -344,12 +338,7 @@ def _reliability(judged: np.ndarray) -> Reliability:
 
 
 def _thresholds(judged: np.ndarray, support: Mapping[str, int]) -> Thresholds:
-    """Counts the predictions that remain at thresholds from 0 to 1 in steps of 0.01.
-
-    Args:
-      judged: the predicted entities.
-      support: the number of true entities of each type.
-    """
+    """Counts the predictions that remain at thresholds from 0 to 1 in steps of 0.01."""
     grid = np.arange(_THRESHOLD_STEPS + 1) / _THRESHOLD_STEPS
 
     def curve(judged: np.ndarray, support: int) -> Curve:

@@ -26,8 +26,8 @@ class Change:
         return self.b.score.f1 - self.a.score.f1 if self.a and self.b else None
 
 
-def _pairs(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> list[Change]:
-    return [Change(name, a.get(name), b.get(name)) for name in {**a, **b}]
+def _pairs(a: Mapping[Any, Any], b: Mapping[Any, Any], missing: Any = None) -> list[Change]:
+    return [Change(name, a.get(name, missing), b.get(name, missing)) for name in {**a, **b}]
 
 
 def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[Change]:
@@ -52,10 +52,7 @@ def groups(a: Figures, b: Figures) -> tuple[list[Change], list[Change]]:
     A change has the counts, and as its name the type, kind and label of the group. Errors outside
     the named groups are left out.
     """
-    changes = [
-        replace(change, a=change.a or 0, b=change.b or 0)
-        for change in _pairs(_group_counts(a), _group_counts(b))
-    ]
+    changes = _pairs(_group_counts(a), _group_counts(b), missing=0)
     changes.sort(key=lambda change: (-abs(change.b - change.a), change.name))
     fewer = [change for change in changes if change.b < change.a]
     more = [change for change in changes if change.b > change.a]
