@@ -1,9 +1,12 @@
 """The report of a run, as JSON and as a page: the figures of its Report node and the facts of the run. Does not import TFX."""
 
+from __future__ import annotations
+
 import datetime
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -12,9 +15,11 @@ from components.errors import UserError
 from components.ner.granularity import WORDS
 from components.report import card, figures, page
 from pipeline.config import Config
-from pipeline.history.runs import Facts
 from pipeline.outcome import Outcome
 from pipeline.workdir import match_run_name
+
+if TYPE_CHECKING:  # `tfx-ner report` starts without ML Metadata
+    from pipeline.history.runs import Facts
 
 JSON, PAGE, CARD = "report.json", "index.html", "model-card.json"
 _MOST_HISTORY = 60  # runs
