@@ -15,7 +15,7 @@ from pipeline.config import Metadata
 from pipeline.history import cleanup, relocation, runs
 from pipeline.history.verify import verify
 from pipeline.workdir import Workdir
-from tests.unit.history.past import Past
+from tests.unit.history.run_history import RunHistory
 
 pytestmark = pytest.mark.slow
 
@@ -138,25 +138,28 @@ def wait_for_port(port):
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_a_database_server_stores_the_history_as_a_file_does(request, tmp_path, kind):
-    past = Past(tmp_path, request.getfixturevalue(kind))
-    old = past.run(publish=False, verdict="refused", reason="ein früher Lauf 🙂")
-    past.run()
-    assert not past.workdir.metadata.exists()
-    assert [run.state for run in runs.load_runs(past.store, past.workdir)] == [
+    history = RunHistory(tmp_path, request.getfixturevalue(kind))
+    old = history.add_run(publish=False, verdict="refused", reason="ein früher Lauf 🙂")
+    history.add_run()
+    assert not history.workdir.metadata.exists()
+    assert [run.state for run in runs.load_runs(history.store, history.workdir)] == [
         "refused",
         "published",
     ]
-    assert cleanup.prune(past.store, past.workdir, keep=1).artifacts == (old.uri,)
-    assert verify(past.store, past.workdir).faults == ()
+    assert cleanup.prune(history.store, history.workdir, keep=1).artifacts == (old.uri,)
+    assert verify(history.store, history.workdir).faults == ()
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_workdirs_that_share_a_database_have_separate_histories(request, tmp_path, kind):
     settings = request.getfixturevalue(kind)
-    first, second = Past(tmp_path / "first", settings), Past(tmp_path / "second", settings)
-    first.run(reason="mine")
+    first, second = (
+        RunHistory(tmp_path / "first", settings),
+        RunHistory(tmp_path / "second", settings),
+    )
+    first.add_run(reason="mine")
     second.count = 1
-    second.run(reason="yours")
+    second.add_run(reason="yours")
     assert [run.facts.reason for run in runs.load_runs(first.store, first.workdir)] == ["mine"]
     assert (
         verify(first.store, first.workdir).faults
@@ -168,12 +171,15 @@ def test_workdirs_that_share_a_database_have_separate_histories(request, tmp_pat
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_moving_a_workdir_relocates_its_own_records_only(request, tmp_path, kind):
     settings = request.getfixturevalue(kind)
-    moved, other = Past(tmp_path / "moved", settings), Past(tmp_path / "other", settings)
-    moved.run()
+    moved, other = (
+        RunHistory(tmp_path / "moved", settings),
+        RunHistory(tmp_path / "other", settings),
+    )
+    moved.add_run()
     other.count = 1
-    other.run()
-    for past in (moved, other):
-        relocation.open_store(past.workdir, past.connection)
+    other.add_run()
+    for history in (moved, other):
+        relocation.open_store(history.workdir, history.connection)
     root = tmp_path / "new-location"
     moved.workdir.root.rename(root)
     workdir = Workdir(root, "ner")
@@ -186,10 +192,10 @@ def test_moving_a_workdir_relocates_its_own_records_only(request, tmp_path, kind
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_a_copy_of_a_workdir_cannot_open_the_records_of_the_original(request, tmp_path, kind):
-    past = Past(tmp_path, request.getfixturevalue(kind))
-    past.run()
-    relocation.open_store(past.workdir, past.connection)
-    shutil.copytree(past.workdir.root, tmp_path / "copy")
+    history = RunHistory(tmp_path, request.getfixturevalue(kind))
+    history.add_run()
+    relocation.open_store(history.workdir, history.connection)
+    shutil.copytree(history.workdir.root, tmp_path / "copy")
     with pytest.raises(UserError, match="found a copy of"):
-        relocation.open_store(Workdir(tmp_path / "copy", "ner"), past.connection)
-    assert verify(past.store, past.workdir).faults == ()
+        relocation.open_store(Workdir(tmp_path / "copy", "ner"), history.connection)
+    assert verify(history.store, history.workdir).faults == ()

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.serving import running, small_models
+from tests.serving import server_process, small_models
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def server(versions, tmp_path_factory):
           config {{ name: "other" base_path: "{folder}/other" }}
         }}"""
     )
-    server = running.start(
+    server = server_process.start(
         folder,
         "--model-config-file",
         folder / "models.config",
@@ -52,7 +52,7 @@ def start(tmp_path):
     started = []
 
     def start_server(*arguments, **options):
-        started.append(running.start(tmp_path, *arguments, **options))
+        started.append(server_process.start(tmp_path, *arguments, **options))
         return started[-1]
 
     yield start_server

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from components.report.page import render, render_comparison
-from tests.unit.report import made_figures as made
+from tests.unit.report import sample_figures as made
 
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)> & </title></style> {{ 7 * 7 }} a%20b#c"
 RIGHT_TO_LEFT = ["נועה", "כהן", "פגשה", "את", "בתל", "אביב"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from tests.serving.running import outputs, request
+from tests.serving.server_process import outputs, request
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", 100))
 MANY = settings(

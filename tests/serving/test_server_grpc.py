@@ -15,7 +15,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tests.serving.running import outputs, request
+from tests.serving.server_process import outputs, request
 
 
 def refusal(call, asked, **options):

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from components.export import signatures
 from tests.model.conftest import Transform, make_tagger
-from tests.serving import running
-from tests.serving.running import outputs, request
+from tests.serving import server_process
+from tests.serving.server_process import outputs, request
 
 TEXTS = (
     "",
@@ -39,7 +39,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def real(saved, tmp_path_factory):
-    server = running.start(tmp_path_factory.mktemp("server"), "--model-base-path", saved)
+    server = server_process.start(tmp_path_factory.mktemp("server"), "--model-base-path", saved)
     yield server
     server.stop()
 

@@ -23,7 +23,7 @@ from components.publishing import canary, changes
 from components.publishing.versions import Folders
 from serving.client import Client
 from tests.serving import small_models
-from tests.serving.running import ROOT, request
+from tests.serving.server_process import ROOT, request
 
 PREDICT = "/v1/models/ner:predict"
 COMPOSE = ROOT / "serving" / "deploy" / "compose" / "compose.yaml"

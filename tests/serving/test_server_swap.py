@@ -10,7 +10,7 @@ import time
 import grpc
 
 from tests.serving import small_models
-from tests.serving.running import outputs, request
+from tests.serving.server_process import outputs, request
 
 SECONDS = float(os.environ.get("SWAP_SECONDS", 6))
 CLIENTS = 16

@@ -4,12 +4,12 @@ import socket
 
 import pytest
 
-from tests.unit.history.past import Past
+from tests.unit.history.run_history import RunHistory
 
 
 @pytest.fixture
-def past(tmp_path):
-    return Past(tmp_path)
+def history(tmp_path):
+    return RunHistory(tmp_path)
 
 
 @pytest.fixture

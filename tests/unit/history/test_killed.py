@@ -14,13 +14,13 @@ from pathlib import Path
 
 from components.publishing import versions
 from pipeline.history.verify import verify
-from tests.unit.history.past import Past
+from tests.unit.history.run_history import RunHistory
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def started(root, weights):
-    command = [sys.executable, "-m", "tests.unit.history.busy", str(root), str(weights)]
+    command = [sys.executable, "-m", "tests.unit.history.kill_target", str(root), str(weights)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -39,8 +39,8 @@ def test_kills_at_any_moment_leave_no_faults_and_no_incomplete_version(tmp_path)
     ended(started(tmp_path, "first"))
     ended(started(tmp_path, "second"))
     whole = (time.monotonic() - began) / 2
-    past, broken, done = Past(tmp_path), set(), threading.Event()
-    live = past.workdir.serving
+    history, broken, done = RunHistory(tmp_path), set(), threading.Event()
+    live = history.workdir.serving
 
     def is_broken(version):
         try:
@@ -64,9 +64,9 @@ def test_kills_at_any_moment_leave_no_faults_and_no_incomplete_version(tmp_path)
             process.send_signal(signal.SIGKILL)
             process.communicate()
             ended(started(tmp_path, weights))
-            assert verify(past.store, past.workdir).faults == ()
+            assert verify(history.store, history.workdir).faults == ()
             everywhere = [
-                past.workdir.versions.place(number) for number in past.workdir.versions.all
+                history.workdir.versions.place(number) for number in history.workdir.versions.all
             ]
             models = [(place / "saved_model.pb").read_text() for place in everywhere]
             assert len(models) == len(set(models)) and str(weights) in models

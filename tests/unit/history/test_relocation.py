@@ -55,22 +55,22 @@ def restore_from_tar(source, target):
 
 
 @pytest.fixture
-def work(past):
+def work(history):
     """A workdir with two runs, one of them in an execution with paths in its properties."""
-    past.run(data=str(past.workdir.root / "data"))
-    past.run()
-    type_id = past.store.put_execution_type(pb.ExecutionType(name="toy.Pusher"))
+    history.add_run(data=str(history.workdir.root / "data"))
+    history.add_run()
+    type_id = history.store.put_execution_type(pb.ExecutionType(name="toy.Pusher"))
     execution = pb.Execution(type_id=type_id, last_known_state=pb.Execution.COMPLETE)
-    live = str(past.workdir.serving)
+    live = str(history.workdir.serving)
     execution.custom_properties["custom_config"].string_value = json.dumps({"live": live})
-    [number] = past.store.put_executions([execution])
-    context = past.store.get_contexts()[0].id
-    past.store.put_attributions_and_associations(
+    [number] = history.store.put_executions([execution])
+    context = history.store.get_contexts()[0].id
+    history.store.put_attributions_and_associations(
         [], [pb.Association(execution_id=number, context_id=context)]
     )
-    with past.workdir.locked():
-        relocation.update_paths(past.store, past.workdir, past.connection)
-    return past.workdir.root
+    with history.workdir.locked():
+        relocation.update_paths(history.store, history.workdir, history.connection)
+    return history.workdir.root
 
 
 PLACES = {

@@ -67,83 +67,85 @@ def test_the_reason_is_read_under_its_old_name():
     assert Facts.of("r", properties) == facts
 
 
-def test_runs_are_in_the_order_of_their_start(past):
+def test_runs_are_in_the_order_of_their_start(history):
     for reason in ("first", "second", "third"):
-        past.run(reason=reason)
-    assert [run.facts.reason for run in runs.load_runs(past.store, past.workdir)] == [
+        history.add_run(reason=reason)
+    assert [run.facts.reason for run in runs.load_runs(history.store, history.workdir)] == [
         "first",
         "second",
         "third",
     ]
 
 
-def test_a_run_with_a_live_process_is_running(past, this_host):
-    past.running(process=os.getpid(), host=this_host, started=time.time())
-    with past.workdir.locked():
-        assert runs.load_runs(past.store, past.workdir)[0].state == "running"
+def test_a_run_with_a_live_process_is_running(history, this_host):
+    history.add_unfinished_run(process=os.getpid(), host=this_host, started=time.time())
+    with history.workdir.locked():
+        assert runs.load_runs(history.store, history.workdir)[0].state == "running"
 
 
 @pytest.mark.parametrize(
     "killed", [{"process": 2**22 + 1}, {"host": "elsewhere"}, {"started": 1.0}]
 )
-def test_a_run_without_its_process_did_not_finish(past, this_host, killed):
-    past.running(**{"process": os.getpid(), "host": this_host, "started": time.time(), **killed})
-    with past.workdir.locked():
-        assert runs.load_runs(past.store, past.workdir)[0].state == "did not finish"
+def test_a_run_without_its_process_did_not_finish(history, this_host, killed):
+    history.add_unfinished_run(
+        **{"process": os.getpid(), "host": this_host, "started": time.time(), **killed}
+    )
+    with history.workdir.locked():
+        assert runs.load_runs(history.store, history.workdir)[0].state == "did not finish"
 
 
-def test_a_user_error_is_recorded_and_raised_again(past):
-    one = past.record()
+def test_a_user_error_is_recorded_and_raised_again(history):
+    one = history.record()
     with pytest.raises(UserError), runs.recording_errors(one):
         raise UserError("a.conll:3: found x")
-    [run] = runs.load_runs(past.store, past.workdir)
+    [run] = runs.load_runs(history.store, history.workdir)
     assert (run.state, run.facts.code, run.facts.error) == ("bad input", 2, "a.conll:3: found x")
     assert run.facts.seconds is not None
 
 
-def test_an_error_other_than_a_user_error_is_a_failure(past):
-    one = past.record()
+def test_an_error_other_than_a_user_error_is_a_failure(history):
+    one = history.record()
     with pytest.raises(OSError), runs.recording_errors(one):
         raise OSError("no space left on device")
-    [run] = runs.load_runs(past.store, past.workdir)
+    [run] = runs.load_runs(history.store, history.workdir)
     assert (run.state, run.facts.code) == ("failed", 1)
 
 
-def test_a_unique_prefix_names_a_run(past):
-    past.run()
-    past.run()
-    found = runs.load_runs(past.store, past.workdir)
+def test_a_unique_prefix_names_a_run(history):
+    history.add_run()
+    history.add_run()
+    found = runs.load_runs(history.store, history.workdir)
     assert runs.find_run(found, "20260101-000002") == found[1]
     for name, message in (("2026", "2 runs begin with it"), ("1999", "no such run")):
         with pytest.raises(UserError, match=message):
             runs.find_run(found, name)
 
 
-def test_changed_settings_are_those_since_the_previous_run(past):
-    past.run()
-    past.run()
-    first, second = runs.load_runs(past.store, past.workdir)
+def test_changed_settings_are_those_since_the_previous_run(history):
+    history.add_run()
+    history.add_run()
+    first, second = runs.load_runs(history.store, history.workdir)
     assert (
         runs.previous_run([first, second], second) == first
         and runs.previous_run([first, second], first) is None
     )
-    assert runs.changed_settings(past.workdir, first, second) == {"training.epochs": (1, 2)}
-    (past.workdir.runs / first.name / "config.yaml").unlink()
-    assert runs.changed_settings(past.workdir, first, second) == {}
+    assert runs.changed_settings(history.workdir, first, second) == {"training.epochs": (1, 2)}
+    (history.workdir.runs / first.name / "config.yaml").unlink()
+    assert runs.changed_settings(history.workdir, first, second) == {}
 
 
-def test_the_nodes_of_a_killed_run_are_those_in_ml_metadata(past):
-    past.running()
-    [run] = runs.load_runs(past.store, past.workdir)
-    [node] = runs.load_nodes(past.store, run)
+def test_the_nodes_of_a_killed_run_are_those_in_ml_metadata(history):
+    history.add_unfinished_run()
+    [run] = runs.load_runs(history.store, history.workdir)
+    [node] = runs.load_nodes(history.store, run)
     assert (node["node"], node["state"], node["cached"]) == ("Trainer", "did not finish", False)
 
 
-def test_the_table_of_runs_fits_80_columns(past):
+def test_the_table_of_runs_fits_80_columns(history):
     spans = [{"number": number, "version": 0} for number in (1, 2, 3, 5, 7, 9, 11, 13, 15)]
-    past.run(reason="span 15 is whole and this is a long reason", spans=spans)
-    past.run(reason="[markup] is no markup", verdict="did not finish")
-    lines = shown(tables.show_runs, runs.load_runs(past.store, past.workdir))
+    history.add_run(reason="span 15 is whole and this is a long reason", spans=spans)
+    history.add_run(reason="[markup] is no markup", verdict="did not finish")
+    lines = shown(tables.show_runs, runs.load_runs(history.store, history.workdir))
     assert all(len(line) <= 80 for line in lines) and len(lines) == 3
     assert (
         "20260101-000001" in lines[1]
@@ -154,13 +156,15 @@ def test_the_table_of_runs_fits_80_columns(past):
     assert "[markup]" in lines[2]
 
 
-def test_the_details_of_a_run_have_all_its_facts(past):
-    past.run()
-    past.run(reason="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000})
-    first, run = runs.load_runs(past.store, past.workdir)
-    changed = runs.changed_settings(past.workdir, first, run)
+def test_the_details_of_a_run_have_all_its_facts(history):
+    history.add_run()
+    history.add_run(
+        reason="new data", data_hash="abc", packages={"tfx": "1"}, sentences={"train": 1_000}
+    )
+    first, run = runs.load_runs(history.store, history.workdir)
+    changed = runs.changed_settings(history.workdir, first, run)
     printed = "\n".join(
-        shown(tables.show_run, run, [], first, changed, past.workdir.runs / run.name)
+        shown(tables.show_run, run, [], first, changed, history.workdir.runs / run.name)
     )
     for part in (
         "published",

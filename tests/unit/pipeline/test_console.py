@@ -13,7 +13,7 @@ from rich.console import Console
 from components import progress
 from pipeline.console import RunConsole, score_table, show_outcome
 from pipeline.run import NodeRecorder
-from tests.unit.pipeline.made_outcomes import SCORES, make_outcome
+from tests.unit.pipeline.sample_outcomes import SCORES, make_outcome
 
 ROOT = Path(__file__).resolve().parents[3]
 

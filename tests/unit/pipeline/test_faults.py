@@ -13,7 +13,7 @@ from pipeline import metadata_store
 from pipeline import run as runs
 from pipeline.config import Config
 from pipeline.console import RunConsole
-from tests.unit.history.past import Past
+from tests.unit.history.run_history import RunHistory
 
 
 def mount(*arguments):
@@ -74,11 +74,11 @@ def test_on_a_full_disk_a_run_ends_with_one_line_and_the_next_one_works(
 
 
 @pytest.fixture
-def read_only(past, unmounted):
+def read_only(history, unmounted):
     """The serving folder, read-only until `mount -o remount,rw`."""
-    past.run()
-    past.run()
-    folder = past.workdir.serving
+    history.add_run()
+    history.add_run()
+    folder = history.workdir.serving
     mount("--bind", folder, folder)
     unmounted.append(folder)
     mount("-o", "remount,ro,bind", folder)
@@ -86,34 +86,37 @@ def read_only(past, unmounted):
 
 
 @pytest.fixture
-def past(tmp_path):
-    return Past(tmp_path)
+def history(tmp_path):
+    return RunHistory(tmp_path)
 
 
-def test_publishing_fails_in_a_read_only_folder_and_succeeds_after_a_remount(past, read_only):
+def test_publishing_fails_in_a_read_only_folder_and_succeeds_after_a_remount(history, read_only):
     with pytest.raises(OSError, match="Read-only file system"):
-        past.run()
+        history.add_run()
     assert len(versions.versions(read_only)) == 2
     mount("-o", "remount,rw,bind", read_only)
-    past.run()
+    history.add_run()
     assert len(versions.versions(read_only)) == 3
 
 
-def test_a_rollback_in_a_read_only_folder_changes_no_version_and_no_hold(past, read_only, tfx_ner):
-    answer = tfx_ner("models", "rollback", "--workdir", past.workdir.root)
+def test_a_rollback_in_a_read_only_folder_changes_no_version_and_no_hold(
+    history, read_only, tfx_ner
+):
+    answer = tfx_ner("models", "rollback", "--workdir", history.workdir.root)
     assert (
         answer.code == 1 and "Read-only file system" in answer.err and answer.err.count("\n") == 1
     )
     assert (
-        len(versions.versions(read_only)) == 2 and changes.load_hold(past.workdir.withdrawn) is None
+        len(versions.versions(read_only)) == 2
+        and changes.load_hold(history.workdir.withdrawn) is None
     )
 
 
-def test_across_file_systems_a_rollback_is_refused(past, read_only, tfx_ner):
+def test_across_file_systems_a_rollback_is_refused(history, read_only, tfx_ner):
     mount("-o", "remount,rw,bind", read_only)
-    answer = tfx_ner("models", "rollback", "--workdir", past.workdir.root)
+    answer = tfx_ner("models", "rollback", "--workdir", history.workdir.root)
     assert answer.code == 2 and "different file systems" in answer.err
-    assert changes.load_hold(past.workdir.withdrawn) is None and not list(
+    assert changes.load_hold(history.workdir.withdrawn) is None and not list(
         read_only.glob(".partial*")
     )
 

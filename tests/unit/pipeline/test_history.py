@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from tests.unit.history.past import Past
+from tests.unit.history.run_history import RunHistory
 
 
 @pytest.fixture
 def work(tmp_path):
     """A workdir with three runs that published a version each."""
-    past = Past(tmp_path)
+    history = RunHistory(tmp_path)
     for reason in ("by hand", "span 2 is whole", "span 3 is whole"):
-        past.run(reason=reason)
-    return past.workdir
+        history.add_run(reason=reason)
+    return history.workdir
 
 
 @pytest.fixture

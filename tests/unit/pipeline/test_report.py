@@ -9,9 +9,9 @@ import pytest
 from components.report import figures
 from pipeline import config, report
 from pipeline.history.runs import Facts
-from tests.unit.pipeline.made_outcomes import make_outcome
+from tests.unit.pipeline.sample_outcomes import make_outcome
 from tests.unit.pipeline.test_help import HEAVY, RUN
-from tests.unit.report import made_figures
+from tests.unit.report import sample_figures
 
 OLD, NEW = "20261121-020000-000000", "20261122-020000-000000"
 
@@ -36,7 +36,7 @@ def facts(run=NEW, **more):
 
 @cache
 def named(run, seed=1):
-    made = made_figures.figures(seed=seed)
+    made = sample_figures.figures(seed=seed)
     return replace(made, verdict=replace(made.verdict, run=run))
 
 
@@ -49,7 +49,7 @@ def workdir(tmp_path):
 
 
 def assembled(outcome=None, settings=(), before=()):
-    made = made_figures.figures()
+    made = sample_figures.figures()
     measured = figures.Measured(
         made.evaluation, replace(made.data, drift=(), spans=()), made.training
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from components.ner.scores import score_all
 from components.ner.sentence import Span
 from components.report.alignment import Pair, align, confusion, overlap
-from tests.unit.report.predicted import TYPES, predictions, spans
+from tests.unit.report.strategies import TYPES, predictions, spans
 
 SOME = settings(deadline=None)
 

@@ -10,12 +10,12 @@ from components.ner.scores import PRF
 from components.report import card
 from components.report.figures import Overlap, Score
 from components.settings import Card, Model
-from tests.unit.report import made_figures
+from tests.unit.report import sample_figures
 
 
 @pytest.fixture(scope="module")
 def report():
-    return made_figures.figures(sentences=300)
+    return sample_figures.figures(sentences=300)
 
 
 SAYS_NOTHING = Card()
@@ -115,4 +115,4 @@ def test_the_json_has_the_sections_of_the_paper(report):
         "News.",
         "No health data.",
     )
-    assert set(values["model_details"]["types"]) == set(made_figures.THREE)
+    assert set(values["model_details"]["types"]) == set(sample_figures.THREE)

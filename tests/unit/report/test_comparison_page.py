@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from components.report.page import comparison, render_comparison
-from tests.unit.report import made_figures as made
+from tests.unit.report import sample_figures as made
 
 
 @pytest.fixture(scope="module")

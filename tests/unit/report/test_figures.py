@@ -6,22 +6,22 @@ from dataclasses import replace
 import pytest
 
 from components.report import figures
-from tests.unit.report import made_figures
+from tests.unit.report import sample_figures
 
 
 def test_a_report_is_the_same_after_json():
-    report = made_figures.figures(made_figures.EIGHTEEN)
+    report = sample_figures.figures(sample_figures.EIGHTEEN)
     assert figures.parse_figures(figures.as_json(report)) == report
 
 
 def test_the_measured_part_is_the_same_after_json():
-    report = made_figures.figures()
+    report = sample_figures.figures()
     part = figures.Measured(report.evaluation, report.data, report.training)
     assert figures.parse(figures.Measured, figures.as_json(part)) == part
 
 
 def test_unusual_words_are_the_same_after_json():
-    report = made_figures.figures(
+    report = sample_figures.figures(
         words=('"', "</script>", "\u2028", "中", "\x1f", "é", "\U0001f600"), names=("'", "{{x}}")
     )
     assert figures.parse_figures(figures.as_json(report)) == report
@@ -29,7 +29,7 @@ def test_unusual_words_are_the_same_after_json():
 
 def test_a_report_of_another_format_is_refused():
     with pytest.raises(ValueError, match="its format is 99; expected 1 to 2"):
-        figures.parse_figures(figures.as_json(replace(made_figures.figures(), format=99)))
+        figures.parse_figures(figures.as_json(replace(sample_figures.figures(), format=99)))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"verdict": 1}'])
@@ -39,11 +39,11 @@ def test_other_json_is_refused(text):
 
 
 def test_json_has_neither_nan_nor_infinity():
-    json.loads(figures.as_json(made_figures.figures(sentences=0)), parse_constant=pytest.fail)
+    json.loads(figures.as_json(sample_figures.figures(sentences=0)), parse_constant=pytest.fail)
 
 
 def test_reports_of_format_1_are_still_read():
-    report = made_figures.figures(made_figures.EIGHTEEN)
+    report = sample_figures.figures(sample_figures.EIGHTEEN)
     old_names = {
         "comparison": "against",
         "p_value": "p",

@@ -9,7 +9,7 @@ from components.corpus.reading import DEFAULTS, find_splits, read_split
 from components.ner.sentence import Span
 from components.report.alignment import semeval_matches
 from tests import nervaluate_counts
-from tests.unit.report.predicted import TYPES, predictions
+from tests.unit.report.strategies import TYPES, predictions
 
 
 @pytest.fixture(scope="module")

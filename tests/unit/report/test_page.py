@@ -15,7 +15,7 @@ import pytest
 from components.report.figures import ErrorGroup
 from components.report.page import render, render_comparison
 from components.report.page.sections import highlights
-from tests.unit.report import made_figures as made
+from tests.unit.report import sample_figures as made
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)> & </title></style> {{ 7 * 7 }} {% raw %}"

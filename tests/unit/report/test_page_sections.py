@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from components.report.figures import Confusion, Curve, Thresholds
 from components.report.page import sections
-from tests.unit.report import made_figures as made
+from tests.unit.report import sample_figures as made
 
 
 @st.composite

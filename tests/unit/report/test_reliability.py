@@ -9,7 +9,7 @@ from components.evaluation.reliability import error_by_chance, expected_error
 from components.report.figures import Reliability
 from components.report.page import render
 from components.report.page.sections import highlights
-from tests.unit.report import made_figures as made
+from tests.unit.report import sample_figures as made
 
 
 @pytest.mark.parametrize("number", [30, 400, 5_000])

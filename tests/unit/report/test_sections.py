@@ -19,7 +19,7 @@ from components.report.errors import (
 )
 from components.report.evaluation import BaselinePredictions, case_of, evaluate
 from components.report.figures import Score
-from tests.unit.report.predicted import TYPES, predictions
+from tests.unit.report.strategies import TYPES, predictions
 
 NO_TRAIN = TrainLabels(())
 SOME = settings(max_examples=25, deadline=None)  # all sections are computed in each

@@ -9,7 +9,7 @@ from components.storage.remote import Remote, StorageError
 from pipeline import run as running
 from pipeline.config import Config
 from pipeline.console import RunConsole
-from tests.unit.pipeline.made_outcomes import make_outcome
+from tests.unit.pipeline.sample_outcomes import make_outcome
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from components.publishing import versions as versions_module
 from components.publishing.versions import Folders
 from serving.server import config, main
 from tests.serving import small_models
-from tests.serving.running import outputs, request
+from tests.serving.server_process import outputs, request
 
 PREDICT = "/v1/models/ner:predict"
 METRICS = "/monitoring/prometheus/metrics"

@@ -1,6 +1,6 @@
 """The program that a test kills at random moments: a run, a rollback, a promotion and prunings in turn.
 
-python -m tests.unit.history.busy FOLDER WEIGHTS
+python -m tests.unit.history.kill_target FOLDER WEIGHTS
 """
 
 import sys
@@ -8,22 +8,22 @@ from pathlib import Path
 
 from components.publishing import changes, versions
 from pipeline.history import cleanup
-from tests.unit.history.past import Past
+from tests.unit.history.run_history import RunHistory
 
 
 def main(root: str, weights: str) -> None:
-    past = Past(Path(root))
-    folders = past.workdir.versions
-    with past.workdir.locked():
+    history = RunHistory(Path(root))
+    folders = history.workdir.versions
+    with history.workdir.locked():
         print("at work", flush=True)
-        cleanup.clean_up(past.store, past.workdir)
+        cleanup.clean_up(history.store, history.workdir)
         undo(folders)  # by whoever finds a rollback half done
-        past.run(weights=weights)
+        history.add_run(weights=weights)
         if len(versions.versions(folders.live)) > 1:
             changes.rollback(folders, None, "now", "me", "")
             undo(folders)
         changes.prune(folders, 2)
-        cleanup.prune(past.store, past.workdir, 2)
+        cleanup.prune(history.store, history.workdir, 2)
 
 
 def undo(folders) -> None:

@@ -16,7 +16,7 @@ from pipeline.workdir import Workdir
 SCORES = {"precision": 0.75, "recall": 0.5, "f1": 0.6, "support": 8}
 
 
-class Past:
+class RunHistory:
     """Creates runs of two nodes: a Trainer, which may be cached, and a Pusher that publishes its model."""
 
     def __init__(self, root, metadata=None):
@@ -47,7 +47,7 @@ class Past:
         )
         return Record(self.connection, replace(known, **facts))
 
-    def run(
+    def add_run(
         self,
         cached=None,
         publish=True,
@@ -149,7 +149,7 @@ class Past:
             event.path.steps.add().key = key
             self.store.put_execution(execution, [(artifact, event)], [])
 
-    def running(self, **facts):
+    def add_unfinished_run(self, **facts):
         """Creates an unfinished run with a node in state RUNNING and the node's incomplete output."""
         record = self.record(**facts)
         execution = self._begin(
