@@ -69,10 +69,9 @@ class Predictor:
         Raises:
           RequestError: with the code and message that the client gets.
         """
-        began, code, is_known = time.monotonic(), Code.INTERNAL, False
+        began, code = time.monotonic(), Code.INTERNAL
+        lease = self.models.lease(spec.model, spec.version, spec.label)
         try:
-            lease = self.models.lease(spec.model, spec.version, spec.label)
-            is_known = True
             try:
                 name = spec.signature or DEFAULT_SIGNATURE
                 signature = lease.servable.signatures.get(name)
@@ -105,10 +104,9 @@ class Predictor:
             code = error.code
             raise
         finally:
-            if is_known:
-                api = "predict" if entrypoint == "REST" else "Predict"
-                taken = time.monotonic() - began
-                self.metrics.request(spec.model, code.name, api, entrypoint, taken)
+            api = "predict" if entrypoint == "REST" else "Predict"
+            taken = time.monotonic() - began
+            self.metrics.request(spec.model, code.name, api, entrypoint, taken)
 
     def status(
         self, model: str, version: int | None

@@ -10,9 +10,9 @@ import pytest
 # Prints the number of arenas after more threads than glibc's default limit have allocated at the same time.
 _COUNT = """
 import ctypes, os, re, sys, tempfile, threading
-from serving.server import memory
+from pipeline.commands import serve
 if "separate" in sys.argv:
-    memory.separate()
+    serve.separate_arenas()
 c = ctypes.CDLL(None)
 c.malloc.restype = ctypes.c_void_p
 number = 8 * os.cpu_count() + 20
