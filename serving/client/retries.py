@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -128,33 +129,35 @@ def run(
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """Carries out a plan in this thread and returns its result."""
-    resume, outcome = plan.send, None
+    resume = partial(plan.send, None)
     try:
         while True:
-            step = resume(outcome)
+            step = resume()
             try:
                 if isinstance(step, Send):
-                    resume, outcome = plan.send, send(step.exchange, step.seconds)
+                    result = send(step.exchange, step.seconds)
                 else:
-                    resume, outcome = plan.send, sleep(step.seconds)
+                    result = sleep(step.seconds)
+                resume = partial(plan.send, result)
             except errors.ServerError as error:
-                resume, outcome = plan.throw, error
+                resume = partial(plan.throw, error)
     except StopIteration as end:
         return end.value
 
 
 async def run_async(plan: Plan[T], send: Callable[[Exchange, float], Awaitable]) -> T:
     """Carries out a plan in this task and returns its result."""
-    resume, outcome = plan.send, None
+    resume = partial(plan.send, None)
     try:
         while True:
-            step = resume(outcome)
+            step = resume()
             try:
                 if isinstance(step, Send):
-                    resume, outcome = plan.send, await send(step.exchange, step.seconds)
+                    result = await send(step.exchange, step.seconds)
                 else:
-                    resume, outcome = plan.send, await asyncio.sleep(step.seconds)
+                    result = await asyncio.sleep(step.seconds)
+                resume = partial(plan.send, result)
             except errors.ServerError as error:
-                resume, outcome = plan.throw, error
+                resume = partial(plan.throw, error)
     except StopIteration as end:
         return end.value
