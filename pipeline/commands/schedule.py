@@ -1,9 +1,10 @@
 """`tfx-ner schedule`: start a scheduler, ask whether a run would start, show the status."""
 
+import contextlib
 import datetime
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from components.errors import UserError
 from components.storage.remote import refuse_address
 from pipeline import durations
 from pipeline.commands import options
-from pipeline.exits import DONE
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -109,21 +109,18 @@ def start(
     zone = _time_zone(settings)
     times = _times(settings, zone, cron, every, watch, once)
 
-    def check(retraining: "Retraining") -> int:
+    with _locked(given, settings, zone, times.text if times else "once", until) as retraining:
         if times is None:
-            return retraining.run_if_changed()
+            sys.exit(retraining.run_if_changed())
 
         from pipeline.schedule import scheduler_loop
 
         longest = durations.shown(durations.seconds(settings.schedule.limit))
         retraining.log(f"scheduled: {times.text}; a run may take {longest} at most")
         watched = scheduler_loop.WatchedData(retraining)
-        check_once = watched.check if watch else retraining.run_if_changed
-        scheduler_loop.run_on_schedule(retraining, times, check_once)
+        check = watched.check if watch else retraining.run_if_changed
+        scheduler_loop.run_on_schedule(retraining, times, check)
         retraining.log("stopped")
-        return DONE
-
-    sys.exit(_with_lock(given, until, settings, zone, times.text if times else "once", check))
 
 
 @schedule.command()
@@ -134,11 +131,8 @@ def look(given: options.RunOptions) -> None:
     Exit codes: 0 a run would start, 4 nothing is new, 1 a failure, 2 bad input.
     """
     settings = given.load()
-
-    def check(retraining: "Retraining") -> int:
-        return retraining.run_if_changed(dry_run=True)
-
-    sys.exit(_with_lock(given, None, settings, _time_zone(settings), "look", check))
+    with _locked(given, settings, _time_zone(settings), "look") as retraining:
+        sys.exit(retraining.run_if_changed(dry_run=True))
 
 
 @schedule.command()
@@ -168,15 +162,15 @@ def _time_zone(settings: "Config") -> datetime.tzinfo:
     return scheduler_loop.time_zone(settings.schedule.timezone)
 
 
-def _with_lock(
+@contextlib.contextmanager
+def _locked(
     given: options.RunOptions,
-    until: str | None,
     settings: "Config",
     zone: datetime.tzinfo,
     schedule_text: str,
-    check: "Callable[[Retraining], int]",
-) -> int:
-    """Calls `check` while this process is the only scheduler of the workdir. Returns its exit code."""
+    until: str | None = None,
+) -> Iterator["Retraining"]:
+    """While the context is open, this process is the only scheduler of the workdir."""
     from pipeline.schedule.process import Process, system_clock
     from pipeline.schedule.retraining import Retraining
     from pipeline.schedule.state import LockHolder
@@ -193,7 +187,7 @@ def _with_lock(
             folder=folder,
         )
         with folder.locked(holder):
-            return check(retraining)
+            yield retraining
 
 
 def _watched_data(folder: str, data: str | None, set_data: str | None) -> str:
