@@ -65,11 +65,9 @@ def _imports(module: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             # What is imported from a package may be a module in it, or a name of the package itself.
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        yield from (name for name in names if name.split(".")[0] in _PACKAGES and _exists(name))
-
-
-def _exists(module: str) -> bool:
-    return _path(module).is_file()
+        yield from (
+            name for name in names if name.split(".")[0] in _PACKAGES and _path(name).is_file()
+        )
 
 
 def _path(module: str) -> Path:

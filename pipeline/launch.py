@@ -129,7 +129,9 @@ def _cached_and_reason(
     last = max(earlier, key=lambda other: other.id)
     if last.last_known_state not in _DONE:
         return False, "it did not finish the last time"
-    changes = _changed_settings(last, execution, root) + _changed_inputs(store, last, execution)
+    old, new = _inputs(store, last.id), _inputs(store, execution.id)
+    changed_inputs = sorted(f"input {key}" for key in {*old, *new} if old.get(key) != new.get(key))
+    changes = _changed_settings(last, execution, root) + changed_inputs
     return False, f"changed: {', '.join(changes)}" if changes else "its earlier output is gone"
 
 
@@ -167,11 +169,6 @@ def _parse_json(value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return value
-
-
-def _changed_inputs(store: MetadataStore, before: _Execution, now: _Execution) -> list[str]:
-    old, new = _inputs(store, before.id), _inputs(store, now.id)
-    return sorted(f"input {key}" for key in {*old, *new} if old.get(key) != new.get(key))
 
 
 def _inputs(store: MetadataStore, execution_id: int) -> dict[str, set[int]]:

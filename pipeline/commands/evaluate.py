@@ -5,8 +5,8 @@ import os
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from itertools import chain, tee
+from typing import IO, TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -67,7 +67,9 @@ def evaluate(
     counts = _LeftOut()
     # A published model keeps its tokenizer, whatever the settings say.
     reading = reading.model_copy(update={"tokenizer": _tokenizer_of(model)})
-    sentences = _read_first(_sentences(options.fetched(data), reading, counts))
+    sentences = _sentences(options.fetched(data), reading, counts)
+    # The first sentence is read at once: a bad file is refused before the model is loaded.
+    sentences = chain([next(sentences)], sentences)
 
     from components.corpus.formats.conll import write_conll
     from components.export.published_model import Evaluation, PublishedModel
@@ -76,8 +78,9 @@ def evaluate(
     pairs = evaluation.predictions(sentences)
     if predictions:
         with _open_atomic(predictions) as file:
-            pending: list = []
-            write_conll(file, _unzip(pairs, pending), predictions=_drain(pending))
+            first, second = tee(pairs)  # read in turn by the writer, so that few are kept
+            labelled, predicted = (pair[0] for pair in first), (pair[1] for pair in second)
+            write_conll(file, labelled, predictions=predicted)
     else:
         for _ in pairs:
             pass
@@ -171,24 +174,6 @@ def _sentences(data: str, reading: "ReadOptions", counts: _LeftOut) -> "Iterator
         sentences = read_sentences(data, reading, counts.add_bad, counts.add_notice)
     granularity = reading.granularity or WORDS
     return (with_model_tokens(sentence, granularity) for sentence in sentences)
-
-
-def _read_first(sentences: Iterator) -> Iterator:
-    """Reads the first sentence at once: a bad file is refused before the model is loaded."""
-    return chain([next(sentences)], sentences)
-
-
-def _unzip(pairs: Iterator[tuple[Any, Any]], pending: list) -> Iterator:
-    """Yields the sentences of pairs, and appends the prediction of each to `pending` before."""
-    for sentence, prediction in pairs:
-        pending.append(prediction)
-        yield sentence
-
-
-def _drain(pending: list) -> Iterator:
-    """Yields the predictions that `_unzip` has appended; the writer takes one after each sentence."""
-    while pending:
-        yield pending.pop()
 
 
 @contextlib.contextmanager
