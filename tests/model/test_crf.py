@@ -166,20 +166,20 @@ def test_the_gradient_of_the_partition_equals_automatic_differentiation(example)
 
 @settings(max_examples=20, deadline=None)
 @given(chains(), st.integers(0, 2))
-def test_an_empty_sentence_does_not_change_the_results_of_the_others(example, place):
+def test_an_empty_sentence_does_not_change_the_results_of_the_others(example, index):
     emissions, packing, chain = example
     lengths = packing.lengths.numpy().tolist()
-    place = min(place, len(lengths))
-    with_empty = pack(tf.constant(lengths[:place] + [0] + lengths[place:]))
+    index = min(index, len(lengths))
+    with_empty = pack(tf.constant(lengths[:index] + [0] + lengths[index:]))
     np.testing.assert_allclose(
-        np.delete(log_partition(emissions, with_empty, chain), place),
+        np.delete(log_partition(emissions, with_empty, chain), index),
         log_partition(*example),
         rtol=1e-5,
     )
     best = viterbi(*example)
     np.testing.assert_array_equal(viterbi(emissions, with_empty, chain), best)
     np.testing.assert_allclose(
-        np.delete(crf.path_score(emissions, best, with_empty, chain), place),
+        np.delete(crf.path_score(emissions, best, with_empty, chain), index),
         crf.path_score(emissions, best, packing, chain),
         rtol=1e-5,
     )

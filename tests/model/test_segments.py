@@ -10,7 +10,7 @@ from components.export import signatures
 def segments(counts, breaks=(), ends=()):
     total = sum(counts)
     marks = [
-        tf.constant([place in chosen for place in range(total)], tf.bool)
+        tf.constant([position in chosen for position in range(total)], tf.bool)
         for chosen in (breaks, ends)
     ]
     return signatures.segments(tf.constant(counts, tf.int64), *marks).numpy().tolist()

@@ -38,7 +38,7 @@ _FINER_GRAPHS = {
 }
 
 
-def places(texts, graph=_graph):
+def tokens_and_offsets(texts, graph=_graph):
     found = graph(tf.constant(texts, tf.string))
     spans = np.stack([found.starts, found.ends], 1)
     rows = np.split(spans, np.cumsum(found.counts)[:-1])
@@ -48,7 +48,7 @@ def places(texts, graph=_graph):
 @settings(max_examples=150, deadline=None)
 @given(TEXTS)
 def test_both_tokenizers_agree(texts):
-    assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
+    assert tokens_and_offsets(texts)[1] == [tokens.tokenize(text) for text in texts]
 
 
 @pytest.mark.parametrize("name", _GRANULARITIES)
@@ -58,7 +58,7 @@ def test_both_tokenizers_agree(texts):
 def test_both_tokenizers_agree_at_each_granularity(name, texts):
     granularity = parse_granularity(name)
     expected = [tokens.tokenize(text, granularity) for text in texts]
-    assert places(texts, _FINER_GRAPHS[name])[1] == expected
+    assert tokens_and_offsets(texts, _FINER_GRAPHS[name])[1] == expected
 
 
 def test_only_finer_granularities_add_operations():
@@ -79,7 +79,7 @@ def test_both_tokenizers_agree_on_real_text(real_corpora, corpus):
     if not path.exists():
         pytest.skip(f"{corpus} is not here")
     texts = path.read_text(encoding="utf-8").split("\n\n")[:500]
-    assert places(texts)[1] == [tokens.tokenize(text) for text in texts]
+    assert tokens_and_offsets(texts)[1] == [tokens.tokenize(text) for text in texts]
 
 
 def _in_a_surface(codes):
@@ -93,7 +93,7 @@ def _in_a_surface(codes):
 @given(TEXTS)
 @example(["a\ufdd0 \ufffe\U0010ffff"])
 def test_surfaces_are_the_texts_between_the_offsets_or_blank(texts):
-    found, cut = places(texts)
+    found, cut = tokens_and_offsets(texts)
     expected = [
         _in_a_surface([ord(character) for character in surface])
         for text, spans in zip(texts, cut)
@@ -135,7 +135,7 @@ def _preceding_char(text, start, end, granularity):
 @example(texts=["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x", "a1 부산 ❤\ufe0fNY"])
 def test_the_preceding_char_is_the_character_before_a_word(name, texts):
     granularity = parse_granularity(name)
-    found, cut = places(texts, _FINER_GRAPHS.get(name, _graph))
+    found, cut = tokens_and_offsets(texts, _FINER_GRAPHS.get(name, _graph))
     preceding_chars = [
         preceding
         for preceding, start in zip(found.preceding_chars.numpy(), found.starts.numpy())
@@ -179,7 +179,7 @@ def test_tokens_with_offsets_have_the_preceding_chars_of_their_text(name, texts)
 
 
 def test_invalid_utf8_is_read_as_replacement_characters():
-    found, cut = places([b"bad \xff\xfe bytes"])
+    found, cut = tokens_and_offsets([b"bad \xff\xfe bytes"])
     assert found.surfaces.numpy().tolist() == [b"bad", b"\xef\xbf\xbd", b"\xef\xbf\xbd", b"bytes"]
     assert cut == [[(0, 3), (4, 5), (5, 6), (7, 12)]]
 

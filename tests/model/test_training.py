@@ -51,7 +51,7 @@ def record(number, length):
                 "characters": ints([5] * 2 * length),
                 "character_counts": ints([2] * length),
                 "tag_ids": ints([1] * length),
-                "begins": ints([int(place % 3 == 0) for place in range(length)]),
+                "begins": ints([int(index % 3 == 0) for index in range(length)]),
                 "surfaces": tf.train.Feature(
                     bytes_list=tf.train.BytesList(value=[b"w%d" % number] * length)
                 ),
@@ -95,7 +95,7 @@ def test_corpus_tags_are_those_of_first_model_tokens(files):
     for batch, tags in dataset.load_batches(files, SPEC, 2, None, corpus_tags=True):
         for row, length in zip(tags.numpy(), batch.lengths.numpy()):
             assert row[:length].tolist() == [
-                1 if place % 3 == 0 else dataset.IGNORE_INDEX for place in range(length)
+                1 if index % 3 == 0 else dataset.IGNORE_INDEX for index in range(length)
             ]
 
 

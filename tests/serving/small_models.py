@@ -20,9 +20,9 @@ class Small(tf.Module):
     def recognise(self, text):
         words = tf.strings.split(text, " ")
         lengths = tf.strings.length(words.flat_values, "UTF8_CHAR") + 1
-        places = tf.cumsum(lengths, exclusive=True)
-        places -= tf.gather(
-            tf.concat([places, [0]], 0), tf.gather(words.row_splits, words.value_rowids())
+        offsets = tf.cumsum(lengths, exclusive=True)
+        offsets -= tf.gather(
+            tf.concat([offsets, [0]], 0), tf.gather(words.row_splits, words.value_rowids())
         )
         is_entity = words.with_flat_values(
             tf.strings.regex_full_match(words.flat_values, r"\p{Lu}.*")
@@ -36,8 +36,8 @@ class Small(tf.Module):
         return {
             "count": tf.reduce_sum(tf.cast(is_entity, tf.int64), 1),
             "type": rows(tf.fill(tf.shape(lengths), "V" + tf.strings.as_string(self.version)), ""),
-            "start": rows(tf.cast(places, tf.int64), 0),
-            "end": rows(tf.cast(places + lengths - 1, tf.int64), 0),
+            "start": rows(tf.cast(offsets, tf.int64), 0),
+            "end": rows(tf.cast(offsets + lengths - 1, tf.int64), 0),
             "score": rows(tf.fill(tf.shape(lengths), 0.9), 0.0),
             "surface": rows(words.flat_values, ""),
         }

@@ -143,7 +143,7 @@ def shown_text(page, selector="#marked"):
     """The text without the labels."""
     return page.eval_on_selector(
         selector,
-        "place => { const copy = place.cloneNode(true);"
+        "node => { const copy = node.cloneNode(true);"
         " copy.querySelectorAll('small').forEach(small => small.remove()); return copy.textContent; }",
     )
 
@@ -169,10 +169,10 @@ def test_each_line_has_its_own_direction(visit, rest):
     page = visit(rest.url)
     find(page, "Zoë met Basel.\nפגשה נועה כהן את Zoë.")
     first, second, third = (page.locator("mark").nth(n).bounding_box() for n in (0, 2, 3))
-    place = page.locator("#marked").bounding_box()
-    assert first["x"] - place["x"] < 10  # begins at the left
+    box = page.locator("#marked").bounding_box()
+    assert first["x"] - box["x"] < 10  # begins at the left
     assert (
-        third["x"] < second["x"] and second["x"] > place["x"] + place["width"] / 2
+        third["x"] < second["x"] and second["x"] > box["x"] + box["width"] / 2
     )  # begins at the right
 
 
@@ -243,11 +243,11 @@ def test_the_page_is_usable_with_the_keyboard(visit, rest):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.localName") != "body", "no mark was reached"
     focused = "[...document.querySelectorAll('mark')].indexOf(document.activeElement)"
-    places = []
+    focused_marks = []
     for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "Home", "End"):
         page.keyboard.press(key)
-        places.append(page.evaluate(focused))
-    assert places == [1, 2, 2, 1, 0, 2]
+        focused_marks.append(page.evaluate(focused))
+    assert focused_marks == [1, 2, 2, 1, 0, 2]
     page.keyboard.press("Tab")  # one stop for all marks
     assert page.evaluate("document.activeElement.id") == "threshold"
     for _ in range(60):
@@ -440,10 +440,10 @@ def test_the_file_of_predict_looks_the_same(visit, rest, tmp_path):
     """The file of `predict --format html` has the marks, colours and notes of the page."""
     text = TEXT + " <script>"
     types = {"GENE": 0.6, "Zelltyp 😀": 0.4}
-    place, entities = len(text), [*entities_of(text)]
+    offset, entities = len(text), [*entities_of(text)]
     for type_, score in types.items():
-        entities.append(Entity("x", type_, place + 1, place + 2, score))
-        place += 2
+        entities.append(Entity("x", type_, offset + 1, offset + 2, score))
+        offset += 2
     text += " x" * len(types)
     file = tmp_path / "out.html"
     file.write_text("".join(output_formats.html_page([(text, tuple(entities))])), encoding="utf-8")

@@ -56,7 +56,7 @@ def tag_tokens(model, texts):
 @pytest.mark.parametrize("asked", [predict_texts, tag_tokens])
 def test_concurrent_batches_have_the_results_of_single_texts(published, small_batches, asked):
     facts, scores = zip(*(answer for text in SENTENCES for answer in asked(published, [text])))
-    assert len(set(map(str, facts))) > 10  # an answer at another's place would be seen
+    assert len(set(map(str, facts))) > 10  # so a result at a wrong index would be detected
     found_facts, found_scores = zip(*asked(published, SENTENCES))
     assert found_facts == facts
     assert [*chain(*found_scores)] == pytest.approx([*chain(*scores)], abs=1e-4)

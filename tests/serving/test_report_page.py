@@ -65,7 +65,7 @@ def test_hostile_text_is_not_executed(open_report, hostile):
         assert HOSTILE in page.title() or HOSTILE in page.locator("h1").inner_text()
         assert page.locator("bdi").filter(has_text=HOSTILE).count() > 5
     page = open_report(hostile)
-    for place in (
+    for selector in (
         "h1",
         "#verdict",
         "#types th .entity >> nth=0",
@@ -73,7 +73,7 @@ def test_hostile_text_is_not_executed(open_report, hostile):
         ".nodes td >> nth=1",
         "#card",
     ):
-        assert "<script>alert('x')</script>" in page.locator(place).text_content()
+        assert "<script>alert('x')</script>" in page.locator(selector).text_content()
     assert page.locator("#threshold-type option").nth(1).inner_text().endswith(HOSTILE)
 
 
@@ -88,9 +88,9 @@ def test_the_slider_shows_the_scores_at_a_threshold(open_report, three):
     page = open_report(three)
     thresholds = three.evaluation.thresholds
     page.get_by_label("Type", exact=True).select_option(label="LOC")
-    for place in (0, 50, 100):
-        page.get_by_role("slider").fill(str(place))
-        score = thresholds.per_type["LOC"].scores[place]
+    for position in (0, 50, 100):
+        page.get_by_role("slider").fill(str(position))
+        score = thresholds.per_type["LOC"].scores[position]
         shown = [
             page.locator(f"#at-{part}").inner_text()
             for part in ("precision", "recall", "f1", "predicted")
@@ -102,7 +102,8 @@ def test_the_slider_shows_the_scores_at_a_threshold(open_report, three):
             f"{score.tp + score.fp:,}",
         ]
         assert (
-            page.locator("#threshold-shown").inner_text() == f"{thresholds.thresholds[place]:.2f}"
+            page.locator("#threshold-shown").inner_text()
+            == f"{thresholds.thresholds[position]:.2f}"
         )
     assert page.locator("#threshold-of").inner_text() == "LOC"
 
@@ -127,16 +128,16 @@ def test_the_slider_shows_the_curve_of_the_chosen_type(open_report, three):
 
 def test_the_marker_follows_the_slider(open_report, three):
     page = open_report(three)
-    places = []
-    for place in (0, 100):
-        page.get_by_role("slider").fill(str(place))
-        places.append(page.locator("#threshold-chart .marker").bounding_box()["x"])
+    positions = []
+    for value in (0, 100):
+        page.get_by_role("slider").fill(str(value))
+        positions.append(page.locator("#threshold-chart .marker").bounding_box()["x"])
     chart = page.locator("#threshold-chart").bounding_box()
     assert (
         chart["x"]
-        < places[0]
+        < positions[0]
         < chart["x"] + chart["width"] / 4
-        < places[1]
+        < positions[1]
         <= chart["x"] + chart["width"]
     )
 
@@ -163,8 +164,8 @@ def test_errors_fold_and_unfold(open_report, three):
 
 def test_a_type_with_any_name_links_to_its_errors(open_report, hostile):
     page = open_report(hostile)
-    for place in range(3):
-        link = page.locator("#types th a").nth(place)
+    for index in range(3):
+        link = page.locator("#types th a").nth(index)
         name = link.inner_text()
         link.click()
         target = page.locator(".of-type:target")
@@ -177,12 +178,12 @@ def test_true_and_predicted_entities_differ_in_more_than_colour(open_report, thr
     style = (
         "one => [getComputedStyle(one).borderBottomWidth, getComputedStyle(one).backgroundColor]"
     )
-    place = page.locator(".region:not(.subject)").first
+    region = page.locator(".region:not(.subject)").first
     gold = page.locator(".region > .gold:not(:has(.predicted))").last.evaluate(style)
     found = page.locator(".region > .predicted").last.evaluate(style)
     assert gold[0] == "3px" and gold[1] == "rgba(0, 0, 0, 0)"
     assert found[0] == "0px" and found[1] != "rgba(0, 0, 0, 0)"
-    assert place.count() == 1
+    assert region.count() == 1
     assert page.locator(".is-gold").last.inner_text().startswith("gold ")
     assert page.locator(".is-predicted").last.inner_text().startswith("model ")
 

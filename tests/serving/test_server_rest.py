@@ -255,10 +255,10 @@ def test_status(server):
 
 
 @pytest.mark.parametrize(
-    ("place", "version"), [("", "3"), ("/versions/2", "2"), ("/labels/stable", "2")]
+    ("suffix", "version"), [("", "3"), ("/versions/2", "2"), ("/labels/stable", "2")]
 )
-def test_metadata(server, place, version):
-    status, answer = server.http(f"/v1/models/ner{place}/metadata")
+def test_metadata(server, suffix, version):
+    status, answer = server.http(f"/v1/models/ner{suffix}/metadata")
     assert status == 200
     assert answer["model_spec"] == {"name": "ner", "signature_name": "", "version": version}
     signature = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]

@@ -15,11 +15,11 @@ def find_names(texts):
     """Predicts every word with an initial capital as an entity, in place of a model."""
     found = []
     for text in texts:
-        place, entities = 0, []
+        offset, entities = 0, []
         for word in text.split(" "):
             if word[:1].isupper():
-                entities.append(Entity(word, "NAME", place, place + len(word), 0.9123456789))
-            place += len(word) + 1
+                entities.append(Entity(word, "NAME", offset, offset + len(word), 0.9123456789))
+            offset += len(word) + 1
         found.append(tuple(entities))
     return found
 

@@ -35,8 +35,8 @@ def annotate(bucket):  # noqa: F811
 
 
 def parts(output):
-    places = [place for place, _ in output.root.listing() if place.name.startswith("part-")]
-    return "".join(place.read_text() for place in places)
+    paths = [path for path, _ in output.root.listing() if path.name.startswith("part-")]
+    return "".join(path.read_text() for path in paths)
 
 
 def test_shards_in_order_have_the_texts_of_the_input(annotate, put):  # noqa: F811

@@ -93,8 +93,8 @@ def test_a_marker_file_alone_is_not_data(write, tmp_path):
 @pytest.mark.parametrize(("age", "whole"), [(0, False), (59, False), (60, True), (-10, False)])
 def test_a_quiet_period_decides_whether_a_span_is_complete(write, tmp_path, age, whole):
     path = write("span-1/train.conll", LINE)
-    for place in (path, tmp_path / "span-1"):
-        os.utime(place, (NOW - age, NOW - age))
+    for entry in (path, tmp_path / "span-1"):
+        os.utime(entry, (NOW - age, NOW - age))
     [span] = find_spans(tmp_path, Rules(quiet_seconds=60), NOW)
     assert span.whole == whole
     assert whole or "quiet_seconds" in span.lacking
@@ -205,13 +205,11 @@ def test_any_folder_gives_each_number_once_in_order_in_its_highest_version(
     folder = tmp_path_factory.mktemp("spans")
     for number, (width, versions) in numbered.items():
         for version in versions or {None}:
-            place = (
-                folder
-                / f"span-{number:0{width}}"
-                / ("" if version is None else f"version-{version}")
-            )
-            place.mkdir(parents=True)
-            (place / "train.conll").write_text(LINE)
+            span_folder = folder / f"span-{number:0{width}}"
+            if version is not None:
+                span_folder /= f"version-{version}"
+            span_folder.mkdir(parents=True)
+            (span_folder / "train.conll").write_text(LINE)
     assert numbers(find_spans(folder)) == [
         (number, max(versions, default=0)) for number, (_, versions) in sorted(numbered.items())
     ]

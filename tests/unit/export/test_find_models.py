@@ -42,13 +42,13 @@ def test_other_folders_are_ignored(version, tmp_path):
     assert find_version(tmp_path / "ner").name == "3"
 
 
-@pytest.mark.parametrize("place", ["nowhere", "empty", "file", "ner"])
-def test_a_path_without_a_model_is_refused(tmp_path, place):
+@pytest.mark.parametrize("name", ["nowhere", "empty", "file", "ner"])
+def test_a_path_without_a_model_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "ner" / "1").mkdir(parents=True)
-    with pytest.raises(UserError, match=f"{place}: no published model here; expected a folder"):
-        find_version(tmp_path / place)
+    with pytest.raises(UserError, match=f"{name}: no published model here; expected a folder"):
+        find_version(tmp_path / name)
 
 
 CARD = card.Card(

@@ -49,14 +49,14 @@ def test_without_tokens_there_are_no_spans():
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6)), max_size=6),
 )
 def test_spans_are_sorted_disjoint_and_within_the_tokens(lengths, steps):
-    offsets, place = [], 0
+    offsets, offset = [], 0
     for length in lengths:
-        offsets.append((place, place + length))
-        place += length + 1
-    entities, place = [], 0
+        offsets.append((offset, offset + length))
+        offset += length + 1
+    entities, offset = [], 0
     for gap, length in steps:
-        entities.append(entity(place + gap, place + gap + length))
-        place += gap + length
+        entities.append(entity(offset + gap, offset + gap + length))
+        offset += gap + length
     spans = token_spans(entities, offsets)
     assert all(0 <= span.start < span.end <= len(offsets) for span in spans)
     assert all(one.end <= other.start for one, other in pairwise(spans))
@@ -64,9 +64,9 @@ def test_spans_are_sorted_disjoint_and_within_the_tokens(lengths, steps):
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=8))
 def test_entities_that_cover_whole_tokens_are_unchanged(pieces):
-    offsets, place = [], 0
+    offsets, offset = [], 0
     for length, _ in pieces:
-        offsets.append((place, place + length))
-        place += length + 1
+        offsets.append((offset, offset + length))
+        offset += length + 1
     spans = tuple(Span(n, n + 1, "X") for n, (_, is_entity) in enumerate(pieces) if is_entity)
     assert token_spans([entity(*offsets[span.start], "X") for span in spans], offsets) == spans

@@ -65,10 +65,10 @@ def test_kills_at_any_moment_leave_no_faults_and_no_incomplete_version(tmp_path)
             process.communicate()
             ended(started(tmp_path, weights))
             assert verify(history.store, history.workdir).faults == ()
-            everywhere = [
+            versions_now = [
                 history.workdir.versions.place(number) for number in history.workdir.versions.all
             ]
-            models = [(place / "saved_model.pb").read_text() for place in everywhere]
+            models = [(version / "saved_model.pb").read_text() for version in versions_now]
             assert len(models) == len(set(models)) and str(weights) in models
     finally:
         done.set()

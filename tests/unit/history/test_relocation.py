@@ -73,7 +73,7 @@ def work(history):
     return history.workdir.root
 
 
-PLACES = {
+PATHS = {
     "a sibling": "elsewhere",
     "below its old path": "work/inside",
     "above its old path": ".",
@@ -100,11 +100,11 @@ def test_artifacts_runs_and_properties_follow_the_workdir(work, tmp_path, carry,
     assert update(target) is None
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_a_workdir_can_be_moved_to_any_path(work, tmp_path, place):
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+def test_a_workdir_can_be_moved_to_any_path(work, tmp_path, path):
     carried = tmp_path / "carried"
     work.rename(carried)
-    target = (tmp_path / place).resolve()
+    target = (tmp_path / path).resolve()
     if target == tmp_path:
         target = tmp_path.with_name(f"{tmp_path.name}-above")
         # A workdir below its new path.

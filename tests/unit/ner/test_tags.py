@@ -100,7 +100,7 @@ def test_a_sentence_gives_its_spans_as_iob2(sentence):
 @given(random_tags(["B", "I"]))
 def test_only_ill_formed_tags_change_when_they_are_repaired(tags):
     repaired = tags_of(spans_of(tags, "IOB2"), len(tags), "IOB2")
-    changed = tuple(place for place, tag in enumerate(tags) if tag != repaired[place])
+    changed = tuple(index for index, tag in enumerate(tags) if tag != repaired[index])
     assert changed == ill_formed(tags, "IOB2")
 
 

@@ -76,9 +76,9 @@ def found(sentence, types, wrong, chance):
                 )
             )
     kept = [
-        place for place, span in enumerate(spans) if not place or spans[place - 1].end <= span.start
+        index for index, span in enumerate(spans) if not index or spans[index - 1].end <= span.start
     ]
-    return tuple(spans[place] for place in kept), tuple(scores[place] for place in kept)
+    return tuple(spans[index] for index in kept), tuple(scores[index] for index in kept)
 
 
 def figures(

@@ -72,10 +72,10 @@ def test_equal_overlaps_are_paired_by_type():
 def test_the_margins_of_the_confusion_are_the_support_and_the_predictions(made):
     matrix = confusion((pair for one in made for pair in align(*one.gold_and_predicted)), TYPES)
     counts = score_all(one.gold_and_predicted for one in made)
-    for place, type_ in enumerate(TYPES):
-        row, column = matrix.counts[place], [line[place] for line in matrix.counts]
+    for index, type_ in enumerate(TYPES):
+        row, column = matrix.counts[index], [line[index] for line in matrix.counts]
         here = counts.get(type_)
         assert sum(row) == (here.support if here else 0)
         assert sum(column) == (here.tp + here.fp if here else 0)
-        assert row[place] >= (here.tp if here else 0)
+        assert row[index] >= (here.tp if here else 0)
     assert matrix.labels[-1] == "O" and matrix.counts[-1][-1] == 0

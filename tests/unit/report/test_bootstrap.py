@@ -59,7 +59,7 @@ def test_the_interval_equals_that_of_drawing_sentences_one_by_one():
     counts = sentences(300, 0.7)
     random_ = np.random.default_rng(5)
     drawn = [
-        sum((counts[place] for place in random_.integers(0, 300, 300)), PRF()).f1
+        sum((counts[index] for index in random_.integers(0, 300, 300)), PRF()).f1
         for _ in range(2000)
     ]
     found = evaluation.f1_interval(counts)

@@ -40,9 +40,9 @@ def words(example_, side, entity):
     """The words marked with an entity."""
     return "".join(
         piece.text
-        for place in parts(example_)
-        if isinstance(place, Region)
-        for piece in place.pieces
+        for region in parts(example_)
+        if isinstance(region, Region)
+        for piece in region.pieces
         if getattr(piece, side) is entity
     )
 
@@ -63,16 +63,16 @@ def test_each_entity_marks_its_own_words(example_):
 
 @given(examples())
 def test_each_entity_is_named_once(example_):
-    places = [part for part in parts(example_) if isinstance(part, Region)]
-    assert tuple(one for place in places for one in place.gold) == example_.gold
-    assert tuple(one for place in places for one in place.predicted) == example_.predicted
+    regions = [part for part in parts(example_) if isinstance(part, Region)]
+    assert tuple(one for region in regions for one in region.gold) == example_.gold
+    assert tuple(one for region in regions for one in region.predicted) == example_.predicted
 
 
 @given(examples())
 def test_a_region_is_correct_if_both_entities_are_equal(example_):
-    for place in parts(example_):
-        if isinstance(place, Region):
-            assert place.is_correct == (list(place.gold) == list(place.predicted))
+    for region in parts(example_):
+        if isinstance(region, Region):
+            assert region.is_correct == (list(region.gold) == list(region.predicted))
 
 
 def test_overlapping_entities_are_in_one_region():
@@ -81,9 +81,9 @@ def test_overlapping_entities_are_in_one_region():
         (ExampleEntity(0, 2, "X"), ExampleEntity(3, 4, "X")),
         (ExampleEntity(1, 4, "Y", 0.5),),
     )
-    [place, rest] = parts(one)
-    assert [piece.text for piece in place.pieces] == ["a", " ", "b", " ", "c", " ", "d"]
-    assert [bool(piece.gold) for piece in place.pieces] == [
+    [region, rest] = parts(one)
+    assert [piece.text for piece in region.pieces] == ["a", " ", "b", " ", "c", " ", "d"]
+    assert [bool(piece.gold) for piece in region.pieces] == [
         True,
         True,
         True,
@@ -92,7 +92,7 @@ def test_overlapping_entities_are_in_one_region():
         False,
         True,
     ]
-    assert [bool(piece.predicted) for piece in place.pieces] == [
+    assert [bool(piece.predicted) for piece in region.pieces] == [
         False,
         False,
         True,
@@ -101,7 +101,7 @@ def test_overlapping_entities_are_in_one_region():
         True,
         True,
     ]
-    assert rest == "e" and not place.is_correct
+    assert rest == "e" and not region.is_correct
 
 
 def test_adjacent_entities_are_in_separate_regions():
@@ -109,12 +109,12 @@ def test_adjacent_entities_are_in_separate_regions():
 
 
 def test_the_region_of_the_error_is_the_subject():
-    places = [
+    regions = [
         *parts(
             example("a b c", (ExampleEntity(0, 1, "X"), ExampleEntity(2, 3, "X")), start=2, end=3)
         )
     ]
-    assert [part.is_subject for part in places if isinstance(part, Region)] == [False, True]
+    assert [part.is_subject for part in regions if isinstance(part, Region)] == [False, True]
 
 
 def test_direction_controls_are_shown_as_code_points():

@@ -19,9 +19,9 @@ from pipeline.workdir import Workdir
 def fetch(tmp_path):
     """A function that fetches an address into the folder `copies`; returns the local path and the messages."""
 
-    def run(place):
+    def run(path):
         messages = []
-        return Path(copies.local_copy(str(place), tmp_path / "copies", messages.append)), messages
+        return Path(copies.local_copy(str(path), tmp_path / "copies", messages.append)), messages
 
     return run
 
@@ -110,7 +110,7 @@ def test_a_missing_address_is_refused(bucket, fetch, tmp_path):
 def test_an_interrupted_fetch_leaves_no_file(put, bucket, fetch, tmp_path, monkeypatch):
     put("corpus/a.conll", "one\n")
 
-    def broken(place, file):
+    def broken(path, file):
         file.write_bytes(b"on")
         raise OSError("gone")
 
@@ -124,7 +124,7 @@ def test_an_interrupted_fetch_leaves_no_file(put, bucket, fetch, tmp_path, monke
 
 def test_a_name_outside_the_folder_is_refused(put, bucket, fetch, monkeypatch):
     info = put("corpus/a.conll").info()
-    monkeypatch.setattr(Remote, "listing", lambda place: [(bucket / "corpus/../../a.conll", info)])
+    monkeypatch.setattr(Remote, "listing", lambda path: [(bucket / "corpus/../../a.conll", info)])
     with pytest.raises(UserError, match=r"found the name \.\./\.\./a\.conll"):
         fetch(bucket / "corpus")
 
@@ -156,7 +156,7 @@ def folders(tmp_path):
 def test_saved_model_pb_is_uploaded_last(folders, bucket, monkeypatch):
     order, put = [], Remote.upload
     monkeypatch.setattr(
-        Remote, "upload", lambda place, file: (order.append(place.address), put(place, file))
+        Remote, "upload", lambda path, file: (order.append(path.address), put(path, file))
     )
     remote_inputs.publish(folders, "s3://bucket/ner/", lambda _: None)
     assert order[-1] == "s3://bucket/ner/8/saved_model.pb" and len(order) == 3
@@ -169,10 +169,10 @@ def test_saved_model_pb_is_uploaded_last(folders, bucket, monkeypatch):
 def test_an_interrupted_upload_is_not_a_version_and_is_repeated(folders, bucket, monkeypatch):
     put = Remote.upload
 
-    def broken(place, file):
-        if place.name == "saved_model.pb":
+    def broken(path, file):
+        if path.name == "saved_model.pb":
             raise OSError("gone")
-        put(place, file)
+        put(path, file)
 
     with monkeypatch.context() as patched:
         patched.setattr(Remote, "upload", broken)
@@ -194,7 +194,7 @@ def test_a_withdrawn_version_is_removed_after_the_upload_of_its_replacement(
     monkeypatch.setattr(
         Remote,
         "unlink",
-        lambda place, missing_ok=False: (gone.append(place.address), unlink(place, missing_ok)),
+        lambda path, missing_ok=False: (gone.append(path.address), unlink(path, missing_ok)),
     )
     remote_inputs.publish(folders, "s3://bucket/ner", messages.append)
     assert messages == [

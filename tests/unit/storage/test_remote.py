@@ -96,24 +96,24 @@ def test_names_match_a_pattern_as_in_glob(tmp_path_factory, names, pattern):
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 3500), max_size=5))
-def test_a_file_is_read_from_any_offset(content, places):
+def test_a_file_is_read_from_any_offset(content, offsets):
     file = io.BufferedReader(remote._RawFile(BufferReader(content), "s3://b/a"), 100)
-    for place in places:
-        file.seek(place % (len(content) + 1))
-        assert file.readline() == io.BytesIO(content[place % (len(content) + 1) :]).readline()
+    for offset in offsets:
+        file.seek(offset % (len(content) + 1))
+        assert file.readline() == io.BytesIO(content[offset % (len(content) + 1) :]).readline()
     file.seek(0)
     assert file.read() == content
 
 
 def test_an_uploaded_file_can_be_read_downloaded_and_removed(bucket, write, tmp_path):
-    place = bucket / "a.txt"
-    place.upload(write("here.txt", string.printable))
-    assert place.is_file() and place.read_text() == string.printable
-    place.download(tmp_path / "back.txt")
+    remote_file = bucket / "a.txt"
+    remote_file.upload(write("here.txt", string.printable))
+    assert remote_file.is_file() and remote_file.read_text() == string.printable
+    remote_file.download(tmp_path / "back.txt")
     assert (tmp_path / "back.txt").read_bytes() == string.printable.encode()
-    place.unlink()
-    assert not place.exists()
-    place.unlink(missing_ok=True)
+    remote_file.unlink()
+    assert not remote_file.exists()
+    remote_file.unlink(missing_ok=True)
 
 
 def test_an_address_is_refused_for_an_option_that_needs_a_local_path():

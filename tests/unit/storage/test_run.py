@@ -62,8 +62,8 @@ def test_a_run_uploads_the_version_that_it_publishes(run, bucket):
 
 
 def test_the_next_run_repeats_a_failed_upload(run, bucket, monkeypatch):
-    def unreachable(place, file):
-        raise StorageError(f"{place}: cannot be reached")
+    def unreachable(path, file):
+        raise StorageError(f"{path}: cannot be reached")
 
     with monkeypatch.context() as patched:
         patched.setattr(Remote, "upload", unreachable)

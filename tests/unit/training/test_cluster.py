@@ -83,6 +83,10 @@ def test_each_process_has_its_own_rank_and_the_same_chief(ports, with_chief):
     tasks = [
         {"type": kind, "index": index} for kind in cluster for index in range(len(cluster[kind]))
     ]
-    places = [parse_tf_config(json.dumps({"cluster": cluster, "task": task})) for task in tasks]
-    assert places == [ClusterTask(number, len(ports), addresses[0]) for number in range(len(ports))]
-    assert places[0].port == ports[0] and places[0].host == "host"
+    tasks_of_cluster = [
+        parse_tf_config(json.dumps({"cluster": cluster, "task": task})) for task in tasks
+    ]
+    assert tasks_of_cluster == [
+        ClusterTask(number, len(ports), addresses[0]) for number in range(len(ports))
+    ]
+    assert tasks_of_cluster[0].port == ports[0] and tasks_of_cluster[0].host == "host"

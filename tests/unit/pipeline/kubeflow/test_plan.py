@@ -11,11 +11,11 @@ from pipeline.config import Config
 from pipeline.kubeflow import assignments, make_plan
 from pipeline.nodes import STEPS
 
-PLACES = {"data": "/srv/ner/data", "workdir": "/srv/ner/work"}
+PATHS = {"data": "/srv/ner/data", "workdir": "/srv/ner/work"}
 
 
-def planned(*settings, **places):
-    return make_plan(config.load(None, ["kubeflow.image=ner:1", *settings], {**PLACES, **places}))
+def planned(*settings, **paths):
+    return make_plan(config.load(None, ["kubeflow.image=ner:1", *settings], {**PATHS, **paths}))
 
 
 def test_each_step_is_a_run_that_stops_after_its_node():
@@ -26,7 +26,7 @@ def test_each_step_is_a_run_that_stops_after_its_node():
         name, *arguments = task.arguments
         assert name == "run" and "--set=training.epochs=3" in arguments
         assert {one.partition("=")[0] for one in arguments if one.startswith("--")} <= options
-        for key, path in PLACES.items():
+        for key, path in PATHS.items():
             assert arguments[arguments.index(f"--{key}") + 1] == path
         assert ("--until" in arguments) == bool(STEPS[task.name])
 
@@ -65,7 +65,7 @@ def test_no_password_and_no_schedule_is_written():
 
 
 @pytest.mark.parametrize(
-    ("settings", "places", "message"),
+    ("settings", "paths", "message"),
     [
         (
             [],
@@ -77,7 +77,7 @@ def test_no_password_and_no_schedule_is_written():
             {"workdir": "work"},
             r"workdir: found work; expected an absolute path in the steps, as /srv/tfx-ner/work",
         ),
-        ([], {"data": f"{PLACES['workdir']}/data"}, r"data: \S+/data is in the workdir"),
+        ([], {"data": f"{PATHS['workdir']}/data"}, r"data: \S+/data is in the workdir"),
         (
             ["vectors=/home/me/glove.txt"],
             {},
@@ -93,9 +93,9 @@ def test_no_password_and_no_schedule_is_written():
         (["kubeflow.image=null"], {}, r"found no image; expected --image"),
     ],
 )
-def test_settings_that_cannot_work_on_kubeflow_are_refused(settings, places, message):
+def test_settings_that_cannot_work_on_kubeflow_are_refused(settings, paths, message):
     with pytest.raises(UserError, match=message):
-        planned(*settings, **places)
+        planned(*settings, **paths)
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1).filter(

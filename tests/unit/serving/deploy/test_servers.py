@@ -128,25 +128,26 @@ def test_images_are_pinned(read, deploy):
     assert found and all(re.search(r":v?\d+\.\d+\.\d+$", image) for image in found), found
 
 
-@pytest.mark.parametrize("place", ["kubernetes", "kserve"])
-def test_probes_check_the_model_with_sufficient_timeouts(read, servers, place):
+@pytest.mark.parametrize("deployment", ["kubernetes", "kserve"])
+def test_probes_check_the_model_with_sufficient_timeouts(read, servers, deployment):
     """A loaded model has metadata; a server without a model must not be restarted."""
-    if place == "kubernetes":
+    if deployment == "kubernetes":
         container = read("kubernetes/base/deployment.yaml")[0]["spec"]["template"]["spec"][
             "containers"
         ][0]
         port, name = "rest", "ner"
         assert {
             "name": "rest",
-            "containerPort": int(servers[place].flags["rest_api_port"]),
+            "containerPort": int(servers[deployment].flags["rest_api_port"]),
         } in container["ports"]
-        assert {"name": "grpc", "containerPort": int(servers[place].flags["port"])} in container[
-            "ports"
-        ]
+        assert {
+            "name": "grpc",
+            "containerPort": int(servers[deployment].flags["port"]),
+        } in container["ports"]
     else:
         container = read("kserve/inferenceservice.yaml")[1]["spec"]["containers"][0]
-        port, name = int(servers[place].flags["rest_api_port"]), "{{.Name}}"
-        assert servers[place].flags["model_name"] == name
+        port, name = int(servers[deployment].flags["rest_api_port"]), "{{.Name}}"
+        assert servers[deployment].flags["model_name"] == name
     asked = {"path": f"/v1/models/{name}/metadata", "port": port}
     assert container["startupProbe"]["httpGet"] == container["readinessProbe"]["httpGet"] == asked
     assert (
