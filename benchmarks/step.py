@@ -39,6 +39,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils  # n
 
 from benchmarks import common  # noqa: E402
 from components.corpus import reading  # noqa: E402
+from components.corpus.splits import find_splits  # noqa: E402
 from components.export import signatures  # noqa: E402
 from components.features import preprocessing  # noqa: E402
 from components.features.preprocessing import TransformGraph  # noqa: E402
@@ -71,7 +72,7 @@ class Corpus:
 
 def prepare(path: str, folder: Path) -> Corpus:
     """Reads a corpus and runs Transform's analysis and transformation on it in this process."""
-    splits = reading.find_splits(path)
+    splits = find_splits(path)
     by_split: dict[str, list[Sentence]] = {"train": [], "dev": []}
     for split, sentence in reading.read_corpus(splits):
         if split in by_split:

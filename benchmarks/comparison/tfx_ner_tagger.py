@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from benchmarks.comparison import programs
 from components.corpus import reading
 from components.corpus.formats import conll
+from components.corpus.splits import find_splits
 from components.export.published_model import Evaluation, PublishedModel
 from components.ner.sentence import Sentence
 from components.ner.tokens import text_of
@@ -55,7 +56,7 @@ def measure(corpus: str, options: str, path: str) -> None:
 
 
 def _read_sentences(corpus: str, options: str) -> list[Sentence]:
-    splits = reading.find_splits(corpus)
+    splits = find_splits(corpus)
     read_options = reading.ReadOptions.model_validate_json(options)
     return list(reading.read_split(splits, splits.evaluation, read_options))
 

@@ -17,6 +17,7 @@ from benchmarks.comparison.programs import CommandFailed, Cost, read_conll, run_
 from benchmarks.comparison.results import ROUNDS, Options, Run, Tool
 from components.corpus import reading
 from components.corpus.formats import conll
+from components.corpus.splits import find_splits
 from components.errors import UserError
 from components.ner import scores, tags
 from components.ner.sentence import Sentence
@@ -42,7 +43,7 @@ def write_splits(path: str, options: reading.ReadOptions, folder: Path) -> Corpu
 
     Raises UserError if tfx-ner cannot read it, or CoNLL cannot hold it.
     """
-    splits = reading.find_splits(path)
+    splits = find_splits(path)
     by_split: dict[str, list[Sentence]] = {name: [] for name in splits.names}
     for split, sentence in reading.read_corpus(splits, options):
         by_split[split].append(sentence)

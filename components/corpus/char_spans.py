@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 from components.corpus.model_tokens import remedies_at
 from components.corpus.options import ReadOptions
@@ -40,22 +42,23 @@ def to_token_spans(
     counts: Counter[str],
     granularity: Granularity = WORDS,
 ) -> tuple[Offsets, tuple[Span, ...]]:
-    """The tokens of a text, and its spans in tokens, sorted and disjoint.
+    """The offsets of a text's tokens, and its spans as spans of tokens, sorted and disjoint.
 
     Args:
       text: the text.
-      spans: its spans in characters.
-      options: says the unit of offsets, and what to do about spans that overlap or cut tokens.
+      spans: its spans of characters.
+      options: the unit of offsets, and what to do about spans that overlap or cut tokens.
       counts: counts the spans that are trimmed, merged, expanded or left out.
       granularity: how fine the tokens are.
 
     Raises:
-      InvalidRecord: a span that is not in the text, or that the options refuse.
+      InvalidRecord: a span is not in the text, or the options refuse it.
     """
     offsets = tuple(tokenize(text, granularity))
     if not offsets:
         raise InvalidRecord(
-            f"a text without a visible character, {quote(text)}", "a text with at least one"
+            f"a text without a visible character, {quote(text)}",
+            "a text with at least one visible character",
         )
     if not spans:
         return offsets, ()
@@ -74,7 +77,7 @@ def to_token_spans(
                 cut = next(text[left:right] for left, right in offsets if left < border < right)
                 raise InvalidRecord(
                     f"{_shown(text, start, end)} which cuts the token {quote(cut)}",
-                    "a span of whole tokens (runs of letters and digits, or single other characters)",
+                    "a span of whole tokens (a token is a run of letters and digits, or any other single character)",
                     remedy=_cut_remedy(text, border, granularity),
                 )
             counts[EXPANDED if options.unaligned_spans == "expand" else UNALIGNED] += 1
@@ -85,7 +88,7 @@ def to_token_spans(
 
 
 def _cut_remedy(text: str, border: int, granularity: Granularity) -> str:
-    """The settings that read a span which begins or ends at `border`, inside a token."""
+    """The settings that read a span whose edge `border` is inside a token."""
     finer = remedies_at(text, border)
     if finer:
         name = FINE_NAME if FINE_NAME in finer else min(finer)
@@ -139,7 +142,7 @@ def _positions(text: str, unit: str) -> dict[int, int] | None:
 
 
 def _trimmed(text: str, span: CharSpan, counts: Counter[str]) -> tuple[int, int, str]:
-    """The span without white space at its edges. Raises InvalidRecord where it is not a span of the text."""
+    """The span without white space at its edges. Raises InvalidRecord if it is not a span of the text."""
     start, end, label, surface = span
     if end <= start:
         raise InvalidRecord(
@@ -153,22 +156,34 @@ def _trimmed(text: str, span: CharSpan, counts: Counter[str]) -> tuple[int, int,
         )
     if surface and text[start:end] != surface and text[start:end].split() != surface.split():
         raise InvalidRecord(
-            f"{_shown(text, start, end)} beside the text {quote(surface)}",
-            "offsets, in Unicode code points, of that text",
+            f"{_shown(text, start, end)} whose text in the file is {quote(surface)}",
+            "the offsets of this text in Unicode code points",
         )
     if not is_space(text[start]) and not is_space(text[end - 1]):
         return start, end, label
-    wide = start, end
-    while start < end and is_space(text[start]):
-        start += 1
-    while end > start and is_space(text[end - 1]):
-        end -= 1
-    if start == end:
+    inside = [position for position in range(start, end) if not is_space(text[position])]
+    if not inside:
         raise InvalidRecord(
-            f"{_shown(text, *wide)} which is white space", "a span with a visible character"
+            f"{_shown(text, start, end)} which is white space", "a span with a visible character"
         )
     counts[TRIMMED] += 1
-    return start, end, label
+    return inside[0], inside[-1] + 1, label
+
+
+def longest_disjoint(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Drops each span that overlaps a longer one, and sorts the rest.
+
+    >>> longest_disjoint([Span(0, 3, "ORG"), Span(1, 2, "LOC")])
+    (Span(start=0, end=3, type='ORG'),)
+    """
+    ordered = sorted(set(spans))
+    if all(left.end <= right.start for left, right in pairwise(ordered)):
+        return tuple(ordered)
+    disjoint: list[Span] = []
+    for span in sorted(ordered, key=lambda span: span.start - span.end):
+        if all(span.end <= other.start or other.end <= span.start for other in disjoint):
+            disjoint.append(span)
+    return tuple(sorted(disjoint))
 
 
 def _disjoint(
@@ -177,103 +192,71 @@ def _disjoint(
     options: ReadOptions,
     counts: Counter[str],
 ) -> tuple[Span, ...]:
-    """Returns spans that share no token.
+    """The longest spans that share no token. Raises InvalidRecord if the options refuse overlaps.
 
-    Of overlapping spans, the longest is kept. Raises InvalidRecord if the options refuse overlaps.
+    Args:
+      text: the text.
+      aligned: each span in tokens with its start and end in characters, sorted by these.
+      options: what to do about overlaps.
+      counts: counts the spans that are left out.
     """
-    reached = 0
-    for span, place in aligned:
-        if span.start < reached and options.overlapping_spans == "refuse":
-            if options.unaligned_spans == "expand":
-                break
-            raise InvalidRecord(
-                f"{_shown(text, *place)} which overlaps the one before it",
-                "spans that share no character",
-                remedy="Keep the longest with --set overlapping_spans=longest",
-            )
-        if span.start < reached:
-            break
-        reached = span.end
-    else:
-        return tuple(span for span, _ in aligned)
-    kept: list[Span] = []
-    for span, _ in sorted(aligned, key=lambda item: item[0].start - item[0].end):
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    counts[OVERLAPPING] += len(aligned) - len(kept)
-    return tuple(sorted(kept))
+    disjoint = longest_disjoint(span for span, _ in aligned)
+    if len(disjoint) == len(aligned):
+        return disjoint
+    if options.overlapping_spans == "refuse" and options.unaligned_spans != "expand":
+        edges = next(
+            edges for (left, _), (right, edges) in pairwise(aligned) if right.start < left.end
+        )
+        raise InvalidRecord(
+            f"{_shown(text, *edges)} which overlaps the span before it",
+            "spans that share no character",
+            remedy="Keep the longest span with --set overlapping_spans=longest",
+        )
+    counts[OVERLAPPING] += len(aligned) - len(disjoint)
+    return disjoint
 
 
 def _shown(text: str, start: int, end: int) -> str:
     return f"the span {start} to {end}, {quote(text[start:end])},"
 
 
-class OffsetEvidence:
-    """Counts, over the texts of a file, in which units of offsets all spans are whole tokens.
+class OffsetEvidence(NamedTuple):
+    """How the offsets of a file fit its texts."""
 
-    Args:
-      granularity: how fine the tokens are.
-    """
+    texts: int
+    """Texts with spans."""
+    misfits: int
+    """Texts whose spans are not whole tokens if offsets count code points."""
+    other_unit: str | None
+    """Another unit, under which all spans of the file are whole tokens, if there are misfits."""
 
-    def __init__(self, granularity: Granularity = WORDS) -> None:
-        self._granularity = granularity
-        self.texts = self.spans = 0
-        self.misfits: Counter[str] = Counter()  # texts with a span that does not fit, by unit
-        self.ambiguous = (
-            0  # texts whose spans fit in code points and in UTF-16 units, at other places
-        )
 
-    def add(self, record: TextRecord) -> None:
-        """Counts a text."""
-        if not record.spans:
-            return
-        self.texts += 1
-        self.spans += len(record.spans)
-        tokens = tuple(tokenize(record.text, self._granularity))
-        edges = {start for start, _ in tokens}, {end for _, end in tokens}
-        fits = {}
-        for unit in OFFSET_UNITS:
-            spans = convert_offsets(record.text, record.spans, unit)
-            fits[unit] = all(_fits(record.text, span, *edges) for span in spans)
-            self.misfits[unit] += not fits[unit]
-            if unit == "utf16" and spans != record.spans and fits[unit] and fits[CODE_POINTS]:
-                self.ambiguous += 1
-
-    @property
-    def likely_unit(self) -> str | None:
-        """The unit other than code points in which all spans fit, or None."""
-        if not self.misfits[CODE_POINTS]:
-            return None
-        return next((unit for unit in OFFSET_UNITS if not self.misfits[unit]), None)
+def offset_evidence(records: Iterable[object], granularity: Granularity = WORDS) -> OffsetEvidence:
+    """Compares the offsets of all texts among the records of a file with their tokens, in each unit."""
+    texts = 0
+    misfits: Counter[str] = Counter()
+    for record in records:
+        if isinstance(record, TextRecord) and record.spans:
+            texts += 1
+            offsets = tokenize(record.text, granularity)
+            misfits.update(unit for unit in OFFSET_UNITS if not _fits(record, offsets, unit))
+    units = [unit for unit in OFFSET_UNITS if not misfits[unit]] if misfits[CODE_POINTS] else []
+    return OffsetEvidence(texts, misfits[CODE_POINTS], units[0] if units else None)
 
 
 def fits_utf16(record: TextRecord, offsets: Offsets) -> bool | None:
-    """Whether the spans of a text fit its tokens as UTF-16 units too, at other places; None where both are the same."""
-    spans = convert_offsets(record.text, record.spans, "utf16")
-    if spans == record.spans:
+    """Whether the spans of a text are whole tokens as UTF-16 units too; None if they are the same spans in both units."""
+    if convert_offsets(record.text, record.spans, "utf16") == record.spans:
         return None
-    if any(span.surface for span in record.spans):
-        return False
+    return not any(span.surface for span in record.spans) and _fits(record, offsets, "utf16")
+
+
+def _fits(record: TextRecord, offsets: Sequence[tuple[int, int]], unit: str) -> bool:
+    """Whether all spans of a text are whole tokens, or the text that the file gives for them, in a unit of offsets."""
     starts, ends = {start for start, _ in offsets}, {end for _, end in offsets}
-    return all(_fits(record.text, span, starts, ends) for span in spans)
-
-
-def likely_offsets(records: Iterable[object], granularity: Granularity = WORDS) -> OffsetEvidence:
-    """What the texts of a file say about the unit of its offsets.
-
-    Args:
-      records: the records of the file.
-      granularity: how fine the tokens are.
-    """
-    evidence = OffsetEvidence(granularity)
-    for record in records:
-        if isinstance(record, TextRecord):
-            evidence.add(record)
-    return evidence
-
-
-def _fits(text: str, span: CharSpan, starts: set[int], ends: set[int]) -> bool:
-    start, end, _, surface = span
-    if surface:
-        return text[start:end] == surface
-    return 0 <= start < end and start in starts and end in ends
+    return all(
+        record.text[start:end] == surface
+        if surface
+        else 0 <= start < end and start in starts and end in ends
+        for start, end, _, surface in convert_offsets(record.text, record.spans, unit)
+    )

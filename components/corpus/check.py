@@ -11,7 +11,7 @@ from components.corpus.data_spans import is_spans
 from components.corpus.find_corpus import find_corpus
 from components.corpus.findings import FAILURE, GOOD, WARNING, Finding, unseen_share
 from components.corpus.options import DEFAULTS, SKIP, ReadOptions
-from components.corpus.reading import make_plan, offsets_remedy, read_records
+from components.corpus.reading import Plan, make_plan, offsets_remedy, read_records
 from components.corpus.records import Notice, Read, Rejected
 from components.corpus.splits import Splits, find_splits
 from components.errors import UserError
@@ -74,25 +74,20 @@ class CheckReport:
 
 def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
     """Reads all of a corpus and continues after errors. Raises UserError only if there is no corpus."""
-    found = find_corpus(path) if is_spans(path) else find_splits(path, need_train=False)
-    splits, unreadable = _readable(found, options)
-    plan = make_plan(splits, options)
+    splits = find_corpus(path) if is_spans(path) else find_splits(path, need_train=False)
+    unreadable: list[Finding] = []
+    try:
+        plan = make_plan(splits, options)
+    except UserError:
+        splits, unreadable = _readable(splits, options)
+        plan = make_plan(splits, options)
     gathered = CorpusCounts(splits.names, plan.granularity)
     for name, files in splits.files.items():
-        rule = plan.rules.get(name)
         for file in files:
-            for record in read_records(file, plan, options):
-                if isinstance(record, Read):
-                    split = rule.split_of(record.sentence) if rule else name
-                    tag_format = plan.files[file].tag_format
-                    scheme = tag_format.scheme if tag_format else None
-                    gathered.add(split, record.sentence, record.tags, scheme)
-                elif isinstance(record, Rejected):
-                    gathered.add_bad(record.bad)
-                elif isinstance(record, Notice):
-                    gathered.add_notice(record)
-                else:
-                    gathered.unused.add(f"{record.file}:{record.line}")
+            try:
+                _count(gathered, file, plan, options, name)
+            except UserError as error:
+                unreadable.append(Finding(FAILURE, str(error)))
     gathered.unreadable_files = len(unreadable)
     gathered.allow_mismatch = options.token_mismatch == "allow"
     if gathered.first_bad:
@@ -113,6 +108,22 @@ def check_corpus(path: str, options: ReadOptions = DEFAULTS) -> CheckReport:
     )
 
 
+def _count(gathered: CorpusCounts, file: str, plan: Plan, options: ReadOptions, name: str) -> None:
+    """Counts the records of a file; `name` is its split, or "all"."""
+    rule, tag_format = plan.rules.get(name), plan.files[file].tag_format
+    scheme = tag_format.scheme if tag_format else None
+    for record in read_records(file, plan, options):
+        if isinstance(record, Read):
+            split = rule.split_of(record.sentence) if rule else name
+            gathered.add(split, record.sentence, record.tags, scheme)
+        elif isinstance(record, Rejected):
+            gathered.add_bad(record.bad)
+        elif isinstance(record, Notice):
+            gathered.add_notice(record)
+        else:
+            gathered.unused.add(f"{record.file}:{record.line}")
+
+
 def _figures(gathered: CorpusCounts, name: str) -> Figures:
     counts = gathered.splits[name]
     return Figures(
@@ -127,7 +138,7 @@ def _figures(gathered: CorpusCounts, name: str) -> Figures:
 
 
 def _readable(splits: Splits, options: ReadOptions) -> tuple[Splits, list[Finding]]:
-    """The splits without the files that cannot be read at all, and a failure for each of those."""
+    """The splits without the files that cannot be read at all, and a failure for each unreadable file."""
     # The granularity is chosen once, for the whole corpus.
     options = options.model_copy(update={"tokenizer": WORDS_NAME})
     failures: list[Finding] = []

@@ -72,16 +72,15 @@ def convert(source: str, target: str, to: str, options: ReadOptions) -> Conversi
             raise UserError(f"{source}: found no sentence to convert")
         made = sorted(os.listdir(temporary))
         for made_name in made:
-            _refuse_existing(os.path.join(folder, made_name))
+            path = os.path.join(folder, made_name)
+            if os.path.lexists(path):
+                raise UserError(
+                    f"{path}: this file exists and is not overwritten; name another file"
+                )
         for made_name in made:
             # A link fails if the target exists, a rename would replace it.
             os.link(os.path.join(temporary, made_name), os.path.join(folder, made_name))
     return conversion
-
-
-def _refuse_existing(path: str) -> None:
-    if os.path.lexists(path):
-        raise UserError(f"{path}: this file exists and is not overwritten; name another file")
 
 
 def _items(

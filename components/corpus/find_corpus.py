@@ -32,11 +32,11 @@ class Choice:
     rules: Rules = ALL_AT_ONCE
     """When a span is complete."""
     golden: str | None = None
-    """Path of labelled text that is the test split instead."""
+    """Path of labelled text that replaces the test split."""
 
     @property
     def of_spans(self) -> str:
-        """The name of a setting that applies to spans only, "" if no such setting is given."""
+        """The name of a setting that needs spans, "" if no setting needs them."""
         given = {
             "window": self.window is not None,
             "spans.first": self.first is not None,
@@ -75,7 +75,7 @@ def find_corpus(path: str | os.PathLike[str], choice: Choice = EVERYTHING) -> Sp
     path = os.path.abspath(os.fspath(path))
     if choice.held_out and choice.golden:
         raise UserError(
-            "spans.newest=held-out and golden: found both; expected one test split, leave one of them out"
+            "spans.newest=held-out and golden: found both; expected one test split. Leave one of the two settings out"
         )
     own_test = choice.golden is None and not choice.held_out
     if is_spans(path):
@@ -87,7 +87,7 @@ def find_corpus(path: str | os.PathLike[str], choice: Choice = EVERYTHING) -> Sp
             )
     elif choice.of_spans:
         raise UserError(
-            f"{path}: found no spans, to which {choice.of_spans} applies; expected folders as span-1 there"
+            f"{path}: found no spans, but {choice.of_spans} is set; expected folders such as span-1 in it"
         )
     else:
         splits = find_splits(path, own_test)
@@ -138,14 +138,14 @@ def choose(path: str, spans: Sequence[DataSpan], choice: Choice) -> Window:
     """
     if not spans:
         raise UserError(
-            f"{path}: found no span; expected folders as span-1, or files and folders that fit the pattern"
+            f"{path}: found no span; expected folders such as span-1, or files and folders that fit the pattern"
         )
     numbers = [span.number for span in spans]
     for name, number in (("first", choice.first), ("last", choice.last)):
         if number is not None and number not in numbers:
             raise UserError(
-                f"{path}: span {number} is not there, which spans.{name} names; found {_listed(numbers)}."
-                f" Wait for it, or name another"
+                f"{path}: found no span {number}, which spans.{name} names; expected one of {_listed(numbers)}."
+                " Wait for it, or name another span"
             )
     lowest = numbers[0] if choice.first is None else choice.first
     highest = numbers[-1] if choice.last is None else choice.last
@@ -154,14 +154,14 @@ def choose(path: str, spans: Sequence[DataSpan], choice: Choice) -> Window:
     window = Window(tuple(within[-choice.window :] if choice.window else within), held_out)
     if not window.trained:
         raise UserError(
-            f"{path}: found {held_out or 'no span'} and none before it to train on; expected an earlier one,"
-            " or set spans.newest=train"
+            f"{path}: found no span to train on{f' before {held_out}' if held_out else ''}; expected an earlier span, or"
+            " set spans.newest=train"
         )
     _refuse_gaps(path, window.all, choice.gaps)
     for span in window.all:
         if not span.whole:
             raise UserError(
-                f"{span.path}: {span} is not complete: {span.lacking}. Wait until it is, or name an earlier one with"
+                f"{span.path}: {span} is not complete: {span.lacking}. Wait until it is complete, or name an earlier span with"
                 " --set spans.last=NUMBER"
             )
     return window

@@ -14,7 +14,7 @@ _SHOWN_TYPES = 5
 FEW_EXAMPLES = 50
 """Entities of a type in train: with fewer the type is hardly learnt (spaCy's `debug data` has the same limit)."""
 FEW_SENTENCES = 500
-"""Sentences in train, with fewer of which scores are low."""
+"""Sentences in train: with fewer, scores are low."""
 FEW_MEASURED = 20
 """Entities of a type in dev or test: with fewer its score is mostly chance."""
 MUCH_OVERLAP = 0.01

@@ -19,30 +19,14 @@ from components.ner.tokens import are_characters, is_space, join_tokens, single_
 # attach particles, prefixes or case endings to names. Of an edge inside a word of other scripts, most
 # often the annotation is wrong; such scripts have to be named in the setting.
 CHOSEN_SCRIPTS = (
-    "Arabic",
-    "Bengali",
-    "Devanagari",
-    "Ethiopic",
-    "Gujarati",
-    "Gurmukhi",
-    "Hangul",
-    "Hebrew",
-    "Kannada",
-    "Malayalam",
-    "Mongolian",
-    "Oriya",
-    "Sinhala",
-    "Syriac",
-    "Tamil",
-    "Telugu",
-    "Thaana",
-    "Tibetan",
-)
+    "Arabic Bengali Devanagari Ethiopic Gujarati Gurmukhi Hangul Hebrew Kannada Malayalam "
+    "Mongolian Oriya Sinhala Syriac Tamil Telugu Thaana Tibetan"
+).split()
 
 # Entities that may begin or end inside words before a finer granularity is chosen. Fewer are mistakes
 # of annotation rather than a habit of the language.
 _SMALL_SHARE = 0.02
-# A granularity fits if at most this share of those entities still begins or ends inside a token.
+# A granularity fits if at most this share of these entities still begins or ends inside a token.
 _REST_SHARE = 0.1
 
 # Shares of the entities that do not begin and end where the model's tokens do.
@@ -56,19 +40,19 @@ _MARK = regex.compile(r"\p{M}")
 _SCRIPT_OF = regex.compile("|".join(rf"(?P<{name}>\p{{Script={name}}})" for name in CHOSEN_SCRIPTS))
 
 Remedies = frozenset[str]
-"""What splits a word at an edge, each alone: "fine" and names of CHOSEN_SCRIPTS."""
+"""The parts of a granularity that split a word at an edge: "fine" and names of CHOSEN_SCRIPTS."""
 
 
 def remedies_at(text: str, offset: int) -> Remedies | None:
-    """What splits the word that an edge of an entity is inside of.
+    """The parts of a granularity that split a word at an edge of an entity.
 
     Args:
         text: the text.
         offset: the edge, between two characters of the text.
 
     Returns:
-        Parts of a granularity, each of which splits the word there; empty if only a script that is
-        not chosen would. None if the edge is inside no word.
+        The parts of a granularity that split the word at the edge, each alone; empty if only a script
+        outside CHOSEN_SCRIPTS splits it. None if the edge is not inside a word.
 
     >>> remedies_at("take 10mg", 7), remedies_at("take 10mg", 5), remedies_at("ab", 1)
     (frozenset({'fine'}), None, frozenset())
@@ -113,7 +97,7 @@ class Choice:
 
 
 class EdgeCounts:
-    """Counts the entities of a corpus by what splits the words that they begin or end inside of."""
+    """Counts the entities that begin or end inside words, by the granularities that split these words."""
 
     def __init__(self) -> None:
         self.entities = 0

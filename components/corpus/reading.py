@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -14,19 +14,15 @@ from components.corpus.char_spans import (
     CODE_POINTS,
     OFFSET_UNITS,
     OVERLAPPING,
+    OffsetEvidence,
     convert_offsets,
     fits_utf16,
-    likely_offsets,
+    longest_disjoint,
+    offset_evidence,
     to_token_spans,
 )
-from components.corpus.formats import (
-    Format,
-    Source,
-    Survey,
-    detect_format,
-    format_named,
-    rejected,
-)
+from components.corpus.formats import detect_format, format_named
+from components.corpus.formats.base import Record, Source, Survey, rejected
 from components.corpus.model_tokens import EdgeCounts
 from components.corpus.options import DEFAULTS, REFUSE, SKIP, ReadOptions
 from components.corpus.records import (
@@ -40,7 +36,7 @@ from components.corpus.records import (
     Unused,
     quote,
 )
-from components.corpus.splits import DEV_CUT, SplitRule, Splits, find_splits, rule_for
+from components.corpus.splits import DEV_CUT, SplitRule, Splits, rule_for
 from components.corpus.tag_formats import (
     TagFormat,
     detect_tag_format,
@@ -48,27 +44,10 @@ from components.corpus.tag_formats import (
 )
 from components.corpus.text_files import base_name
 from components.errors import UserError
-from components.ner.granularity import WORDS, Granularity, parse_granularity
+from components.ner.granularity import WORDS, Granularity
 from components.ner.sentence import Sentence, Span
 from components.ner.tags import misfits, prefixes, scheme_of_pairs, spans_of
 from components.ner.tokens import join_tokens, text_parts
-
-__all__ = [
-    "DEFAULTS",
-    "REFUSE",
-    "SKIP",
-    "BadLine",
-    "OnBad",
-    "Plan",
-    "ReadOptions",
-    "Splits",
-    "find_splits",
-    "make_plan",
-    "read_corpus",
-    "read_records",
-    "read_sentences",
-    "read_split",
-]
 
 OnBad = Callable[[BadLine, str], None]
 """Called with each sentence that is left out: the reason, and its lines as the file has them."""
@@ -86,6 +65,7 @@ CUT = "long texts, cut into parts at ends of sentences as the model cuts them"
 _SMALL_CORPUS = 1 << 21  # bytes, below which a corpus is read to choose its split
 _FEW_DOCUMENTS = 100
 _GRANULARITY_SAMPLE = 5_000  # records of train: enough to choose the tokenizer's granularity
+_LABEL_IT = ": a token without a known tag cannot be trained on; label it, or tag it O if it is not an entity"
 _UNKNOWN_TAGS = ("-", "_", "?", "-X-", "UNK", "[UNK]", "-100")
 
 
@@ -102,12 +82,6 @@ class FilePlan:
     has_documents: bool = True
     """Whether its sentences get the identity of their document."""
 
-    @classmethod
-    def of_dict(cls, values: Mapping[str, Any]) -> FilePlan:
-        """The reverse of `dataclasses.asdict`, from JSON."""
-        tags = values["tag_format"]
-        return cls(**{**values, "tag_format": tags and TagFormat.of_dict(tags)})
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -116,7 +90,7 @@ class Plan:
     files: Mapping[str, FilePlan] = field(default_factory=dict)
     """How each file is read, by path."""
     rules: Mapping[str, SplitRule] = field(default_factory=dict)
-    """How files are split by a hash: those of "all", or those of "train" where dev is cut from it."""
+    """How a hash splits the files of "all", or the files of "train" if dev is cut from it."""
     notes: tuple[str, ...] = ()
     """Messages for the user about what was decided."""
     granularity: Granularity = WORDS
@@ -133,17 +107,6 @@ class Plan:
         schemes = {plan.tag_format.scheme for plan in self.files.values() if plan.tag_format}
         return ", ".join(sorted(schemes)) or None
 
-    @classmethod
-    def of_dict(cls, values: Mapping[str, Any]) -> Plan:
-        """The reverse of `as_dict`."""
-        files = {path: FilePlan.of_dict(plan) for path, plan in values["files"].items()}
-        rules = {name: SplitRule.of_dict(rule) for name, rule in values["rules"].items()}
-        return cls(files, rules, granularity=parse_granularity(values["granularity"]))
-
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as JSON values, without the notes: what `of_dict` takes."""
-        return {**asdict(self), "notes": (), "granularity": str(self.granularity)}
-
 
 def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     """Surveys all files of a corpus.
@@ -156,7 +119,11 @@ def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     plans: dict[str, FilePlan] = {}
     for files in splits.files.values():
         for path in files:
-            known = _format_of(path, options)
+            known = (
+                format_named(options.format)
+                if options.format
+                else detect_format(path, options.encoding)
+            )
             surveys[path] = known.survey(Source(path, options))
             plans[path] = FilePlan(known.name, layout=surveys[path].layout)
         marked = sum(surveys[path].documents for path in files if surveys[path].document_marks)
@@ -175,12 +142,6 @@ def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     notes = [*plan.notes]
     rules = _split_rules(splits, plan, documents, options, notes)
     return replace(plan, rules=rules, notes=tuple(notes))
-
-
-def _format_of(path: str, options: ReadOptions) -> Format:
-    if options.format:
-        return format_named(options.format)
-    return detect_format(path, options.encoding)
 
 
 def _tag_formats(
@@ -214,7 +175,7 @@ def _tag_formats(
 
 
 def _with_granularity(splits: Splits, plan: Plan, options: ReadOptions) -> Plan:
-    """The plan with the granularity that the settings name, or else the one that train needs."""
+    """The plan with the granularity of the settings, by default the granularity that train needs."""
     if options.granularity is not None:
         return replace(plan, granularity=options.granularity)
     if options.unaligned_spans != REFUSE:
@@ -226,43 +187,44 @@ def _with_granularity(splits: Splits, plan: Plan, options: ReadOptions) -> Plan:
     for path in files:
         _count_edges(path, plan, options, size, counts)
     choice = counts.choose()
-    if choice.granularity == WORDS or any(
-        _has_other_offsets(path, plan, options, size) for path in files
-    ):
+    if choice.granularity == WORDS:
+        return plan
+    # Offsets in another unit shift the spans, and a finer tokenizer would accept the shifted spans.
+    evidence = (_offset_evidence(path, plan, options, size) for path in files)
+    if any(found and found.other_unit for found in evidence):
         return plan
     return replace(plan, granularity=choice.granularity, notes=(choice.note, *plan.notes))
+
+
+def _records(path: str, plan: Plan, options: ReadOptions) -> Iterator[Record]:
+    file_plan = plan.files[path]
+    return format_named(file_plan.format).read(Source(path, options, file_plan.layout))
 
 
 def _count_edges(
     path: str, plan: Plan, options: ReadOptions, size: int, counts: EdgeCounts
 ) -> None:
     """Counts the edges of the entities in the first records of a file."""
-    file_plan = plan.files[path]
-    records = format_named(file_plan.format).read(Source(path, options, file_plan.layout))
     builder = _SentenceBuilder(path, plan, options)
-    for record in islice(records, size):
+    for record in islice(_records(path, plan, options), size):
         if isinstance(record, TextRecord):
             spans = convert_offsets(record.text, record.spans, options.offsets or CODE_POINTS)
             counts.add(record.text, ((span.start, span.end) for span in spans))
         elif isinstance(record, TokenRecord):
             sentence = builder.of_tokens(record)
-            if isinstance(sentence, Read) and sentence.sentence.spans:
+            if isinstance(sentence, Read) and (spans := sentence.sentence.spans):
                 text, offsets = join_tokens(sentence.sentence.tokens)
-                spans = sentence.sentence.spans
-                counts.add(
-                    text, ((offsets[span.start][0], offsets[span.end - 1][1]) for span in spans)
-                )
+                edges = ((offsets[span.start][0], offsets[span.end - 1][1]) for span in spans)
+                counts.add(text, edges)
 
 
-def _has_other_offsets(path: str, plan: Plan, options: ReadOptions, size: int) -> bool:
-    """Whether the offsets of a file count another unit: its spans are shifted then, and a finer tokenizer would take
-    them as they are."""
-    file_plan = plan.files[path]
-    known = format_named(file_plan.format)
-    if known.holds != "texts" or options.offsets:
-        return False
-    records = islice(known.read(Source(path, options, file_plan.layout)), size)
-    return likely_offsets(records).likely_unit is not None
+def _offset_evidence(
+    path: str, plan: Plan, options: ReadOptions, size: int | None = None
+) -> OffsetEvidence | None:
+    """How the offsets of a file fit its texts; None if it has no offsets, or if the options give their unit."""
+    if options.offsets or format_named(plan.files[path].format).holds != "texts":
+        return None
+    return offset_evidence(islice(_records(path, plan, options), size), plan.granularity)
 
 
 def _split_rules(
@@ -323,9 +285,8 @@ def read_records(
 
     Raises UserError only for a file that cannot be read at all.
     """
-    file_plan = plan.files[path]
     builder = _SentenceBuilder(path, plan, options)
-    for record in format_named(file_plan.format).read(Source(path, options, file_plan.layout)):
+    for record in _records(path, plan, options):
         if isinstance(record, TokenRecord):
             yield builder.of_tokens(record)
         elif isinstance(record, TextRecord):
@@ -351,7 +312,7 @@ class _SentenceBuilder:
         self._normalized: dict[str, str] = {}  # by tag as the file writes it
         self._type_map = options.type_map
         self.counts: Counter[str] = Counter()
-        # Lines of texts whose spans would fit UTF-16 units too, and whether another text rules these out.
+        # Lines of texts whose offsets may count UTF-16 units, and whether another text shows the unit.
         self.ambiguous: list[int] = []
         self.proven = options.offsets is not None
 
@@ -369,7 +330,7 @@ class _SentenceBuilder:
                     return rejected(error, self._path, list(lines))
             spans = spans_of(tags, self._tag_format.scheme) if tags.count("O") < len(tags) else ()
         elif spans:
-            disjoint = disjoint_spans(spans)
+            disjoint = longest_disjoint(spans)
             if len(disjoint) < len(set(spans)):
                 self.counts[OVERLAPPING] += len(set(spans)) - len(disjoint)
             spans = disjoint
@@ -393,24 +354,15 @@ class _SentenceBuilder:
                 line = lines[index][0] if len(lines) == len(record.tokens) else lines[0][0]
                 raise InvalidRecord(
                     f"the tag {quote(tag)} of {quote(record.tokens[index])}",
-                    self._expected(tag),
+                    self._tag_format.expected + (_LABEL_IT if tag in _UNKNOWN_TAGS else ""),
                     line,
                 ) from None
             self._normalized[tag] = normalized
             tags.append(normalized)
         return tags
 
-    def _expected(self, tag: str) -> str:
-        expected = self._tag_format.expected
-        if tag not in _UNKNOWN_TAGS:
-            return expected
-        return (
-            f"{expected}: a token whose tag is not known cannot be trained on yet; label it, or tag it O if it is not"
-            " an entity"
-        )
-
     def _renamed(self, spans: Iterable[Span]) -> tuple[Span, ...]:
-        """The spans with the names of types that the setting `map` gives them, without those it drops."""
+        """The spans with their types renamed by the setting `map`, without the types that it drops."""
         if not self._type_map:
             return tuple(spans)
         names = ((span, self._type_map.get(span.type, span.type)) for span in spans)
@@ -441,39 +393,24 @@ class _SentenceBuilder:
             # The parts of a text stay in one split.
             document = document or blake2b(text.encode(), digest_size=8).hexdigest()
         for number, (first, last) in enumerate(parts):
-            start, end = (
-                (0, len(text)) if len(parts) == 1 else (offsets[first][0], offsets[last - 1][1])
-            )
+            start, end, part = 0, len(text), ""
+            if len(parts) > 1:
+                start, end, part = offsets[first][0], offsets[last - 1][1], f".{number + 1}"
             sentence = Sentence(
                 tuple(text[left:right] for left, right in offsets[first:last]),
-                spans
-                if len(parts) == 1
-                else tuple(
+                tuple(
                     Span(span.start - first, span.end - first, span.type)
                     for span in spans
                     if first <= span.start < last
                 ),
                 document,
-                f"{self._name}:{line}" + (f".{number + 1}" if len(parts) > 1 else ""),
+                f"{self._name}:{line}{part}",
                 tuple((left - start, right - start) for left, right in offsets[first:last]),
                 text[start:end],
                 self._path,
                 line,
             )
             yield Read(sentence, None, record if number == 0 else None)
-
-
-def disjoint_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Drops each span that overlaps a longer one, and sorts the rest.
-
-    >>> disjoint_spans([Span(0, 3, "ORG"), Span(1, 2, "LOC")])
-    (Span(start=0, end=3, type='ORG'),)
-    """
-    disjoint: list[Span] = []
-    for span in sorted(set(spans), key=lambda span: (span.start - span.end, span)):
-        if all(span.end <= other.start or other.end <= span.start for other in disjoint):
-            disjoint.append(span)
-    return tuple(sorted(disjoint))
 
 
 def read_sentences(
@@ -511,9 +448,7 @@ def read_corpus(
     Raises UserError as `read_sentences` does, and after the last sentence if a split has no sentence or no entity.
     """
     plan = plan or make_plan(splits, options)
-    return _counted(
-        _assigned(splits, splits.files, plan, options, on_bad, on_notice), splits, splits.names
-    )
+    return _split_sentences(splits, splits.names, plan, options, on_bad, on_notice)
 
 
 def read_split(
@@ -529,34 +464,46 @@ def read_split(
     `on_bad` is called for every bad sentence of these files: the split of a bad sentence is not known.
     """
     plan = plan or make_plan(splits, options)
-    names = [
-        name
-        for name in splits.files
-        if name in (split, "all")
-        or (split == "dev" and name == "train" and "dev" not in splits.files)
-    ]
-    assigned = (
-        (found, sentence)
-        for found, sentence in _assigned(splits, names, plan, options, on_bad, on_notice)
-        if found == split
-    )
-    for _, sentence in _counted(assigned, splits, (split,)):
+    for _, sentence in _split_sentences(splits, (split,), plan, options, on_bad, on_notice):
         yield sentence
 
 
-def _assigned(
+def _split_sentences(
     splits: Splits,
-    names: Iterable[str],
+    names: Sequence[str],
     plan: Plan,
     options: ReadOptions,
     on_bad: OnBad | None,
     on_notice: OnNotice | None,
 ) -> Iterator[tuple[str, Sentence]]:
-    """The sentences of the files under `names`, each with its split."""
-    for name in names:
+    """The sentences of some splits. Raises UserError at the end if one of them has no sentence or no entity."""
+    sentences = dict.fromkeys(names, 0)
+    entities = dict.fromkeys(names, 0)
+    for name, files in splits.files.items():
         rule = plan.rules.get(name)
-        for sentence in sentences_of(splits.files[name], plan, options, on_bad, on_notice):
-            yield (rule.split_of(sentence) if rule else name), sentence
+        if name not in names and not (rule and (name == "all" or "dev" in names)):
+            continue
+        for sentence in sentences_of(files, plan, options, on_bad, on_notice):
+            split = rule.split_of(sentence) if rule else name
+            if split in sentences:
+                sentences[split] += 1
+                entities[split] += len(sentence.spans)
+                yield split, sentence
+    counts = ", ".join(f"{split}: {count} sentences" for split, count in sentences.items())
+    for split in names:
+        if not sentences[split]:
+            expected = (
+                f"sentences in {', '.join(splits.files[split])}"
+                if split in splits.files
+                else f"more sentences or documents to split, or a file for {split}, with {split} in its name"
+            )
+            raise UserError(
+                f"{splits.path}: found no sentence for {split} ({counts}); expected {expected}"
+            )
+        if not entities[split]:
+            raise UserError(
+                f"{splits.path}: found no entity in {split} ({counts}); expected labelled sentences"
+            )
 
 
 def sentences_of(
@@ -591,47 +538,10 @@ def sentences_of(
 
 def offsets_remedy(path: str, plan: Plan, options: ReadOptions) -> str:
     """The setting by which all spans of a file fit its tokens, "" where the unit of offsets is not the cause."""
-    file_plan = plan.files[path]
-    known = format_named(file_plan.format)
-    if known.holds != "texts" or options.offsets:
-        return ""
-    records = known.read(Source(path, options, file_plan.layout))
-    evidence = likely_offsets(records, plan.granularity)
-    unit = evidence.likely_unit
-    if unit is None:
+    evidence = _offset_evidence(path, plan, options)
+    if not evidence or not evidence.other_unit:
         return ""
     return (
-        f"{evidence.misfits[CODE_POINTS]} of {evidence.texts} texts with spans do not fit, and all fit if offsets count"
-        f" {OFFSET_UNITS[unit]}: read them with --set offsets={unit}"
+        f"{evidence.misfits} of {evidence.texts} texts with spans do not fit, and all fit if offsets count"
+        f" {OFFSET_UNITS[evidence.other_unit]}: read them with --set offsets={evidence.other_unit}"
     )
-
-
-def _counted(
-    assigned: Iterable[tuple[str, Sentence]], splits: Splits, names: Iterable[str]
-) -> Iterator[tuple[str, Sentence]]:
-    """The sentences. Raises UserError at the end if a split has no sentence or no entity."""
-    sentences = dict.fromkeys(names, 0)
-    entities = dict.fromkeys(names, 0)
-    for split, sentence in assigned:
-        sentences[split] += 1
-        entities[split] += len(sentence.spans)
-        yield split, sentence
-    for split, count in sentences.items():
-        if not count:
-            raise UserError(
-                f"{splits.path}: found no sentence for {split} ({_tally(sentences)}); {_remedy(splits, split)}"
-            )
-        if not entities[split]:
-            raise UserError(
-                f"{splits.path}: found no entity in {split} ({_tally(sentences)}); expected labelled sentences"
-            )
-
-
-def _tally(sentences: Mapping[str, int]) -> str:
-    return ", ".join(f"{split}: {count} sentences" for split, count in sentences.items())
-
-
-def _remedy(splits: Splits, split: str) -> str:
-    if split in splits.files:
-        return f"expected sentences in {', '.join(splits.files[split])}"
-    return f"expected more sentences or documents to split, or a file for {split} of its own, with {split} in its name"

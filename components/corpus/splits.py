@@ -9,9 +9,8 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 from components.corpus.data_spans import DataSpan
 from components.corpus.formats import looks_like_corpus, usual_endings
@@ -88,17 +87,6 @@ class Splits:
         """The span that a file belongs to, None if it belongs to none."""
         return next((span for span in self.spans if f"{file}/".startswith(f"{span.path}/")), None)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The splits as JSON values, without the notes: what `of_dict` takes."""
-        return {**asdict(self), "notes": ()}
-
-    @classmethod
-    def of_dict(cls, values: Mapping[str, Any]) -> Splits:
-        """The reverse of `as_dict`."""
-        files = {name: tuple(files) for name, files in values["files"].items()}
-        spans = tuple(DataSpan(**span) for span in values["spans"])
-        return cls(values["path"], files, (), spans, values["test_is"])
-
 
 def find_splits(
     path: str | os.PathLike[str], own_test: bool = True, need_train: bool = True
@@ -149,16 +137,16 @@ def find_splits(
 
 def _files_by_split(folder: str, notes: list[str]) -> dict[str, tuple[str, ...]]:
     """The files of each split in a folder; all are train if none has a split in its name."""
-    contents = _corpus_in(folder)
-    if not contents.names:
+    labelled, others = _corpus_in(folder)
+    if not labelled:
         raise UserError(
             f"{folder}: found no corpus in this folder ({_listing(folder)}); expected {_EXPECTED}"
         )
-    if contents.aside:
-        notes.append(f"Left aside, as no labelled text: {_listed(contents.aside)}.")
+    if others:
+        notes.append(f"Left aside, as no labelled text: {_listed(others)}.")
     files: dict[str, tuple[str, ...]] = {}
-    unnamed = [name for name, splits in contents.names.items() if not splits]
-    for name, splits in contents.names.items():
+    unnamed = [name for name, splits in labelled.items() if not splits]
+    for name, splits in labelled.items():
         if len(splits) == 1:
             files[splits[0]] = (*files.get(splits[0], ()), os.path.join(folder, name))
         elif splits:
@@ -171,7 +159,7 @@ def _files_by_split(folder: str, notes: list[str]) -> dict[str, tuple[str, ...]]
         files["train"] = tuple(os.path.join(folder, name) for name in unnamed)
     else:
         raise UserError(
-            f"{folder}: found {', '.join(contents.names)}, whose names hold more than one split; expected {_EXPECTED}"
+            f"{folder}: found {', '.join(labelled)}, whose names hold more than one split; expected {_EXPECTED}"
         )
     for group in files.values():
         _refuse_same_data(folder, group)
@@ -190,15 +178,15 @@ def fingerprint(splits: Splits) -> str:
 
 
 def corpus_files(path: str) -> tuple[str, ...]:
-    """All labelled files of a path, whatever split their names hold. Raises UserError where there is none."""
+    """All labelled files of a path, of any split. Raises UserError for a path without labelled text."""
     if os.path.isfile(path):
         return (path,)
-    names = _corpus_in(path).names if os.path.isdir(path) else {}
-    if not names:
+    labelled = _corpus_in(path)[0] if os.path.isdir(path) else {}
+    if not labelled:
         raise UserError(
-            f"{path}: found no labelled text there; expected a file or a folder of labelled text"
+            f"{path}: found no labelled text; expected a file or a folder of labelled text"
         )
-    return tuple(os.path.join(path, name) for name, splits in names.items() if len(splits) < 2)
+    return tuple(os.path.join(path, name) for name, splits in labelled.items() if len(splits) < 2)
 
 
 def splits_named(name: str) -> tuple[str, ...]:
@@ -213,59 +201,45 @@ def splits_named(name: str) -> tuple[str, ...]:
     return tuple(split for split, forms in _SPLIT_WORDS.items() if words.intersection(forms))
 
 
-@dataclass
-class _FolderContents:
-    """The contents of a folder.
-
-    Attributes:
-      names: the splits in the name of each file of labelled text, by its path in the folder.
-      aside: names of other files and folders.
-    """
-
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    aside: list[str] = field(default_factory=list)
-
-    def add(self, folder: str, name: str, splits: tuple[str, ...]) -> None:
-        """Adds a file, unless it is the text of a standoff file."""
-        path = os.path.join(folder, name)
-        if is_corpus_file(path):
-            self.names[name] = splits
-        elif not _is_companion(path):
-            self.aside.append(name)
-
-
-def _corpus_in(folder: str) -> _FolderContents:
+def _corpus_in(folder: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """The labelled files of a folder and of the folders in it that are named after a split.
 
     A folder without labelled files may have one other folder with labelled text: its files count then.
+
+    Returns:
+      The splits in the name of each file of labelled text, by its path in the folder, and the names of other files and
+      folders.
     """
-    contents = _FolderContents()
-    others = []
+    labelled: dict[str, tuple[str, ...]] = {}
+    others: list[str] = []
+    folders = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name.startswith((".", "_")):
             continue
         splits = splits_named(entry.name)
-        if entry.is_file():
-            contents.add(folder, entry.name, splits)
-        elif len(splits) == 1:
-            for path in _files_below(entry.path):
-                contents.add(folder, os.path.relpath(path, folder), splits)
-        elif entry.is_dir():
-            others.append(entry.name)
+        if entry.is_dir() and len(splits) != 1:
+            folders.append(entry.name)
+            continue
+        for path in [entry.path] if entry.is_file() else _files_below(entry.path):
+            name = os.path.relpath(path, folder)
+            if is_corpus_file(path):
+                labelled[name] = splits
+            elif not _is_companion(path):
+                others.append(name)
     inside = {}
-    if not contents.names:
-        found = {name: _corpus_in(os.path.join(folder, name)) for name in others}
-        inside = {name: inner for name, inner in found.items() if inner.names}
+    if not labelled:
+        contents = {name: _corpus_in(os.path.join(folder, name)) for name in folders}
+        inside = {name: found for name, found in contents.items() if found[0]}
     if len(inside) > 1:
         raise UserError(
-            f"{folder}: found labelled text in the folders {_listed(list(inside))}; expected one corpus, name one of them"
+            f"{folder}: found labelled text in the folders {_listed(list(inside))}; expected one corpus. Name one of these folders"
         )
-    for name, inner in inside.items():
-        contents.names = {os.path.join(name, path): inner.names[path] for path in inner.names}
-        contents.aside += [os.path.join(name, path) for path in inner.aside]
-    if contents.names:
-        contents.aside += [f"{name}{os.sep}" for name in others if name not in inside]
-    return contents
+    for name, (files, others_inside) in inside.items():
+        labelled = {os.path.join(name, path): splits for path, splits in files.items()}
+        others += [os.path.join(name, path) for path in others_inside]
+    if labelled:
+        others += [f"{name}{os.sep}" for name in folders if name not in inside]
+    return labelled, others
 
 
 def _files_below(folder: str) -> Iterator[str]:
@@ -319,11 +293,6 @@ def _listing(folder: str) -> str:
     return f"it holds {_listed(names)}" if names else "it is empty"
 
 
-def is_json_name(path: str) -> bool:
-    """Whether the file's ending says JSON."""
-    return ending_of(path) in ("jsonl", "ndjson", "jsonlines", "json")
-
-
 @dataclass(frozen=True, slots=True)
 class SplitRule:
     """How files are split by a hash."""
@@ -339,24 +308,6 @@ class SplitRule:
         """The split of a sentence."""
         shares = self.with_entities if self.with_entities and sentence.spans else self.shares
         return _split_at(hash_position(sentence, self.by_document), shares)
-
-    @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> SplitRule:
-        """The reverse of `dataclasses.asdict`, from JSON."""
-        with_entities = values["with_entities"]
-        return cls(
-            tuple(values["shares"]),
-            values["by_document"],
-            tuple(with_entities) if with_entities else None,
-        )
-
-
-def split_by_hash(
-    sentences: Iterable[Sentence], rule: SplitRule = SplitRule()
-) -> Iterator[tuple[str, Sentence]]:
-    """Each sentence with its split."""
-    for sentence in sentences:
-        yield rule.split_of(sentence), sentence
 
 
 def hash_position(sentence: Sentence, by_document: bool = True) -> float:

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from components.ner.tags import SCHEMES, parse, prefixes
 
@@ -14,6 +13,7 @@ OUTSIDE_TAGS = ("O", "o", "0")
 # With fewer of a file's tags than this the tags are not in a form at all.
 _MOST = 0.9
 _LETTERS = "BIOESLUM"
+_PREFIXES = {prefix for scheme in SCHEMES for prefix in prefixes(scheme)}
 # BMES and its kin (BMEWO, BMESO) call the inside M and a single W.
 _BMES = {"M": "I", "W": "S"}
 _MOST_TYPES = 200
@@ -38,11 +38,6 @@ class TagFormat:
     """Whether prefixes may be in lower case."""
     bmes: bool = False
     """Whether M stands for I, and W for S."""
-
-    @classmethod
-    def of_dict(cls, values: Mapping[str, Any]) -> TagFormat:
-        """The reverse of `dataclasses.asdict`, from JSON."""
-        return cls(**{**values, "types": tuple(values["types"])})
 
     def normalize(self, tag: str) -> str:
         """The tag as PREFIX-TYPE of the scheme, or O. Raises ValueError for a tag that is not in the format.
@@ -190,9 +185,7 @@ def _with_flags(
 
 def _prefix(tag: str, tag_format: TagFormat) -> str:
     """The prefix of a tag as it is written, "" where the tag is not in the format."""
-    try:
-        replace(tag_format, bmes=True).split(tag)
-    except ValueError:
+    if not replace(tag_format, bmes=True).accepts(tag):
         return ""
     return tag[0] if tag_format.pattern.startswith("B") else tag[-1]
 
@@ -212,29 +205,17 @@ def normalized_pairs(
     tag_format: TagFormat, pairs: Mapping[tuple[str, str], int]
 ) -> Counter[tuple[str, str]]:
     """The counts of neighbouring tags as PREFIX-TYPE; tags in another form are unchanged."""
-    normalized: Counter[tuple[str, str]] = Counter()
+    normalized = {
+        tag: "O" if not tag else tag_format.split(tag) if tag_format.accepts(tag) else tag
+        for tag in {tag for pair in pairs for tag in pair}
+    }
+    counts: Counter[tuple[str, str]] = Counter()
     for (left, right), count in pairs.items():
-        normalized[_split_or_same(left, tag_format), _split_or_same(right, tag_format)] += count
-    return normalized
+        counts[normalized[left], normalized[right]] += count
+    return counts
 
 
 def is_any_tag(tag: str) -> bool:
     """Whether a scheme has the tag, in its standard form."""
-    return any(_is_tag_of(tag, scheme) for scheme in SCHEMES)
-
-
-def _is_tag_of(tag: str, scheme: str) -> bool:
-    try:
-        parse(tag, scheme)
-    except ValueError:
-        return False
-    return True
-
-
-def _split_or_same(tag: str, tag_format: TagFormat) -> str:
-    if not tag:
-        return "O"
-    try:
-        return tag_format.split(tag)
-    except ValueError:
-        return tag
+    prefix, _, type_ = tag.partition("-")
+    return tag == "O" or (prefix in _PREFIXES and type_ != "")

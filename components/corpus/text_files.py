@@ -21,6 +21,7 @@ _SAMPLE_BYTES = 1 << 20  # from which a format is detected
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _ARCHIVES = (b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
 COMPRESSED = (*_OPENERS, *_ARCHIVES)  # first bytes of compressed files
+JSON_ENDINGS = ("jsonl", "ndjson", "jsonlines", "json")
 _UNPACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
@@ -83,19 +84,21 @@ def content_hash(path: str) -> str:
 
 
 def codec_name(encoding: str) -> str:
-    """Python's name of an encoding. Raises UserError if there is none."""
+    """Python's name of an encoding. Raises UserError for an unknown encoding."""
     try:
         return codecs.lookup(encoding).name
     except LookupError:
         raise UserError(
-            f"encoding={encoding}: there is no such encoding; expected one that Python knows, as utf-8 or cp1252"
+            f"encoding={encoding}: found an unknown encoding; expected an encoding that Python knows, such as utf-8 or cp1252"
         ) from None
 
 
 def _unreadable(path: str, error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
         return f"{path}: {error.strerror or error}; expected a file that can be read"
-    return f"{path}: found a damaged compressed file ({error}); expected one that can be unpacked"
+    return (
+        f"{path}: found a damaged compressed file ({error}); expected a file that can be unpacked"
+    )
 
 
 def _refuse_unless_text(path: str, head: bytes, codec: str) -> None:

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 import apache_beam as beam
+from pydantic import TypeAdapter
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
@@ -16,6 +17,8 @@ from components.corpus import reading
 from components.corpus.splits import fingerprint
 from components.errors import UserError
 from components.ingest import source
+
+_SPLITS, _PLAN = TypeAdapter(reading.Splits), TypeAdapter(reading.Plan)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -30,12 +33,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         corpus = json.loads(exec_properties["corpus"])
         artifact = artifact_utils.get_single_instance(output_dict["examples"])
         options = reading.ReadOptions(**corpus["options"])
-        splits = reading.Splits.of_dict(corpus["splits"])
+        splits = _SPLITS.validate_python(corpus["splits"])
         artifact.split_names = artifact_utils.encode_split_names(list(splits.names))
         if splits.spans:
             artifact.span, artifact.version = splits.spans[-1].number, splits.spans[-1].version
         with self._make_beam_pipeline() as pipeline:
-            plan = reading.Plan.of_dict(corpus["plan"]) if corpus.get("plan") else None
+            plan = _PLAN.validate_python(corpus["plan"]) if corpus.get("plan") else None
             examples_by_split = source.examples_of(pipeline, splits, options, plan)
             # TFX's WriteSplit would shuffle every split, which Beam's local runner does in memory.
             # The Trainer shuffles anyway.
@@ -84,9 +87,9 @@ class CorpusExampleGen(base_beam_component.BaseBeamComponent):
     ) -> None:
         corpus = json.dumps(
             {
-                "splits": splits.as_dict(),
+                "splits": _SPLITS.dump_python(splits, mode="json", exclude={"notes"}),
                 "options": options.model_dump(),
-                "plan": plan.as_dict() if plan else None,
+                "plan": _PLAN.dump_python(plan, mode="json", exclude={"notes"}) if plan else None,
                 "tokenizer": str(plan.granularity) if plan else options.tokenizer,
                 "fingerprint": fingerprint,
                 "code": code,

@@ -180,7 +180,7 @@ def scheme_of_pairs(pairs: Mapping[tuple[str, str], int]) -> str:
 
 
 def misfits(pairs: Mapping[tuple[str, str], int], scheme: str) -> int:
-    """The number of pairs of neighbouring tags of which one is ill-formed in a scheme."""
+    """The number of pairs of neighbouring tags with an ill-formed tag in a scheme."""
     return sum(
         count for (left, right), count in pairs.items() if _misfit(left, right, scheme) is not None
     )

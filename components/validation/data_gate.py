@@ -188,7 +188,7 @@ def measure_drift(
     if new_split and earlier_split:
         if earlier["dev"]:
             earlier_split = _with_feature(earlier_split, earlier["dev"], features.FAMILIAR)
-        return _compare(new_split, earlier_split, schema, f"{newest} against those before it")
+        return _compare(new_split, earlier_split, schema, f"{newest} against the spans before it")
     if accepted:
         return _compare(current["train"], accepted["train"], schema, "train against the run before")
     return ()

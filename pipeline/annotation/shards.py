@@ -14,8 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from components.corpus.formats.json_items import parse_json
 from components.corpus.formats.jsonl import kind_of, refuse_surrogates
 from components.corpus.records import InvalidRecord, quote
-from components.corpus.splits import is_json_name
-from components.corpus.text_files import COMPRESSED
+from components.corpus.text_files import COMPRESSED, JSON_ENDINGS, ending_of
 from components.errors import UserError
 from components.export import output_formats
 from components.export.entity import Entity
@@ -254,7 +253,7 @@ def _format_of_name(path: str) -> str:
             f"{path}: found a table with columns; expected one text a line, JSON Lines, or Parquet. Convert it to JSON Lines"
             " with a field for the text, or take its lines as they are with --input-format text"
         )
-    return JSONL if is_json_name(path) else TEXT
+    return JSONL if ending_of(path) in JSON_ENDINGS else TEXT
 
 
 def _byte_ranges(source: SourceFile, size: int) -> Iterator[tuple[int, int]]:

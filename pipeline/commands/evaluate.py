@@ -160,7 +160,8 @@ def _tokenizer_of(model: str) -> str:
 def _sentences(data: str, reading: "ReadOptions", counts: _LeftOut) -> "Iterator[Sentence]":
     """The sentences, with the model's tokens where the corpus has single characters."""
     from components.corpus.model_tokens import with_model_tokens
-    from components.corpus.reading import find_splits, read_sentences, read_split
+    from components.corpus.reading import read_sentences, read_split
+    from components.corpus.splits import find_splits
     from components.ner.granularity import WORDS
 
     if os.path.isdir(data):

@@ -58,7 +58,8 @@ def write(folder, sentences):
 
 
 def train_sentences(name):
-    from components.corpus.reading import find_splits, read_split
+    from components.corpus.reading import read_split
+    from components.corpus.splits import find_splits
 
     if not CORPORA.is_dir():
         pytest.skip(
@@ -86,7 +87,7 @@ def test_spans_of_one_source_do_not_drift(measure_drift, write_spans):
     drift = measure_drift(write_spans())
     assert set(drift) == {"tags", "token frequencies", "sentence length", "out-of-vocabulary rate"}
     assert not [str(entry) for entry in drift.values() if entry.past]
-    assert {entry.between for entry in drift.values()} == {"span 9 against those before it"}
+    assert {entry.between for entry in drift.values()} == {"span 9 against the spans before it"}
 
 
 def test_a_held_out_span_of_another_source_drifts(measure_drift, write_spans):

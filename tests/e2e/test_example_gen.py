@@ -62,7 +62,8 @@ def through_beam(corpora):
     import apache_beam as beam
     import tensorflow as tf
 
-    from components.corpus.reading import ReadOptions, find_splits
+    from components.corpus.reading import ReadOptions
+    from components.corpus.splits import find_splits
     from components.ingest import source
 
     def read_examples(name, **options):
@@ -101,7 +102,8 @@ def both_readers(corpora, through_beam):
 
     A row is split, id, document, tokens, tags and offsets.
     """
-    from components.corpus.reading import find_splits, read_corpus
+    from components.corpus.reading import read_corpus
+    from components.corpus.splits import find_splits
 
     cache = {}
 

@@ -79,7 +79,7 @@ def test_similar_spans_do_not_drift(results):
         "out-of-vocabulary rate",
     }
     assert not any(entry["past"] for entry in drift)
-    assert "Drift, span 2 against those before it: " in results["first"].out
+    assert "Drift, span 2 against the spans before it: " in results["first"].out
 
 
 def test_the_window_moves_and_takes_the_newest_version_of_a_span(results):
@@ -92,7 +92,7 @@ def test_the_window_moves_and_takes_the_newest_version_of_a_span(results):
 
 def test_drift_warn_reports_drift_and_does_not_stop_the_run(results):
     past = [entry for entry in outcome(results["swapped"])["drift"] if entry["past"]]
-    assert {entry["between"] for entry in past} == {"span 3 against those before it"}
+    assert {entry["between"] for entry in past} == {"span 3 against the spans before it"}
     [tokens] = [entry for entry in past if entry["of"] == "token frequencies"]
     assert tokens["value"] > tokens["threshold"] == TOKEN_DRIFT
     assert (

@@ -17,6 +17,7 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from components.corpus import reading
+from components.corpus.splits import find_splits
 from components.export import card, signatures
 from components.features import preprocessing
 from components.features.preprocessing import TransformGraph
@@ -119,7 +120,7 @@ def published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("granularity")
     lines = (json.dumps({"text": text, "entities": spans}) + "\n" for text, spans in made_corpus())
     (folder / "all.jsonl").write_text("".join(lines), encoding="utf-8")
-    splits = reading.find_splits(str(folder / "all.jsonl"))
+    splits = find_splits(str(folder / "all.jsonl"))
     plan = reading.make_plan(splits)
     assert str(plan.granularity) == "fine,Arabic,Hangul,Hebrew"
     sentences = {"train": [], "dev": []}

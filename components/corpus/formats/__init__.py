@@ -24,7 +24,7 @@ alike: it says what one JSON value holds (`read_value`) and how a sentence is wr
 
 from __future__ import annotations
 
-from components.corpus.formats.base import Format, Record, Sample, Source, Survey, rejected
+from components.corpus.formats.base import Format, Sample
 from components.corpus.formats.conll import ConllColumns
 from components.corpus.formats.jsonl import JsonTexts
 from components.corpus.formats.label_studio import LabelStudioJson
@@ -34,20 +34,6 @@ from components.corpus.formats.tables import Conll2012Brackets, ConlluMisc, CsvT
 from components.corpus.formats.token_json import GlinerJson, HuggingFaceTokens, ParquetTokens
 from components.corpus.text_files import lines
 from components.errors import UserError
-
-__all__ = [
-    "FORMATS",
-    "Format",
-    "Record",
-    "Sample",
-    "Source",
-    "Survey",
-    "detect_format",
-    "format_named",
-    "looks_like_corpus",
-    "rejected",
-    "usual_endings",
-]
 
 FORMATS: tuple[Format, ...] = (
     # Binary formats, by their magic numbers.
@@ -73,25 +59,29 @@ FORMATS: tuple[Format, ...] = (
 
 
 def format_named(name: str) -> Format:
-    """The format of that name. Raises UserError if there is none."""
+    """The format with this name. Raises UserError for an unknown name."""
     for known in FORMATS:
         if known.name == name.lower():
             return known
     names = ", ".join(known.name for known in FORMATS)
-    raise UserError(f"format={name}: there is no such format; expected one of {names}")
+    raise UserError(f"format={name}: found an unknown format; expected one of {names}")
 
 
 def detect_format(path: str, encoding: str = "utf-8") -> Format:
-    """The format of a file, by its content. Raises UserError for a file that is in none, or is empty."""
+    """The format of a file, by its content. Raises UserError for an empty file, and for an unknown format."""
     sample = Sample.of_file(path, encoding)
     for known in FORMATS:
         if known.detect(sample):
             return known
+    if not sample.text.strip() and b"\0" not in sample.head:
+        content = "only blank lines" if sample.head else "an empty file"
+        raise UserError(
+            f"{path}: found {content}; expected labelled text, such as CoNLL columns or JSON Lines. Write the file again, or"
+            " remove it"
+        )
+    next(lines(path, encoding), None)  # raises the error that says why it is not text
     titles = ", ".join(known.title for known in FORMATS if known.name != InlineXml.name)
-    if sample.text.strip() or b"\0" in sample.head:
-        next(lines(path, encoding), None)  # raises the error that says why it is not text
-        raise UserError(f"{path}: found no known format; expected a corpus ({titles})")
-    raise UserError(f"{path}: found nothing but blank lines; expected a corpus ({titles})")
+    raise UserError(f"{path}: found no known format; expected a corpus ({titles})")
 
 
 def looks_like_corpus(path: str) -> bool:

@@ -171,6 +171,27 @@ class Format(abc.ABC):
         raise NotImplementedError(f"{self.title} are only read")
 
 
+def row_blocks(lines: Iterable[str]) -> Iterator[tuple[list[Row], list[Row]]]:
+    """Each sentence of a file with a token on a line: the `#` lines before it, and its rows.
+
+    Blank lines and `#` lines end a sentence.
+    """
+    comments: list[Row] = []
+    rows: list[Row] = []
+    for number, line in enumerate(lines, start=1):
+        line = line.rstrip("\r\n")
+        if line.strip() and not line.startswith("#"):
+            rows.append((number, line))
+            continue
+        if rows:
+            yield comments, rows
+            comments, rows = [], []
+        if line.startswith("#"):
+            comments.append((number, line))
+    if rows:
+        yield comments, rows
+
+
 def check_tokens(sentence: Sentence, forbidden: str, target: str) -> None:
     """Raises ValueError for a token that is empty or has a forbidden character, and so does not fit into `target`.
 

@@ -41,8 +41,8 @@ _TAG_SHARE = 0.8  # of the cells of the last column are tags, else another colum
 _ALL_SHARE = 0.98  # of the lines or sentences: nearly all, as files have errors
 _FIRST_LINES = 2000  # by which the columns are found
 _OTHER_COLUMNS = "(other columns: --set columns=TOKEN,TAG)"
-_KNOWN_LINES = 1 << 16  # whose columns are cached: most lines of a corpus recur
-_UNBROKEN = 1000  # tokens in a file without a blank line, which is then no sentence
+_KNOWN_LINES = 1 << 16  # lines in the cache of columns: most lines of a corpus recur
+_UNBROKEN = 1000  # tokens without a blank line: more are not one sentence
 
 
 class ConllColumns(Format):
@@ -203,7 +203,7 @@ def _with_line_ends(source: Source) -> Iterator[str]:
 
 
 def _newdoc(line: str) -> str | None:
-    """The identity in a `# newdoc id = X` line, "" if the line has no id, None if it is another line."""
+    """The identity in a `# newdoc id = X` line, "" in a `# newdoc` line without id, None in any other line."""
     words = line[1:].split()
     if line[:1] != "#" or not words or words[0] != _NEWDOC:
         return None
@@ -397,7 +397,7 @@ def chosen_columns(chosen: str, cells: Sequence[str]) -> tuple[int, int, bool]:
 
 
 def refuse_unbroken(source: Source, longest: int, expected: str) -> None:
-    """Raises UserError for a file whose longest sentence is too long for one, unless the settings allow it.
+    """Raises UserError if the longest "sentence" of a file is probably a whole text, unless the settings allow it.
 
     Args:
       source: the file and the settings.

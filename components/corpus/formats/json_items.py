@@ -97,7 +97,7 @@ def _is_json_lines(line: str) -> bool:
 
 
 def _values_of_lines(first: int, begin: str, file: IO[str]) -> Items:
-    """The value of each line, from the line with the number `first`, of which the beginning has been read."""
+    """The value of each line. `begin` is the beginning of the line with the number `first`, which has been read already."""
     rest = "" if begin.endswith("\n") else file.readline()
     for number, line in enumerate(chain([begin + rest], file), start=first):
         if line.strip():

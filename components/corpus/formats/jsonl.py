@@ -33,6 +33,7 @@ from components.corpus.records import (
     Unused,
     quote,
 )
+from components.corpus.text_files import JSON_ENDINGS
 from components.ner.sentence import Sentence
 from components.ner.tokens import text_of
 
@@ -41,6 +42,14 @@ SPAN_KEYS = ("entities", "spans", "label", "labels", "ents", "annotations", "ann
 ONE_TEXT = "records about the text before them (Prodigy's binary questions), merged with it"
 _SHAPE = 'an object with "text" and one of "entities", "spans", "label" or "labels"'
 _SPAN_SHAPE = "[start, end, label], or an object with start, end and label"
+_KINDS = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+}
 _KNOWN = {*TEXT_KEYS, *SPAN_KEYS, "document", "answer", "id"}
 
 
@@ -59,9 +68,9 @@ class JsonFormat(Format):
     def read_value(self, value: Any, row: Row, source: Source) -> Iterator[Record]:
         """The records of one JSON value. Raises InvalidRecord."""
 
-    @abc.abstractmethod
     def entry(self, item: Read, number: int) -> Mapping[str, object]:
         """The JSON object of a sentence. `number` is its number in the file, from 1. Raises ValueError."""
+        raise NotImplementedError(f"{self.title} are only read")
 
     def read(self, source: Source) -> Iterator[Record]:
         """The records of the file."""
@@ -90,7 +99,7 @@ class JsonTexts(JsonFormat):
 
     name = "jsonl"
     title = "JSON Lines"
-    endings = ("jsonl", "ndjson", "jsonlines", "json")
+    endings = JSON_ENDINGS
     holds = "texts"
     keeps = frozenset({"documents", "ids", "metadata", "texts"})
     objects_only = False
@@ -194,7 +203,7 @@ def text_and_spans(sentence: Sentence) -> tuple[str, list[tuple[int, int, str]]]
 def check_text(text: object) -> str:
     """The text of a record. Raises InvalidRecord for anything but a string, and for half of a surrogate pair."""
     if not isinstance(text, str):
-        raise InvalidRecord(f"{kind_of(text)} as text, {quote(text)}", "a string")
+        raise unexpected(text, "text", "a string")
     refuse_surrogates(text, "the text")
     return text
 
@@ -203,9 +212,7 @@ def check_document(entry: Mapping[str, object]) -> str:
     """The identity of a record's document. Raises InvalidRecord where it is neither a string nor an integer."""
     document = entry.get("document", "")
     if isinstance(document, bool) or not isinstance(document, (str, int)):
-        raise InvalidRecord(
-            f"{kind_of(document)} as document, {quote(document)}", "a string or an integer"
-        )
+        raise unexpected(document, "document", "a string or an integer")
     refuse_surrogates(str(document), "the document's name")
     return str(document)
 
@@ -220,14 +227,10 @@ def check_span(start: object, end: object, label: object, surface: object = "") 
     """A span of characters. Raises InvalidRecord for offsets that are not integers, and a label that names no type."""
     for name, value in (("start", start), ("end", end)):
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidRecord(
-                f"{kind_of(value)} as {name} of a span, {quote(value)}", "an integer"
-            )
+            raise unexpected(value, f"{name} of a span", "an integer")
     if not isinstance(label, str) or not label or label != label.strip() or not label.isprintable():
-        raise InvalidRecord(
-            f"{kind_of(label)} as label of a span, {quote(label)}",
-            "a printable string, without white space at its edges",
-        )
+        expected = "a printable string, without white space at its edges"
+        raise unexpected(label, "label of a span", expected)
     return CharSpan(start, end, label, surface if isinstance(surface, str) else "")
 
 
@@ -244,15 +247,12 @@ def refuse_surrogates(text: str, where: str) -> None:
 
 def kind_of(value: object) -> str:
     """The type of a JSON value, in words."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "a string"
-    return "an array" if isinstance(value, list) else "an object"
+    return _KINDS.get(type(value), "an object")
+
+
+def unexpected(value: object, role: str, expected: str) -> InvalidRecord:
+    """The error for a JSON value of another type than `expected`; `role` names the value."""
+    return InvalidRecord(f"{kind_of(value)} as {role}, {quote(value)}", expected)
 
 
 def _is_question(record: TextRecord) -> bool:
@@ -303,7 +303,7 @@ def _span(item: Any) -> CharSpan:
     if isinstance(item, list) and len(item) in (3, 4):
         return check_span(*item)
     if not isinstance(item, dict):
-        raise InvalidRecord(f"{kind_of(item)} as a span, {quote(item)}", _SPAN_SHAPE)
+        raise unexpected(item, "a span", _SPAN_SHAPE)
     if "points" in item:
         return _dataturks_span(item)
     start, end = (item.get(key, item.get(f"{key}_offset")) for key in ("start", "end"))
@@ -314,7 +314,7 @@ def _span(item: Any) -> CharSpan:
 
 
 def _dataturks_span(item: dict[str, Any]) -> CharSpan:
-    """A span of Dataturks, whose end is inclusive."""
+    """A span of Dataturks, which includes its end."""
     labels, points = item.get("label"), item.get("points")
     if isinstance(labels, list) and len(labels) == 1:
         labels = labels[0]

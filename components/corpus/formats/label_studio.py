@@ -21,8 +21,8 @@ from components.corpus.formats.jsonl import (
     check_id,
     check_span,
     check_text,
-    kind_of,
     text_and_spans,
+    unexpected,
 )
 from components.corpus.records import (
     CharSpan,
@@ -65,9 +65,7 @@ class LabelStudioJson(JsonFormat):
         if is_task:
             annotations = value.get("annotations", value.get("completions"))
             if not isinstance(annotations, list):
-                raise InvalidRecord(
-                    f"{kind_of(annotations)} as annotations", "an array of annotations"
-                )
+                raise unexpected(annotations, "annotations", "an array of annotations")
             usable = [
                 annotation
                 for annotation in annotations

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from typing import IO, Any
 
@@ -94,10 +94,6 @@ class SpacyTrainingJson(JsonFormat):
         except (KeyError, TypeError, AttributeError) as error:
             expected = "paragraphs of sentences of tokens, each with orth and ner"
             raise InvalidRecord(f"a document without {error}", expected) from None
-
-    def entry(self, item: Read, number: int) -> Mapping[str, object]:
-        """Not written."""
-        raise NotImplementedError
 
 
 def _import_spacy(path: str) -> Any:

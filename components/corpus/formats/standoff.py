@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
-from components.corpus.formats.base import Format, Record, Sample, Source, rejected
+from components.corpus.formats.base import Format, Record, Sample, Source, rejected, row_blocks
 from components.corpus.formats.jsonl import check_span, text_and_spans
 from components.corpus.records import (
     CharSpan,
@@ -168,23 +168,14 @@ class WebannoTsv(Format):
 
     def read(self, source: Source) -> Iterator[Record]:
         """Yields the sentences of the file, with the entities of its named-entity layer."""
-        layers: list[str] = []
         column = -1
-        rows: list[Row] = []
         document = base_name(source.path)
-        for number, line in enumerate(source.lines(), start=1):
-            stripped = line.rstrip("\r\n")
-            if stripped.startswith(("#T_SP=", "#T_CH=", "#T_RL=")):
-                layers.append(stripped)
-            elif stripped[:1].isdigit():
-                if column < 0:
-                    column = _entity_column(layers, source.path)
-                rows.append((number, stripped))
-            elif rows and (not stripped or stripped.startswith("#Text=")):
+        for comments, block in row_blocks(source.lines()):
+            if column < 0:
+                column = _entity_column(comments, source.path)
+            rows = [row for row in block if row[1][:1].isdigit()]
+            if rows:
                 yield from _webanno_sentence(rows, column, document, source.path)
-                rows = []
-        if rows:
-            yield from _webanno_sentence(rows, column, document, source.path)
 
     def write(self, file: IO[Any], items: Iterable[Read]) -> None:
         """Writes one named-entity layer."""
@@ -213,11 +204,13 @@ class _Value(NamedTuple):
     number: str
 
 
-def _entity_column(layers: list[str], path: str) -> int:
+def _entity_column(header: list[Row], path: str) -> int:
     """The index of the column with the types of entities, from the header."""
     column = 3  # after the token's number, its offsets and the token
     candidates = []
-    for layer in layers:
+    for _, layer in header:
+        if not layer.startswith(("#T_SP=", "#T_CH=", "#T_RL=")):
+            continue
         kind, _, definition = layer.partition("=")
         name, *features = definition.split("|")
         if kind == "#T_SP":

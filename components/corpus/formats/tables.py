@@ -26,6 +26,7 @@ from components.corpus.formats.base import (
     Survey,
     check_tokens,
     rejected,
+    row_blocks,
 )
 from components.corpus.formats.conll import chosen_columns, header_columns, refuse_unbroken
 from components.corpus.records import InvalidRecord, Read, Row, TokenRecord, quote
@@ -63,23 +64,15 @@ class ConlluMisc(Format):
 
     def read(self, source: Source) -> Iterator[Record]:
         """Yields the sentences of the file. Multiword tokens and empty nodes are skipped."""
-        rows: list[Row] = []
-        document = sentence_id = ""
-        for number, line in enumerate(source.lines(), start=1):
-            stripped = line.rstrip("\r\n")
-            if stripped.startswith("#"):
-                key, _, value = stripped[1:].partition("=")
-                key = key.strip()
-                if key.startswith("newdoc"):
+        document = ""
+        for comments, rows in row_blocks(source.lines()):
+            sentence_id = ""
+            for number, comment in comments:
+                key, _, value = comment[1:].partition("=")
+                if key.strip().startswith("newdoc"):
                     document = value.strip() or f"document {number}"
-                elif key == "sent_id":
+                elif key.strip() == "sent_id":
                     sentence_id = value.strip()
-            elif stripped.strip():
-                rows.append((number, stripped))
-            elif rows:
-                yield _conllu_sentence(rows, document, sentence_id, source.path)
-                rows, sentence_id = [], ""
-        if rows:
             yield _conllu_sentence(rows, document, sentence_id, source.path)
 
     def write(self, file: IO[Any], items: Iterable[Read]) -> None:
@@ -134,18 +127,11 @@ class Conll2012Brackets(Format):
 
     def read(self, source: Source) -> Iterator[Record]:
         """Yields the sentences of the file."""
-        rows: list[Row] = []
         document = ""
-        for number, line in enumerate(source.lines(), start=1):
-            stripped = line.strip()
-            if stripped.startswith("#begin document"):
-                document = stripped.removeprefix("#begin document").strip()
-            elif stripped and not stripped.startswith("#"):
-                rows.append((number, stripped))
-            elif rows:
-                yield _bracket_sentence(rows, document, source.path)
-                rows = []
-        if rows:
+        for comments, rows in row_blocks(source.lines()):
+            for _, comment in comments:
+                if comment.startswith("#begin document"):
+                    document = comment.removeprefix("#begin document").strip()
             yield _bracket_sentence(rows, document, source.path)
 
     def write(self, file: IO[Any], items: Iterable[Read]) -> None:

@@ -22,8 +22,8 @@ from components.corpus.formats.jsonl import (
     JsonFormat,
     check_document,
     check_id,
-    kind_of,
     refuse_surrogates,
+    unexpected,
 )
 from components.corpus.records import InvalidRecord, Read, TokenRecord, quote
 from components.errors import UserError
@@ -252,7 +252,7 @@ def _tag_name(tag: Any, source: Source) -> str:
     if isinstance(tag, str):
         return tag
     if isinstance(tag, bool) or not isinstance(tag, int):
-        raise InvalidRecord(f"{kind_of(tag)} as tag, {quote(tag)}", "a string or an integer")
+        raise unexpected(tag, "tag", "a string or an integer")
     names = source.layout["label_names"]
     if not names:
         raise UserError(
@@ -266,7 +266,7 @@ def _tag_name(tag: Any, source: Source) -> str:
 
 def _strings(value: Any, key: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InvalidRecord(f"{kind_of(value)} as {key}, {quote(value)}", "an array of strings")
+        raise unexpected(value, key, "an array of strings")
     for token in value:
         refuse_surrogates(token, "a token")
     return value
@@ -274,7 +274,7 @@ def _strings(value: Any, key: str) -> list[str]:
 
 def _gliner_spans(value: Any, tokens: int) -> list[Span]:
     if not isinstance(value, list):
-        raise InvalidRecord(f"{kind_of(value)} as ner, {quote(value)}", "an array of spans")
+        raise unexpected(value, "ner", "an array of spans")
     spans = []
     for item in value:
         match item:

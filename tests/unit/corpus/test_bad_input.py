@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from components.corpus.reading import ReadOptions, find_splits, read_corpus, read_sentences
+from components.corpus.reading import ReadOptions, read_corpus, read_sentences
+from components.corpus.splits import find_splits
 from components.errors import UserError
 
 GOOD_LINES = "Ada\tB-PER\nspoke\tO\n\n"
@@ -225,7 +226,7 @@ def test_an_undecodable_line_far_into_a_file_is_reported(write):
         ("Ada\tO\n".encode("utf-16"), "UTF-16"),
         (b"\x7fELF\0\0\n\0", "NUL"),
         (b"\x1f\x8b\x08\x00abc", "compressed"),
-        (b"", "blank"),
+        (b"", "empty"),
         (b"\n \n\t\n", "blank"),
         (b"-DOCSTART- O\n\n# nothing\n", "no sentence"),
     ],

@@ -230,5 +230,7 @@ def test_a_file_without_sentences_shows_only_the_error(tmp_path):
         check_command, [str(tmp_path / "empty.conll")], env={"COLUMNS": "80"}
     )
     assert result.exit_code == 2
-    assert result.output.startswith(f"✘ {tmp_path / 'empty.conll'}: found nothing but blank lines")
+    assert result.output.startswith(
+        f"✘ {tmp_path / 'empty.conll'}: found only blank lines; expected labelled text"
+    )
     assert result.output.count("\n") == 1

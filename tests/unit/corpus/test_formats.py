@@ -112,7 +112,7 @@ def test_offsets_of_label_studio_are_checked_against_its_text(tmp_path):
     labelled["result"][0]["value"] |= {"start": 4, "end": 7}
     path = write(tmp_path / "project.json", json.dumps([task(labelled)]))
     [record] = records(path)
-    assert isinstance(record, Rejected) and "beside the text 'Ada'" in str(record.bad)
+    assert isinstance(record, Rejected) and "whose text in the file is 'Ada'" in str(record.bad)
 
 
 def test_hugging_face_strings_and_integers(tmp_path):

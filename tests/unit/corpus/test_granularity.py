@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic import TypeAdapter
 
 from components.corpus.check import check_corpus
 from components.corpus.model_tokens import EdgeCounts, remedies_at, with_model_tokens
@@ -103,7 +104,7 @@ def test_shifted_offsets_do_not_make_the_tokenizer_finer(write):
 def test_the_plan_carries_the_granularity_as_json(write):
     splits = find_splits(corpus(write, KOREAN))
     plan = make_plan(splits)
-    again = Plan.of_dict(json.loads(json.dumps(plan.as_dict())))
+    again = TypeAdapter(Plan).validate_json(TypeAdapter(Plan).dump_json(plan))
     assert again.granularity == HANGUL
     assert list(read_corpus(splits, plan=again)) == list(read_corpus(splits, plan=plan))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.corpus.reading import ReadOptions, find_splits, make_plan, read_corpus, read_split
-from components.corpus.splits import DEV_CUT, SplitRule, split_by_hash
+from components.corpus.reading import ReadOptions, make_plan, read_corpus, read_split
+from components.corpus.splits import DEV_CUT, SplitRule, find_splits
 from components.ner.sentence import Sentence
 
 
@@ -25,7 +25,7 @@ def conll(sentences, tag="B-X"):
 
 
 def test_split_sizes_are_close_to_the_requested_shares():
-    counts = Counter(split for split, _ in split_by_hash(numbered(5000)))
+    counts = Counter(map(SplitRule().split_of, numbered(5000)))
     assert (
         3900 < counts["train"] < 4100 and 430 < counts["dev"] < 570 and 430 < counts["test"] < 570
     )
@@ -34,14 +34,15 @@ def test_split_sizes_are_close_to_the_requested_shares():
 def test_the_split_does_not_depend_on_the_machine():
     letters = {"train": "-", "dev": "d", "test": "t"}
     assert (
-        "".join(letters[split] for split, _ in split_by_hash(numbered(40)))
+        "".join(letters[SplitRule().split_of(sentence)] for sentence in numbered(40))
         == "--dt-----td--------------ttt-t---t---t--"
     )
 
 
 def test_a_document_is_in_one_split_only():
     of_document = {}
-    for split, sentence in split_by_hash(numbered(2000, "document ")):
+    for sentence in numbered(2000, "document "):
+        split = SplitRule().split_of(sentence)
         assert of_document.setdefault(sentence.document, split) == split
     assert set(of_document.values()) == {"train", "dev", "test"}
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 
-from components.corpus.reading import find_splits, make_plan, read_corpus
+from components.corpus.reading import make_plan, read_corpus
+from components.corpus.splits import find_splits
 
 SENTENCES = {
     "wnut17": {"train": 3394, "dev": 1009, "test": 1287},

@@ -81,7 +81,7 @@ def test_an_incomplete_span_anywhere_in_the_window_stops_the_run():
 
 def test_a_window_without_spans_to_train_on_is_refused():
     refused((), "found no span")
-    refused(spans(1), "span 1 and none before it", held_out=True)
+    refused(spans(1), "found no span to train on before span 1", held_out=True)
 
 
 @given(

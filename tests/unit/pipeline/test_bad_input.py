@@ -14,8 +14,8 @@ def entry(*spans):
 
 # The file given as --data: name, content, and text of the message.
 BAD_DATA = {
-    "an empty file": ("a.conll", "", "nothing but blank lines"),
-    "only blank lines": ("a.conll", "\n\n \n", "nothing but blank lines"),
+    "an empty file": ("a.conll", "", "found an empty file; expected labelled text"),
+    "only blank lines": ("a.conll", "\n\n \n", "found only blank lines; expected labelled text"),
     "no entity": ("a.conll", CORPUS.replace("B-PER", "O"), "no entity in"),
     "too few sentences": ("a.conll", GOOD, "found no sentence for"),
     "an unknown tag": ("a.conll", GOOD * 3 + "Bob\tX-PER\n", ":10: found the tag 'X-PER'"),

@@ -194,11 +194,11 @@ def test_the_outcome_lists_features_with_and_without_drift(screen):
         "value": 0.0123,
         "threshold": 0.1,
         "past": False,
-        "between": "span 3 against those before it",
+        "between": "span 3 against the spans before it",
     }
     words = {**tags, "of": "token frequencies", "value": 0.25, "past": True}
     show_outcome(screen, make_outcome(drift=(tags, words)))
-    expected = "Drift, span 3 against those before it: tags 0.012 of 0.1; token frequencies 0.250, past 0.1"
+    expected = "Drift, span 3 against the spans before it: tags 0.012 of 0.1; token frequencies 0.250, past 0.1"
     assert expected in shown(screen)
 
 

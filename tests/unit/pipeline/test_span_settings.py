@@ -63,7 +63,7 @@ def test_the_spans_of_the_window_are_surveyed(days):
 
 def test_a_missing_named_span_stops_the_run_before_reading(days):
     with pytest.raises(
-        UserError, match=r"span 4 is not there, which spans\.last names; found 1, 2, 3"
+        UserError, match=r"found no span 4, which spans\.last names; expected one of 1, 2, 3"
     ):
         look(days, "spans.last=4")
 

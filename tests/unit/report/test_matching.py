@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given, settings
 
-from components.corpus.reading import DEFAULTS, find_splits, read_split
+from components.corpus.reading import DEFAULTS, read_split
+from components.corpus.splits import find_splits
 from components.ner.sentence import Span
 from components.report.alignment import semeval_matches
 from tests import nervaluate_counts
