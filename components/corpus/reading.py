@@ -65,7 +65,7 @@ CUT = "long texts, cut into parts at ends of sentences as the model cuts them"
 _SMALL_CORPUS = 1 << 21  # bytes, below which a corpus is read to choose its split
 _FEW_DOCUMENTS = 100
 _GRANULARITY_SAMPLE = 5_000  # records of train: enough to choose the tokenizer's granularity
-_LABEL_IT = ": a token without a known tag cannot be trained on; label it, or tag it O if it is not an entity"
+_LABEL_IT = ": a token whose tag is not known cannot be trained on yet; label it, or tag it O if it is not an entity"
 _UNKNOWN_TAGS = ("-", "_", "?", "-X-", "UNK", "[UNK]", "-100")
 
 
