@@ -192,7 +192,7 @@ def repeat_corpus(corpus: str, size: int, folder: Path, train_files: int = 1) ->
     """
     if (folder / "texts.jsonl").exists():
         return
-    sentences = list(reading.read_split(reading.find_splits(corpus), "train"))
+    sentences = list(reading.read_split(find_splits(corpus), "train"))
     (folder / "corpus").mkdir(parents=True)
     sizes = {"dev": size // 10, "test": size // 10}
     for index in range(train_files):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import regex
 
@@ -77,25 +77,6 @@ def remedies_at(text: str, offset: int) -> Remedies | None:
     )
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A granularity that was chosen for a corpus."""
-
-    granularity: Granularity
-    cut_share: float
-    """Share of the entities that begin or end inside a word, from 0 to 1."""
-
-    @property
-    def note(self) -> str:
-        """The choice for the user, "" where it is the default."""
-        if self.granularity == WORDS:
-            return ""
-        return (
-            f"tokenizer: {self.granularity.description}, because {self.cut_share:.0%} of the entities begin or end inside"
-            f" a word (--set tokenizer={self.granularity} keeps it so, tokenizer=words overrules it)."
-        )
-
-
 class EdgeCounts:
     """Counts the entities that begin or end inside words, by the granularities that split these words."""
 
@@ -112,19 +93,21 @@ class EdgeCounts:
             if cut:
                 self._cut[cut] += 1
 
-    def choose(self) -> Choice:
+    @property
+    def cut_share(self) -> float:
+        """The share of the entities that begin or end inside a word, from 0 to 1."""
+        return self._cut.total() / max(1, self.entities)
+
+    def choose(self) -> Granularity:
         """The coarsest granularity under which the entities are whole tokens.
 
         Words, if few entities begin or end inside words, or if no granularity helps.
         """
-        cut = self._cut.total()
-        share = cut / max(1, self.entities)
-        if share > _SMALL_SHARE:
+        if self.cut_share > _SMALL_SHARE:
             for parts in ({FINE_NAME}, self._scripts(set()), self._scripts({FINE_NAME})):
-                if self._rest(parts) <= _REST_SHARE * cut:
-                    scripts = tuple(sorted(parts - {FINE_NAME}))
-                    return Choice(Granularity(FINE_NAME in parts, scripts), share)
-        return Choice(WORDS, share)
+                if self._rest(parts) <= _REST_SHARE * self._cut.total():
+                    return Granularity(FINE_NAME in parts, tuple(sorted(parts - {FINE_NAME})))
+        return WORDS
 
     def _rest(self, parts: set[str]) -> int:
         """The entities that still begin or end inside a token."""

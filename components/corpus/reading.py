@@ -22,7 +22,7 @@ from components.corpus.char_spans import (
     to_token_spans,
 )
 from components.corpus.formats import detect_format, format_named
-from components.corpus.formats.base import Record, Source, Survey, rejected
+from components.corpus.formats.base import Format, Record, Source, Survey, rejected
 from components.corpus.model_tokens import EdgeCounts
 from components.corpus.options import DEFAULTS, REFUSE, SKIP, ReadOptions
 from components.corpus.records import (
@@ -115,42 +115,46 @@ def make_plan(splits: Splits, options: ReadOptions = DEFAULTS) -> Plan:
     ill-formed in it: then the file is read in its own. The files of a split have documents if two or more documents
     begin there: a single one does not say where the split can be divided.
     """
+    formats: dict[str, Format] = {}
     surveys: dict[str, Survey] = {}
-    plans: dict[str, FilePlan] = {}
+    has_documents: dict[str, bool] = {}
     for files in splits.files.values():
         for path in files:
-            known = (
+            formats[path] = (
                 format_named(options.format)
                 if options.format
                 else detect_format(path, options.encoding)
             )
-            surveys[path] = known.survey(Source(path, options))
-            plans[path] = FilePlan(known.name, layout=surveys[path].layout)
+            surveys[path] = formats[path].survey(Source(path, options))
         marked = sum(surveys[path].documents for path in files if surveys[path].document_marks)
         for path in files:
-            if surveys[path].document_marks or surveys[path].documents:
-                has_documents = marked > 1 and surveys[path].document_marks > 0
-                plans[path] = replace(plans[path], has_documents=has_documents)
+            marks = surveys[path].document_marks
+            has_documents[path] = (marked > 1 and marks > 0) or not (
+                marks or surveys[path].documents
+            )
     notes = [
         f"{base_name(path)}: {notice}"
         for path, survey in surveys.items()
         for notice in survey.notices
     ]
-    plans |= _tag_formats(surveys, plans, options, notes)
-    plan = _with_granularity(splits, Plan(plans, {}, tuple(notes)), options)
-    documents = {path: survey.documents for path, survey in surveys.items()}
-    notes = [*plan.notes]
-    rules = _split_rules(splits, plan, documents, options, notes)
+    tag_formats = _tag_formats(surveys, options, notes)
+    plan = Plan(
+        {
+            path: FilePlan(
+                formats[path].name, tag_formats.get(path), survey.layout, has_documents[path]
+            )
+            for path, survey in surveys.items()
+        }
+    )
+    plan = replace(plan, granularity=_granularity(splits, plan, options, notes))
+    rules = _split_rules(splits, plan, surveys, options, notes)
     return replace(plan, rules=rules, notes=tuple(notes))
 
 
 def _tag_formats(
-    surveys: Mapping[str, Survey],
-    plans: Mapping[str, FilePlan],
-    options: ReadOptions,
-    notes: list[str],
-) -> dict[str, FilePlan]:
-    """The plans of the files that have tags, with how the tags are written; adds to the notes what is unusual."""
+    surveys: Mapping[str, Survey], options: ReadOptions, notes: list[str]
+) -> dict[str, TagFormat]:
+    """How the files that have tags write them; adds to the notes what is unusual."""
     tagged = {path: survey.tag_pairs for path, survey in surveys.items() if survey.tag_pairs}
     formats = {
         path: detect_tag_format(pairs, options.tag_format, options.outside_tag, options.entity_type)
@@ -168,32 +172,32 @@ def _tag_formats(
         which = "" if count == len(formats) else f" in {count} of {len(formats)} files"
         notes.append(f"Found {oddity}{which}.")
     schemes |= {path: "IOB1" for path, tags in formats.items() if tags.pattern == "PER"}
-    return {
-        path: replace(plans[path], tag_format=replace(formats[path], scheme=scheme))
-        for path, scheme in schemes.items()
-    }
+    return {path: replace(formats[path], scheme=scheme) for path, scheme in schemes.items()}
 
 
-def _with_granularity(splits: Splits, plan: Plan, options: ReadOptions) -> Plan:
-    """The plan with the granularity of the settings, by default the granularity that train needs."""
-    if options.granularity is not None:
-        return replace(plan, granularity=options.granularity)
-    if options.unaligned_spans != REFUSE:
-        return plan
+def _granularity(splits: Splits, plan: Plan, options: ReadOptions, notes: list[str]) -> Granularity:
+    """The granularity of the settings, by default the coarsest that fits train; adds a note if it is not words."""
+    if options.granularity is not None or options.unaligned_spans != REFUSE:
+        return options.granularity or WORDS
     train = [path for name in ("train", "all") for path in splits.files.get(name, ())]
     files = train or [*plan.files]
     size = max(1, _GRANULARITY_SAMPLE // max(1, len(files)))
     counts = EdgeCounts()
     for path in files:
         _count_edges(path, plan, options, size, counts)
-    choice = counts.choose()
-    if choice.granularity == WORDS:
-        return plan
+    granularity = counts.choose()
+    if granularity == WORDS:
+        return WORDS
     # Offsets in another unit shift the spans, and a finer tokenizer would accept the shifted spans.
     evidence = (_offset_evidence(path, plan, options, size) for path in files)
     if any(found and found.other_unit for found in evidence):
-        return plan
-    return replace(plan, granularity=choice.granularity, notes=(choice.note, *plan.notes))
+        return WORDS
+    notes.insert(
+        0,
+        f"tokenizer: {granularity.description}, because {counts.cut_share:.0%} of the entities begin or end inside a word"
+        f" (--set tokenizer={granularity} keeps it so, tokenizer=words overrules it).",
+    )
+    return granularity
 
 
 def _records(path: str, plan: Plan, options: ReadOptions) -> Iterator[Record]:
@@ -230,7 +234,7 @@ def _offset_evidence(
 def _split_rules(
     splits: Splits,
     plan: Plan,
-    documents: Mapping[str, int],
+    surveys: Mapping[str, Survey],
     options: ReadOptions,
     notes: list[str],
 ) -> dict[str, SplitRule]:
@@ -242,9 +246,9 @@ def _split_rules(
     files = splits.files[name]
     usual = SplitRule(shares, options.split_by != "sentence")
     size = sum(os.path.getsize(path) for path in files)
-    counted = sum(documents[path] for path in files)
-    in_documents = any(documents[path] and plan.files[path].has_documents for path in files)
-    if size >= _SMALL_CORPUS and not (in_documents and counted < _FEW_DOCUMENTS):
+    documents = sum(surveys[path].documents for path in files)
+    in_documents = any(surveys[path].documents and plan.files[path].has_documents for path in files)
+    if size >= _SMALL_CORPUS and not (in_documents and documents < _FEW_DOCUMENTS):
         return {name: usual}
     by_document = None if options.split_by is None else options.split_by == "document"
     skip = options.model_copy(update={"bad_lines": SKIP})

@@ -164,4 +164,4 @@ def test_the_settings_that_split_a_word_at_an_offset(text, offset, expected):
 
 
 def test_no_entities_choose_words():
-    assert EdgeCounts().choose().granularity == WORDS
+    assert EdgeCounts().choose() == WORDS
