@@ -1,4 +1,4 @@
-"""From spans of characters to spans of tokens: units of offsets, white space at edges, overlaps, spans inside tokens."""
+"""Converts spans of characters to spans of tokens: units of offsets, white space at edges, overlaps, spans inside tokens."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ OFFSET_UNITS = {
 
 _CUT_REMEDY = "Expand such spans to whole tokens with --set unaligned_spans=expand, drop them with unaligned_spans=drop"
 TRIMMED = "spans with white space at an edge, trimmed"
-MERGED = "spans that are in the text twice, merged"
+MERGED = "duplicate spans, merged"
 EXPANDED = "spans that cut tokens, expanded to whole tokens"
 UNALIGNED = "spans that cut tokens, left out"
-OVERLAPPING = "spans that overlap a longer one, left out"
+OVERLAPPING = "spans that overlap a longer span, left out"
 
 
 def to_token_spans(
@@ -120,7 +120,7 @@ def convert_offsets(text: str, spans: Sequence[CharSpan], unit: str) -> Sequence
 
 
 def _positions(text: str, unit: str) -> dict[int, int] | None:
-    """The code point at each offset of another unit; None where all are the same."""
+    """The code point at each offset of another unit; None if the offsets are the same in code points."""
     if unit == "utf16":
         if text.isascii() or max(text) < "\U00010000":
             return None
@@ -228,7 +228,7 @@ class OffsetEvidence(NamedTuple):
     misfits: int
     """Texts whose spans are not whole tokens if offsets count code points."""
     other_unit: str | None
-    """Another unit, under which all spans of the file are whole tokens, if there are misfits."""
+    """The unit in which all spans of the file are whole tokens, None without misfits or without such a unit."""
 
 
 def offset_evidence(records: Iterable[object], granularity: Granularity = WORDS) -> OffsetEvidence:

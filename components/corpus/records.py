@@ -99,7 +99,7 @@ class Rejected(NamedTuple):
 
 
 class Unused(NamedTuple):
-    """A text that its annotators rejected, skipped or left undecided: it is left out, which is not an error."""
+    """A text that its annotators rejected, skipped or left undecided: it is left out without an error."""
 
     file: str
     line: int

@@ -109,7 +109,7 @@ def test_a_golden_set_together_with_a_held_out_span_is_refused(corpus):
     ],
 )
 def test_a_span_setting_for_a_corpus_without_spans_is_refused(corpus, choice, name):
-    with pytest.raises(UserError, match=f"no spans, to which {name} applies"):
+    with pytest.raises(UserError, match=f"no spans, but {name} is set"):
         corpus("train.conll", **choice)
 
 
@@ -192,8 +192,8 @@ def test_the_newest_spans_are_taken(choice, expected):
 
 
 def test_a_missing_named_span_is_not_replaced_by_an_older_one():
-    refused(spans(1, 2), "span 3 is not there", "spans.last", "found 1, 2. ", last=3)
-    refused(spans(2, 3), "span 1 is not there", "spans.first", first=1)
+    refused(spans(1, 2), "found no span 3", "spans.last", "expected one of 1, 2. ", last=3)
+    refused(spans(2, 3), "found no span 1", "spans.first", first=1)
 
 
 def test_span_0_can_be_named():

@@ -162,7 +162,7 @@ def test_gliner_counts_the_last_token_in(tmp_path):
     }
     path = write(tmp_path / "train.json", json.dumps([entry]))
     assert entities(path) == [[("Ada King", "PER"), ("Bob", "PER")]]
-    assert notices(path) == {"spans that overlap a longer one, left out": 1}
+    assert notices(path) == {"spans that overlap a longer span, left out": 1}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_webanno_takes_the_column_of_named_entities(tmp_path):
     assert entities(path) == [[("Ada King", "PER"), ("Bob", "PER")]]
     assert notices(path) == {
         "annotations of parts of tokens, left out": 1,
-        "spans that overlap a longer one, left out": 1,
+        "spans that overlap a longer span, left out": 1,
     }
 
 
@@ -290,7 +290,7 @@ def test_conll2012_brackets(tmp_path):
     )
     path = write(tmp_path / "x.gold_conll", text)
     assert entities(path) == [[("University of York", "ORG"), ("Bob", "PER")]]
-    assert notices(path) == {"spans that overlap a longer one, left out": 1}
+    assert notices(path) == {"spans that overlap a longer span, left out": 1}
     [record] = [record for record in records(path) if isinstance(record, Read)]
     assert record.sentence.document == "(bc/x/0); part 000"
 

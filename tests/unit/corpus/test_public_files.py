@@ -71,6 +71,6 @@ def test_a_public_file_has_the_entities_of_its_own_reader(name: str) -> None:
             assert not isinstance(record, Rejected), record.bad
             if isinstance(record, Read):
                 entities += len(record.sentence.spans)
-            elif isinstance(record, Notice) and "overlap a longer one" in record.what:
+            elif isinstance(record, Notice) and "overlap a longer span" in record.what:
                 entities += record.count
     assert entities == ENTITIES[name]
