@@ -36,6 +36,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from benchmarks import common  # noqa: E402
 from components.corpus import reading  # noqa: E402
 from components.corpus.formats import conll  # noqa: E402
+from components.corpus.splits import find_splits  # noqa: E402
 
 _MOST_TRAIN_FILES = 32  # each is read by one worker
 _WORKERS = (1, 2)  # processes of annotation on this machine
