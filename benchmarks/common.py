@@ -44,7 +44,5 @@ def this_machine() -> Machine:
     lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return Machine(
-        tf_runtime.available_cores(),
-        next(names, "processor unknown"),
-        platform.python_version(),
+        tf_runtime.available_cores(), next(names, "processor unknown"), platform.python_version()
     )

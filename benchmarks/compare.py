@@ -36,11 +36,7 @@ def main() -> None:
     parser = common.make_parser(__doc__)
     parser.add_argument("corpus")
     parser.add_argument(
-        "--seeds",
-        type=int,
-        default=3,
-        metavar="N",
-        help="models of tfx-ner to train (default: 3)",
+        "--seeds", type=int, default=3, metavar="N", help="models of tfx-ner to train (default: 3)"
     )
     parser.add_argument("--vectors", metavar="FILE", help="pretrained word vectors, for tfx-ner")
     parser.add_argument(

@@ -59,12 +59,7 @@ class Tool:
         for field in fields(Run):
             values = self.values(field.name)
             figures[field.name] = (
-                {
-                    "mean": mean(values),
-                    "low": min(values),
-                    "high": max(values),
-                    "runs": values,
-                }
+                {"mean": mean(values), "low": min(values), "high": max(values), "runs": values}
                 if values
                 else None
             )

@@ -21,11 +21,7 @@ from components.ner.sentence import SEEN, SEEN_AS_OTHER, UNSEEN
 
 NAME = "entity"
 _PARTS = ("precision", "recall", "f1", "support")
-_NOVELTY_NAMES = {
-    SEEN: "seen",
-    SEEN_AS_OTHER: "seen_as_other",
-    UNSEEN: "unseen",
-}
+_NOVELTY_NAMES = {SEEN: "seen", SEEN_AS_OTHER: "seen_as_other", UNSEEN: "unseen"}
 
 
 def metric_name(part: str, type_: str = "") -> str:
@@ -74,11 +70,7 @@ class EntityScores(tfma.metrics.Metric):
 
 
 def _computations(
-    name: str = NAME,
-    code: str = "",
-    model_name: str = "",
-    output_name: str = "",
-    **unused: Any,
+    name: str = NAME, code: str = "", model_name: str = "", output_name: str = "", **unused: Any
 ) -> metric_types.MetricComputations:
     """The metric's computation for one model and output.
 

@@ -110,11 +110,7 @@ def published_model_id(store: mlmd.MetadataStore, version: str) -> Optional[int]
 
 
 def _input_of_latest_execution(
-    store: mlmd.MetadataStore,
-    artifact_id: Optional[int],
-    event_type: int,
-    key: str,
-    input_key: str,
+    store: mlmd.MetadataStore, artifact_id: Optional[int], event_type: int, key: str, input_key: str
 ) -> Optional[int]:
     """The id of an input to the latest execution that made or evaluated an artifact.
 

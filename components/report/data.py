@@ -11,13 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from components.corpus.counts import CorpusCounts
 from components.corpus.findings import unseen_share
 from components.ner.sentence import Sentence
-from components.report.figures import (
-    Anomaly,
-    FeatureStatistics,
-    LengthBin,
-    Overlap,
-    SplitFigures,
-)
+from components.report.figures import Anomaly, FeatureStatistics, LengthBin, Overlap, SplitFigures
 
 _BIN_WIDTH = 5  # tokens
 _LAST_BIN = 60  # the last bin holds all sentences with more tokens

@@ -74,11 +74,7 @@ _OUTCOME_FIELDS = {
     MISSED: "missed",
     SPURIOUS: "spurious",
 }
-_NOVELTY_NAMES = {
-    SEEN: "seen in train",
-    SEEN_AS_OTHER: "seen with another type",
-    UNSEEN: "unseen",
-}
+_NOVELTY_NAMES = {SEEN: "seen in train", SEEN_AS_OTHER: "seen with another type", UNSEEN: "unseen"}
 _CASES = _UPPER, _LOWER, _TITLE, _MIXED, _CASELESS = (
     "ALL UPPER",
     "all lower",
