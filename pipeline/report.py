@@ -44,14 +44,13 @@ def assemble(
       outcome: its outcome.
       before: what the history keeps of earlier runs, oldest first.
     """
-    start, evaluation = _moment(facts.started), measured.evaluation
     drift = tuple(
         figures.Drift(*(entry[field] for field in _DRIFT_FIELDS)) for entry in outcome.drift
     )
     data = replace(measured.data, drift=drift, spans=spans)
     verdict = figures.Verdict(
         run=facts.run,
-        began=start,
+        began=_moment(facts.started),
         corpus=facts.corpus,
         model=config.name,
         published=outcome.published,
@@ -77,18 +76,18 @@ def assemble(
         ),
     )
     model_card = card.model_card(
-        name=config.name,
+        verdict,
         version=outcome.version,
-        date=start,
-        corpus=facts.corpus,
         data_hash=facts.data_hash,
         settings=config.model,
         owner=config.card,
-        evaluation=evaluation,
+        evaluation=measured.evaluation,
         data=data,
         granularity=config.granularity or WORDS,
     )
-    return figures.Figures(verdict, evaluation, data, measured.training, provenance, model_card)
+    return figures.Figures(
+        verdict, measured.evaluation, data, measured.training, provenance, model_card
+    )
 
 
 def write(report: figures.Figures, reports: Path) -> Path:

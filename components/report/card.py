@@ -17,6 +17,7 @@ from components.report.figures import (
     ModelCard,
     ModelDetails,
     SplitFigures,
+    Verdict,
 )
 from components.settings import Card, Model
 
@@ -29,10 +30,8 @@ _CALIBRATION_ERROR = 0.1  # expected calibration error that deserves a caveat
 
 
 def model_card(
-    name: str,
+    verdict: Verdict,
     version: str,
-    date: str,
-    corpus: str,
     data_hash: str,
     settings: Model,
     owner: Card,
@@ -43,10 +42,8 @@ def model_card(
     """Builds the card of a model.
 
     Args:
-      name: the model's name where it is served.
+      verdict: the result of the run.
       version: the version it was published under; "" if it was not published.
-      date: the run's start (ISO 8601).
-      corpus: the user's name for the corpus.
       data_hash: hash of the corpus.
       settings: the tagger's settings.
       owner: the owner's statements.
@@ -57,9 +54,9 @@ def model_card(
     types = tuple(figures.type for figures in evaluation.types)
     return ModelCard(
         details=ModelDetails(
-            name=name,
+            name=verdict.model,
             version=version,
-            date=date,
+            date=verdict.began,
             overview=(
                 f"Finds entities of {len(types)} types in text, with their positions and"
                 " probabilities."
@@ -72,8 +69,8 @@ def model_card(
             licence=owner.licence,
             contact=owner.contact,
         ),
-        training_data=_data_set(corpus, "train", data, data_hash),
-        evaluation_data=_data_set(corpus, evaluation.split, data, data_hash),
+        training_data=_data_set(verdict.corpus, "train", data, data_hash),
+        evaluation_data=_data_set(verdict.corpus, evaluation.split, data, data_hash),
         metrics=tuple(_metrics(evaluation)),
         considerations=Considerations(
             owner.intended_use, owner.limits, tuple(_caveats(evaluation, data))

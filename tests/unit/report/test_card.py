@@ -23,7 +23,7 @@ SAYS_NOTHING = Card()
 
 def made(report, printed=SAYS_NOTHING, **changes):
     return card.model_card(
-        "ner", "17", "2026-11-22T02:00:00", "made", "0123", Model(), printed,
+        report.verdict, "17", "0123", Model(), printed,
         replace(report.evaluation, **changes.pop("evaluation", {})), replace(report.data, **changes.pop("data", {})),
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def test_the_cards_data_sets_equal_those_of_the_report(report):
 
 def test_the_card_describes_the_architecture(report):
     found = card.model_card(
-        "ner", "", "", "made", "", Model(lstm_units=7, lstm_layers=2, output="softmax"), Card(),
+        report.verdict, "", "", Model(lstm_units=7, lstm_layers=2, output="softmax"), Card(),
         report.evaluation, report.data,
     )  # fmt: skip
     assert (
@@ -75,7 +75,7 @@ def test_the_card_describes_the_architecture(report):
 
 def test_the_card_names_the_granularity_of_tokens(report):
     found = card.model_card(
-        "ner", "", "", "made", "", Model(), Card(), report.evaluation, report.data,
+        report.verdict, "", "", Model(), Card(), report.evaluation, report.data,
         parse_granularity("Hangul"),
     )  # fmt: skip
     assert "characters for Hangul" in found.details.tokenisation
