@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from components.errors import UserError
+from components.settings import flatten
 from components.storage.remote import is_address
 from pipeline import durations, exits
 from pipeline.config import Config, KubeflowStep, Schedule
@@ -108,17 +109,10 @@ def assignments(config: Config) -> Iterator[str]:
     settings = config.model_dump(by_alias=True, mode="json", exclude=set(_EXCLUDED_SETTINGS))
     defaults = Config().model_dump(by_alias=True, mode="json")
     settings["metadata"]["password"] = defaults["metadata"]["password"]
-    yield from _differing(settings, defaults)
-
-
-def _differing(
-    settings: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ""
-) -> Iterator[str]:
-    for key, value in settings.items():
-        if isinstance(value, dict) and isinstance(defaults.get(key), dict):
-            yield from _differing(value, defaults[key], f"{prefix}{key}.")
-        elif value != defaults.get(key):
-            yield f"{prefix}{key}={value if isinstance(value, str) else _as_yaml(value)}"
+    defaults = flatten(defaults)
+    for key, value in flatten(settings).items():
+        if value != defaults.get(key):
+            yield f"{key}={value if isinstance(value, str) else _as_yaml(value)}"
 
 
 def _as_yaml(value: Any) -> str:
