@@ -47,9 +47,9 @@ from components.ner.sentence import Sentence  # noqa: E402
 from components.ner.tags import label_map  # noqa: E402
 from components.settings import Model, Training, Vocabulary  # noqa: E402
 from components.tagger import batch, crf, network, recurrence  # noqa: E402
-from components.training import dataset, learner  # noqa: E402
-from components.training.fit import TrainingInputs, new_tagger  # noqa: E402
+from components.training import learner  # noqa: E402
 from components.training.learner import SparseAdam  # noqa: E402
+from components.training.run import TrainingInputs, new_tagger  # noqa: E402
 from components.validation import curated_schema  # noqa: E402
 
 _TRAINING_STEPS = 40
@@ -137,7 +137,7 @@ def prepare(path: str, folder: Path) -> Corpus:
 def training_batches(corpus: Corpus) -> tf.data.Dataset:
     """Makes the batches that are trained on, the same ones each time."""
     spec = corpus.inputs.transform.transformed_feature_spec()
-    batches = dataset.load_batches(corpus.inputs.train, spec, Training().batch_size, shuffle_seed=1)
+    batches = batch.load_batches(corpus.inputs.train, spec, Training().batch_size, shuffle_seed=1)
     return batches.take(_TRAINING_STEPS).cache()
 
 

@@ -16,7 +16,7 @@ from components.errors import UserError, find_user_error, last_line
 from components.publishing import versions
 from components.settings import set_key
 from components.tagger import vectors
-from components.training import cluster
+from components.training.subprocess_trainer import TF_CONFIG, parse_tf_config
 from components.validation import curated_schema
 from pipeline import metadata_store, nodes, preflight, remote_inputs, report
 from pipeline.config import Config, with_settings
@@ -197,10 +197,10 @@ def resolve_config(request: RunRequest, workdir: Workdir, console: RunConsole) -
 
 
 def _refuse_unless_chief(trials: int) -> None:
-    task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
+    task = parse_tf_config(os.environ.get(TF_CONFIG))
     if task.rank:
         raise UserError(
-            f"{cluster.VARIABLE}: this machine is not the chief; expected `tfx-ner worker` here, and"
+            f"{TF_CONFIG}: this machine is not the chief; expected `tfx-ner worker` here, and"
             f" the run on {task.chief}"
         )
     if trials:

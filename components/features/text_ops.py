@@ -3,15 +3,20 @@
 The exported model tokenizes with these functions, and so does training: both see the same tokens.
 They use TensorFlow's own operations only, as stock TensorFlow Serving has no others, and treat each
 token alone: no result depends on the rest of the batch. Tokens and word shapes come from tables of
-code points rather than from a regular expression for each. Invalid UTF-8 is read as U+FFFD, one for
-each byte that fits nowhere.
+code points rather than from a regular expression for each. The tables are made with the `regex`
+module, which `components.ner.tokens` uses too, so both tokenizers know the same version of Unicode;
+TensorFlow's regular expressions know another one. Invalid UTF-8 is read as U+FFFD, one for each
+byte that fits nowhere.
 """
 
+import functools
 from typing import NamedTuple
 
+import numpy as np
+import regex
 import tensorflow as tf
 
-from components.features import char_kinds
+from components.ner import tokens as plain_tokens
 from components.ner.granularity import WORDS, Granularity
 
 # The token of a string without visible characters (empty, or white space alone), so that each
@@ -37,6 +42,45 @@ SHAPE_COUNT = 14
 SENTENCE_END_SHAPE = 11
 
 
+# Kinds of characters.
+(
+    SPACE,
+    LINE_END,
+    MARK,
+    UPPER,
+    LOWER,
+    LETTER,
+    DIGIT,
+    NUMBER,
+    SINGLE,
+    SENTENCE_END,
+    PUNCTUATION,
+    SYMBOL,
+    OTHER,
+) = range(13)
+KIND_COUNT = 13
+# Kinds up to this one separate tokens.
+LAST_SPACE = LINE_END
+# Characters of these kinds form runs, which are tokens. From FIRST_RUN_NUMBER on they are numbers.
+FIRST_RUN, FIRST_RUN_NUMBER, LAST_RUN = UPPER, DIGIT, NUMBER
+_KIND_PATTERNS = {
+    LINE_END: r"[\n\v\f\x85\u2028\u2029]",  # a carriage return comes with a line feed
+    SPACE: plain_tokens.SPACE,
+    MARK: r"\p{M}",
+    SINGLE: "",  # depends on the granularity
+    UPPER: r"\p{Lu}",
+    LOWER: r"\p{Ll}",
+    LETTER: r"\p{L}",
+    DIGIT: r"\p{Nd}",
+    NUMBER: r"\p{N}",
+    SENTENCE_END: r"[.!?\u3002\u0964\u06D4]",
+    PUNCTUATION: r"\p{P}",
+    SYMBOL: r"\p{S}",
+}
+_CODE_POINTS = 0x110000
+_BLOCK_SIZE = 256
+
+
 class Tokens(NamedTuple):
     """The tokens of a batch of strings, flat: the tokens of the first string, then those of the
     second, and so on.
@@ -55,7 +99,7 @@ class Tokens(NamedTuple):
             int32 [tokens].
         counts: tokens of each string, int32 [strings].
         codes: code points of the tokens, int32 [characters].
-        kinds: kinds of these code points (`components.features.char_kinds`), int32 [characters].
+        kinds: kinds of these code points (`kinds_of`), int32 [characters].
         texts: code points of the strings with `BLANK_PREFIX` before each, int32, ragged [strings,
             None].
     """
@@ -135,7 +179,7 @@ def split_tokens(strings: tf.Tensor, granularity: Granularity = WORDS) -> Tokens
     texts = tf.strings.unicode_decode(tf.strings.join([BLANK_PREFIX, strings]), "UTF-8")
     codes, row_splits = texts.values, tf.cast(texts.row_splits, tf.int32)
     kinds = kinds_of(codes, granularity)  # (characters)
-    visible = kinds > char_kinds.LAST_SPACE
+    visible = kinds > LAST_SPACE
     begins_token = visible & ~_continues_token(kinds, granularity.splits_digits)
 
     first_chars = tf.cast(tf.where(begins_token)[:, 0], tf.int32)  # (tokens)
@@ -157,7 +201,7 @@ def split_tokens(strings: tf.Tensor, granularity: Granularity = WORDS) -> Tokens
     visible = tf.tensor_scatter_nd_update(visible, removed_chars, false)
 
     starts = first_chars - tf.gather(row_splits, row_ids(counts)) - len(BLANK_PREFIX)
-    line_ends = tf.cumsum(tf.cast(kinds == char_kinds.LINE_END, tf.int32))
+    line_ends = tf.cumsum(tf.cast(kinds == LINE_END, tf.int32))
     line_numbers = tf.gather(line_ends, first_chars)
     before = tf.maximum(first_chars - 1, 0)
     preceding_chars = _preceding_chars(
@@ -199,16 +243,16 @@ def _continues_token(kinds: tf.Tensor, splits_digits: bool) -> tf.Tensor:
         kinds: kinds of the characters, int32 [characters].
         splits_digits: whether a run ends between a letter and a digit.
     """
-    previous = tf.concat([[char_kinds.SPACE], kinds[:-1]], 0)
+    previous = tf.concat([[SPACE], kinds[:-1]], 0)
     # A combining mark counts as its base, the last character before it that is not a mark. Every
     # string begins with BLANK, so no mark has its base in another string.
-    is_base = (kinds != char_kinds.MARK) | (previous <= char_kinds.LAST_SPACE)
+    is_base = (kinds != MARK) | (previous <= LAST_SPACE)
     base_kinds = tf.gather_nd(kinds, tf.where(is_base))
     base = tf.gather(base_kinds, tf.cumsum(tf.cast(is_base, tf.int32)) - 1)
-    in_run = (base >= char_kinds.FIRST_RUN) & (base <= char_kinds.LAST_RUN)
+    in_run = (base >= FIRST_RUN) & (base <= LAST_RUN)
     continues_run = in_run & tf.concat([[False], in_run[:-1]], 0)
     if splits_digits:
-        is_number = base >= char_kinds.FIRST_RUN_NUMBER
+        is_number = base >= FIRST_RUN_NUMBER
         continues_run &= is_number == tf.concat([[False], is_number[:-1]], 0)
     return ~is_base | continues_run
 
@@ -231,7 +275,7 @@ def _preceding_chars(
         codes_before: the code point right before the token, int32 [tokens].
         kinds_before: its kind, int32 [tokens]; None where tokens are words.
     """
-    is_word = (kinds >= char_kinds.FIRST_RUN) & (kinds <= char_kinds.SINGLE)
+    is_word = (kinds >= FIRST_RUN) & (kinds <= SINGLE)
     is_underscore = codes == ord("_")
     ids = tf.gather(
         tf.constant(_PRECEDING_CHAR_IDS), tf.minimum(codes_before, len(_PRECEDING_CHAR_IDS) - 1)
@@ -239,7 +283,7 @@ def _preceding_chars(
     ids = tf.where(is_word | is_underscore, ids, 0)
     if kinds_before is None:
         return ids
-    after_word = (kinds_before >= char_kinds.MARK) & (kinds_before <= char_kinds.SINGLE)
+    after_word = (kinds_before >= MARK) & (kinds_before <= SINGLE)
     return tf.where(is_word & after_word, INSIDE_WORD, ids)
 
 
@@ -289,15 +333,6 @@ def follows_directly(
     )
 
 
-def kinds_of(codes: tf.Tensor, granularity: Granularity = WORDS) -> tf.Tensor:
-    """Looks up the kind of each code point (`components.features.char_kinds`), int32 of the same
-    shape.
-    """
-    blocks, kinds = (tf.constant(part) for part in char_kinds.kind_table(granularity))
-    size = char_kinds.BLOCK_SIZE
-    return tf.gather(kinds, tf.gather(blocks, codes // size) * size + codes % size)
-
-
 def normalize(tokens: tf.Tensor) -> tf.Tensor:
     """Normalizes tokens of any shape for the vocabulary: lower case, every decimal digit a 0."""
     return tf.strings.regex_replace(tf.strings.lower(tokens, "utf-8"), r"\p{Nd}", "0")
@@ -306,32 +341,27 @@ def normalize(tokens: tf.Tensor) -> tf.Tensor:
 def shapes(tokens: Tokens) -> tf.Tensor:
     """Returns the id of each token's word shape, int64 in [0, SHAPE_COUNT), [tokens]."""
     lengths = tokens.lengths
-    one_hot = tf.one_hot(tokens.kinds, char_kinds.KIND_COUNT, dtype=tf.int32)
+    one_hot = tf.one_hot(tokens.kinds, KIND_COUNT, dtype=tf.int32)
     counts = tf.math.segment_sum(one_hot, row_ids(lengths))  # (tokens, kinds)
     first = tf.gather(tokens.kinds, tf.cumsum(lengths, exclusive=True))
-    mark, upper, lower, digit = (
-        counts[:, kind]
-        for kind in (char_kinds.MARK, char_kinds.UPPER, char_kinds.LOWER, char_kinds.DIGIT)
-    )
-    caseless = counts[:, char_kinds.LETTER] + counts[:, char_kinds.SINGLE]
+    mark, upper, lower, digit = (counts[:, kind] for kind in (MARK, UPPER, LOWER, DIGIT))
+    caseless = counts[:, LETTER] + counts[:, SINGLE]
     only_cased = upper + lower + mark == lengths
     only_letters = upper + lower + caseless + mark == lengths
     conditions = [
         digit == lengths,  # 2024
         (upper == 1) & (upper + mark == lengths),  # A
-        (first == char_kinds.UPPER) & (upper == 1) & only_cased,  # Anna
+        (first == UPPER) & (upper == 1) & only_cased,  # Anna
         (upper > 0) & (upper + mark == lengths),  # NATO
         (lower > 0) & (lower + mark == lengths),  # anna
-        (first == char_kinds.LOWER) & (upper > 0) & only_letters,  # iPhone
-        (first == char_kinds.UPPER) & only_letters,  # McKay
+        (first == LOWER) & (upper > 0) & only_letters,  # iPhone
+        (first == UPPER) & only_letters,  # McKay
         (mark < lengths) & only_letters,  # a script without case
-        (first == char_kinds.UPPER)
-        | (first == char_kinds.LOWER)
-        | (first == char_kinds.LETTER),  # B2, covid19
-        (first == char_kinds.DIGIT) | (first == char_kinds.NUMBER),  # 5mg, 21st
-        first == char_kinds.SENTENCE_END,
-        first == char_kinds.PUNCTUATION,
-        first == char_kinds.SYMBOL,  # emoji too
+        (first == UPPER) | (first == LOWER) | (first == LETTER),  # B2, covid19
+        (first == DIGIT) | (first == NUMBER),  # 5mg, 21st
+        first == SENTENCE_END,
+        first == PUNCTUATION,
+        first == SYMBOL,  # emoji too
     ]
     matches = tf.stack([*conditions, tf.ones_like(conditions[0])], axis=1)
     return (tf.argmax(tf.cast(matches, tf.int8), axis=1) + 1) % SHAPE_COUNT
@@ -368,6 +398,42 @@ def characters(tokens: Tokens, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
     tail_start = tf.gather(tokens.lengths - (longest - half), row_ids(tokens.lengths))
     kept = tf.where((index < half) | (index >= tail_start))
     return tf.gather_nd(tokens.codes, kept), tf.minimum(tokens.lengths, longest)
+
+
+# --- The kind of each code point ---
+
+
+def kinds_of(codes: tf.Tensor, granularity: Granularity = WORDS) -> tf.Tensor:
+    """Looks up the kind of each code point, int32 of the same shape. Word shapes depend on nothing
+    else, and tokens only on whether they are split between letters and digits.
+    """
+    blocks, kinds = (tf.constant(part) for part in _kind_table(granularity))
+    return tf.gather(
+        kinds, tf.gather(blocks, codes // _BLOCK_SIZE) * _BLOCK_SIZE + codes % _BLOCK_SIZE
+    )
+
+
+@functools.cache
+def _kind_table(granularity: Granularity) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the table over all code points, in which the letters and digits that are single tokens
+    have the kind SINGLE.
+
+    Most blocks of code points are equal to others, so that the table has two levels: for each block
+    the index of a distinct block, int32 [code points / _BLOCK_SIZE], and the kinds of the distinct
+    blocks, one block after the other, int32.
+    """
+    patterns = {**_KIND_PATTERNS, SINGLE: plain_tokens.single_pattern(granularity)}
+    all_chars = np.arange(_CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    kinds = np.full(_CODE_POINTS, OTHER, np.int32)
+    for kind, pattern in reversed(patterns.items()):  # the first pattern that fits wins
+        for match in regex.finditer(f"(?:{pattern})+", all_chars):
+            kinds[match.start() : match.end()] = kind
+    distinct: dict[bytes, int] = {}
+    blocks = [
+        distinct.setdefault(block.tobytes(), len(distinct))
+        for block in kinds.reshape(-1, _BLOCK_SIZE)
+    ]
+    return np.array(blocks, np.int32), np.frombuffer(b"".join(distinct), np.int32)
 
 
 # --- Flat values of several rows, one row after the other ---

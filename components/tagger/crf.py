@@ -149,26 +149,29 @@ def log_sums(emissions: tf.Tensor, packing: Packing, chain: Chain) -> LogSums:
     second is the first with transposed transitions.
     """
     tag_count = chain.start.shape[0]
-    directions = packing.forward, packing.backward
-    weights = tf.exp(tf.stack([chain.transitions, tf.transpose(chain.transitions)]))
+    weights = tf.exp(chain.transitions)
+    # Both directions in the blocks of one matrix: a product a step is faster than one for each.
+    weights = tf.concat(
+        [
+            tf.pad(weights, [[0, 0], [0, tag_count]]),
+            tf.pad(tf.transpose(weights), [[0, 0], [tag_count, 0]]),
+        ],
+        0,
+    )
 
     def step(state, inputs, constants):
-        logs = state[0] + inputs[0]  # (active, 2 * tags)
-        by_direction = tf.reshape(logs, [-1, 2, tag_count])
-        highest = tf.reduce_max(by_direction, 2, keepdims=True)
-        sums = tf.einsum("adf,dft->adt", tf.exp(by_direction - highest), constants[0])
-        logs_to = tf.math.log(tf.maximum(sums, _TINY)) + highest
-        return (tf.reshape(logs_to, [-1, 2 * tag_count]),), (logs,)
+        logs = state[0] + inputs[0]  # (active, 2, tags)
+        highest = tf.reduce_max(logs, 2, keepdims=True)
+        sums = tf.reshape(tf.exp(logs - highest), [-1, 2 * tag_count]) @ constants[0]
+        logs_to = tf.math.log(tf.maximum(tf.reshape(sums, [-1, 2, tag_count]), _TINY)) + highest
+        return (logs_to,), (logs,)
 
+    directions = packing.forward, packing.backward
     packed = [tf.gather(emissions, tf.math.invert_permutation(order)) for order in directions]
-    first = tf.tile(tf.concat([chain.start, chain.end], 0)[None], [packing.active[0], 1])
-    specs = [tf.TensorSpec([None, 2 * tag_count])]
-    (logs,) = packed_scan(
-        step, packing.active, (first,), (tf.concat(packed, 1),), specs, (weights,)
-    )
-    forward, backward = (
-        tf.gather(part, order) for part, order in zip(tf.split(logs, 2, axis=1), directions)
-    )
+    first = tf.tile(tf.stack([chain.start, chain.end])[None], [packing.active[0], 1, 1])
+    specs = [tf.TensorSpec([None, 2, tag_count])]
+    (logs,) = packed_scan(step, packing.active, (first,), (tf.stack(packed, 1),), specs, (weights,))
+    forward, backward = (tf.gather(logs[:, n], order) for n, order in enumerate(directions))
     backward -= emissions
     total = tf.reduce_logsumexp(tf.gather(forward, _last_tokens(packing)) + chain.end, 1)
     return LogSums(forward, backward, tf.where(packing.lengths > 0, total, 0.0))

@@ -274,8 +274,9 @@ def packed_scan(
         step: takes the state, the inputs of a step, each [active sentences, ...], and the
             constants. Returns the next state and the outputs of the step.
         active: sentences at each step, as in `Packing`.
-        state: the first state, each [sentences, width]. Sentences that have ended are cut off. In
-            reverse, sentences that begin get zeros, and the first state has no rows.
+        state: the first state, each [sentences, ...], all of the same rank. Sentences that have
+            ended are cut off. In reverse, sentences that begin get zeros, and the first state has
+            no rows.
         inputs: packed, each [tokens, ...].
         output_specs: of the outputs of a step.
         constants: tensors that each step reads.
@@ -286,16 +287,16 @@ def packed_scan(
     """
     # Steps without tokens complete the last iteration.
     active = tf.pad(active, [[0, -tf.size(active) % _UNROLL]])
-    steps = tf.size(active)
+    steps, rank = tf.size(active), len(state[0].shape)
     # How the state's rows change before each step. Computed here, as each operation in the loop
     # counts.
     if reverse:
         entering = active - tf.concat([active[1:], [0]], 0)
-        resizing = tf.pad(
-            entering[:, None, None], [[0, 0], [0, 1], [1, 0]]
-        )  # paddings (steps, 2, 2)
+        # paddings (steps, rank, 2)
+        resizing = tf.pad(entering[:, None, None], [[0, 0], [0, rank - 1], [1, 0]])
     else:
-        resizing = tf.pad(active[:, None], [[0, 0], [0, 1]], constant_values=-1)  # sizes (steps, 2)
+        # sizes (steps, rank), -1 for all
+        resizing = tf.pad(active[:, None], [[0, 0], [0, rank - 1]], constant_values=-1)
     input_lists = tuple(
         tf.raw_ops.TensorListSplit(
             tensor=packed, element_shape=_any_rows(packed), lengths=tf.cast(active, tf.int64)
@@ -310,8 +311,9 @@ def packed_scan(
     )
 
     def resize(part: tf.Tensor, how: tf.Tensor) -> tf.Tensor:
-        resized = tf.pad(part, how) if reverse else tf.slice(part, [0, 0], how)
-        return tf.ensure_shape(resized, [None, part.shape[1]])
+        resized = tf.pad(part, how) if reverse else tf.slice(part, [0] * rank, how)
+        resized.set_shape([None, *part.shape[1:]])
+        return resized
 
     def iteration(t, state, output_lists, input_lists, resizing, constants):
         for _ in range(_UNROLL):
@@ -342,7 +344,7 @@ def packed_scan(
         (steps - 1 if reverse else tf.constant(0), state, output_lists),
         (
             tf.TensorSpec([], tf.int32),
-            tuple(tf.TensorSpec([None, part.shape[1]], part.dtype) for part in state),
+            tuple(tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in state),
             tuple(tf.TensorSpec([], tf.variant) for _ in output_specs),
         ),
         (input_lists, resizing, tuple(constants)),

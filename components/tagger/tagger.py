@@ -14,6 +14,7 @@ from components.tagger.batch import (
     PACKING_SPEC,
     UNIQUE_TOKENS_SPEC,
     Packing,
+    PretrainedOnlyWords,
     Sentences,
     UniqueTokens,
     pack,
@@ -34,30 +35,6 @@ class Decoded(NamedTuple):
 
     tags: tf.Tensor
     scores: tf.Tensor
-
-
-class PretrainedOnlyWords(tf.Module):
-    """Ids of words that have a pretrained vector and are not in train. The table is saved with the
-    model.
-    """
-
-    def __init__(self, words: tuple[str, ...], vocabulary_size: int):
-        super().__init__(name="pretrained_only_words")
-        self._unknown = vocabulary_size
-        ids = tf.range(len(words), dtype=tf.int64) + vocabulary_size + 1
-        self._table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(tf.constant(words), ids), vocabulary_size
-        )
-
-    def replace_unknown(self, words: tf.Tensor, surfaces: tf.Tensor) -> tf.Tensor:
-        """Replaces the id of the unknown word where the token has an id here.
-
-        Args:
-            words: word ids, int64 [tokens].
-            surfaces: the tokens, string [tokens].
-        """
-        found = self._table.lookup(text_ops.normalize(surfaces))
-        return tf.where(words == self._unknown, found, words)
 
 
 def scale_odds(probabilities: _Odds, factor: _Odds) -> _Odds:

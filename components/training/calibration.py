@@ -1,6 +1,10 @@
-"""Calibration: fits the outside bias, the temperature and the entities' odds factors on dev."""
+"""What is computed on dev: entity scores, and the calibration, which fits the outside bias, the
+temperature and the entities' odds factors.
 
-from collections.abc import Callable, Iterator
+Entities count as in the Evaluator: over corpus tokens, each with the tag of its first model token.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,11 +12,10 @@ import tensorflow as tf
 from scipy.optimize import minimize_scalar
 
 from components.evaluation.reliability import expected_error
-from components.ner import scores
+from components.ner import scores, tags
 from components.ner.sentence import Span
-from components.tagger.batch import Packing, pack, unique_tokens_of_sentences
+from components.tagger.batch import IGNORE_INDEX, Packing, pack, unique_tokens_of_sentences
 from components.tagger.tagger import Tagger, scale_odds
-from components.training.dataset import IGNORE_INDEX, corpus_spans
 
 _OUTSIDE_BIASES = np.arange(-0.5, 2.01, 0.25)
 _MINIMUM_GAIN = 0.005  # F1 on dev: the best of many values is a little better by chance
@@ -59,8 +62,8 @@ def compute_emissions(tagger: Tagger, dev: tf.data.Dataset) -> list[DevBatch]:
     """Runs a tagger over dev.
 
     Args:
-        tagger: the fitted tagger.
-        dev: batches with corpus tags (`components.training.dataset`).
+        tagger: the tagger.
+        dev: batches with corpus tags (`load_batches`).
     """
     batches = []
     for sentences, gold in dev:
@@ -69,6 +72,13 @@ def compute_emissions(tagger: Tagger, dev: tf.data.Dataset) -> list[DevBatch]:
         rows = zip(gold.numpy(), sentences.lengths.numpy())
         batches.append(DevBatch(emissions, packing, [row[:length] for row, length in rows]))
     return batches
+
+
+def score(tagger: Tagger, batches: list[DevBatch], outside_bias: float) -> scores.PRF:
+    """Scores the entities that a tagger finds with an outside bias."""
+    sentences = _gold_and_predicted(tagger, batches, _decode(tagger, batches, outside_bias))
+    pairs = ((gold, predicted) for gold, predicted, _ in sentences)
+    return sum(scores.score_all(pairs).values(), scores.PRF())
 
 
 def calibrate(tagger: Tagger, batches: list[DevBatch]) -> Calibration:
@@ -83,11 +93,7 @@ def calibrate(tagger: Tagger, batches: list[DevBatch]) -> Calibration:
         tagger: the fitted tagger.
         batches: dev, as `compute_emissions` gives it.
     """
-    by_bias = {}
-    for bias in _OUTSIDE_BIASES.tolist():
-        sentences = _gold_and_predicted(tagger, batches, _decode(tagger, batches, bias))
-        pairs = ((gold, predicted) for gold, predicted, _ in sentences)
-        by_bias[bias] = sum(scores.score_all(pairs).values(), scores.PRF())
+    by_bias = {bias: score(tagger, batches, bias) for bias in _OUTSIDE_BIASES.tolist()}
     bias = max(by_bias, key=lambda value: by_bias[value].f1)
     if by_bias[bias].f1 < by_bias[0.0].f1 + _MINIMUM_GAIN:
         bias = 0.0
@@ -160,6 +166,20 @@ def _gold_and_predicted(
                 corpus_spans(path, gold, tagger.labels),
                 path,
             )
+
+
+def corpus_spans(tag_ids: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> tuple[Span, ...]:
+    """Returns the entities over corpus tokens: a corpus token has the tag of its first model token.
+
+    >>> corpus_spans(np.array([1, 2, 0]), np.array([1, -1, 0]), ("O", "B-PER", "I-PER"))
+    (Span(start=0, end=1, type='PER'),)
+
+    Args:
+        tag_ids: of the model tokens of a sentence, int [tokens].
+        gold: `IGNORE_INDEX` where a model token does not begin a corpus token, int [tokens].
+        labels: the tags by id.
+    """
+    return tags.spans_of([labels[tag_id] for tag_id in tag_ids[gold != IGNORE_INDEX]], "IOB2")
 
 
 def _found_entities(

@@ -8,20 +8,16 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from components import atomic_io, progress
-from components.ner import scores
-from components.ner.sentence import Span
-from components.tagger.batch import pack, unique_tokens_of_sentences
 from components.tagger.tagger import Tagger
-from components.training.dataset import corpus_spans
+from components.training import calibration
 
 # Keys that `DevScores` adds to an epoch's logs.
 F1, PRECISION, RECALL = "val_f1", "val_precision", "val_recall"
@@ -32,25 +28,15 @@ class DevScores(keras.callbacks.Callback):
     """Adds entity scores on dev, and the seconds of the training steps, to the logs of each epoch,
     and reports them.
 
-    Entities count as in the Evaluator: over corpus tokens, each with the tag of its first model
-    token.
-    """
-
-    def __init__(
-        self,
-        dev: tf.data.Dataset,
-        labels: tuple[str, ...],
-        report: progress.Listener,
-        epochs: int,
-    ):
-        """Args:
-        dev: batches with corpus tags (`components.training.dataset`).
-        labels: the tags by id.
+    Args:
+        dev: batches with corpus tags (`load_batches`).
         report: takes the event of an epoch.
         epochs: the most epochs that there may be.
-        """
+    """
+
+    def __init__(self, dev: tf.data.Dataset, report: progress.Listener, epochs: int):
         super().__init__()
-        self._dev, self._labels, self._report, self._epochs = dev, labels, report, epochs
+        self._dev, self._report, self._epochs = dev, report, epochs
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -58,7 +44,9 @@ class DevScores(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs[SECONDS] = time.monotonic() - self._started
-        dev = sum(scores.score_all(self._gold_and_predicted()).values(), scores.PRF())
+        tagger = self.model.tagger
+        batches = calibration.compute_emissions(tagger, self._dev)
+        dev = calibration.score(tagger, batches, float(tagger.outside_bias))
         logs[F1], logs[PRECISION], logs[RECALL] = dev.f1, dev.precision, dev.recall
         self._report(
             progress.EpochEnded(
@@ -71,22 +59,6 @@ class DevScores(keras.callbacks.Callback):
                 recall=dev.recall,
             )
         )
-
-    def _gold_and_predicted(self) -> Iterator[tuple[tuple[Span, ...], tuple[Span, ...]]]:
-        tagger = self.model.tagger
-        outside_bias = tf.convert_to_tensor(tagger.outside_bias)
-        for sentences, tag_ids in self._dev:
-            packing = pack(sentences.lengths)
-            emissions = tagger.emissions(unique_tokens_of_sentences(sentences), packing)
-            lengths = sentences.lengths.numpy()
-            best_tags = tagger.best_tags(emissions, packing, outside_bias).numpy()
-            paths = np.split(best_tags, np.cumsum(lengths))
-            for length, row, path in zip(lengths, tag_ids.numpy(), paths):
-                gold = row[:length]
-                yield (
-                    corpus_spans(gold, gold, self._labels),
-                    corpus_spans(path, gold, self._labels),
-                )
 
 
 class BestWeights(keras.callbacks.Callback):

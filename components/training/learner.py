@@ -186,7 +186,7 @@ def sampled_softmax_loss(
     false = tf.matmul(inputs, tf.gather(weights, negatives), transpose_b=True)  # (rows, samples)
     false += tf.gather(biases, negatives) - tf.math.log(negative_counts)
     # A target that was sampled is not a negative.
-    false = tf.where(targets[:, None] == negatives, -1e9, false)
+    false -= 1e9 * tf.cast(targets[:, None] == negatives, tf.float32)
     return tf.nn.softplus(tf.reduce_logsumexp(false, 1) - true)
 
 
@@ -219,15 +219,7 @@ class SparseAdam(keras.optimizers.Adam):
         gradients dense.
         """
         summed = [_sum_duplicate_rows(gradient) for gradient in grads]
-        values, _ = tf.clip_by_global_norm(
-            [getattr(gradient, "values", gradient) for gradient in summed], self._gradient_norm
-        )
-        clipped = [
-            tf.IndexedSlices(value, gradient.indices, gradient.dense_shape)
-            if isinstance(gradient, tf.IndexedSlices)
-            else value
-            for gradient, value in zip(summed, values)
-        ]
+        clipped, _ = tf.clip_by_global_norm(summed, self._gradient_norm)
         super().apply(clipped, trainable_variables)
 
     def update_step(

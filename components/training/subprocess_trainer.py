@@ -2,9 +2,10 @@
 
 TensorFlow must know its devices and its cluster before anything else, and a run has used it long
 before it trains. So the chief of a distributed training is a subprocess of the run (`fit_tagger`),
-and on other machines `tfx-ner worker` calls `follow_chief`. The subprocess, this module's `main`,
-takes the job from its standard input and writes events to its standard output, as lines of JSON
-with `kind` and `facts`.
+and on other machines `tfx-ner worker` calls `follow_chief`; `parse_tf_config` says which machines
+train together. The subprocess, this module's `main`, takes the job from its standard input and
+writes events to its standard output, as lines of JSON with `kind` and `facts`. What the processes
+compute is in `components.training.distributed`.
 """
 
 import json
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +23,81 @@ from components import progress
 from components.errors import UserError
 from components.settings import Model, Training
 from components.stdio import take_stdout
-from components.training import cluster
 
 if TYPE_CHECKING:
     from components.training.distributed import DistributedContext
-    from components.training.fit import TrainingJob
+    from components.training.run import TrainingJob
 
 _REFUSED, _FAILED = "refused", "failed"  # keys of the last line of a training that fails
+
+
+# --- The machines that train together ---
+
+TF_CONFIG = "TF_CONFIG"  # TensorFlow's environment variable
+_EXPECTED_TF_CONFIG = (
+    'expected {"cluster": {"worker": ["one.example:2222", "two.example:2222"]},'
+    ' "task": {"type": "worker", "index": 0}}, with the same cluster on every machine'
+)
+
+
+@dataclass(frozen=True)
+class ClusterTask:
+    """This process among those that train together.
+
+    Attributes:
+        rank: its index; 0 is the chief.
+        size: the number of processes.
+        chief: the chief's address, host:port.
+    """
+
+    rank: int
+    size: int
+    chief: str
+
+    @property
+    def host(self) -> str:
+        """The chief's host."""
+        return self.chief.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The chief's port."""
+        return int(self.chief.rpartition(":")[2])
+
+
+def parse_tf_config(text: str | None) -> ClusterTask:
+    """Parses the content of TF_CONFIG. Without a chief in the cluster, the first worker is the
+    chief.
+
+    Raises:
+        UserError: it is missing or malformed.
+    """
+    if not text:
+        raise UserError(
+            f"{TF_CONFIG} is not set, and names the machines that train together; {_EXPECTED_TF_CONFIG}"
+        )
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
+        addresses = [*cluster.get("chief", ()), *cluster.get("worker", ())]
+        same_type, index = cluster[task["type"]], int(task["index"])
+        if set(cluster) - {"chief", "worker"} or not 0 <= index < len(same_type):
+            raise ValueError
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            if not host or not 0 < int(port) < 65536:
+                raise ValueError
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UserError(f"{TF_CONFIG}: found {text}; {_EXPECTED_TF_CONFIG}") from None
+    chiefs = len(cluster.get("chief", ())) if task["type"] == "worker" else 0
+    return ClusterTask(chiefs + index, len(addresses), addresses[0])
 
 
 # --- The run's side ---
 
 
 def fit_tagger(job: "TrainingJob", report: progress.Listener) -> None:
-    """Fits as `components.training.fit.fit_tagger` does; the result is the best weights in the
+    """Fits as `components.training.run.fit_tagger` does; the result is the best weights in the
     job's checkpoints.
 
     Args:
@@ -133,18 +196,18 @@ def _lead(job: str) -> None:
     if training.distribute == "mirrored":
         context = distributed.mirrored(training.replicas)
     else:
-        task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
+        task = parse_tf_config(os.environ.get(TF_CONFIG))
         progress.emit(progress.WaitingForWorkers(task.size - 1))
         context = distributed.multi_worker(task.rank)
     progress.emit(progress.ReplicasReady(context.strategy.num_replicas_in_sync))
     _fit_together(context.broadcast_text(job), context, progress.emit)
 
 
-def follow_chief(task: cluster.ClusterTask, report: progress.Listener) -> None:
+def follow_chief(task: ClusterTask, report: progress.Listener) -> None:
     """Trains along with the chief. Afterwards the process cannot use TensorFlow for anything else.
 
     Args:
-        task: this process in the cluster.
+        task: this process in the
         report: takes the event of each epoch.
 
     Raises:
@@ -161,7 +224,7 @@ def _fit_together(job: str, context: "DistributedContext", report: progress.List
     import tensorflow as tf
     import tensorflow_transform as tft
 
-    from components.training.fit import TrainingInputs, TrainingJob, fit_tagger
+    from components.training.run import TrainingInputs, TrainingJob, fit_tagger
 
     values = json.loads(job)
     inputs = values["inputs"]

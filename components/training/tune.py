@@ -13,8 +13,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from components import progress
 from components.settings import Model, Training
-from components.training.fit import TrainingInputs, TrainingJob
-from components.training.run import fit
+from components.training.run import TrainingInputs, TrainingJob, fit
 
 _F1 = "f1"
 # The values to try, by setting.

@@ -9,7 +9,12 @@ from rich.console import Console
 
 from components import tf_runtime
 from components.errors import UserError
-from components.training import cluster
+from components.training.subprocess_trainer import (
+    TF_CONFIG,
+    ClusterTask,
+    follow_chief,
+    parse_tf_config,
+)
 from pipeline.commands import options
 
 _POLL_SECONDS = 1.0
@@ -31,10 +36,10 @@ def worker(limit: int | None) -> None:
     tfx-ner, the workdir under the same path on a shared disk, and TensorFlow's TF_CONFIG in the
     environment. The command ends with the training; the chief has the model.
     """
-    task = cluster.parse_tf_config(os.environ.get(cluster.VARIABLE))
+    task = parse_tf_config(os.environ.get(TF_CONFIG))
     if task.rank == 0:
         raise UserError(
-            f"{cluster.VARIABLE} says that this is the chief; expected another task,"
+            f"{TF_CONFIG} says that this is the chief; expected another task,"
             " and `tfx-ner run --set training.distribute=multi-worker` on the chief"
         )
     screen = Console(highlight=False)
@@ -43,8 +48,6 @@ def worker(limit: int | None) -> None:
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tf_runtime.limit_threads()
-    from components.training.subprocess_trainer import follow_chief
-
     follow_chief(
         task,
         lambda event: screen.print(
@@ -55,7 +58,7 @@ def worker(limit: int | None) -> None:
     os._exit(0)  # at its exit TensorFlow waits for machines that have ended
 
 
-def _wait_for_chief(task: cluster.ClusterTask, limit: int | None) -> None:
+def _wait_for_chief(task: ClusterTask, limit: int | None) -> None:
     """Waits until the chief listens. Raises UserError after `limit` seconds, if given."""
     began = time.monotonic()
     while True:

@@ -23,8 +23,7 @@ from components.features import preprocessing
 from components.features.preprocessing import TransformGraph
 from components.ner.tags import label_map
 from components.settings import Model, Training, Vocabulary
-from components.training.fit import TrainingInputs, TrainingJob
-from components.training.run import fit
+from components.training.run import TrainingInputs, TrainingJob, fit
 from components.validation import curated_schema
 
 ROOT = Path(__file__).resolve().parents[2]

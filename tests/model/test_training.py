@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 from components.evaluation.reliability import expected_error
 from components.ner.tags import label_map, spans_of
 from components.tagger import crf
-from components.tagger.batch import Sentences, pack, unique_tokens_of_sentences
+from components.tagger.batch import (
+    IGNORE_INDEX,
+    Sentences,
+    load_batches,
+    pack,
+    unique_tokens_of_sentences,
+)
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
-from components.training import calibration, dataset, fit
+from components.training import calibration, run
 from components.training.callbacks import BestWeights
 from tests.model.conftest import SMALL, make_tagger
 from tests.model.test_output_init import counted
@@ -72,7 +78,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("seed", [None, 7])
 def test_every_sentence_is_read_once_and_padded_on_the_right(files, seed):
     seen = {}
-    for batch, tags in dataset.load_batches(files, SPEC, 2, seed):
+    for batch, tags in load_batches(files, SPEC, 2, seed):
         for row, length in enumerate(batch.lengths.numpy()):
             seen[int(batch.words[row, 0])] = int(length)
             assert set(batch.words[row, :length].numpy()) == {int(batch.words[row, 0])}
@@ -85,17 +91,17 @@ def test_the_same_seed_gives_the_same_batches_and_each_epoch_others(files):
     def epoch(data):
         return [batch.words[:, 0].numpy().tolist() for batch, _ in data]
 
-    one, other = dataset.load_batches(files, SPEC, 2, 7), dataset.load_batches(files, SPEC, 2, 7)
+    one, other = load_batches(files, SPEC, 2, 7), load_batches(files, SPEC, 2, 7)
     first, second = epoch(one), epoch(one)
     assert [first, second] == [epoch(other), epoch(other)] and first != second
 
 
 def test_corpus_tags_are_those_of_first_model_tokens(files):
     """Every third token of the files starts a corpus token."""
-    for batch, tags in dataset.load_batches(files, SPEC, 2, None, corpus_tags=True):
+    for batch, tags in load_batches(files, SPEC, 2, None, corpus_tags=True):
         for row, length in zip(tags.numpy(), batch.lengths.numpy()):
             assert row[:length].tolist() == [
-                1 if index % 3 == 0 else dataset.IGNORE_INDEX for index in range(length)
+                1 if index % 3 == 0 else IGNORE_INDEX for index in range(length)
             ]
 
 
@@ -108,19 +114,19 @@ def test_entities_are_counted_over_corpus_tokens_with_any_number_of_model_tokens
     labels = ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
     first = [tag for tag, _ in tokens]
     gold = np.array(
-        [number for tag, parts in tokens for number in [tag] + [dataset.IGNORE_INDEX] * (parts - 1)]
+        [number for tag, parts in tokens for number in [tag] + [IGNORE_INDEX] * (parts - 1)]
     )
-    anything = np.where(gold == dataset.IGNORE_INDEX, 3, gold)
+    anything = np.where(gold == IGNORE_INDEX, 3, gold)
     expected = spans_of([labels[tag] for tag in first], "IOB2")
     assert (
-        dataset.corpus_spans(gold, gold, labels)
-        == dataset.corpus_spans(anything, gold, labels)
+        calibration.corpus_spans(gold, gold, labels)
+        == calibration.corpus_spans(anything, gold, labels)
         == expected
     )
 
 
 def test_emissions_do_not_depend_on_padding_or_the_rest_of_the_batch(tagger, files):
-    batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
+    batch, _ = next(iter(load_batches(files, SPEC, 2, None)))
     lengths = batch.lengths.numpy()
     assert len(lengths) > 1
     for row, together in enumerate(np.split(tagger(batch).numpy(), np.cumsum(lengths)[:-1])):
@@ -137,17 +143,15 @@ def test_emissions_do_not_depend_on_padding_or_the_rest_of_the_batch(tagger, fil
 def test_words_are_dropped_at_the_rate_of_the_settings(files, chance):
     tagger = make_tagger(SMALL.model_copy(update={"dropout": 0.0, "word_dropout": chance}))
     tagger.network.set_word_counts(np.ones(tagger.sizes.words + 1, np.int64))
-    batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
+    batch, _ = next(iter(load_batches(files, SPEC, 2, None)))
     same = np.allclose(tagger(batch, training=True), tagger(batch), atol=1e-5)
     assert same == (chance == 0)
 
 
 def test_tag_transitions_are_counted_within_sentences_without_padding(files):
     tagger = make_tagger()
-    counts = fit.count_train(dataset.load_batches(files, SPEC, 4, shuffle_seed=1), tagger)
-    sentences = [
-        tags.numpy() for _, tags in dataset.load_batches(files, SPEC, 1, shuffle_seed=None)
-    ]
+    counts = run.count_train(load_batches(files, SPEC, 4, shuffle_seed=1), tagger)
+    sentences = [tags.numpy() for _, tags in load_batches(files, SPEC, 1, shuffle_seed=None)]
     assert len(sentences) > 4
     np.testing.assert_array_equal(counts.tag_bigrams, counted([tuple(row) for [row] in sentences]))
     assert counts.words.sum() == sum(row.size for row in sentences)
@@ -191,7 +195,7 @@ def test_outside_bias_predicts_entities_that_the_best_path_misses(files):
     outside_bias only.
     """
     tagger = make_tagger()
-    data = dataset.load_batches(files, SPEC, 2, None, corpus_tags=True)
+    data = load_batches(files, SPEC, 2, None, corpus_tags=True)
     gold = tagger.labels[1]
     tagger.network.emissions.set_weights(
         [np.zeros_like(weight) for weight in tagger.network.emissions.get_weights()]
@@ -245,7 +249,7 @@ def test_each_type_has_its_own_odds_and_a_rare_type_the_overall_odds():
 
 
 def test_temperature_keeps_the_best_path_and_flattens_scores(tagger, files):
-    batch, _ = next(iter(dataset.load_batches(files, SPEC, 2, None)))
+    batch, _ = next(iter(load_batches(files, SPEC, 2, None)))
     emissions = tagger(batch)
     packing = pack(batch.lengths)
     tags = crf.viterbi(emissions, packing, tagger.chain)

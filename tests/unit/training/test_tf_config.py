@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.errors import UserError
-from components.training.cluster import ClusterTask, parse_tf_config
+from components.training.subprocess_trainer import ClusterTask, parse_tf_config
 
 GOOD = {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": {"type": "worker", "index": 1}}
 
