@@ -225,6 +225,7 @@ VARIANTS: dict[str, list[tuple[Any, str, Any]]] = {
     ],
     "one step in a loop's iteration": [(recurrence, "_UNROLL", 1)],
     "Keras's Adam": [(sys.modules[__name__], "SparseAdam", _keras_adam)],
+    "Keras's dropout": [(network, "Dropout", keras.layers.Dropout)],
     "TensorFlow's sampled softmax": [
         (learner, "sampled_softmax_loss", _tensorflow_sampled_softmax)
     ],

@@ -31,27 +31,14 @@ class Chain(NamedTuple):
     end: tf.Tensor
 
 
-def legal_transitions(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Says which IOB2 tags are legal where: `I-X` follows only `B-X` and `I-X`, and never comes
-    first.
-
-    Args:
-        labels: the tags by id.
-
-    Returns:
-        Which tag may follow which, bool [tags, tags] (from, to), and which may come first, bool
-        [tags].
+def mask_illegal(chain: Chain, labels: tuple[str, ...]) -> Chain:
+    """Returns the chain with illegal transitions at `ILLEGAL`: `I-X` follows only `B-X` and `I-X`,
+    and never comes first. `labels` are the tags by id.
     """
     may_follow = np.array(
         [[not to.startswith("I-") or tag[1:] == to[1:] for to in labels] for tag in labels]
     )
     may_start = np.array([not tag.startswith("I-") for tag in labels])
-    return may_follow, may_start
-
-
-def mask_illegal(chain: Chain, labels: tuple[str, ...]) -> Chain:
-    """Returns the chain with illegal transitions at `ILLEGAL`; `labels` are the tags by id."""
-    may_follow, may_start = legal_transitions(labels)
     return Chain(
         tf.where(may_follow, chain.transitions, ILLEGAL),
         tf.where(may_start, chain.start, ILLEGAL),
@@ -252,12 +239,15 @@ def entity_scores(
         The probability at the first token of each entity, 0 at all other tokens, float32 [tokens].
     """
     sums = log_sums(emissions, packing, chain)
-    is_begin, is_inside, continuation = _entity_tables(labels)
+    is_begin = tf.constant([tag.startswith("B-") for tag in labels])
+    is_inside = tf.constant([tag.startswith("I-") for tag in labels])
+    # The tag that continues the entity of each tag, -1 where there is none.
+    continuation = [labels.index("I-" + tag[2:]) if tag != "O" else -1 for tag in labels]
     is_last = packing.is_last
-    goes_on = tf.gather(tf.constant(is_inside), tags)
+    goes_on = tf.gather(is_inside, tags)
     ends = is_last | ~tf.concat([goes_on[1:], [False]], 0)
     # In a legal path the k-th beginning belongs to the k-th end.
-    first = tf.where(tf.gather(tf.constant(is_begin), tags))[:, 0]  # (entities)
+    first = tf.where(tf.gather(is_begin, tags))[:, 0]  # (entities)
     last = tf.where((tags > 0) & ends)[:, 0]
     last_tag = tf.gather(tags, last)
 
@@ -281,18 +271,6 @@ def entity_scores(
     total = tf.gather(sums.total, tf.gather(packing.sentence_ids, first))
     scores = tf.exp(tf.minimum(reach + through + leave - total, 0.0))
     return tf.scatter_nd(first[:, None], scores, tf.shape(tags, tf.int64))
-
-
-def _entity_tables(labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each tag: whether it begins an entity, whether it continues one, and the tag that
-    continues its entity (-1: none).
-    """
-    is_begin = np.array([tag.startswith("B-") for tag in labels])
-    is_inside = np.array([tag.startswith("I-") for tag in labels])
-    continuation = np.array(
-        [labels.index("I-" + tag[2:]) if tag != "O" else -1 for tag in labels], np.int32
-    )
-    return is_begin, is_inside, continuation
 
 
 def _tag_marginals(sums: LogSums, packing: Packing) -> tf.Tensor:

@@ -102,7 +102,9 @@ class Tagger(keras.Model):
         # Each is traced once, for dev's scores, calibration and export.
         matrix, ids = tf.TensorSpec([None, tags]), tf.TensorSpec([None], tf.int32)
         scalar, by_tag = tf.TensorSpec([]), tf.TensorSpec([tags])
-        self.emissions = _traced(self._emissions, UNIQUE_TOKENS_SPEC, PACKING_SPEC)
+        self.emissions = _traced(
+            lambda unique, packing: self.network(unique, packing), UNIQUE_TOKENS_SPEC, PACKING_SPEC
+        )
         self.best_tags = _traced(self._best_tags, matrix, PACKING_SPEC, scalar)
         self.scores = _traced(self._scores, matrix, ids, PACKING_SPEC, scalar, by_tag)
         self.built = True
@@ -164,10 +166,6 @@ class Tagger(keras.Model):
         tags = self.best_tags(emissions, packing, tf.convert_to_tensor(self.outside_bias))
         temperature, odds = map(tf.convert_to_tensor, (self.temperature, self.odds))
         return Decoded(tags, self.scores(emissions, tags, packing, temperature, odds))
-
-    def _emissions(self, unique: UniqueTokens, packing: Packing) -> tf.Tensor:
-        """Computes emissions, float32 [tokens, tags]."""
-        return self.network(unique, packing)
 
     def _best_tags(
         self, emissions: tf.Tensor, packing: Packing, outside_bias: tf.Tensor

@@ -27,8 +27,6 @@ _CHOICES = {
     "model.character_filters": (30, 50, 100),
 }
 
-_GROUPS = {"model": Model, "training": Training}
-
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Prepares the search.
@@ -80,10 +78,11 @@ class _TaggerTuner(keras_tuner.Tuner):
 
     def run_trial(self, trial: trials.Trial, **_) -> dict[str, float]:
         chosen = trial.hyperparameters.values
-        model, training = (
-            settings(**_update_group(self._config[group], group, chosen))
-            for group, settings in _GROUPS.items()
-        )
+        groups = {name: dict(self._config[name]) for name in ("model", "training")}
+        for key, value in chosen.items():
+            group, name = key.split(".")
+            groups[group][name] = value
+        model, training = Model(**groups["model"]), Training(**groups["training"])
         with tempfile.TemporaryDirectory() as folder:
             job = TrainingJob(self._inputs, model, training, Path(folder, "checkpoints"))
             dev_scores = fit(job, report=lambda _: None).dev_scores
@@ -96,12 +95,3 @@ class _TaggerTuner(keras_tuner.Tuner):
             )
         )
         return {_F1: dev_scores[_F1]}
-
-
-def _update_group(settings: dict, group: str, chosen: dict) -> dict:
-    """Returns a group of settings with the chosen values, which have dotted keys."""
-    prefix = group + "."
-    own = {
-        key.removeprefix(prefix): value for key, value in chosen.items() if key.startswith(prefix)
-    }
-    return {**settings, **own}
