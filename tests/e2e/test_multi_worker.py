@@ -45,8 +45,9 @@ def results(scenario_result):
 
 def test_the_chief_publishes_a_model(results):
     assert results["run"].code == 0, results["run"]
-    assert "waiting for `tfx-ner worker` on 1 other machine" in results["run"].out
-    assert "each batch is shared among 2 replicas" in results["run"].out
+    events = {event["event"]: event for event in results["run"].events}
+    assert events["WaitingForWorkers"]["machines"] == 1
+    assert events["ReplicasReady"]["replicas"] == 2
     assert results["run"].epochs == [1, 2, 3] and len(results["run"].versions) == 1
     assert json.loads(results["run"].run_file("outcome.json"))["overall"]["f1"] > 0.5
 
