@@ -207,7 +207,7 @@ def follow_chief(task: ClusterTask, report: progress.Listener) -> None:
     """Trains along with the chief. Afterwards the process cannot use TensorFlow for anything else.
 
     Args:
-        task: this process in the
+        task: this process in the cluster.
         report: takes the event of each epoch.
 
     Raises:
