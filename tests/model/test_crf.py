@@ -70,19 +70,19 @@ def each_sentence(example):
 @settings(max_examples=30, deadline=None)
 @given(chains())
 def test_the_partition_is_the_sum_over_all_paths(example):
-    found = log_partition(*example).numpy()
+    partition = log_partition(*example).numpy()
     for row, _, _, scores in each_sentence(example):
         np.testing.assert_allclose(
-            found[row], np.logaddexp.reduce(list(scores.values())), rtol=1e-4, atol=1e-3
+            partition[row], np.logaddexp.reduce(list(scores.values())), rtol=1e-4, atol=1e-3
         )
 
 
 @settings(max_examples=30, deadline=None)
 @given(chains())
 def test_viterbi_finds_the_best_path(example):
-    found = viterbi(*example).numpy()
+    tags = viterbi(*example).numpy()
     for _, start, length, scores in each_sentence(example):
-        assert scores[tuple(found[start : start + length])] == pytest.approx(
+        assert scores[tuple(tags[start : start + length])] == pytest.approx(
             max(scores.values()), abs=1e-3
         )
 
@@ -91,12 +91,12 @@ def test_viterbi_finds_the_best_path(example):
 @given(chains(longest=70))
 def test_the_viterbi_score_equals_that_of_dynamic_programming_on_long_sentences(example):
     emissions, packing, chain = example
-    found = viterbi(*example).numpy()
+    tags = viterbi(*example).numpy()
     transitions, begin, end = (part.numpy().astype("d") for part in chain)
     start = 0
     for length in packing.lengths.numpy():
         of_tokens = emissions.numpy().astype("d")[start : start + length]
-        best, path = begin + of_tokens[0], found[start : start + length]
+        best, path = begin + of_tokens[0], tags[start : start + length]
         for of_token in of_tokens[1:]:
             best = (best[:, None] + transitions).max(axis=0) + of_token
         score = begin[path[0]] + end[path[-1]] + of_tokens[np.arange(length), path].sum()
@@ -108,13 +108,13 @@ def test_the_viterbi_score_equals_that_of_dynamic_programming_on_long_sentences(
 @settings(max_examples=30, deadline=None)
 @given(chains())
 def test_marginals_are_the_shares_of_paths_through_a_tag(example):
-    found = marginals(*example).numpy()
+    marginal = marginals(*example).numpy()
     for _, start, length, scores in each_sentence(example):
         total = np.logaddexp.reduce(list(scores.values()))
         for t, tag in itertools.product(range(length), range(len(LABELS))):
             through = [score for path, score in scores.items() if path[t] == tag]
             expected = np.exp(np.logaddexp.reduce(through) - total) if through else 0.0
-            assert found[start + t, tag] == pytest.approx(expected, abs=2e-4)
+            assert marginal[start + t, tag] == pytest.approx(expected, abs=2e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -122,7 +122,7 @@ def test_marginals_are_the_shares_of_paths_through_a_tag(example):
 def test_entity_scores_are_the_shares_of_paths_with_that_entity(example):
     emissions, packing, chain = example
     best = viterbi(*example)
-    found = entity_scores(emissions, best, packing, chain, LABELS).numpy()
+    entity_score = entity_scores(emissions, best, packing, chain, LABELS).numpy()
     for _, start, length, scores in each_sentence(example):
         total = np.logaddexp.reduce(list(scores.values()))
         spans = {path: tags.spans_of([LABELS[tag] for tag in path]) for path in scores}
@@ -132,9 +132,9 @@ def test_entity_scores_are_the_shares_of_paths_with_that_entity(example):
                 np.logaddexp.reduce([scores[path] for path in scores if span in spans[path]])
                 - total
             )
-            assert found[start + span.start] == pytest.approx(share, abs=2e-4)
+            assert entity_score[start + span.start] == pytest.approx(share, abs=2e-4)
             starts.add(span.start)
-        assert not [t for t in range(length) if t not in starts and found[start + t]]
+        assert not [t for t in range(length) if t not in starts and entity_score[start + t]]
 
 
 @settings(max_examples=15, deadline=None)

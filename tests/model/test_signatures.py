@@ -45,21 +45,21 @@ def recognise(model, texts):
     }
 
 
-def answers(found, row):
+def answers(outputs, row):
     """The entities of a row without scores, and the scores."""
-    count = found["count"][row]
+    count = outputs["count"][row]
     return (
-        [found[name][row, :count].tolist() for name in ("type", "start", "end", "surface")],
-        found["score"][row, :count],
+        [outputs[name][row, :count].tolist() for name in ("type", "start", "end", "surface")],
+        outputs["score"][row, :count],
     )
 
 
 def test_every_surface_is_the_text_between_start_and_end(model):
-    found = recognise(model, TEXTS)
-    assert found["count"].sum() > 5
+    outputs = recognise(model, TEXTS)
+    assert outputs["count"].sum() > 5
     for row, text in enumerate(TEXTS):
         text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-        _, starts, ends, surfaces = answers(found, row)[0]
+        _, starts, ends, surfaces = answers(outputs, row)[0]
         assert [text[start:end] for start, end in zip(starts, ends)] == [
             surface.decode() for surface in surfaces
         ]
@@ -82,15 +82,15 @@ def test_an_empty_batch_gives_an_empty_response(model):
 
 
 def test_scores_are_probabilities(model):
-    found = recognise(model, TEXTS)
-    assert ((found["score"] >= 0) & (found["score"] <= 1)).all()
+    outputs = recognise(model, TEXTS)
+    assert ((outputs["score"] >= 0) & (outputs["score"] <= 1)).all()
 
 
 def test_a_text_of_100_000_characters_is_tagged_to_its_end(model):
     text = "Ann Lee, of Rome. " * 5556
-    found = recognise(model, [text])
-    assert found["end"].max() > 99_000
-    _, starts, ends, surfaces = answers(found, 0)[0]
+    outputs = recognise(model, [text])
+    assert outputs["end"].max() > 99_000
+    _, starts, ends, surfaces = answers(outputs, 0)[0]
     assert all(
         text[start:end] == surface.decode() for start, end, surface in zip(starts, ends, surfaces)
     )
@@ -105,10 +105,10 @@ def example(tokens):
 
 def test_examples_get_a_well_formed_tag_for_each_corpus_token(model):
     sentences = [["Dr.", "Li-Wu", "", "at", "中国"], [], ["x"], ["one", "don't", "3.5%"]]
-    found = model.signatures["examples"](
+    predicted = model.signatures["examples"](
         examples=tf.constant([example(tokens) for tokens in sentences])
     )["tags"].numpy()
-    for tokens, row in zip(sentences, found):
+    for tokens, row in zip(sentences, predicted):
         cut = [tag.decode() for tag in row]
         assert (
             all(cut[: len(tokens)])
@@ -144,12 +144,12 @@ def test_the_restore_operation_of_the_graph_loads_the_weights(saved, model):
             restore.restore_op_name, {restore.filename_tensor_name: f"{saved}/variables/variables"}
         )
         signature = definition.signature_def["serving_default"]
-        found = session.run(
+        outputs = session.run(
             {name: output.name for name, output in signature.outputs.items()},
             {signature.inputs["text"].name: TEXTS},
         )
     for row in range(len(TEXTS)):
-        assert answers(found, row)[0] == answers(recognise(model, TEXTS), row)[0]
+        assert answers(outputs, row)[0] == answers(recognise(model, TEXTS), row)[0]
 
 
 ALONE = """

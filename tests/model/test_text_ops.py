@@ -39,10 +39,10 @@ _FINER_GRAPHS = {
 
 
 def tokens_and_offsets(texts, graph=_graph):
-    found = graph(tf.constant(texts, tf.string))
-    spans = np.stack([found.starts, found.ends], 1)
-    rows = np.split(spans, np.cumsum(found.counts)[:-1])
-    return found, [[tuple(span) for span in row.tolist() if span[0] >= 0] for row in rows]
+    split = graph(tf.constant(texts, tf.string))
+    spans = np.stack([split.starts, split.ends], 1)
+    rows = np.split(spans, np.cumsum(split.counts)[:-1])
+    return split, [[tuple(span) for span in row.tolist() if span[0] >= 0] for row in rows]
 
 
 @settings(max_examples=150, deadline=None)
@@ -93,13 +93,13 @@ def _in_a_surface(codes):
 @given(TEXTS)
 @example(["a\ufdd0 \ufffe\U0010ffff"])
 def test_surfaces_are_the_texts_between_the_offsets_or_blank(texts):
-    found, cut = tokens_and_offsets(texts)
+    split, cut = tokens_and_offsets(texts)
     expected = [
         _in_a_surface([ord(character) for character in surface])
         for text, spans in zip(texts, cut)
         for surface in ([text[start:end] for start, end in spans] or [text_ops.BLANK])
     ]
-    assert [surface.decode() for surface in found.surfaces.numpy()] == expected
+    assert [surface.decode() for surface in split.surfaces.numpy()] == expected
 
 
 @settings(max_examples=50, deadline=None)
@@ -135,10 +135,10 @@ def _preceding_char(text, start, end, granularity):
 @example(texts=["@x @ x a_b_c", "#1 _@_x", "x.", "中.中-a", ". x", "\u0301x", "a1 부산 ❤\ufe0fNY"])
 def test_the_preceding_char_is_the_character_before_a_word(name, texts):
     granularity = parse_granularity(name)
-    found, cut = tokens_and_offsets(texts, _FINER_GRAPHS.get(name, _graph))
+    split, cut = tokens_and_offsets(texts, _FINER_GRAPHS.get(name, _graph))
     preceding_chars = [
         preceding
-        for preceding, start in zip(found.preceding_chars.numpy(), found.starts.numpy())
+        for preceding, start in zip(split.preceding_chars.numpy(), split.starts.numpy())
         if start >= 0
     ]
     assert preceding_chars == [
@@ -172,15 +172,15 @@ def test_tokens_with_offsets_have_the_preceding_chars_of_their_text(name, texts)
     )
     pieces = text_ops.split_tokens(surfaces.values, granularity)
     follows = text_ops.follows_directly(surfaces.row_splits, starts.to_sparse(), ends.to_sparse())
-    found = text_ops.preceding_chars_of_pieces(pieces, pieces.lengths, follows, granularity)
+    preceding = text_ops.preceding_chars_of_pieces(pieces, pieces.lengths, follows, granularity)
     whole = text_ops.split_tokens(tf.constant(texts, tf.string), granularity)
     expected = tf.boolean_mask(whole.preceding_chars, whole.starts >= 0)
-    assert found.numpy().tolist() == expected.numpy().tolist()
+    assert preceding.numpy().tolist() == expected.numpy().tolist()
 
 
 def test_invalid_utf8_is_read_as_replacement_characters():
-    found, cut = tokens_and_offsets([b"bad \xff\xfe bytes"])
-    assert found.surfaces.numpy().tolist() == [b"bad", b"\xef\xbf\xbd", b"\xef\xbf\xbd", b"bytes"]
+    split, cut = tokens_and_offsets([b"bad \xff\xfe bytes"])
+    assert split.surfaces.numpy().tolist() == [b"bad", b"\xef\xbf\xbd", b"\xef\xbf\xbd", b"bytes"]
     assert cut == [[(0, 3), (4, 5), (5, 6), (7, 12)]]
 
 
@@ -251,10 +251,10 @@ def test_words_are_normalized_to_lower_case_and_zeros():
 @given(TEXTS, st.integers(2, 8))
 @example(["a\ufdd0\ufffe\U0010ffff"], 3)
 def test_a_long_token_keeps_its_first_and_last_characters(texts, longest):
-    found = _graph(tf.constant(texts, tf.string))
-    codes, counts = text_ops.characters(found, longest)
+    split = _graph(tf.constant(texts, tf.string))
+    codes, counts = text_ops.characters(split, longest)
     kept = np.split(codes.numpy(), np.cumsum(counts))
-    for surface, own in zip(found.surfaces.numpy(), kept):
+    for surface, own in zip(split.surfaces.numpy(), kept):
         word, half = surface.decode(), longest // 2
         expected = (
             word if len(word) <= longest else word[:half] + word[len(word) - (longest - half) :]

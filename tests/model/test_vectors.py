@@ -29,19 +29,19 @@ def file(tmp_path):
     "content", [LINES, "5 2\n" + LINES, gzip.compress(LINES.encode()), LINES.replace("\n", " \n")]
 )
 def test_every_file_format_gives_the_same_vectors(file, content):
-    found = vectors.read_vectors(file(content), {"apple", "absent"}, limit=2)
+    read = vectors.read_vectors(file(content), {"apple", "absent"}, limit=2)
     assert (
-        found.dimensions == 2
-        and list(found.known) == ["apple"]
-        and found.pretrained_only == ("the", "in 0000")
+        read.dimensions == 2
+        and list(read.known) == ["apple"]
+        and read.pretrained_only == ("the", "in 0000")
     )
-    np.testing.assert_allclose(found.known["apple"], [2, -0.3], rtol=1e-6)
-    np.testing.assert_allclose(found.pretrained_only_vectors, [[0.5, 1], [7, 8]])
+    np.testing.assert_allclose(read.known["apple"], [2, -0.3], rtol=1e-6)
+    np.testing.assert_allclose(read.pretrained_only_vectors, [[0.5, 1], [7, 8]])
 
 
 def test_a_limit_of_zero_reads_no_other_words(file):
-    found = vectors.read_vectors(file(LINES), {"apple"}, limit=0)
-    assert found.pretrained_only == () and found.pretrained_only_vectors.shape == (0, 2)
+    read = vectors.read_vectors(file(LINES), {"apple"}, limit=0)
+    assert read.pretrained_only == () and read.pretrained_only_vectors.shape == (0, 2)
 
 
 @pytest.mark.parametrize(

@@ -65,19 +65,19 @@ def served(base):
     )
     watch = threading.Timer(LONGEST, process.kill)
     watch.start()
-    printed, found = [], {}
+    printed, addresses = [], {}
     try:
         for line in process.stderr:
             printed.append(line)
             if match := re.match(r"(REST|gRPC)\b.* on (?:http://)?(\S+:\d+)", line):
-                found[match[1].lower()] = match[2]
-            if len(found) == 2:
+                addresses[match[1].lower()] = match[2]
+            if len(addresses) == 2:
                 break
-        assert len(found) == 2, "".join(printed)
+        assert len(addresses) == 2, "".join(printed)
         threading.Thread(
             target=process.stderr.read, daemon=True
         ).start()  # so that it never waits for a reader
-        yield {"rest": f"http://{found['rest']}", "grpc": f"grpc://{found['grpc']}"}
+        yield {"rest": f"http://{addresses['rest']}", "grpc": f"grpc://{addresses['grpc']}"}
     finally:
         watch.cancel()
         process.send_signal(signal.SIGTERM)
@@ -113,11 +113,11 @@ def plain(entities):
 def test_the_client_has_the_entities_of_the_model(url, expected):
     assert sum(map(len, expected)) > 500  # there is something to find, whatever the weights
     with Client(url) as one:
-        found = list(one.predict_iter(TEXTS))
-    assert [text for text, _ in found] == TEXTS
-    assert [plain(entities) for _, entities in found] == expected
+        results = list(one.predict_iter(TEXTS))
+    assert [text for text, _ in results] == TEXTS
+    assert [plain(entities) for _, entities in results] == expected
     assert all(
-        one.text == text[one.start : one.end] for text, entities in found for one in entities
+        one.text == text[one.start : one.end] for text, entities in results for one in entities
     )
 
 
@@ -127,11 +127,11 @@ def test_predict_one_has_the_entities_of_the_model(url, expected):
 
 
 def test_the_async_client_has_the_entities_of_the_model_in_small_batches(url, expected):
-    async def found():
+    async def predict_all():
         async with AsyncClient(url, batch_texts=5, concurrency=8) as one:
             return [plain(entities) async for _, entities in one.predict_iter(TEXTS)]
 
-    assert asyncio.run(found()) == expected
+    assert asyncio.run(predict_all()) == expected
 
 
 def test_status_and_check_have_the_served_version(url):
@@ -174,9 +174,9 @@ def test_the_command_writes_the_entities_of_the_client(served, expected, tmp_pat
     done = subprocess.run(
         [*command, "--server", served["grpc"]], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one["text"] for one in found] == [TEXTS[n] for n in lines]
-    assert [[tuple(one.values()) for one in line["entities"]] for line in found] == [
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["text"] for one in records] == [TEXTS[n] for n in lines]
+    assert [[tuple(one.values()) for one in line["entities"]] for line in records] == [
         expected[n] for n in lines
     ]
     assert done.stderr == ""

@@ -33,11 +33,11 @@ TEXT = "Zoë 👍🏽 met Zoe\u0308 and Ada 👩🏽‍🚀 in Basel."
 
 
 def entities_of(text):
-    found = sorted(
+    names = sorted(
         (match.start(), match[0]) for name in NAMES for match in re.finditer(re.escape(name), text)
     )
     return tuple(
-        Entity(name, *NAMES[name][:1], at, at + len(name), NAMES[name][1]) for at, name in found
+        Entity(name, *NAMES[name][:1], at, at + len(name), NAMES[name][1]) for at, name in names
     )
 
 

@@ -206,8 +206,8 @@ REFUSED = {
 
 @pytest.mark.parametrize(("path", "body", "status", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_bad_request_is_refused(server, path, body, status, message):
-    found, answer = server.http(path, body)
-    assert found == status and list(answer) == ["error"] and message in answer["error"]
+    actual_status, answer = server.http(path, body)
+    assert actual_status == status and list(answer) == ["error"] and message in answer["error"]
 
 
 def test_a_version_out_of_range_is_refused_with_an_empty_body(server):
@@ -332,9 +332,9 @@ def test_unusual_texts_are_answered(server):
     status, answer = server.http(PREDICT, {"instances": texts})
     assert status == 200
     for text, row in zip(texts, answer["predictions"]):
-        found = zip(row["start"], row["end"], row["surface"])
+        spans = zip(row["start"], row["end"], row["surface"])
         assert all(
-            text[start:end] == surface for start, end, surface in list(found)[: row["count"]]
+            text[start:end] == surface for start, end, surface in list(spans)[: row["count"]]
         )
 
 

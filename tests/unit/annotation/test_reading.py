@@ -36,15 +36,15 @@ def test_a_text_that_is_too_long_is_left_out(write, read_all):
 
 def test_an_extremely_long_line_is_skipped_in_chunks(write, read_all, tmp_path):
     path = write("a.txt", "Ada\n" + "x" * (12 * 10 + 2**20 + 1) + "\nBea\n")
-    found = read_all(path, size=300_000, longest=10)
-    assert [text for texts in found for text in texts.texts] == ["Ada", "Bea"]
-    [left_out] = [one for texts in found for one in texts.bad]
+    shards = read_all(path, size=300_000, longest=10)
+    assert [text for texts in shards for text in texts.texts] == ["Ada", "Bea"]
+    [left_out] = [one for texts in shards for one in texts.bad]
     assert (
         left_out.line == 2
         and left_out.found == "a line of more than 1,048,696 bytes"
         and left_out.raw == ""
     )
-    assert sum(texts.lines for texts in found) == 3
+    assert sum(texts.lines for texts in shards) == 3
 
 
 def test_objects_keep_their_fields(write, read_all):
@@ -60,7 +60,7 @@ def test_the_field_of_the_text_can_be_named(write, read_all):
 
 
 @pytest.mark.parametrize(
-    "line, found",
+    "line, problem",
     [
         ('{"text": "Ada"', "no valid JSON (Expecting ',' delimiter at position 16)"),
         ('["Ada"]', "an array, ['Ada']"),
@@ -71,10 +71,10 @@ def test_the_field_of_the_text_can_be_named(write, read_all):
         ('{"text": "a \\ud83d"}', "half of a surrogate pair, '\\ud83d', in the text"),
     ],
 )
-def test_a_line_without_a_text_is_left_out(write, read_all, line, found):
+def test_a_line_without_a_text_is_left_out(write, read_all, line, problem):
     [texts] = read_all(write("a.jsonl", f'{{"text": "Ada"}}\n{line}\n'), form="jsonl")
     assert list(texts.texts) == ["Ada"]
-    assert [(one.line, one.found, one.raw) for one in texts.bad] == [(2, found, line)]
+    assert [(one.line, one.found, one.raw) for one in texts.bad] == [(2, problem, line)]
 
 
 def test_rows_keep_their_columns_and_types(tmp_path, read_all):

@@ -116,15 +116,15 @@ def test_shards_of_a_text_file_have_every_line_once_and_in_order(
     path.write_bytes(content.encode())
     if not content:
         return
-    found = [
+    shards = [
         read_shard(shard, InputFormat("text", "text", 100))
         for shard in cut_shards([SourceFile.of(path)], "text", size)
     ]
     expected = (
         lines if last or lines[-1] else lines[:-1]
     )  # behind the last line end there is no line
-    assert [text for texts in found for text in texts.texts] == expected
-    assert sum(texts.lines for texts in found) == len(expected)
+    assert [text for texts in shards for text in texts.texts] == expected
+    assert sum(texts.lines for texts in shards) == len(expected)
 
 
 @settings(deadline=None, max_examples=40)
@@ -142,12 +142,12 @@ def test_shards_of_a_parquet_file_have_every_row_once_and_in_order(tmp_path_fact
                 pyarrow.table({"text": [str(number + n) for n in range(size)]}, schema)
             )
             number += size
-    found = [
+    shards = [
         read_shard(shard, InputFormat("parquet", "text", 100))
         for shard in cut_shards([SourceFile.of(path)], "parquet", most)
     ]
-    assert [text for texts in found for text in texts.texts] == list(map(str, range(number)))
+    assert [text for texts in shards for text in texts.texts] == list(map(str, range(number)))
     assert all(
         texts.lines == texts.table.num_rows == texts.shard.end - texts.shard.first
-        for texts in found
+        for texts in shards
     )

@@ -23,8 +23,8 @@ def test_a_shape_has_classes_of_letters_and_digits_and_other_characters_unchange
 def test_a_token_has_its_word_affixes_and_form():
     from benchmarks.comparison.crfsuite_tagger import sentence_features
 
-    [found] = sentence_features(["Ada"])
-    assert found == [
+    [features] = sentence_features(["Ada"])
+    assert features == [
         *(
             "bias",
             "word=Ada",
@@ -43,13 +43,13 @@ def test_a_token_has_its_word_affixes_and_form():
 def test_a_token_sees_two_neighbours_on_each_side_and_no_more():
     from benchmarks.comparison.crfsuite_tagger import sentence_features
 
-    found = sentence_features(["One", "two", "3", "FOUR", "five", "six"])[2]
-    beside = [feature for feature in found if feature[0] in "+-"]
+    token_features = sentence_features(["One", "two", "3", "FOUR", "five", "six"])[2]
+    beside = [feature for feature in token_features if feature[0] in "+-"]
     assert beside == [
         *("-2:lower=one", "-2:short_shape=Xx", "-2:title", "-1:lower=two", "-1:short_shape=x"),
         *("+1:lower=four", "+1:short_shape=X", "+1:upper", "+2:lower=five", "+2:short_shape=x"),
     ]
-    assert "digit" in found and "BOS" not in found and "EOS" not in found
+    assert "digit" in token_features and "BOS" not in token_features and "EOS" not in token_features
 
 
 def test_only_the_ends_of_a_sentence_are_marked():

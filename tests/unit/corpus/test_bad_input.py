@@ -154,12 +154,12 @@ BAD_ENTRIES = {
 
 @pytest.mark.parametrize("kind", BAD_COLUMNS)
 def test_bad_columns_are_refused_with_file_and_line(write, kind):
-    line, found, expected = BAD_COLUMNS[kind]
+    line, problem, expected = BAD_COLUMNS[kind]
     path = write("train.conll", GOOD_LINES * 3 + "in\tO\n" + line)
     message = refusal(path)
     assert (
         message.startswith(f"{path}:11: found ")
-        and found in message
+        and problem in message
         and "; expected " in message
         and expected in message
     )
@@ -167,12 +167,12 @@ def test_bad_columns_are_refused_with_file_and_line(write, kind):
 
 @pytest.mark.parametrize("kind", BAD_ENTRIES)
 def test_bad_entries_are_refused_with_file_and_line(write, kind):
-    line, found, expected = BAD_ENTRIES[kind]
+    line, problem, expected = BAD_ENTRIES[kind]
     path = write("train.jsonl", GOOD_ENTRY + line + "\n")
     message = refusal(path)
     assert (
         message.startswith(f"{path}:2: found ")
-        and found in message
+        and problem in message
         and "; expected " in message
         and expected in message
     )
@@ -221,7 +221,7 @@ def test_an_undecodable_line_far_into_a_file_is_reported(write):
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "problem"),
     [
         ("Ada\tO\n".encode("utf-16"), "UTF-16"),
         (b"\x7fELF\0\0\n\0", "NUL"),
@@ -239,10 +239,10 @@ def test_an_undecodable_line_far_into_a_file_is_reported(write):
         "no sentence",
     ],
 )
-def test_a_file_that_is_no_corpus_is_refused_by_name(write, content, found):
+def test_a_file_that_is_no_corpus_is_refused_by_name(write, content, problem):
     path = write("a.json" if b"text" in content else "a.conll", content)
     message = refusal(path)
-    assert message.startswith(path) and found in message and "expected" in message
+    assert message.startswith(path) and problem in message and "expected" in message
 
 
 def test_an_unknown_encoding_is_refused(write):

@@ -66,10 +66,10 @@ def one_line(message):
 
 @pytest.mark.parametrize("kind", BAD_DATA)
 def test_a_run_on_bad_data_is_refused_in_one_line(refused, write, tmp_path, kind):
-    name, content, found = BAD_DATA[kind]
+    name, content, expected = BAD_DATA[kind]
     path = write(f"corpus/{name}", content)
     message = one_line(refused("run", "--data", path, "--workdir", tmp_path / "work"))
-    assert found in message and path in message
+    assert expected in message and path in message
 
 
 @pytest.mark.parametrize("kind", BAD_DATA)
@@ -284,17 +284,17 @@ def folder(write, tmp_path):
 
 @pytest.mark.parametrize("kind", BAD_USE)
 def test_incompatible_options_are_refused_in_one_line(refused, folder, monkeypatch, kind):
-    arguments, found = BAD_USE[kind]
+    arguments, expected = BAD_USE[kind]
     monkeypatch.chdir(folder)
     message = one_line(refused(*(argument.replace("{tmp}", str(folder)) for argument in arguments)))
-    assert found in message
+    assert expected in message
 
 
 CLUSTER = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": %d}}'
 
 
 @pytest.mark.parametrize(
-    ("number", "arguments", "found"),
+    ("number", "arguments", "expected"),
     [
         (0, ["worker"], "TF_CONFIG says that this is the chief"),
         (1, ["run", "--set", "training.distribute=multi-worker"], "the run on 127.0.0.1:1"),
@@ -307,11 +307,11 @@ CLUSTER = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"typ
     ],
 )
 def test_a_command_on_the_wrong_machine_of_a_cluster_names_the_right_command(
-    refused, tmp_path, monkeypatch, number, arguments, found
+    refused, tmp_path, monkeypatch, number, arguments, expected
 ):
     monkeypatch.setenv("TF_CONFIG", CLUSTER % number)
     monkeypatch.chdir(tmp_path)
-    assert found in refused(*arguments).splitlines()[-1]
+    assert expected in refused(*arguments).splitlines()[-1]
     assert not any(tmp_path.iterdir())
 
 

@@ -177,7 +177,7 @@ def test_an_assignment_without_key_or_equals_sign_is_refused(assignment):
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "problem"),
     [
         (b"training: {epochs: 3", "not YAML"),
         (b"a: b: c", ":1: not YAML"),
@@ -187,10 +187,10 @@ def test_an_assignment_without_key_or_equals_sign_is_refused(assignment):
         (b"a: \x07", "not YAML"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_refused(write, content, found):
+def test_a_file_that_is_no_configuration_is_refused(write, content, problem):
     file = write("a.yaml", content)
     message = refusal(file)
-    assert message.startswith(file) and found in message
+    assert message.startswith(file) and problem in message
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "."])

@@ -61,36 +61,51 @@ def assembled(outcome=None, settings=(), before=()):
 
 
 def test_a_report_combines_the_evaluation_with_the_facts_of_the_run():
-    found, measured = assembled(settings=["gate.minimum_f1=0.7", "card.licence=CC BY 4.0"])
-    assert (found.evaluation, found.training) == (measured.evaluation, measured.training)
-    assert (found.verdict.run, found.verdict.corpus, found.verdict.published) == (
+    assembled_report, measured = assembled(
+        settings=["gate.minimum_f1=0.7", "card.licence=CC BY 4.0"]
+    )
+    assert (assembled_report.evaluation, assembled_report.training) == (
+        measured.evaluation,
+        measured.training,
+    )
+    assert (
+        assembled_report.verdict.run,
+        assembled_report.verdict.corpus,
+        assembled_report.verdict.published,
+    ) == (
         NEW,
         "made",
         "/w/serving/ner/17",
     )
-    assert (found.verdict.minimum_f1, found.provenance.configuration["gate"]["minimum_f1"]) == (
+    assert (
+        assembled_report.verdict.minimum_f1,
+        assembled_report.provenance.configuration["gate"]["minimum_f1"],
+    ) == (
         0.7,
         0.7,
     )
-    assert found.provenance.hashes == {"data": "d0", "configuration": "c0", "code": "c1"}
-    assert found.provenance.nodes == (figures.Node("Trainer", 1.5, False, "first run"),)
-    assert found.data.drift == (figures.Drift("tags", "L1", 0.1, 0.2, "a and b"),)
-    assert [span.number for span in found.data.spans] == [4]
-    assert (found.card.details.version, found.card.details.licence) == ("17", "CC BY 4.0")
+    assert assembled_report.provenance.hashes == {"data": "d0", "configuration": "c0", "code": "c1"}
+    assert assembled_report.provenance.nodes == (figures.Node("Trainer", 1.5, False, "first run"),)
+    assert assembled_report.data.drift == (figures.Drift("tags", "L1", 0.1, 0.2, "a and b"),)
+    assert [span.number for span in assembled_report.data.spans] == [4]
+    assert (assembled_report.card.details.version, assembled_report.card.details.licence) == (
+        "17",
+        "CC BY 4.0",
+    )
 
 
 def test_a_report_has_no_password():
-    found, _ = assembled(settings=["metadata.password=hush-hush"])
-    assert "hush-hush" not in figures.as_json(found)
+    assembled_report, _ = assembled(settings=["metadata.password=hush-hush"])
+    assert "hush-hush" not in figures.as_json(assembled_report)
 
 
 def test_a_refused_run_has_its_reasons():
-    found, _ = assembled(
+    assembled_report, _ = assembled(
         make_outcome(
             published=None, version="", reasons=("F1 is 0.1",), held="held since the rollback"
         )
     )
-    assert found.verdict.published is None and found.verdict.reasons == (
+    assert assembled_report.verdict.published is None and assembled_report.verdict.reasons == (
         "F1 is 0.1",
         "held since the rollback",
     )
@@ -103,8 +118,8 @@ def test_earlier_runs_are_those_with_an_evaluation():
         facts("b", verdict="bad input"),
         facts("c", overall={**score, "f1": 0.4}, verdict="refused"),
     ]
-    found, _ = assembled(before=before)
-    assert [(one.run, one.f1, one.published) for one in found.verdict.history] == [
+    assembled_report, _ = assembled(before=before)
+    assert [(one.run, one.f1, one.published) for one in assembled_report.verdict.history] == [
         ("a", 0.5, True),
         ("c", 0.4, False),
     ]

@@ -22,10 +22,10 @@ SOME = settings(deadline=None)
 @SOME
 @given(st.integers(1, 12).flatmap(lambda tokens: st.tuples(spans(tokens), spans(tokens))))
 def test_every_entity_is_in_one_pair_and_pairs_overlap(both):
-    gold, found = both
-    pairs = align(gold, found)
+    gold, predicted = both
+    pairs = align(gold, predicted)
     assert sorted(pair.gold for pair in pairs if pair.gold) == sorted(gold)
-    assert sorted(pair.predicted for pair in pairs if pair.predicted) == sorted(found)
+    assert sorted(pair.predicted for pair in pairs if pair.predicted) == sorted(predicted)
     assert all(
         overlap(pair.gold, pair.predicted) > 0 for pair in pairs if pair.gold and pair.predicted
     )
@@ -37,7 +37,7 @@ def test_unpaired_entities_do_not_overlap_each_other(both):
     pairs = align(*both)
     missed = [pair.gold for pair in pairs if pair.predicted is None]
     spurious = [pair.predicted for pair in pairs if pair.gold is None]
-    assert not any(overlap(gold, found) > 0 for gold in missed for found in spurious)
+    assert not any(overlap(gold, predicted) > 0 for gold in missed for predicted in spurious)
 
 
 @SOME
@@ -50,7 +50,7 @@ def test_the_number_of_correct_pairs_equals_the_true_positives(made):
 
 
 @pytest.mark.parametrize(
-    ("gold", "found", "kind"),
+    ("gold", "predicted", "kind"),
     [
         (Span(0, 2, "PER"), Span(0, 2, "PER"), "correct"),
         (Span(0, 2, "PER"), Span(0, 2, "LOC"), "type"),
@@ -60,18 +60,18 @@ def test_the_number_of_correct_pairs_equals_the_true_positives(made):
         (None, Span(0, 2, "PER"), "spurious"),
     ],
 )
-def test_the_kind_of_a_pair(gold, found, kind):
-    assert Pair(gold, found).kind == kind
+def test_the_kind_of_a_pair(gold, predicted, kind):
+    assert Pair(gold, predicted).kind == kind
 
 
 def test_the_larger_overlap_is_paired_before_the_same_type():
-    gold, found = (Span(0, 4, "PER"),), (Span(0, 3, "LOC"), Span(3, 4, "PER"))
-    assert align(gold, found) == (Pair(gold[0], found[0]), Pair(None, found[1]))
+    gold, predicted = (Span(0, 4, "PER"),), (Span(0, 3, "LOC"), Span(3, 4, "PER"))
+    assert align(gold, predicted) == (Pair(gold[0], predicted[0]), Pair(None, predicted[1]))
 
 
 def test_equal_overlaps_are_paired_by_type():
-    gold, found = (Span(0, 2, "PER"),), (Span(0, 1, "LOC"), Span(1, 2, "PER"))
-    assert Pair(gold[0], found[1]) in align(gold, found)
+    gold, predicted = (Span(0, 2, "PER"),), (Span(0, 1, "LOC"), Span(1, 2, "PER"))
+    assert Pair(gold[0], predicted[1]) in align(gold, predicted)
 
 
 @SOME

@@ -26,23 +26,23 @@ def sentences(number, right, seed=1):
 @SOME
 @given(COUNTS)
 def test_an_interval_lies_between_0_and_1(counts):
-    found = evaluation.f1_interval(counts)
-    assert 0 <= found.low <= found.high <= 1
+    interval = evaluation.f1_interval(counts)
+    assert 0 <= interval.low <= interval.high <= 1
 
 
 @SOME
 @given(st.builds(PRF, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), st.integers(1, 50))
 def test_equal_sentences_have_an_interval_without_width(one, number):
-    found = evaluation.f1_interval([one] * number)
-    assert found.low == pytest.approx(one.f1) and found.high == pytest.approx(one.f1)
+    interval = evaluation.f1_interval([one] * number)
+    assert interval.low == pytest.approx(one.f1) and interval.high == pytest.approx(one.f1)
 
 
 @SOME
 @given(st.integers(0, 2**31), st.floats(0.2, 0.8))
 def test_the_interval_of_many_sentences_contains_f1(seed, right):
     counts = sentences(200, right, seed)
-    found = evaluation.f1_interval(counts)
-    assert found.low < sum(counts, PRF()).f1 < found.high
+    interval = evaluation.f1_interval(counts)
+    assert interval.low < sum(counts, PRF()).f1 < interval.high
 
 
 @SOME
@@ -62,8 +62,8 @@ def test_the_interval_equals_that_of_drawing_sentences_one_by_one():
         sum((counts[index] for index in random_.integers(0, 300, 300)), PRF()).f1
         for _ in range(2000)
     ]
-    found = evaluation.f1_interval(counts)
-    assert (found.low, found.high) == pytest.approx(
+    interval = evaluation.f1_interval(counts)
+    assert (interval.low, interval.high) == pytest.approx(
         tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.01
     )
 

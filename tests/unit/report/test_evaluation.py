@@ -33,24 +33,26 @@ def counts_of(score):
     return PRF(score.tp, score.fp, score.fn)
 
 
-def one(tokens, gold=(), found=(), scores=None, id="a:1"):
+def one(tokens, gold=(), predicted=(), scores=None, id="a:1"):
     """A sentence with its true and predicted entities."""
     return Prediction(
         Sentence(tuple(tokens.split()), tuple(gold), id=id),
-        tuple(found),
-        scores or (0.5,) * len(found),
+        tuple(predicted),
+        scores or (0.5,) * len(predicted),
     )
 
 
 @SOME
 @given(predictions())
 def test_the_counts_of_the_types_sum_to_the_total(made):
-    found = measured(made)
-    assert {type_.type: counts_of(type_.score) for type_ in found.types} == {
+    figures = measured(made)
+    assert {type_.type: counts_of(type_.score) for type_ in figures.types} == {
         **dict.fromkeys(TYPES, PRF()),
         **score_all(one.gold_and_predicted for one in made),
     }
-    assert sum((counts_of(type_.score) for type_ in found.types), PRF()) == counts_of(found.overall)
+    assert sum((counts_of(type_.score) for type_ in figures.types), PRF()) == counts_of(
+        figures.overall
+    )
 
 
 @SOME
@@ -75,26 +77,27 @@ def test_outcomes_sum_to_the_support_and_to_the_predictions(made):
 @SOME
 @given(predictions())
 def test_the_subsets_of_each_slice_sum_to_the_total(made):
-    found = measured(made, TrainLabels(one.sentence for one in made[::2]))
-    for parts in vars(found.slices).values():
-        assert sum((counts_of(part.score) for part in parts), PRF()) == counts_of(found.overall)
-    assert sum(part.sentences for part in found.slices.sentence_length) == len(made)
+    figures = measured(made, TrainLabels(one.sentence for one in made[::2]))
+    for parts in vars(figures.slices).values():
+        assert sum((counts_of(part.score) for part in parts), PRF()) == counts_of(figures.overall)
+    assert sum(part.sentences for part in figures.slices.sentence_length) == len(made)
 
 
 @SOME
 @given(predictions())
 def test_a_threshold_curve_begins_with_all_predictions_and_falls(made):
-    found = measured(made)
-    curves = {"": (found.thresholds.overall, found.overall)} | {
-        type_.type: (found.thresholds.per_type[type_.type], type_.score) for type_ in found.types
+    figures = measured(made)
+    curves = {"": (figures.thresholds.overall, figures.overall)} | {
+        type_.type: (figures.thresholds.per_type[type_.type], type_.score)
+        for type_ in figures.types
     }
     for curve, whole in curves.values():
         assert curve.scores[0] == whole
         for counts in (curve.predicted, curve.correct):
             assert len(counts) == 101 and list(counts) == sorted(counts, reverse=True)
         assert all(right <= number for right, number in zip(curve.correct, curve.predicted))
-    best = [score.f1 for score in found.thresholds.overall.scores]
-    assert best[found.thresholds.best] == max(best)
+    best = [score.f1 for score in figures.thresholds.overall.scores]
+    assert best[figures.thresholds.best] == max(best)
 
 
 def test_a_score_equal_to_the_threshold_is_predicted():
@@ -106,21 +109,21 @@ def test_a_score_equal_to_the_threshold_is_predicted():
 @SOME
 @given(predictions())
 def test_the_reliability_bins_hold_every_prediction(made):
-    found = measured(made)
-    bins = found.reliability.bins
-    assert sum(part.count for part in bins) == found.overall.tp + found.overall.fp
-    assert sum(round(part.count * part.accuracy) for part in bins) == found.overall.tp
+    figures = measured(made)
+    bins = figures.reliability.bins
+    assert sum(part.count for part in bins) == figures.overall.tp + figures.overall.fp
+    assert sum(round(part.count * part.accuracy) for part in bins) == figures.overall.tp
     assert all(part.low <= part.confidence <= part.high for part in bins)
-    assert 0 <= found.reliability.error <= 1
+    assert 0 <= figures.reliability.error <= 1
 
 
 @SOME
 @given(predictions())
 def test_every_error_is_in_one_group(made):
-    found = measured(made)
-    became = found.outcomes
+    figures = measured(made)
+    became = figures.outcomes
     by_kind = {"missed": 0, "boundary": 0, "type": 0, "boundary_and_type": 0, "spurious": 0}
-    for kind in found.errors.kinds:
+    for kind in figures.errors.kinds:
         assert kind.count == sum(group.count for group in kind.groups) > 0
         by_kind[kind.kind] += kind.count
     assert by_kind == {
@@ -130,7 +133,7 @@ def test_every_error_is_in_one_group(made):
         "boundary_and_type": became.wrong_boundary_and_type,
         "spurious": became.spurious,
     }
-    assert found.errors.count == sum(by_kind.values())
+    assert figures.errors.count == sum(by_kind.values())
 
 
 @SOME
@@ -194,7 +197,7 @@ def test_a_boundary_group_has_the_differing_words():
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("predicted", "message"),
     [
         (Span(2, 5, "PER"), "starts too early"),
         (Span(4, 5, "PER"), "starts too late"),
@@ -203,8 +206,8 @@ def test_a_boundary_group_has_the_differing_words():
         (Span(2, 6, "PER"), "starts too early, ends too late"),
     ],
 )
-def test_the_description_of_a_boundary_difference(found, message):
-    assert boundary_difference(Span(3, 5, "PER"), found) == message
+def test_the_description_of_a_boundary_difference(predicted, message):
+    assert boundary_difference(Span(3, 5, "PER"), predicted) == message
 
 
 def test_a_long_sentence_is_cut_around_the_error():
@@ -262,11 +265,11 @@ def test_the_baseline_is_measured_on_the_same_sentences():
             [Span(0, 1, "PER"), Span(1, 2, "LOC")],
         )
     ] * 20
-    found = measured(made, before=BaselinePredictions("17", [(Span(0, 1, "PER"),)] * 20))
-    assert found.comparison.baseline == Score.of(
+    figures = measured(made, before=BaselinePredictions("17", [(Span(0, 1, "PER"),)] * 20))
+    assert figures.comparison.baseline == Score.of(
         PRF(20, 0, 20)
-    ) and found.comparison.difference == pytest.approx(1 / 3)
-    assert [(type_.type, type_.baseline_score.f1) for type_ in found.types] == [
+    ) and figures.comparison.difference == pytest.approx(1 / 3)
+    assert [(type_.type, type_.baseline_score.f1) for type_ in figures.types] == [
         ("LOC", 0),
         ("ORG", 0),
         ("PER", 1),
@@ -274,8 +277,8 @@ def test_the_baseline_is_measured_on_the_same_sentences():
 
 
 def test_types_that_are_only_predicted_are_listed():
-    found = measured([one("Ada", [], [Span(0, 1, "GOD")])])
-    assert [(type_.type, type_.score.fp) for type_ in found.types] == [
+    figures = measured([one("Ada", [], [Span(0, 1, "GOD")])])
+    assert [(type_.type, type_.score.fp) for type_ in figures.types] == [
         ("GOD", 1),
         ("LOC", 0),
         ("ORG", 0),
@@ -284,9 +287,13 @@ def test_types_that_are_only_predicted_are_listed():
 
 
 def test_figures_of_an_empty_split():
-    found = measured([])
-    assert (found.overall, found.errors.kinds, found.reliability.bins) == (Score.of(PRF()), (), ())
-    assert found.thresholds.overall.scores[50].f1 == 0 and found.slices.novelty == ()
+    figures = measured([])
+    assert (figures.overall, figures.errors.kinds, figures.reliability.bins) == (
+        Score.of(PRF()),
+        (),
+        (),
+    )
+    assert figures.thresholds.overall.scores[50].f1 == 0 and figures.slices.novelty == ()
 
 
 def test_confident_contradictions_are_ordered_by_score():
@@ -296,22 +303,25 @@ def test_confident_contradictions_are_ordered_by_score():
         one("Eve", [Span(0, 1, "PER")], [Span(0, 1, "PER")], (1.0,)),
         one("Kim", [], [Span(0, 1, "PER")], (CONFIDENT - 0.01,)),
     ]
-    found = measured(made).suspects
+    suspects = measured(made).suspects
     assert [
-        (item.gold, item.predicted.score, item.example.index) for item in found.disagreements
+        (item.gold, item.predicted.score, item.example.index) for item in suspects.disagreements
     ] == [
         ("O", 0.99, 1),
         ("LOC", 0.95, 0),
     ]
-    assert found.disagreement_count == 2
+    assert suspects.disagreement_count == 2
 
 
 def test_the_lists_of_suspects_are_bounded_and_their_totals_exact():
     made = [one(f"w{n}", [], [Span(0, 1, "PER")], (0.99,)) for n in range(3 * LIST_LENGTH)]
     train = [one(f"x{n // 2}", [Span(0, 1, TYPES[n % 2])]).sentence for n in range(4 * LIST_LENGTH)]
-    found = measured(made, TrainLabels(train)).suspects
-    assert (found.disagreement_count, len(found.disagreements)) == (3 * LIST_LENGTH, LIST_LENGTH)
-    assert (found.conflict_count, len(found.conflicts)) == (2 * LIST_LENGTH, LIST_LENGTH)
+    suspects = measured(made, TrainLabels(train)).suspects
+    assert (suspects.disagreement_count, len(suspects.disagreements)) == (
+        3 * LIST_LENGTH,
+        LIST_LENGTH,
+    )
+    assert (suspects.conflict_count, len(suspects.conflicts)) == (2 * LIST_LENGTH, LIST_LENGTH)
 
 
 def test_the_same_words_with_several_labels_in_train():

@@ -72,29 +72,29 @@ def test_a_local_path_is_returned_unchanged(tmp_path):
 def test_a_folder_is_fetched_once(put, bucket, fetch):
     put("corpus/train.conll", "one\n")
     put("corpus/span-1/dev.conll", "two\n")
-    found, messages = fetch(bucket / "corpus")
-    assert found.name == "corpus" and (found / "train.conll").read_text() == "one\n"
-    assert (found / "span-1/dev.conll").read_text() == "two\n"
+    copy, messages = fetch(bucket / "corpus")
+    assert copy.name == "corpus" and (copy / "train.conll").read_text() == "one\n"
+    assert (copy / "span-1/dev.conll").read_text() == "two\n"
     assert messages == ["fetching s3://bucket/corpus: 2 files, 0.0 MB"]
-    assert fetch(bucket / "corpus") == (found, [])
+    assert fetch(bucket / "corpus") == (copy, [])
 
 
 def test_changed_files_are_fetched_again(put, bucket, fetch, tmp_path):
     put("corpus/a/a.conll", "one\n")
     put("corpus/b.conll")
-    found, _ = fetch(bucket / "corpus")
-    before = (found / "b.conll").stat().st_ino
+    copy, _ = fetch(bucket / "corpus")
+    before = (copy / "b.conll").stat().st_ino
     put("corpus/a.conll", "more\n")
     (tmp_path / "elsewhere/bucket/corpus/a/a.conll").unlink()
     fetch(bucket / "corpus")
-    assert sorted(path.name for path in found.iterdir()) == ["a.conll", "b.conll"]
-    assert (found / "b.conll").stat().st_ino == before
+    assert sorted(path.name for path in copy.iterdir()) == ["a.conll", "b.conll"]
+    assert (copy / "b.conll").stat().st_ino == before
 
 
 def test_a_single_file_is_fetched(put, fetch):
-    found, _ = fetch(put("deep/vectors.txt", "a 1\n"))
-    assert found.name == "vectors.txt" and found.read_text() == "a 1\n"
-    assert fetch("s3://bucket/deep/vectors.txt") == (found, [])
+    copy, _ = fetch(put("deep/vectors.txt", "a 1\n"))
+    assert copy.name == "vectors.txt" and copy.read_text() == "a 1\n"
+    assert fetch("s3://bucket/deep/vectors.txt") == (copy, [])
 
 
 def test_addresses_with_the_same_name_have_separate_copies(put, fetch):
@@ -133,9 +133,9 @@ def test_a_run_keeps_its_copies_in_the_workdir_and_records_the_addresses(put, bu
     put("corpus/train.conll")
     given = Config(data=str(bucket / "corpus"), golden="here.conll")
     workdir = Workdir(tmp_path / "work", "ner")
-    found = remote_inputs.fetched(given, workdir)
-    assert Path(found.data).is_relative_to(workdir.fetched) and found.golden == "here.conll"
-    assert remote_inputs.as_given(found, given) == given
+    settings = remote_inputs.fetched(given, workdir)
+    assert Path(settings.data).is_relative_to(workdir.fetched) and settings.golden == "here.conll"
+    assert remote_inputs.as_given(settings, given) == given
     assert remote_inputs.fetched(Config(data="a"), Workdir(tmp_path / "other", "ner")).data == "a"
     assert not (tmp_path / "other").exists()
 

@@ -32,12 +32,12 @@ def unit():
     """A systemd unit as `{key: [values]}`, sections aside."""
 
     def parse(name):
-        found = {}
+        values = {}
         for line in (DEPLOY / "systemd" / name).read_text(encoding="utf-8").splitlines():
             if "=" in line and not line.startswith("#"):
                 key, _, value = line.partition("=")
-                found.setdefault(key, []).append(value)
-        return found
+                values.setdefault(key, []).append(value)
+        return values
 
     return parse
 
@@ -115,8 +115,8 @@ def test_every_deployment_calls_schedule_with_valid_options(unit, cron_job, dag)
 def test_the_dag_has_a_look_task_and_a_task_for_each_step(dag):
     look, *steps = dag[1]
     assert look["task_id"] == "look" and " schedule look " in look["bash_command"]
-    found = {task["task_id"]: re.findall(r"--until (\w+)", task["bash_command"]) for task in steps}
-    assert found == {name: [until] if until else [] for name, until in STEPS.items()}
+    stops = {task["task_id"]: re.findall(r"--until (\w+)", task["bash_command"]) for task in steps}
+    assert stops == {name: [until] if until else [] for name, until in STEPS.items()}
 
 
 def test_the_deployed_configuration_is_valid(settings):
@@ -175,11 +175,11 @@ def test_the_pod_mounts_the_folders_of_the_settings(cron_job, settings):
 
 def test_the_units_allow_writing_to_the_workdir_only(unit, settings):
     for name in UNITS:
-        found = unit(name)
-        assert found["ProtectSystem"] == ["strict"] and found["ReadWritePaths"] == [
+        service = unit(name)
+        assert service["ProtectSystem"] == ["strict"] and service["ReadWritePaths"] == [
             settings.workdir
         ]
-        assert found["KillMode"] == ["mixed"] and found["User"] == ["tfx-ner"]
+        assert service["KillMode"] == ["mixed"] and service["User"] == ["tfx-ner"]
 
 
 @pytest.mark.parametrize("name", [*UNITS, "tfx-ner-retrain.timer"])

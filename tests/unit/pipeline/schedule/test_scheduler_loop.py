@@ -25,11 +25,11 @@ HOUR = 3_600
 
 
 def next_times(times, now, count):
-    found = []
+    upcoming = []
     for _ in range(count):
         now = times.next(now)
-        found.append(now)
-    return found
+        upcoming.append(now)
+    return upcoming
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def next_times(times, now, count):
     ],
 )
 def test_a_cron_expression_has_the_times_of_crontab(expression, expected):
-    found = next_times(cron(expression, UTC), NOW, len(expected))
-    assert [f"{time:%a %d %b %H:%M}" for time in found] == expected
+    times = next_times(cron(expression, UTC), NOW, len(expected))
+    assert [f"{time:%a %d %b %H:%M}" for time in times] == expected
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_an_invalid_cron_expression_is_refused(expression, problem):
 )
 def test_cron_across_a_change_of_summer_time(day, expected):
     now = fixed_offset(datetime.datetime(*day, tzinfo=BERLIN))
-    found = next_times(cron("30 2 * * *", BERLIN), now, len(expected))
-    assert [time.isoformat() for time in found] == expected
+    times = next_times(cron("30 2 * * *", BERLIN), now, len(expected))
+    assert [time.isoformat() for time in times] == expected
 
 
 @given(
@@ -124,10 +124,10 @@ def check_times(project):
     """Runs a schedule for some hours; returns the wall-clock time of each check."""
 
     def run(times, hours, check_seconds=(), raises=None):
-        found, durations_left = [], list(check_seconds)
+        check_starts, durations_left = [], list(check_seconds)
 
         def check():
-            found.append(f"{project.time.clock.now():%d %H:%M}")
+            check_starts.append(f"{project.time.clock.now():%d %H:%M}")
             if raises:
                 raise raises
             project.time.advance(durations_left.pop(0) if durations_left else 0)
@@ -135,7 +135,7 @@ def check_times(project):
 
         project.time.stops_at = project.time.monotonic + hours * HOUR
         run_on_schedule(project.retraining, times, check)
-        return found
+        return check_starts
 
     return run
 

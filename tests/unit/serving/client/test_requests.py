@@ -44,11 +44,11 @@ def test_unusual_texts_have_their_entities_in_requests_of_one(ask):
 
 
 def test_unusual_texts_have_their_entities_in_one_batch(ask):
-    found = ask("predict_iter", ODD)
-    assert [text for text, _ in found] == ODD
-    assert [values(entities) for _, entities in found] == [expected(text) for text in ODD]
+    results = ask("predict_iter", ODD)
+    assert [text for text, _ in results] == ODD
+    assert [values(entities) for _, entities in results] == [expected(text) for text in ODD]
     assert all(
-        one.text == text[one.start : one.end] for text, entities in found for one in entities
+        one.text == text[one.start : one.end] for text, entities in results for one in entities
     )
 
 
@@ -65,8 +65,8 @@ def test_numbers_are_read_from_packed_bytes_and_from_fields(ask, model):
 def test_results_are_in_the_order_of_the_texts_for_any_order_of_responses(ask, model):
     model.before = lambda texts: time.sleep(random.random() / 50)
     texts = [f"text {n} of Ada{n}" for n in range(300)]
-    found = ask("predict", texts, batch_texts=7, concurrency=5)
-    assert [entities[0].text for entities in found] == [f"Ada{n}" for n in range(300)]
+    results = ask("predict", texts, batch_texts=7, concurrency=5)
+    assert [entities[0].text for entities in results] == [f"Ada{n}" for n in range(300)]
     assert max(map(len, model.batches)) == 7
 
 
@@ -242,14 +242,15 @@ def test_retries_end_at_the_timeout(ask, model):
 def test_a_refused_batch_is_halved_until_only_the_refused_texts_have_errors(ask):
     texts = [f"Ada{n}" for n in range(100)]
     texts[0] = texts[17] = texts[63] = "POISON here"
-    found = ask("predict_iter", texts, keywords={"return_errors": True}, batch_texts=64)
-    assert [text for text, _ in found] == texts
-    failed = [n for n, (_, answer) in enumerate(found) if isinstance(answer, clients.ServerError)]
+    results = ask("predict_iter", texts, keywords={"return_errors": True}, batch_texts=64)
+    assert [text for text, _ in results] == texts
+    failed = [n for n, (_, answer) in enumerate(results) if isinstance(answer, clients.ServerError)]
     assert failed == [0, 17, 63]
     assert (
-        found[17][1].message == "poison in the batch" and type(found[17][1]) is clients.BadRequest
+        results[17][1].message == "poison in the batch"
+        and type(results[17][1]) is clients.BadRequest
     )
-    assert all(values(answer) == expected(text) for text, answer in found if "POISON" not in text)
+    assert all(values(answer) == expected(text) for text, answer in results if "POISON" not in text)
 
 
 def test_predict_names_the_text_that_the_server_refuses(ask):
@@ -269,8 +270,8 @@ def test_an_error_that_does_not_depend_on_a_text_is_raised(ask, model, code, kin
 
 def test_a_response_that_is_too_large_is_requested_in_parts(ask, model):
     texts = ["Ada Bob Cleo " * 40] * 16
-    found = ask("predict_iter", texts, keywords={"return_errors": True}, max_message_bytes=12_000)
-    assert [values(answer) for _, answer in found] == [expected(text) for text in texts]
+    results = ask("predict_iter", texts, keywords={"return_errors": True}, max_message_bytes=12_000)
+    assert [values(answer) for _, answer in results] == [expected(text) for text in texts]
     assert len(model.batches) > 1
     with pytest.raises(clients.ResourceExhausted, match="larger"):
         ask("predict_one", texts[0] * 100, max_message_bytes=12_000)
@@ -385,17 +386,17 @@ def test_the_wrong_protocol_for_a_port_raises_a_server_error(transport, ask_at, 
 
 def test_threads_may_share_a_client(transport, model):
     with SERVERS[transport](model) as url, Client(url) as client:
-        found = {}
+        results = {}
 
         def work(n):
-            found[n] = [entities[0].text for entities in client.predict([f"Ada{n}"] * 20)]
+            results[n] = [entities[0].text for entities in client.predict([f"Ada{n}"] * 20)]
 
         threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert found == {n: [f"Ada{n}"] * 20 for n in range(8)}
+    assert results == {n: [f"Ada{n}"] * 20 for n in range(8)}
 
 
 def test_a_ca_file_that_cannot_be_read_is_refused(transport, ask_at, write):

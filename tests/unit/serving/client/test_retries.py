@@ -141,9 +141,9 @@ OF_TEXTS = [errors.BadRequest, errors.ResourceExhausted, errors.ServerError]
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.sampled_from(OF_TEXTS))
 def test_exactly_the_refused_texts_have_errors(spoilt, error):
     texts = ["bad" if bad else f"good {n}" for n, bad in enumerate(spoilt)]
-    found, _ = send_batch(texts, lambda batch: error if "bad" in batch else None)
-    assert [type(one) is error for one in found] == spoilt
-    assert [one for one in found if isinstance(one, str)] == [
+    results, _ = send_batch(texts, lambda batch: error if "bad" in batch else None)
+    assert [type(one) is error for one in results] == spoilt
+    assert [one for one in results if isinstance(one, str)] == [
         text.upper() for text in texts if text != "bad"
     ]
 
@@ -159,26 +159,26 @@ def test_a_refused_text_costs_at_most_two_requests_for_each_halving():
     [errors.Unavailable, errors.Overloaded, errors.NotFound, errors.NotAllowed, errors.BadAnswer],
 )
 def test_an_error_that_no_smaller_batch_can_avoid_is_raised_at_once(error):
-    found, batches = send_batch(["a", "b", "c"], lambda _: error)
-    assert type(found) is error and batches == [("a", "b", "c")]
+    results, batches = send_batch(["a", "b", "c"], lambda _: error)
+    assert type(results) is error and batches == [("a", "b", "c")]
 
 
 def test_a_batch_that_takes_too_long_is_halved():
-    found, batches = send_batch(
+    results, batches = send_batch(
         ["a"] * 8, lambda batch: errors.DeadlineExceeded if len(batch) > 2 else None
     )
-    assert found == ["A"] * 8 and len(batches) == 7
+    assert results == ["A"] * 8 and len(batches) == 7
 
 
 def test_a_server_that_hangs_is_given_up_after_sixteen_timeouts():
     timeouts = retrying.TimeoutCounter()
-    found, batches = send_batch(["a"] * 128, lambda _: errors.DeadlineExceeded, timeouts)
-    assert isinstance(found, errors.DeadlineExceeded) and len(batches) == 16
+    results, batches = send_batch(["a"] * 128, lambda _: errors.DeadlineExceeded, timeouts)
+    assert isinstance(results, errors.DeadlineExceeded) and len(batches) == 16
 
 
 def test_a_response_resets_the_count_of_timeouts():
     timeouts = retrying.TimeoutCounter()
     for _ in range(5):
         send_batch(["a"] * 4, lambda _: errors.DeadlineExceeded, timeouts)
-        found, _ = send_batch(["a"], lambda _: None, timeouts)
-        assert found == ["A"] and timeouts.in_a_row == 0
+        results, _ = send_batch(["a"], lambda _: None, timeouts)
+        assert results == ["A"] and timeouts.in_a_row == 0

@@ -35,8 +35,8 @@ def tensor(dtype, *sizes, **values):
     ],
 )
 def test_values_are_laid_out_in_rows(one, rows):
-    found = _rows(one, 3)
-    assert [list(row) if isinstance(rows[0], list) else row for row in found] == rows
+    result = _rows(one, 3)
+    assert [list(row) if isinstance(rows[0], list) else row for row in result] == rows
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_a_tensor_of_another_form_is_refused(one):
 
 
 def test_entities_have_their_surface_and_padding_is_ignored():
-    found = {
+    outputs = {
         "count": 1,
         "type": [b"PER", b"", b""],
         "start": [3, 0, 0],
         "end": [6, 0, 0],
         "score": [0.9, 0, 0],
     }
-    [one] = entities_of("so Ada spoke", found)
+    [one] = entities_of("so Ada spoke", outputs)
     assert (one.text, one.type, one.start, one.end) == ("Ada", "PER", 3, 6)
 
 
@@ -77,7 +77,7 @@ def test_a_score_does_not_depend_on_its_number_of_digits():
 
 
 @pytest.mark.parametrize(
-    "found",
+    "outputs",
     [
         {},
         {"count": 2, "type": [""], "start": [0], "end": [0], "score": [0]},
@@ -85,6 +85,6 @@ def test_a_score_does_not_depend_on_its_number_of_digits():
         {"count": None, "type": [""], "start": [0], "end": [0], "score": [0]},
     ],
 )
-def test_fewer_values_than_entities_are_refused(found):
+def test_fewer_values_than_entities_are_refused(outputs):
     with pytest.raises((KeyError, TypeError, ValueError)):
-        entities_of("Ada", found)
+        entities_of("Ada", outputs)

@@ -27,11 +27,11 @@ def test_a_misspelled_or_missing_field_is_detected(read):
     pod["containers"][0]["readynessProbe"] = {}
     pod["terminationGracePeriodSeconds"] = "25"
     del deployment["spec"]["selector"]
-    found = "\n".join(faults(deployment, "V1Deployment", "Deployment"))
+    errors = "\n".join(faults(deployment, "V1Deployment", "Deployment"))
     assert (
-        "unknown field readynessProbe" in found
-        and "'25' is no int" in found
-        and "selector" in found
+        "unknown field readynessProbe" in errors
+        and "'25' is no int" in errors
+        and "selector" in errors
     )
 
 
@@ -119,12 +119,15 @@ def built(deploy):
 
 def test_kustomize_builds_two_tracks_with_disjoint_selectors(built):
     stable, canary = built("kubernetes"), built("kubernetes/canary")
-    for track, found in (("stable", stable), ("canary", canary)):
-        for manifest in found.values():
+    for track, manifests in (("stable", stable), ("canary", canary)):
+        for manifest in manifests.values():
             if "monitoring.coreos.com" not in manifest["apiVersion"]:
                 assert faults(manifest, kind_of(manifest), manifest["kind"]) == []
             assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"] == "ner"
-        deployment, service = found["Deployment", f"ner-{track}"], found["Service", f"ner-{track}"]
+        deployment, service = (
+            manifests["Deployment", f"ner-{track}"],
+            manifests["Service", f"ner-{track}"],
+        )
         assert (
             deployment["spec"]["selector"]["matchLabels"]["track"]
             == service["spec"]["selector"]["track"]
@@ -137,7 +140,7 @@ def test_kustomize_builds_two_tracks_with_disjoint_selectors(built):
             for source in volume.get("projected", {}).get("sources", [])
         }
         assert (
-            configs == {name for kind, name in found if kind == "ConfigMap"}
+            configs == {name for kind, name in manifests if kind == "ConfigMap"}
             and f"ner-models-{track}" in configs
         )
     assert (
@@ -149,9 +152,9 @@ def test_kustomize_builds_two_tracks_with_disjoint_selectors(built):
         == "stable"
     )
     assert "ner-canary" in canary["ConfigMap", "ner-models-canary"]["data"]["models.config"]
-    for found, name in ((stable, "ner-stable"), (canary, "ner-canary")):
-        [container] = found["Deployment", name]["spec"]["template"]["spec"]["containers"]
-        path = f"/v1/models/{'ner' if found is stable else name}/metadata"
+    for manifests, name in ((stable, "ner-stable"), (canary, "ner-canary")):
+        [container] = manifests["Deployment", name]["spec"]["template"]["spec"]["containers"]
+        path = f"/v1/models/{'ner' if manifests is stable else name}/metadata"
         for probe in ("startupProbe", "readinessProbe"):
             assert container[probe]["httpGet"]["path"] == path
     # Metrics come through the headless Services, which carry the track; the one for REST has none.
