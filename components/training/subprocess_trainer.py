@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from components import progress
 from components.errors import UserError
-from components.settings import Model, Training
 from components.stdio import take_stdout
 
 if TYPE_CHECKING:
@@ -190,6 +189,8 @@ def _exit_at_end_of_input() -> None:
 
 def _lead(job: str) -> None:
     """Trains as the chief; `job` is the training as JSON."""
+    from components.settings import Training
+
     training = Training(**json.loads(job)["training"])
     from components.training import distributed
 
@@ -224,6 +225,7 @@ def _fit_together(job: str, context: "DistributedContext", report: progress.List
     import tensorflow as tf
     import tensorflow_transform as tft
 
+    from components.settings import Model, Training
     from components.training.run import TrainingInputs, TrainingJob, fit_tagger
 
     values = json.loads(job)
