@@ -197,7 +197,7 @@ def test_every_predicted_entity_has_a_score(results):
     """The other tokens of an entity have no score."""
     evaluation = report_of(results["first"])["evaluation"]
     predicted = evaluation["overall"]["tp"] + evaluation["overall"]["fp"]
-    curve = evaluation["thresholds"]["overall"]["found"]
+    curve = evaluation["thresholds"]["overall"]["predicted"]
     assert predicted > 0 and (curve[0], curve[1]) == (predicted, predicted)
     assert sum(row["count"] for row in evaluation["reliability"]["bins"]) == predicted
 
@@ -206,10 +206,11 @@ def test_a_report_compares_the_new_model_with_the_serving_model(results):
     """The model of the swapped corpus against the model of the corpus before it."""
     swapped = results["swapped"]
     report, outcome = report_of(swapped), json.loads(swapped.run_file("outcome.json"))
-    against = report["evaluation"]["against"]
-    assert against["model"] in swapped.versions
-    assert against["before"]["f1"] == pytest.approx(outcome["before"]["f1"])
-    assert against["interval"]["low"] <= against["difference"] <= against["interval"]["high"]
+    comparison = report["evaluation"]["comparison"]
+    assert comparison["model"] in swapped.versions
+    assert comparison["baseline"]["f1"] == pytest.approx(outcome["before"]["f1"])
+    interval = comparison["interval"]
+    assert interval["low"] <= comparison["difference"] <= interval["high"]
 
 
 def test_an_error_in_the_report_does_not_stop_publishing(results):
