@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# Two at a time, since each loads TensorFlow.
+SIDE_BY_SIDE := $(PYTEST) -n 2 --dist loadfile
 EXTRA := requirements/setup-extra.sh
 WORKDIR ?= work/demo
 SEEDS ?= 3
@@ -13,8 +15,9 @@ help: ## list the commands
 demo: setup ## run the pipeline on the starter corpus, into WORKDIR=work/demo
 	@$(BIN)/tfx-ner run --workdir $(WORKDIR)
 
-test: lint test-unit test-model ## the fast lane: lint, types, unit tests, the model, serving, one run, kills at three nodes
-	@$(PYTEST) -m "not slow" tests/serving tests/e2e tests/flink
+test: lint test-unit ## the fast lane: lint, types, unit tests, the model, serving, one run, kills at three nodes
+	@$(SIDE_BY_SIDE) -m "not slow" tests/model tests/serving
+	@$(PYTEST) -m "not slow" tests/e2e tests/flink
 
 test-rest: setup ## the tests that `make test` leaves out
 	@$(EXTRA) --or-skip kubeflow storage flink
@@ -27,7 +30,7 @@ test-unit: setup ## the tests that need no TensorFlow, on all cores
 	@$(PYTEST) -n auto --dist loadfile -m "not slow" tests/unit
 
 test-model: setup ## the tests of the model
-	@$(PYTEST) -m "not slow" tests/model
+	@$(SIDE_BY_SIDE) -m "not slow" tests/model
 
 test-current: ## make TARGETS=test on the newer stack, in a Debian 13 root
 	@tests/current/run.sh $(TARGETS)
