@@ -46,7 +46,9 @@ class DevScores(keras.callbacks.Callback):
         logs[SECONDS] = time.monotonic() - self._started
         tagger = self.model.tagger
         batches = calibration.compute_emissions(tagger, self._dev)
-        dev = calibration.score(tagger, batches, float(tagger.outside_bias))
+        # float() does not take a variable of several replicas.
+        outside_bias = float(keras.ops.convert_to_numpy(tagger.outside_bias))
+        dev = calibration.score(tagger, batches, outside_bias)
         logs[F1], logs[PRECISION], logs[RECALL] = dev.f1, dev.precision, dev.recall
         self._report(
             progress.EpochEnded(

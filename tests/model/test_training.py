@@ -22,7 +22,7 @@ from components.tagger.batch import (
 from components.tagger.network import Sizes
 from components.tagger.tagger import Tagger
 from components.training import calibration, run
-from components.training.callbacks import BestWeights
+from components.training.callbacks import BestWeights, DevScores
 from tests.model.conftest import SMALL, make_tagger
 from tests.model.test_output_init import counted
 
@@ -264,3 +264,15 @@ def test_temperature_keeps_the_best_path_and_flattens_scores(tagger, files):
     assert ((surer > 0) == there).all()
     odds_of = [scores[there] / (1 - scores[there]) for scores in (plain, surer)]
     np.testing.assert_allclose(odds_of[1], 3 * odds_of[0], rtol=1e-3)
+
+
+def test_dev_is_scored_with_a_tagger_whose_variables_belong_to_replicas():
+    with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
+        tagger = make_tagger()
+    events, logs = [], {"loss": 1.0}
+    callback = DevScores([], events.append, epochs=1)
+    callback.set_model(SimpleNamespace(tagger=tagger))
+    callback.on_epoch_begin(0)
+    callback.on_epoch_end(0, logs)
+    [event] = events
+    assert (event.epoch, event.loss, event.f1) == (1, 1.0, logs["val_f1"])
