@@ -50,7 +50,7 @@ def test_a_schema_is_read_back_with_its_types(curated_schema, write_schema):
         "creative-work",
         "Ärzte",
     )
-    assert path.read_text().startswith("# The contract on this corpus")
+    assert path.read_text().startswith("# The schema of this corpus")
 
 
 def test_the_domain_of_tags_may_be_inside_the_feature(curated_schema, tmp_path):

@@ -29,7 +29,7 @@ NODES = (
     "Pusher",
 )
 # These take seconds, so that a kill after one second hits the executor.
-LONG = ("CorpusExampleGen", "StatisticsGen", "Transform", "Evaluator")
+LONG = ("StatisticsGen", "Transform", "Evaluator")
 TRAINING = ("--set=training.epochs=6", "--set=training.patience=6")  # no early stopping
 
 
@@ -43,11 +43,16 @@ def kill_in_each_node(context):
     results = {"work": work}
     for node in NODES:
         earlier = set(event_files(work))
-        with program.start_run(data, work, *TRAINING) as process:
+        # The first node waits to be killed: it holds the workdir while another run tries to.
+        paused = context.folder / "paused"
+        hooked = program.with_hooks(TEST_PAUSE_NODE=NODES[0], TEST_PAUSED=str(paused))
+        starter = hooked if node == NODES[0] else program
+        with starter.start_run(data, work, *TRAINING) as process:
             assert process.wait_for(
                 lambda node=node, earlier=earlier: node_started(node, work, earlier)
             ), process.result()
             if node == NODES[0]:
+                assert process.wait_for(paused.exists), process.result()
                 results["concurrent"] = program.run(data, work, *TRAINING)
                 results["holder pid"] = process.pid
             if node == "Trainer":
