@@ -77,7 +77,7 @@ def test_a_step_stops_after_its_last_node_and_names_the_next_step(step):
     assert compiled.code == 0, compiled
     assert completed.returncode == 0, completed
     assert (
-        "Stopped after DataGate, as --until asks. Nothing is published; the next step is Transform."
+        "Stopped after DataGate (--until). Nothing is published; the next node is Transform."
         in completed.stdout
     )
 

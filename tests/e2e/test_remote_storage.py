@@ -76,7 +76,7 @@ def test_a_remote_corpus_is_downloaded_once(results):
 def test_a_missing_remote_path_is_refused_in_one_line(results):
     missing = results["missing"]
     assert missing.code == 2 and missing.err.endswith(
-        "/none: no such file or folder; expected one that is there\n"
+        "/none: no such file or folder; expected an existing one\n"
     )
 
 
